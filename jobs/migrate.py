@@ -1,0 +1,73 @@
+"""The database schema, brought up or taken down: one Alembic branch per package, each in its package."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from ledger.database import connect
+
+PACKAGES = ("ledger", "privacy", "kyc", "aml")
+_LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
+
+
+def upgrade(url: str) -> bool:
+    """Bring the schema of every package to its newest revision; True when anything changed.
+
+    `url` must be of a user that may create schemas and roles.
+    """
+    return _run(url, "heads", command.upgrade)
+
+
+def downgrade(url: str) -> None:
+    """Take every package's schema away again, with all that is in it."""
+    _run(url, "base", command.downgrade)
+
+
+def is_current(url: str) -> bool:
+    """Whether the database is at the newest revision of every package."""
+    with connect(url) as connection:
+        found = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone()
+        if not found or found[0] is None:
+            return False
+        rows = connection.execute("SELECT version_num FROM public.alembic_version").fetchall()
+    return {row[0] for row in rows} == set(ScriptDirectory.from_config(_config()).get_heads())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_folder("jobs") / "migrations"))
+    locations = [str(_folder(package) / "migrations") for package in PACKAGES]
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", "\n".join(locations))
+    return config
+
+
+def _folder(package: str) -> Path:
+    """Where a package lies, without importing it."""
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent
+
+
+def _run(url: str, target: str, action: object) -> bool:
+    assert callable(action)
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_KEY})")
+        before = MigrationContext.configure(connection).get_current_heads()
+        config = _config()
+        config.attributes["connection"] = connection
+        action(config, target)
+        connection.commit()
+        after = MigrationContext.configure(connection).get_current_heads()
+        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK_KEY})")
+        connection.commit()
+    engine.dispose()
+    return set(before) != set(after)

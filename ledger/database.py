@@ -1,0 +1,120 @@
+"""One pool of connections to PostgreSQL, all in the application's role.
+
+`connection()` gives psycopg for the hot path, `session()` gives SQLModel for ordinary reads and writes;
+`raw(session)` is the psycopg connection under a session, so that both can share one transaction.
+Every connection takes the role `emoney_app`, which can neither alter nor delete what is append-only.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+from sqlmodel import Session
+
+from ledger.errors import ConfigurationError, Unavailable
+
+APPLICATION_ROLE = "emoney_app"
+CONNECT_TIMEOUT_S = 10
+POOL_SIZE = 8
+POOL_WAIT_S = 30
+OLDEST_SERVER, NEWEST_SERVER = 150000, 190000
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Database:
+    """A PostgreSQL database that holds the emoney schema.
+
+    `url`: a libpq URL or connection string of a user that is a member of `emoney_app`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine: Engine = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: connect(url, role=APPLICATION_ROLE),
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_SIZE,
+            pool_timeout=POOL_WAIT_S,
+            pool_pre_ping=True,
+            hide_parameters=True,  # a failing statement must not print what it was given
+        )
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A psycopg connection in a transaction: committed at the end, rolled back on an error."""
+        pooled = self._engine.raw_connection()
+        try:
+            connection = cast(Connection, pooled.driver_connection)
+            yield connection
+            connection.commit()
+        except psycopg.OperationalError as error:
+            pooled.invalidate()
+            raise Unavailable(
+                f"The database gave way ({type(error).__name__}). Nothing of this call is half-written; "
+                "a retry with the same ids is safe."
+            ) from error
+        except BaseException:
+            pooled.rollback()
+            raise
+        finally:
+            pooled.close()
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A SQLModel session in a transaction: committed at the end, rolled back on an error."""
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, for tools that want one."""
+        return self._engine
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def raw(session: Session) -> Connection:
+    """The psycopg connection under a session, in the session's transaction."""
+    return cast(Connection, session.connection().connection.driver_connection)
+
+
+def connect(url: str, *, role: str | None = None) -> Connection:
+    """A connection of its own, outside any pool.
+
+    Raises Unavailable when the server does not answer, ConfigurationError when it is of a version this
+    library does not know or when the role is missing.
+    """
+    try:
+        connection = psycopg.connect(libpq_url(url), connect_timeout=CONNECT_TIMEOUT_S)
+    except psycopg.OperationalError as error:
+        raise Unavailable(
+            "The database does not answer. Check EMONEY_DATABASE_URL and that the server runs."
+        ) from error
+    version = connection.info.server_version
+    if not OLDEST_SERVER <= version < NEWEST_SERVER:
+        connection.close()
+        raise ConfigurationError(f"PostgreSQL {version // 10000} is not supported; 15 to 18 are.")
+    if role is not None:
+        try:
+            connection.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role)))
+            connection.commit()
+        except psycopg.Error as error:
+            connection.close()
+            raise ConfigurationError(
+                f"The role {role} is missing or this user is not a member of it: "
+                "run `emoney init` with an owner's URL first."
+            ) from error
+    return connection
+
+
+def libpq_url(url: str) -> str:
+    """`url` as libpq takes it: a SQLAlchemy driver suffix is dropped."""
+    if url.startswith("postgresql+"):
+        return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return url

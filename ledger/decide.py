@@ -1,0 +1,207 @@
+"""The decision: which transfers of a batch are posted and which refused, in order. Pure: no database.
+
+Works on the locked accounts and their usage counters as read; what it leaves in them is what posting writes.
+Rules are asked in one order: account state, funds, the payer's limits, the payee's limits.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from ledger.limits import Direction, Exceeded, LimitProfile, Metric, Window, first_exceeded, window_start
+from ledger.operations import Operation
+from ledger.transfers import Refusal, Transfer
+
+LEDGER_RULE = "ledger rule"
+"""The source of refusals that no law is behind."""
+
+WindowKey = tuple[Window, date, Direction]
+"""A window, its first day, and the direction counted."""
+
+Counters = dict[WindowKey, dict[Operation, list[int]]]
+"""Per window and operation: the amount in minor units and the number of transfers."""
+
+
+def add(counters: Counters, key: WindowKey, operation: Operation, amount: int, count: int) -> None:
+    """Add an amount and a number of transfers to a counter."""
+    counter = counters.setdefault(key, {}).setdefault(operation, [0, 0])
+    counter[0] += amount
+    counter[1] += count
+
+
+@dataclass(slots=True)
+class AccountState:
+    """A locked account, as the decisions so far leave it. Sums in minor units.
+
+    `usage`: what its windows hold, this batch included; `moved`: the part that this batch added.
+    """
+
+    id: UUID
+    currency: str
+    sign: int
+    floor: int | None
+    frozen_debit: bool
+    frozen_credit: bool
+    closed: bool
+    debits: int
+    credits: int
+    pending_out: int
+    version: int
+    profile: LimitProfile | None
+    usage: Counters = field(default_factory=dict)
+    moved: Counters = field(default_factory=dict)
+
+    @property
+    def balance(self) -> int:
+        """Posted balance in the account's own sense: positive is what it normally holds."""
+        return self.sign * (self.debits - self.credits)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A transfer that moves: the version and the balance that each side reaches by it."""
+
+    transfer: Transfer
+    effective_at: datetime
+    debit_version: int
+    debit_balance: int
+    credit_version: int
+    credit_balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A transfer that does not move, and why."""
+
+    transfer: Transfer
+    effective_at: datetime
+    refusal: Refusal
+
+
+Decision = Accepted | Rejected
+
+
+def decide(
+    transfers: Sequence[Transfer], accounts: dict[UUID, AccountState], now: datetime
+) -> list[Decision]:
+    """Decide `transfers` in order against `accounts`, which are changed along the way.
+
+    `now`: the effective time of transfers that state none. Transfers of one group must be neighbours.
+    """
+    decisions: list[Decision] = []
+    position = 0
+    while position < len(transfers):
+        group = transfers[position].group
+        end = position + 1
+        while group is not None and end < len(transfers) and transfers[end].group == group:
+            end += 1
+        if group is None:
+            decisions.append(_decide_one(transfers[position], accounts, now))
+        else:
+            decisions.extend(_decide_group(transfers[position:end], accounts, now))
+        position = end
+    return decisions
+
+
+def _decide_group(
+    group: Sequence[Transfer], accounts: dict[UUID, AccountState], now: datetime
+) -> list[Decision]:
+    """All or none: a refusal takes back what the group has moved so far."""
+    decisions: list[Decision] = []
+    for transfer in group:
+        decision = _decide_one(transfer, accounts, now)
+        decisions.append(decision)
+        if isinstance(decision, Rejected):
+            for accepted in reversed(decisions):
+                if isinstance(accepted, Accepted):
+                    _move(accepted.transfer, accepted.effective_at, accounts, -1)
+            because = Refusal("linked", "deny", LEDGER_RULE)
+            return [
+                decision if other.id == transfer.id else Rejected(other, other.effective_at or now, because)
+                for other in group
+            ]
+    return decisions
+
+
+def _decide_one(transfer: Transfer, accounts: dict[UUID, AccountState], now: datetime) -> Decision:
+    at = transfer.effective_at or now
+    payer = accounts[transfer.debit_account]
+    payee = accounts[transfer.credit_account]
+    refusal = (
+        _account_refusal(payer, payee)
+        or _funds_refusal(transfer.amount, payer, payee)
+        or _limit_refusal(payer, Direction.OUT, transfer, at)
+        or _limit_refusal(payee, Direction.IN, transfer, at)
+    )
+    if refusal is not None:
+        return Rejected(transfer, at, refusal)
+    _move(transfer, at, accounts, 1)
+    return Accepted(transfer, at, payer.version, payer.balance, payee.version, payee.balance)
+
+
+def _account_refusal(payer: AccountState, payee: AccountState) -> Refusal | None:
+    if payer.closed or payee.closed:
+        return Refusal("account.closed", "deny", LEDGER_RULE)
+    if payer.frozen_debit:
+        return Refusal("account.frozen_debit", "deny", LEDGER_RULE)
+    if payee.frozen_credit:
+        return Refusal("account.frozen_credit", "deny", LEDGER_RULE)
+    return None
+
+
+def _funds_refusal(amount: int, payer: AccountState, payee: AccountState) -> Refusal | None:
+    """A debit lowers a liability, a credit lowers an asset: the account lowered stays above its floor."""
+    for account, lowered in ((payer, payer.sign < 0), (payee, payee.sign > 0)):
+        if lowered and account.floor is not None:
+            available = account.balance - account.pending_out - account.floor
+            if amount > available:
+                return Refusal("funds", "deny", LEDGER_RULE, account.floor, None, max(0, available))
+    return None
+
+
+def _limit_refusal(
+    account: AccountState, direction: Direction, transfer: Transfer, at: datetime
+) -> Refusal | None:
+    profile = account.profile
+    if profile is None:
+        return None
+
+    def used_in(of: Direction, window: Window, operations: Iterable[Operation]) -> tuple[int, int]:
+        counter = account.usage.get((window, window_start(window, at, profile.time_zone), of), {})
+        used = [counter[operation] for operation in operations or counter if operation in counter]
+        return sum(amount for amount, _ in used), sum(count for _, count in used)
+
+    exceeded = first_exceeded(
+        profile,
+        direction=direction,
+        operation=transfer.operation,
+        amount=transfer.amount,
+        balance=account.balance,
+        used_in=used_in,
+    )
+    return None if exceeded is None else _refusal_of(exceeded)
+
+
+def _refusal_of(exceeded: Exceeded) -> Refusal:
+    rule = exceeded.rule
+    used = None if rule.metric is Metric.SINGLE else exceeded.used
+    return Refusal(rule.id, rule.on_exceed.value, rule.source, exceeded.limit, used, exceeded.headroom)
+
+
+def _move(transfer: Transfer, at: datetime, accounts: dict[UUID, AccountState], sense: int) -> None:
+    """Move the money and the counters; with `sense` -1, take the move back."""
+    payer = accounts[transfer.debit_account]
+    payee = accounts[transfer.credit_account]
+    payer.debits += sense * transfer.amount
+    payer.version += sense
+    payee.credits += sense * transfer.amount
+    payee.version += sense
+    for account, direction in ((payer, Direction.OUT), (payee, Direction.IN)):
+        if account.profile is None:
+            continue
+        for counted, window in account.profile.counted:
+            if counted is direction:
+                key = (window, window_start(window, at, account.profile.time_zone), direction)
+                add(account.usage, key, transfer.operation, sense * transfer.amount, sense)
+                add(account.moved, key, transfer.operation, sense * transfer.amount, sense)

@@ -1,0 +1,48 @@
+"""What the library raises. Every error says what was wrong, with which value, and what would be right.
+
+No error carries personal data: values named in a message are identifiers, amounts, dates and rule names.
+"""
+
+
+class EmoneyError(Exception):
+    """The root of all errors this library raises on purpose. Its text is fit to be shown to an operator."""
+
+
+class ConfigurationError(EmoneyError):
+    """The library cannot run as it is set up: no database, a missing role, a schema of another version."""
+
+
+class InvalidInput(EmoneyError, ValueError):
+    """A value that no state of the ledger could accept. Nothing was written."""
+
+
+class InvalidAmount(InvalidInput):
+    """An amount that is not a positive whole number of minor units below the ledger's bound."""
+
+
+class UnknownCurrency(InvalidInput):
+    """A currency code that ISO 4217 does not list, or that has no minor unit."""
+
+
+class CurrencyMismatch(InvalidInput):
+    """A transfer in another currency than one of its accounts holds."""
+
+
+class UnknownAccount(InvalidInput):
+    """A transfer or a question names an account that the ledger does not hold."""
+
+
+class IdempotencyConflict(InvalidInput):
+    """An id that was used before, now sent with other content."""
+
+
+class BatchTooLarge(InvalidInput):
+    """More transfers in one batch than the ledger takes."""
+
+
+class IntegrityViolation(EmoneyError):
+    """The database refused what the posting code decided: a defect, and nothing was written."""
+
+
+class Unavailable(EmoneyError):
+    """The database could not be reached or gave way. A retry with the same transfer ids is safe."""

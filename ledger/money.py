@@ -1,0 +1,57 @@
+"""Amounts: whole minor units of an ISO 4217 currency, never floats."""
+
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+
+from iso4217 import Currency
+
+from ledger.errors import InvalidAmount, UnknownCurrency
+
+AMOUNT_MAX = 10**15
+"""The largest amount of one transfer, in minor units; sums of a bigint hold nine thousand of them."""
+
+
+@lru_cache(maxsize=512)
+def exponent(currency: str) -> int:
+    """Digits after the decimal point of `currency` (2 for EUR, 0 for UGX).
+
+    Source: the ISO 4217 maintenance list. Raises UnknownCurrency.
+    """
+    try:
+        digits: int | None = Currency(currency).exponent
+    except ValueError:
+        digits = None
+    if digits is None:
+        raise UnknownCurrency(f"{currency!r} is not an ISO 4217 currency with a minor unit, such as EUR")
+    return digits
+
+
+def to_minor(amount: str | int | Decimal, currency: str) -> int:
+    """Minor units of a decimal amount: `to_minor("12.34", "EUR")` is 1234.
+
+    Raises InvalidAmount for what is not a finite decimal number, has more digits than the currency, or is
+    beyond AMOUNT_MAX either way; zero and negative amounts are returned as they are.
+    """
+    digits = exponent(currency)
+    text = str(amount).strip()
+    if len(text) > 40:
+        raise InvalidAmount(f"an amount of {len(text)} characters is too long")
+    try:
+        minor = Decimal(text).scaleb(digits)
+    except InvalidOperation:
+        raise InvalidAmount(f"{text!r} is not an amount: write digits and a point, such as 12.34") from None
+    if not minor.is_finite() or abs(minor) > AMOUNT_MAX:
+        raise InvalidAmount(f"{text!r} is not an amount below {to_decimal(AMOUNT_MAX, currency)} {currency}")
+    if minor != minor.to_integral_value():
+        raise InvalidAmount(f"{text!r} has more than the {digits} decimal places of {currency}")
+    return int(minor)
+
+
+def to_decimal(minor: int, currency: str) -> Decimal:
+    """The decimal amount of `minor` units: `to_decimal(1234, "EUR")` is Decimal("12.34")."""
+    return Decimal(minor).scaleb(-exponent(currency))
+
+
+def format_amount(minor: int, currency: str) -> str:
+    """`minor` units for a reader, with thousands separated: "1,234.50"."""
+    return f"{to_decimal(minor, currency):,f}"

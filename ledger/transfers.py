@@ -1,0 +1,100 @@
+"""What is sent to the ledger and what comes back: immutable values."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from ledger.errors import InvalidAmount, InvalidInput
+from ledger.money import AMOUNT_MAX, exponent
+from ledger.operations import Operation
+
+REFERENCE_MAX = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """A request to move `amount` minor units of `currency` from the debited to the credited account.
+
+    `id`: made by the client, the same at every retry. `reference`: the client's own name for it; an issue
+    of e-money names its receipt here. `group`: transfers of one group stand or fall together and follow
+    each other in the batch. `effective_at`: when it counts (limits, statements); the posting time if None.
+    """
+
+    id: UUID
+    debit_account: UUID
+    credit_account: UUID
+    amount: int
+    currency: str
+    operation: Operation
+    reference: str | None = None
+    group: UUID | None = None
+    effective_at: datetime | None = None
+
+    def check(self) -> None:
+        """Raise InvalidInput (or a subclass) for what no state of the ledger could accept."""
+        if type(self.amount) is not int:
+            raise InvalidAmount(f"transfer {self.id}: the amount must be a whole number of minor units")
+        if not 0 < self.amount <= AMOUNT_MAX:
+            raise InvalidAmount(
+                f"transfer {self.id}: {self.amount} is not between 1 and {AMOUNT_MAX} minor units"
+            )
+        exponent(self.currency)
+        if self.debit_account == self.credit_account:
+            raise InvalidInput(f"transfer {self.id}: debits and credits the same account")
+        if not isinstance(self.operation, Operation):
+            raise InvalidInput(f"transfer {self.id}: {self.operation!r} is not an Operation")
+        if self.reference is not None and (
+            not 0 < len(self.reference) <= REFERENCE_MAX or "\0" in self.reference
+        ):
+            raise InvalidInput(
+                f"transfer {self.id}: a reference has 1 to {REFERENCE_MAX} characters and no NUL"
+            )
+        if self.operation in (Operation.OPENING, Operation.LOAD) and self.reference is None:
+            raise InvalidInput(
+                f"transfer {self.id}: e-money is issued against a receipt; name it in reference"
+            )
+        if self.effective_at is not None and self.effective_at.tzinfo is None:
+            raise InvalidInput(f"transfer {self.id}: effective_at needs a time zone")
+
+    def content_hash(self) -> bytes:
+        """SHA-256 of everything but the id (32 bytes): the same id with another hash is a conflict."""
+        reference = "" if self.reference is None else f"={self.reference}"
+        group = "" if self.group is None else self.group.hex
+        at = "" if self.effective_at is None else repr(self.effective_at.timestamp())
+        head = (
+            f"transfer/1|{self.debit_account.hex}|{self.credit_account.hex}|{self.amount}|{self.currency}|"
+            f"{self.operation.value}|{group}|{at}|{reference}"  # the only free text comes last
+        )
+        return hashlib.sha256(head.encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a transfer was refused.
+
+    `rule`: a name such as `funds` or a limit rule's id. `decision`: deny, require_cdd, require_upgrade, …
+    `source`: the text the rule comes from. `limit`, `used`, `headroom`: minor units (or transfers, for a
+    count), None where the rule has no such number.
+    """
+
+    rule: str
+    decision: str
+    source: str
+    limit: int | None = None
+    used: int | None = None
+    headroom: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one transfer. `replayed`: it had its outcome before, and nothing was done now."""
+
+    transfer_id: UUID
+    refusal: Refusal | None = None
+    replayed: bool = False
+
+    @property
+    def posted(self) -> bool:
+        """Whether the money moved, now or before."""
+        return self.refusal is None

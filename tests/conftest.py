@@ -1,0 +1,66 @@
+"""A real PostgreSQL for every test: one embedded server, one migrated template, a copy per test."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from jobs.migrate import upgrade
+from ledger import embedded
+from ledger.database import Database
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+_names = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A running embedded server's URL."""
+    return embedded.start(tmp_path_factory.mktemp("server"))
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> str:
+    """The URL of a migrated, empty database that is copied for each test."""
+    upgrade(server_url)
+    return server_url
+
+
+@pytest.fixture
+def owner_url(template: str) -> Iterator[str]:
+    """A fresh, migrated database, as its owner."""
+    name = f"t{os.getpid()}_{next(_names)}"
+    admin = make_conninfo(template, dbname="postgres")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {embedded.DATABASE}")
+    yield make_conninfo(template, dbname=name)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(owner_url: str) -> Iterator[Database]:
+    """A fresh, migrated database, as the application."""
+    opened = Database(owner_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty installation."""
+    monkeypatch.setenv("EMONEY_HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real and simulated files, beside the checkout where a developer has them."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the development data is not on this machine")
+    return SHARED_DATA
