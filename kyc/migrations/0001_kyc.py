@@ -1,0 +1,16 @@
+"""KYC: persons, evidence, tiers and wallets."""
+
+from ledger.migration import run_sql
+
+revision = "kyc_0001"
+down_revision = None
+branch_labels = ("kyc",)
+depends_on = ("privacy_0001",)
+
+
+def upgrade() -> None:
+    run_sql(__file__, "up")
+
+
+def downgrade() -> None:
+    run_sql(__file__, "down")
