@@ -1,5 +1,6 @@
 """The database schema, brought up or taken down: one Alembic branch per package, each in its package."""
 
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError, to_tuple
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
@@ -36,7 +38,29 @@ def is_current(url: str) -> bool:
         if not found or found[0] is None:
             return False
         rows = connection.execute("SELECT version_num FROM public.alembic_version").fetchall()
-    return {row[0] for row in rows} == set(ScriptDirectory.from_config(_config()).get_heads())
+    scripts = ScriptDirectory.from_config(_config())
+    return set(scripts.get_heads()) == _heads_reached(scripts, {row[0] for row in rows})
+
+
+def _heads_reached(scripts: ScriptDirectory, stored: set[str]) -> set[str]:
+    """The branches' heads that `stored` revisions stand for; those of another version are kept as they are.
+
+    Alembic stores no revision that another stored one depends on.
+    """
+    reached: set[str] = set()
+    waiting = list(stored)
+    while waiting:
+        revision_id = waiting.pop()
+        if revision_id in reached:
+            continue
+        reached.add(revision_id)
+        with suppress(CommandError):
+            revision = scripts.get_revision(revision_id)
+            waiting += to_tuple(revision.down_revision, default=())
+            waiting += to_tuple(revision.dependencies, default=())
+    heads = set(scripts.get_heads())
+    known = {revision.revision for revision in scripts.walk_revisions()}
+    return (reached & heads) | (reached - known)
 
 
 def _config() -> Config:

@@ -1,8 +1,11 @@
 """Floor 3: knows who. Persons, evidence, tiers, policy packs, wallets."""
 
-from kyc.enrolment import Enrolled, Enrolment, PersonDetails
-from kyc.packs import Pack, load_pack, pack_ids, parse_pack
-from kyc.wallets import NewWallet, open_wallets
+from kyc.enrolment import Enrolled, Enrolment
+from kyc.pack import Pack
+from kyc.packs import load_pack, pack_ids, pack_of_currency, parse_pack, read_pack
+from kyc.person import PersonDetails
+from kyc.tiers import tier_for, tier_named
+from kyc.wallets import GivenTier, NewWallet, adopt_wallets, change_tier, open_wallets
 
 __all__ = [
     "Enrolment",
@@ -11,7 +14,14 @@ __all__ = [
     "Pack",
     "load_pack",
     "pack_ids",
+    "pack_of_currency",
     "parse_pack",
+    "read_pack",
+    "tier_for",
+    "tier_named",
     "NewWallet",
+    "GivenTier",
     "open_wallets",
+    "adopt_wallets",
+    "change_tier",
 ]

@@ -8,11 +8,15 @@ class InvalidPack(InvalidInput):
 
 
 class UnknownPack(InvalidInput):
-    """A pack id that no shipped policy pack has."""
+    """A pack id that no shipped policy pack has, or a currency that no single one is for."""
+
+
+class PackNotInForce(InvalidInput):
+    """A pack at a moment outside its dates, or a draft."""
 
 
 class UnknownTier(InvalidInput):
-    """A tier id that the pack does not have."""
+    """A name of a tier that the pack does not have."""
 
 
 class NoTier(InvalidInput):
@@ -25,3 +29,19 @@ class InvalidPerson(InvalidInput):
 
 class AlreadyEnrolled(InvalidInput):
     """The operator's reference of a person that is enrolled already."""
+
+
+class ReferenceTaken(InvalidInput):
+    """The operator's reference already names an account of the ledger that is not this person's wallet."""
+
+
+class UnknownWallet(InvalidInput):
+    """An account that is no wallet, or that no decision has put at a tier yet."""
+
+
+class UnfitAccount(InvalidInput):
+    """An account that the pack's limits cannot be put on: another kind, another currency, other limits."""
+
+
+class InvalidDecision(InvalidInput):
+    """A decision on a tier that does not say when, why and on what."""

@@ -1,8 +1,19 @@
-"""Evidence: what is known of a person and how, and the expressions over it that decide a tier."""
+"""Evidence: what is known of a person, and the expressions over it that decide a tier.
+
+Expressions only ask for evidence, never for its absence: more evidence never loses a tier.
+"""
 
 from collections.abc import Set as AbstractSet
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+KINDS_MAX = 20
+
+Kind = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{1,39}$")]
+"""The name of a kind of evidence, such as `address_proof`."""
+
+Kinds = Annotated[tuple[Kind, ...], Field(max_length=KINDS_MAX)]
 
 
 class EvidenceCount(BaseModel):
@@ -10,8 +21,14 @@ class EvidenceCount(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    of: tuple[str, ...]
+    of: Kinds
     at_least: int = Field(ge=1)
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.at_least > len(set(self.of)):
+            raise ValueError(f"at least {self.at_least} of {len(set(self.of))} kinds can never be shown")
+        return self
 
 
 class EvidenceExpression(BaseModel):
@@ -19,9 +36,24 @@ class EvidenceExpression(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    all: tuple[str, ...] = ()
-    any: tuple[str, ...] = ()
+    all: Kinds = ()
+    any: Kinds = ()
     count: EvidenceCount | None = None
+
+    @model_validator(mode="after")
+    def _said(self) -> Self:
+        for part in ("all", "any"):
+            if part in self.model_fields_set and not getattr(self, part):
+                raise ValueError(f"{part!r} lists no kind: leave it out to ask for nothing")
+        for listed in (self.all, self.any, self.count.of if self.count else ()):
+            if len(set(listed)) < len(listed):
+                raise ValueError("a kind of evidence stands twice in one list")
+        return self
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Every kind that the expression names."""
+        return frozenset(self.all) | frozenset(self.any) | frozenset(self.count.of if self.count else ())
 
     def holds(self, kinds: AbstractSet[str]) -> bool:
         """Whether evidence of `kinds` is enough."""
@@ -36,16 +68,11 @@ class EvidenceExpression(BaseModel):
             missing.append(f"{self.count.at_least} of " + ", ".join(self.count.of))
         return missing
 
-
-def shown_by(*, phone: bool, id_document: bool, extra: AbstractSet[str]) -> frozenset[str]:
-    """The kinds of evidence that an enrolment shows.
-
-    A number in service carries its SIM registration, whose data the operator may reuse (Act 987). An address
-    alone is no proof of address: that comes as a kind of `extra`.
-    """
-    kinds = set(extra)
-    if phone:
-        kinds |= {"phone", "sim_registration_data"}
-    if id_document:
-        kinds.add("id_document")
-    return frozenset(kinds)
+    def implies(self, other: "EvidenceExpression") -> bool:
+        """Whether, by the form of both, whatever satisfies this expression satisfies `other` too."""
+        shown = set(self.all)
+        any_shown = bool(shown & set(other.any)) or bool(self.any and set(self.any) <= set(other.any))
+        counted = other.count is None or len(shown & set(other.count.of)) >= other.count.at_least
+        if other.count and self.count and set(self.count.of) <= set(other.count.of):
+            counted = counted or self.count.at_least >= other.count.at_least
+        return set(other.all) <= shown and (not other.any or any_shown) and counted

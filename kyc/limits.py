@@ -1,7 +1,7 @@
 """From a policy pack to the profiles that the ledger enforces."""
 
-from kyc.packs import Denied, Pack, PackOperation, PackRule, Tier
-from ledger.limits import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed, Window
+from kyc.pack import Denied, Pack, PackOperation, PackRule, Tier
+from ledger.limits import Bound, LimitProfile, LimitRule, Metric, OnExceed, Window
 from ledger.money import to_minor
 from ledger.operations import Operation
 
@@ -14,7 +14,7 @@ _OPERATIONS: dict[PackOperation, frozenset[Operation]] = {
     "load_cash": frozenset({Operation.CASH_IN}),
     "load_bank": frozenset({Operation.LOAD}),
     "pay_present": frozenset({Operation.PAY}),
-    "pay_remote": frozenset({Operation.PAY_REMOTE}),
+    "pay_remote": frozenset({Operation.PAY_REMOTE, Operation.BILL}),  # a bill is paid at a distance
     "pay_any": frozenset({Operation.PAY, Operation.PAY_REMOTE, Operation.BILL}),
     "bill_pay": frozenset({Operation.BILL}),
     "p2p_in": frozenset({Operation.P2P}),
@@ -25,13 +25,14 @@ _OPERATIONS: dict[PackOperation, frozenset[Operation]] = {
     "redeem_bank": frozenset({Operation.REDEEM_BANK}),
 }
 
-_INWARD: frozenset[PackOperation] = frozenset({"load", "load_cash", "load_bank", "p2p_in"})
-
 
 def compile_profile(pack: Pack, tier: Tier) -> LimitProfile:
     """The limit profile of wallets at `tier` under `pack`.
 
-    Wallets of this ledger are reloadable, so rules that apply to reloadable instruments always do.
+    Wallets of this ledger are reloadable, so rules that apply to reloadable instruments always do; and a
+    wallet is one instrument, so the scopes `wallet` and `instrument` are the same. What an operation takes
+    out counts with its fee, which is a transfer of its own; a balance carried over from an older ledger does
+    not count, for it is not the holder's doing.
     """
     rules = [_denial(pack, tier, denied) for denied in tier.denied]
     rules += [_rule(pack, tier, rule) for rule in tier.rules]
@@ -47,11 +48,6 @@ def compile_profile(pack: Pack, tier: Tier) -> LimitProfile:
 
 
 def _rule(pack: Pack, tier: Tier, rule: PackRule) -> LimitRule:
-    name = "-".join(
-        part
-        for part in (rule.metric.value, rule.direction, "+".join(rule.operations), rule.window)
-        if part and part not in ("instant", "per_tx")
-    )
     bound, amount = Bound.CAPPED, None
     if rule.amount is None:
         bound = Bound.UNKNOWN
@@ -62,7 +58,7 @@ def _rule(pack: Pack, tier: Tier, rule: PackRule) -> LimitRule:
     else:
         amount = to_minor(rule.amount, pack.currency)
     return LimitRule(
-        id=f"{pack.id}/{tier.id}/{name}",
+        id=f"{pack.id}/{tier.id}/{rule.name}",
         metric=rule.metric,
         bound=bound,
         amount=amount,
@@ -76,13 +72,12 @@ def _rule(pack: Pack, tier: Tier, rule: PackRule) -> LimitRule:
 
 def _denial(pack: Pack, tier: Tier, denied: Denied) -> LimitRule:
     """An operation that is not allowed at all: none of its transfers may have any amount."""
-    inward = set(denied.operations) <= _INWARD
     return LimitRule(
         id=f"{pack.id}/{tier.id}/denied-{'+'.join(denied.operations)}",
         metric=Metric.SINGLE,
         bound=Bound.CAPPED,
         amount=0,
-        direction=Direction.IN if inward else Direction.OUT,
+        direction=denied.direction,
         operations=frozenset().union(*(_OPERATIONS[operation] for operation in denied.operations)),
         window=None,
         on_exceed=OnExceed.DENY,

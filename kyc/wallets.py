@@ -1,17 +1,33 @@
-"""Wallets: opened for a holder at a tier, whose limits the ledger then enforces."""
+"""Wallets: ledger accounts put at a tier, whose limits the ledger then enforces.
+
+Opened at enrolment, adopted when an operator's file brought the account, moved between tiers later; each
+time a decision is recorded that is never edited. Locks: wallets, then accounts, each in id order.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from uuid import UUID
 
+from psycopg.errors import UniqueViolation
+
+from kyc.errors import InvalidDecision, ReferenceTaken, UnfitAccount, UnknownWallet
+from kyc.evidence import KINDS_MAX
 from kyc.limits import compile_profile
-from kyc.packs import Pack
+from kyc.pack import Pack
 from ledger import accounts, profiles
 from ledger.chart import AccountKind
 from ledger.database import Connection
+from ledger.errors import InvalidInput
 from ledger.ids import new_id
 from ledger.queries import queries_beside
+
+BECAUSE_MAX = 500
+WALLETS_MAX = 10_000
+"""Wallets in one call."""
+
+AS_GIVEN = "as given by the operator's file"
 
 _queries = queries_beside(__file__)
 
@@ -30,6 +46,14 @@ class NewWallet:
     because: str = "evidence at enrolment"
 
 
+@dataclass(frozen=True, slots=True)
+class GivenTier:
+    """An account of the ledger and the tier that the operator's file gives its holder."""
+
+    account_id: UUID
+    tier: str
+
+
 def profile_id(connection: Connection, pack: Pack, tier_id: str) -> UUID:
     """The ledger's id of the limits of a tier, stored on first use. Raises UnknownTier."""
     return profiles.store(connection, compile_profile(pack, pack.tier(tier_id)))
@@ -38,38 +62,31 @@ def profile_id(connection: Connection, pack: Pack, tier_id: str) -> UUID:
 def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet]) -> int:
     """Open those of `wallets` that are not there yet, each at its tier; returns how many were opened.
 
-    Raises UnknownTier, InvalidInput for a malformed or taken reference.
+    Raises UnknownTier, UnfitAccount when an account of one of these ids is there but is no wallet of this
+    reference, ReferenceTaken, InvalidInput for a malformed reference.
     """
-    limits = {tier: profile_id(connection, pack, tier) for tier in {wallet.tier for wallet in wallets}}
-    accounts.open_accounts(
-        connection,
-        [
-            accounts.NewAccount(
-                wallet.account_id,
-                AccountKind.CUSTOMER,
-                pack.currency,
-                wallet.opened_at,
-                wallet.external_ref,
-                wallet.holder,
-                limits[wallet.tier],
-            )
-            for wallet in wallets
-        ],
-    )
+    _demand_bounded([wallet.account_id for wallet in wallets])
+    for wallet in wallets:
+        _demand_reasons(wallet.because, wallet.evidence, wallet.opened_at)
+    limits = _limits(connection, pack, {wallet.tier for wallet in wallets})
+    _open_accounts(connection, pack, wallets, limits)
+    opened = {
+        row[0]
+        for row in connection.execute(
+            _queries.open_wallets.sql,
+            {
+                "accounts": [wallet.account_id for wallet in wallets],
+                "refs": [wallet.external_ref for wallet in wallets],
+                "persons": [wallet.person_id for wallet in wallets],
+                "profiles": [limits[wallet.tier] for wallet in wallets],
+                "pack": pack.id,
+                "tiers": [wallet.tier for wallet in wallets],
+                "since": [wallet.opened_at for wallet in wallets],
+            },
+        )
+    }
+    _demand_wallets(connection, [wallet for wallet in wallets if wallet.account_id not in opened])
     with connection.cursor() as cursor:
-        opened = {
-            row[0]
-            for row in cursor.execute(
-                _queries.open_wallets.sql,
-                {
-                    "accounts": [wallet.account_id for wallet in wallets],
-                    "persons": [wallet.person_id for wallet in wallets],
-                    "pack": pack.id,
-                    "tiers": [wallet.tier for wallet in wallets],
-                    "since": [wallet.opened_at for wallet in wallets],
-                },
-            )
-        }
         cursor.executemany(
             _queries.record_decision.sql,
             [
@@ -90,6 +107,171 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
     return len(opened)
 
 
+def adopt_wallets(
+    connection: Connection,
+    pack: Pack,
+    given: Sequence[GivenTier],
+    *,
+    at: datetime,
+    because: str = AS_GIVEN,
+    evidence: Sequence[str] = (),
+) -> int:
+    """Put customers' accounts that the ledger holds already at the tiers that a file gives them.
+
+    Those that are wallets already stay as they are, so that sending the same again changes nothing; returns
+    how many were adopted. At most WALLETS_MAX a call. Raises UnknownTier, UnfitAccount when an account is
+    missing, not a customer's, in another currency than the pack or under other limits: nothing was written.
+    """
+    _demand_bounded([each.account_id for each in given])
+    _demand_reasons(because, evidence, at)
+    limits = _limits(connection, pack, {each.tier for each in given})
+    new = connection.execute(
+        _queries.not_wallets.sql, {"accounts": [each.account_id for each in given]}
+    ).fetchall()
+    if not new:
+        return 0
+    tiers = {each.account_id: each.tier for each in given}
+    ids = sorted(row[0] for row in new)
+    what = {
+        "accounts": ids,
+        "tiers": [tiers[account_id] for account_id in ids],
+        "profiles": [limits[tiers[account_id]] for account_id in ids],
+        "currency": pack.currency,
+    }
+    unfit = connection.execute(_queries.lock_unfit.sql, what).fetchone()
+    if unfit is not None:
+        raise UnfitAccount(
+            f"account {unfit[0]} {unfit[1]}; pack {pack.id} is for customers in {pack.currency}"
+        )
+    adopted = {
+        row[0] for row in connection.execute(_queries.adopt_wallets.sql, what | {"pack": pack.id, "at": at})
+    }
+    rows = [
+        (*row, new_id())
+        for row in zip(ids, what["tiers"], what["profiles"], strict=True)
+        if row[0] in adopted
+    ]
+    if rows:
+        accounts_, tiers_, profiles_, decisions = (list(column) for column in zip(*rows, strict=True))
+        about = {"accounts": accounts_, "tiers": tiers_, "profiles": profiles_, "ids": decisions}
+        connection.execute(_queries.put_under_limits.sql, about)
+        why = {"pack": pack.id, "because": because, "evidence": list(evidence), "at": at}
+        connection.execute(_queries.record_decisions.sql, about | why)
+    return len(rows)
+
+
+def change_tier(
+    connection: Connection,
+    account_id: UUID,
+    pack: Pack,
+    tier_id: str,
+    *,
+    because: str,
+    evidence: Sequence[str],
+    at: datetime,
+) -> bool:
+    """Move a wallet to a tier: its limits change with the next transfer, what it has used stays used.
+
+    `because`: the decision in a few words, no personal data; `evidence`: the kinds it rests on. A balance
+    above the new tier's limit stays; only further credits are refused. Returns False, and writes nothing,
+    when the wallet stands under exactly these limits already. Raises UnknownWallet, UnknownTier,
+    UnfitAccount, PackNotInForce, InvalidDecision.
+    """
+    _demand_reasons(because, evidence, at)
+    if not because.strip():
+        raise InvalidDecision("a change of tier says why: because is empty")
+    limits = pack.tier(tier_id)
+    pack.demand_in_force(at)
+    wallet = connection.execute(_queries.lock_wallet.sql, {"account": account_id}).fetchone()
+    if wallet is None:
+        raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
+    account = accounts.get(
+        connection, account_id
+    )  # after the lock: a statement that waits keeps its snapshot
+    if account.currency != pack.currency:
+        raise UnfitAccount(
+            f"account {account_id} holds {account.currency}; pack {pack.id} is for {pack.currency}"
+        )
+    if at < wallet[0]:
+        raise InvalidDecision(f"account {account_id} is at its tier since {wallet[0]}: {at} is before that")
+    profile = profile_id(connection, pack, limits.id)
+    if profile == account.profile_id:
+        return False
+    about = {"account": account_id, "pack": pack.id, "tier": limits.id, "at": at}
+    connection.execute(_queries.move_wallet.sql, about)
+    accounts.set_profile(connection, account_id, profile)
+    connection.execute(
+        _queries.record_decision.sql,
+        about | {"id": new_id(), "profile": profile, "because": because, "evidence": list(evidence)},
+    )
+    return True
+
+
 def wallets_per_tier(connection: Connection) -> dict[tuple[str, str], int]:
     """How many wallets stand at each (pack, tier)."""
     return {(pack, tier): count for pack, tier, count in connection.execute(_queries.wallets_per_tier.sql)}
+
+
+def _limits(connection: Connection, pack: Pack, tiers: set[str]) -> dict[str, UUID]:
+    """In one order for everyone: two calls that store the same profiles first must not wait in a circle."""
+    return {tier: profile_id(connection, pack, tier) for tier in sorted(tiers)}
+
+
+def _open_accounts(
+    connection: Connection, pack: Pack, wallets: Sequence[NewWallet], limits: dict[str, UUID]
+) -> None:
+    new = [
+        accounts.NewAccount(
+            wallet.account_id,
+            AccountKind.CUSTOMER,
+            pack.currency,
+            wallet.opened_at,
+            wallet.external_ref,
+            wallet.holder,
+            limits[wallet.tier],
+        )
+        for wallet in wallets
+    ]
+    taken = False
+    try:
+        accounts.open_accounts(connection, new)
+    except InvalidInput as error:
+        taken = isinstance(error.__cause__, UniqueViolation)
+        if not taken:
+            raise
+    if taken:
+        raise ReferenceTaken("external_ref: names another account of the ledger already")
+
+
+def _demand_wallets(connection: Connection, wallets: Sequence[NewWallet]) -> None:
+    """That these were wallets before, under the same reference. What else has their id is a mistake."""
+    found = {
+        row[0]: row[1]
+        for row in connection.execute(
+            _queries.wallet_refs.sql, {"accounts": [wallet.account_id for wallet in wallets]}
+        )
+    }
+    for wallet in wallets:
+        if found.get(wallet.account_id) != wallet.external_ref:
+            raise UnfitAccount(f"account {wallet.account_id} is there already and is not this wallet")
+
+
+def _demand_bounded(ids: list[UUID]) -> None:
+    if len(ids) > WALLETS_MAX:
+        raise InvalidInput(f"{len(ids)} wallets in one call; {WALLETS_MAX} are the most")
+    for account_id, same in groupby(sorted(ids)):
+        if len(list(same)) > 1:
+            raise InvalidInput(f"account {account_id} stands twice in one call")
+
+
+def _demand_reasons(because: str, evidence: Sequence[str], at: datetime) -> None:
+    if len(because) > BECAUSE_MAX or "\0" in because:
+        raise InvalidDecision(
+            f"because has {len(because)} characters; up to {BECAUSE_MAX}, without NUL, are taken"
+        )
+    if isinstance(evidence, str) or len(evidence) > KINDS_MAX or len(set(evidence)) < len(evidence):
+        raise InvalidDecision(f"evidence is a list of up to {KINDS_MAX} kinds, each once")
+    if any(len(kind) > 40 or not kind.isidentifier() for kind in evidence):
+        raise InvalidDecision("evidence lists names of kinds, such as address_proof")
+    if at.tzinfo is None:
+        raise InvalidDecision("the moment of a decision needs a time zone")

@@ -5,17 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from psycopg.errors import UniqueViolation
+from psycopg.errors import ForeignKeyViolation, UniqueViolation
 
 from ledger.chart import AccountKind, floor_of, sign_of
 from ledger.database import Connection
 from ledger.errors import InvalidInput, UnknownAccount
 from ledger.money import exponent
 from ledger.queries import queries_beside
+from ledger.references import REFERENCE_MAX, is_reference
 
-EXTERNAL_REF_MAX = 128
+EXTERNAL_REF_MAX = REFERENCE_MAX
 
 _queries = queries_beside(__file__)
+_NO_SUCH_PROFILE = "a limit profile is not in the ledger, or is of another currency than the account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,13 @@ class Account:
 def open_accounts(connection: Connection, accounts: Sequence[NewAccount]) -> int:
     """Open those of `accounts` whose id is not there yet; returns how many were opened.
 
-    Raises InvalidInput when an external reference is malformed or belongs to another account.
+    Raises InvalidInput when an external reference is malformed or belongs to another account, or when a limit
+    profile is not stored or counts another currency.
     """
     for account in accounts:
         exponent(account.currency)
-        ref = account.external_ref
-        if ref is not None and (not 0 < len(ref) <= EXTERNAL_REF_MAX or "\0" in ref):
-            raise InvalidInput(f"an external reference has 1 to {EXTERNAL_REF_MAX} characters and no NUL")
+        if account.external_ref is not None and not is_reference(account.external_ref):
+            raise InvalidInput(f"an external reference has 1 to {REFERENCE_MAX} characters and no NUL")
         if account.opened_at.tzinfo is None:
             raise InvalidInput(f"account {account.id}: opened_at needs a time zone")
     try:
@@ -82,12 +84,14 @@ def open_accounts(connection: Connection, accounts: Sequence[NewAccount]) -> int
         )
     except UniqueViolation as error:
         raise InvalidInput("an external reference belongs to another account already") from error
+    except ForeignKeyViolation as error:
+        raise InvalidInput(_NO_SUCH_PROFILE) from error
     return result.rowcount
 
 
 def find(connection: Connection, refs: Sequence[str]) -> dict[str, Account]:
     """The accounts of these external references; references without an account are left out."""
-    rows = connection.execute(_queries.find_by_ref.sql, {"refs": list(refs)})
+    rows = connection.execute(_queries.find_by_ref.sql, {"refs": [ref for ref in refs if is_reference(ref)]})
     return {row[4]: _account(row) for row in rows}
 
 
@@ -111,13 +115,17 @@ def by_ref_or_id(connection: Connection, name: str) -> Account:
 
 
 def set_profile(connection: Connection, account_id: UUID, profile_id: UUID | None) -> None:
-    """Put the account under another limit profile. Usage counters stay. Raises UnknownAccount."""
-    _changed(
-        connection.execute(
+    """Put the account under another limit profile. Usage counters stay.
+
+    Raises UnknownAccount, and InvalidInput for a profile that is not stored or counts another currency.
+    """
+    try:
+        result = connection.execute(
             "UPDATE ledger.account SET profile_id = %s WHERE id = %s", (profile_id, account_id)
-        ),
-        account_id,
-    )
+        )
+    except ForeignKeyViolation as error:
+        raise InvalidInput(_NO_SUCH_PROFILE) from error
+    _changed(result, account_id)
 
 
 def freeze(connection: Connection, account_id: UUID, *, debit: bool, credit: bool) -> None:

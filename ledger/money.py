@@ -1,6 +1,6 @@
 """Amounts: whole minor units of an ISO 4217 currency, never floats."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 from functools import lru_cache
 
 from iso4217 import Currency
@@ -9,6 +9,10 @@ from ledger.errors import InvalidAmount, UnknownCurrency
 
 AMOUNT_MAX = 10**15
 """The largest amount of one transfer, in minor units; sums of a bigint hold nine thousand of them."""
+
+_TEXT_MAX = 40
+_EXACT = Context(prec=2 * _TEXT_MAX, traps=[InvalidOperation, Overflow, Inexact])
+"""Whatever context the caller works in, no digit is lost without an error."""
 
 
 @lru_cache(maxsize=512)
@@ -33,12 +37,22 @@ def to_minor(amount: str | int | Decimal, currency: str) -> int:
     beyond AMOUNT_MAX either way; zero and negative amounts are returned as they are.
     """
     digits = exponent(currency)
+    if type(amount) not in (str, int, Decimal):
+        raise InvalidAmount(
+            f"an amount is text, a whole number or a Decimal, never a {type(amount).__name__}"
+        )
+    if isinstance(amount, int) and abs(amount) > AMOUNT_MAX:
+        raise InvalidAmount(f"the amount is not below {to_decimal(AMOUNT_MAX, currency)} {currency}")
     text = str(amount).strip()
-    if len(text) > 40:
+    if len(text) > _TEXT_MAX:
         raise InvalidAmount(f"an amount of {len(text)} characters is too long")
     try:
-        minor = Decimal(text).scaleb(digits)
-    except InvalidOperation:
+        if "_" in text or not text.isascii():
+            raise InvalidOperation
+        minor = Decimal(text).scaleb(digits, _EXACT)
+    except Inexact:
+        raise InvalidAmount(f"{text!r} has more than the {digits} decimal places of {currency}") from None
+    except DecimalException:
         raise InvalidAmount(f"{text!r} is not an amount: write digits and a point, such as 12.34") from None
     if not minor.is_finite() or abs(minor) > AMOUNT_MAX:
         raise InvalidAmount(f"{text!r} is not an amount below {to_decimal(AMOUNT_MAX, currency)} {currency}")
@@ -49,7 +63,7 @@ def to_minor(amount: str | int | Decimal, currency: str) -> int:
 
 def to_decimal(minor: int, currency: str) -> Decimal:
     """The decimal amount of `minor` units: `to_decimal(1234, "EUR")` is Decimal("12.34")."""
-    return Decimal(minor).scaleb(-exponent(currency))
+    return Decimal(minor).scaleb(-exponent(currency), _EXACT)
 
 
 def format_amount(minor: int, currency: str) -> str:

@@ -89,6 +89,7 @@ def post(
     fresh = {row[0] for row in claimed}
     outcomes = _earlier_outcomes(connection, hashes, fresh)
     todo = [transfer for transfer in unique.values() if transfer.id in fresh]
+    _check_groups(unique, fresh)
     if todo:
         now = clock()
         states = _account_states(connection, read.fetchall(), profiles)
@@ -130,16 +131,30 @@ def _earlier_outcomes(
     outcomes: dict[UUID, Outcome] = {}
     if not seen:
         return outcomes
-    for transfer_id, content_hash, rule, decision, source, numbers in connection.execute(
+    for transfer_id, content_hash, posted, rule, decision, source, numbers in connection.execute(
         _queries.earlier_outcomes.sql, {"ids": _array(seen)}
     ):
         if content_hash != hashes[transfer_id]:
             raise IdempotencyConflict(
                 f"transfer {transfer_id} was sent before with other content; a new transfer needs a new id"
             )
+        if posted is not (rule is None):
+            raise IntegrityViolation(
+                f"transfer {transfer_id} was claimed but has not one outcome: see trial balance"
+            )
         refusal = None if rule is None else Refusal(rule, decision, source, **numbers)
         outcomes[transfer_id] = Outcome(transfer_id, refusal, replayed=True)
     return outcomes
+
+
+def _check_groups(unique: dict[UUID, Transfer], fresh: set[UUID]) -> None:
+    """A group is sent whole, at a retry too: one that grew could not stand or fall together."""
+    sent = {(transfer.group, transfer.id in fresh) for transfer in unique.values() if transfer.group}
+    if len(sent) == len({group for group, _ in sent}):
+        return
+    for group, _ in sent:
+        if {(group, True), (group, False)} <= sent:
+            raise IdempotencyConflict(f"group {group} was sent before with fewer transfers; send it whole")
 
 
 def _account_states(
@@ -147,8 +162,7 @@ def _account_states(
 ) -> dict[UUID, AccountState]:
     known = profiles.get(connection, (row[-1] for row in rows if row[-1] is not None))
     return {
-        account_id: AccountState(account_id, *values, known[profile_id] if profile_id else None)
-        for account_id, *values, profile_id in rows
+        row[0]: AccountState(*(*row[:-1], known[row[-1]] if row[-1] is not None else None)) for row in rows
     }
 
 
@@ -163,6 +177,12 @@ def _check_accounts(transfers: Sequence[Transfer], accounts: dict[UUID, AccountS
                     f"transfer {transfer.id}: {transfer.currency} cannot move on account {account_id}, "
                     f"which holds {account.currency}"
                 )
+        issues = accounts[transfer.debit_account].sign > 0 > accounts[transfer.credit_account].sign
+        if issues and transfer.reference is None:
+            raise InvalidInput(
+                f"transfer {transfer.id}: raises funds and what is owed for them, which issues value; "
+                "name the receipt in reference"
+            )
 
 
 def _read_usage(
@@ -199,8 +219,17 @@ def _write(
             _copy_transfers(connection, accepted, now)
         if rejected:
             _copy_refusals(connection, rejected, now)
-    except psycopg.IntegrityError as error:
-        raise IntegrityViolation(f"The database refused the batch: {error.diag.message_primary}") from error
+        _add_usage(connection, accounts)
+    except OverflowError as error:
+        raise IntegrityViolation(
+            "The sums of an account are beyond the ledger's bound; nothing was written"
+        ) from error
+    except (psycopg.IntegrityError, psycopg.DataError) as error:
+        why = error.diag.message_primary
+        raise IntegrityViolation(f"The database refused the batch: {why}") from error
+
+
+def _add_usage(connection: Connection, accounts: Iterable[AccountState]) -> None:
     moved = [
         (account.id, starts_on, window, direction, operation, amount, count)
         for account in accounts

@@ -17,9 +17,11 @@ SELECT id, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT 
 FROM ledger.account WHERE id = ANY(:accounts::uuid[]);
 
 -- name: earlier_outcomes
--- What became of ids claimed before: the content they were sent with and, for refusals, why.
-SELECT c.id, c.content_hash, r.rule, r.decision, r.source, r.numbers
-FROM ledger.claim AS c LEFT JOIN ledger.refusal AS r ON r.transfer_id = c.id
+-- What became of ids claimed before: the content they were sent with, whether they were posted, or why not.
+SELECT c.id, c.content_hash, t.id IS NOT NULL, r.rule, r.decision, r.source, r.numbers
+FROM ledger.claim AS c
+LEFT JOIN ledger.transfer AS t ON t.id = c.id
+LEFT JOIN ledger.refusal AS r ON r.transfer_id = c.id
 WHERE c.id = ANY(:ids::uuid[]);
 
 -- name: read_usage

@@ -2,14 +2,17 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from ledger.errors import InvalidAmount, InvalidInput
 from ledger.money import AMOUNT_MAX, exponent
 from ledger.operations import Operation
+from ledger.references import REFERENCE_MAX as REFERENCE_MAX
+from ledger.references import is_reference
 
-REFERENCE_MAX = 128
+EFFECTIVE_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
+EFFECTIVE_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +47,7 @@ class Transfer:
             raise InvalidInput(f"transfer {self.id}: debits and credits the same account")
         if not isinstance(self.operation, Operation):
             raise InvalidInput(f"transfer {self.id}: {self.operation!r} is not an Operation")
-        if self.reference is not None and (
-            not 0 < len(self.reference) <= REFERENCE_MAX or "\0" in self.reference
-        ):
+        if self.reference is not None and not is_reference(self.reference):
             raise InvalidInput(
                 f"transfer {self.id}: a reference has 1 to {REFERENCE_MAX} characters and no NUL"
             )
@@ -54,8 +55,11 @@ class Transfer:
             raise InvalidInput(
                 f"transfer {self.id}: e-money is issued against a receipt; name it in reference"
             )
-        if self.effective_at is not None and self.effective_at.tzinfo is None:
-            raise InvalidInput(f"transfer {self.id}: effective_at needs a time zone")
+        if self.effective_at is not None:
+            if self.effective_at.tzinfo is None:
+                raise InvalidInput(f"transfer {self.id}: effective_at needs a time zone")
+            if not EFFECTIVE_FIRST <= self.effective_at < EFFECTIVE_LAST:
+                raise InvalidInput(f"transfer {self.id}: effective_at is not between the years 1900 and 9000")
 
     def content_hash(self) -> bytes:
         """SHA-256 of everything but the id (32 bytes): the same id with another hash is a conflict."""

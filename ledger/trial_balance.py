@@ -1,8 +1,8 @@
 """The trial balance: every account's debits and credits, and whether the books hold together.
 
-Checked from the entries up, not from the stored sums: each transfer has its two entries, each account is the
-sum of its entries, debits equal credits in every currency, and what backs the e-money covers what is
-outstanding.
+Checked from the entries up, not from the stored sums: each transfer has its two entries and its claim, each
+account is the sum of its entries, each balance follows from the one before, debits equal credits in every
+currency, and what backs the e-money covers what is outstanding.
 """
 
 from dataclasses import dataclass
@@ -90,5 +90,5 @@ def trial_balance(connection: Connection) -> TrialBalance:
             for currency, kind, accounts, debits, credits in connection.execute(_queries.totals.sql)
         ),
         tuple(row[0] for row in connection.execute(_queries.unbalanced_accounts.sql)),
-        tuple(row[0] for row in connection.execute(_queries.one_sided_transfers.sql)),
+        tuple(row[0] for row in connection.execute(_queries.wrong_transfers.sql)),
     )

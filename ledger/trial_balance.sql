@@ -4,27 +4,49 @@ SELECT currency, kind, count(*), sum(debits_posted)::bigint, sum(credits_posted)
 FROM ledger.account GROUP BY currency, kind ORDER BY currency, kind;
 
 -- name: unbalanced_accounts
--- Accounts whose sums, version or balance do not follow from their entries.
+-- Accounts whose sums or version do not follow from their entries, or with an entry whose balance does not
+-- follow from the one before.
 SELECT a.id
 FROM ledger.account AS a
 LEFT JOIN (
     SELECT account_id, count(*) AS entries, max(version) AS version,
            coalesce(sum(amount) FILTER (WHERE direction = 1), 0) AS debits,
-           coalesce(sum(amount) FILTER (WHERE direction = -1), 0) AS credits
-    FROM ledger.entry GROUP BY account_id
+           coalesce(sum(amount) FILTER (WHERE direction = -1), 0) AS credits,
+           min(step) AS step_min, max(step) AS step_max
+    FROM (
+        SELECT e.account_id, e.version, e.amount, e.direction,
+               (e.balance_after - lag(e.balance_after, 1, 0::bigint) OVER of_account) * e.direction - e.amount * o.sign AS step
+        FROM ledger.entry AS e JOIN ledger.account AS o ON o.id = e.account_id
+        WINDOW of_account AS (PARTITION BY e.account_id ORDER BY e.version)
+    ) AS stepped
+    GROUP BY account_id
 ) AS e ON e.account_id = a.id
 WHERE a.debits_posted <> coalesce(e.debits, 0) OR a.credits_posted <> coalesce(e.credits, 0)
    OR a.version <> coalesce(e.version, 0) OR a.version <> coalesce(e.entries, 0)
+   OR e.step_min <> 0 OR e.step_max <> 0
 ORDER BY a.id;
 
--- name: one_sided_transfers
--- Transfers without exactly one debit and one credit entry of their amount, and entries without a transfer.
-SELECT coalesce(t.id, e.transfer_id)
+-- name: wrong_transfers
+-- Transfers without the debit and the credit entry that they name, entries that no transfer names, and claims
+-- without exactly one outcome.
+SELECT t.id
 FROM ledger.transfer AS t
-FULL JOIN (
-    SELECT transfer_id, count(*) AS entries,
-           sum(amount) FILTER (WHERE direction = 1) AS debit, sum(amount) FILTER (WHERE direction = -1) AS credit
-    FROM ledger.entry GROUP BY transfer_id
-) AS e ON e.transfer_id = t.id
-WHERE e.entries IS DISTINCT FROM 2 OR e.debit IS DISTINCT FROM t.amount OR e.credit IS DISTINCT FROM t.amount
+LEFT JOIN ledger.entry AS d ON d.account_id = t.debit_account AND d.version = t.debit_version
+LEFT JOIN ledger.entry AS c ON c.account_id = t.credit_account AND c.version = t.credit_version
+WHERE (d.transfer_id, d.direction, d.amount, d.balance_after)
+        IS DISTINCT FROM (t.id, 1::smallint, t.amount, t.debit_balance)
+   OR (c.transfer_id, c.direction, c.amount, c.balance_after)
+        IS DISTINCT FROM (t.id, -1::smallint, t.amount, t.credit_balance)
+UNION
+SELECT e.transfer_id
+FROM ledger.entry AS e
+LEFT JOIN ledger.transfer AS t ON t.id = e.transfer_id
+WHERE e.account_id IS DISTINCT FROM CASE WHEN e.direction = 1 THEN t.debit_account ELSE t.credit_account END
+   OR e.version IS DISTINCT FROM CASE WHEN e.direction = 1 THEN t.debit_version ELSE t.credit_version END
+UNION
+SELECT coalesce(c.id, o.id)
+FROM ledger.claim AS c
+FULL JOIN (SELECT id FROM ledger.transfer UNION ALL SELECT transfer_id FROM ledger.refusal) AS o ON o.id = c.id
+GROUP BY coalesce(c.id, o.id)
+HAVING count(*) <> 1 OR count(c.id) <> 1 OR count(o.id) <> 1
 LIMIT 100;

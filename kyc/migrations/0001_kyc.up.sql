@@ -2,24 +2,27 @@
 
 CREATE SCHEMA kyc;
 
+-- No sealed field is shorter or longer (see privacy/sealing.py): a name stored as it is does not fit by accident.
+CREATE DOMAIN kyc.sealed AS bytea CHECK (octet_length(VALUE) BETWEEN 97 AND 4200);
+
 CREATE TABLE kyc.person (
     id uuid PRIMARY KEY,
     external_ref text NOT NULL UNIQUE CHECK (length(external_ref) BETWEEN 1 AND 128),
-    name bytea,
-    birth_date bytea,
-    phone bytea,
-    id_kind text,
-    id_number bytea,
-    address bytea,
+    name kyc.sealed,
+    birth_date kyc.sealed,
+    phone kyc.sealed,
+    id_kind text CHECK (length(id_kind) BETWEEN 1 AND 40),
+    id_number kyc.sealed,
+    address kyc.sealed,
     enrolled_at timestamptz NOT NULL
 );
 
 CREATE TABLE kyc.evidence (
     id uuid PRIMARY KEY,
     person_id uuid NOT NULL REFERENCES kyc.person (id),
-    kind text NOT NULL,
-    state text NOT NULL,
-    method text NOT NULL,
+    kind text NOT NULL CHECK (length(kind) BETWEEN 1 AND 40),
+    state text NOT NULL CHECK (state IN ('captured', 'implied')),
+    method text NOT NULL CHECK (length(method) BETWEEN 1 AND 100),
     recorded_at timestamptz NOT NULL
 );
 CREATE INDEX evidence_person ON kyc.evidence (person_id);
@@ -40,8 +43,8 @@ CREATE TABLE kyc.tier_decision (
     pack_id text NOT NULL,
     tier text NOT NULL,
     profile_id uuid NOT NULL REFERENCES ledger.limit_profile (id),
-    because text NOT NULL,
-    evidence text[] NOT NULL,
+    because text NOT NULL CHECK (length(because) <= 500),
+    evidence text[] NOT NULL CHECK (cardinality(evidence) <= 20),
     decided_at timestamptz NOT NULL
 );
 CREATE INDEX tier_decision_account ON kyc.tier_decision (account_id);

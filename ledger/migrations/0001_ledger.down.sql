@@ -1,4 +1,5 @@
 DROP SCHEMA ledger CASCADE;
+REVOKE SELECT ON public.alembic_version FROM emoney_app;
 -- The role stays when other databases of the server use it.
 DO $$
 BEGIN

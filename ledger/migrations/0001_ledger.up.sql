@@ -3,11 +3,23 @@
 CREATE SCHEMA ledger;
 
 -- The application's role belongs to the server, not to one database, and may be there already.
+-- An owner who is no superuser joins it, to run the application as well.
 DO $$
 BEGIN
-    CREATE ROLE emoney_app NOLOGIN;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_app') THEN
+        CREATE ROLE emoney_app NOLOGIN;
+    END IF;
 EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
+DO $$
+BEGIN
+    IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+        GRANT emoney_app TO CURRENT_USER;
+    END IF;
+EXCEPTION
+    WHEN insufficient_privilege THEN NULL;
 END
 $$;
 
@@ -19,7 +31,8 @@ CREATE TABLE ledger.limit_profile (
     time_zone text NOT NULL,
     rules jsonb NOT NULL,
     counted jsonb NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    UNIQUE (id, currency)
 );
 
 -- An account and, in the same row, what it holds: one lock, one read, one update.
@@ -31,7 +44,7 @@ CREATE TABLE ledger.account (
     currency text NOT NULL CHECK (length(currency) = 3),
     holder uuid,
     external_ref text UNIQUE CHECK (length(external_ref) BETWEEN 1 AND 128),
-    profile_id uuid REFERENCES ledger.limit_profile (id),
+    profile_id uuid,
     opened_at timestamptz NOT NULL,
     sign smallint NOT NULL CHECK (sign IN (-1, 1)),
     floor bigint,
@@ -43,6 +56,14 @@ CREATE TABLE ledger.account (
     debits_pending bigint NOT NULL DEFAULT 0 CHECK (debits_pending >= 0),
     credits_pending bigint NOT NULL DEFAULT 0 CHECK (credits_pending >= 0),
     version bigint NOT NULL DEFAULT 0 CHECK (version >= 0),
+    -- limits count minor units: a profile of another currency would measure the wrong thing
+    CONSTRAINT account_profile FOREIGN KEY (profile_id, currency) REFERENCES ledger.limit_profile (id, currency),
+    CONSTRAINT account_chart CHECK (
+        kind IN ('safeguarding', 'in_transit', 'issued_unfunded', 'customer', 'merchant', 'agent', 'suspense',
+                 'fees', 'dormant', 'escheat', 'own_funds')
+        AND sign = CASE WHEN kind IN ('safeguarding', 'in_transit', 'issued_unfunded') THEN 1 ELSE -1 END
+        AND coalesce(floor, CASE WHEN kind IN ('in_transit', 'own_funds') THEN 0 ELSE -1 END) >= 0
+    ),
     CONSTRAINT account_floor CHECK (
         floor IS NULL
         OR sign * (debits_posted - credits_posted)
@@ -127,16 +148,27 @@ CREATE TABLE ledger.usage (
 
 -- Posting: the application inserts transfers; the two entries of each and the balances follow from them here, and
 -- only here. The versions and balances that the application decided are held against what the rows say.
--- Runs with its owner's rights: the application itself can write neither entries nor balances.
+-- Runs with its owner's rights: the application itself can write neither entries nor balances. Nobody else may
+-- hang it on a table of theirs, which would turn those rights against the ledger.
+-- Accounts are found by index probes only. A plan is kept for as long as the connection, and one made for a large
+-- batch on a small ledger must not scan a large one; for the same reason nothing here has a LIMIT.
 CREATE FUNCTION ledger.post_entries_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
 AS $$
 DECLARE
     touched bigint;
     updated bigint;
-    wrong uuid;
+    wrong text;
 BEGIN
+    IF TG_RELID <> 'ledger.transfer'::regclass THEN
+        RAISE EXCEPTION 'ledger: transfers are posted from ledger.transfer only'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+
     INSERT INTO ledger.entry (account_id, version, transfer_id, amount, balance_after, posted_at, direction)
     SELECT debit_account, debit_version, id, amount, debit_balance, posted_at, 1 FROM posted
     UNION ALL
@@ -161,11 +193,12 @@ BEGIN
           AND t.first = a.version + 1 AND t.last - t.first + 1 = t.entries
           AND a.currency = t.currency AND t.currency = t.other_currency
           AND a.closed_at IS NULL
+          AND NOT (a.frozen_debit AND t.debits > 0) AND NOT (a.frozen_credit AND t.credits > 0)
         RETURNING 1
     )
     SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM total) INTO updated, touched;
     IF updated <> touched THEN
-        RAISE EXCEPTION 'ledger: % of % accounts are unknown, closed, of another currency, or have a gap in their versions',
+        RAISE EXCEPTION 'ledger: % of % accounts are unknown, closed, frozen, of another currency, or have a gap in their versions',
             touched - updated, touched USING ERRCODE = 'integrity_constraint_violation';
     END IF;
 
@@ -181,16 +214,28 @@ BEGIN
         FROM side AS s JOIN ledger.account AS a ON a.id = s.account_id
         WINDOW of_account AS (PARTITION BY s.account_id ORDER BY s.version)
     )
-    SELECT account_id INTO wrong FROM chain
-    WHERE (before IS NOT NULL AND before + delta <> after) OR (from_last = 1 AND after <> balance)
-    LIMIT 1;
-    IF FOUND THEN
+    SELECT min(account_id::text) INTO wrong FROM chain
+    WHERE (before IS NOT NULL AND before + delta <> after) OR (from_last = 1 AND after <> balance);
+    IF wrong IS NOT NULL THEN
         RAISE EXCEPTION 'ledger: the balances sent for account % do not follow from its transfers', wrong
             USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+
+    -- What raises an asset and a liability at once issues value, whatever the operation is called.
+    IF EXISTS (SELECT FROM posted WHERE reference IS NULL) THEN
+        SELECT min(p.id::text) INTO wrong FROM posted AS p
+        JOIN ledger.account AS d ON d.id = p.debit_account
+        JOIN ledger.account AS c ON c.id = p.credit_account
+        WHERE p.reference IS NULL AND d.sign = 1 AND c.sign = -1;
+        IF wrong IS NOT NULL THEN
+            RAISE EXCEPTION 'ledger: transfer % issues e-money and names no receipt', wrong
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
     RETURN NULL;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION ledger.post_entries_v1() FROM PUBLIC;
 
 CREATE TRIGGER post_entries AFTER INSERT ON ledger.transfer
     REFERENCING NEW TABLE AS posted
@@ -220,9 +265,32 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.refusal
 CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON ledger.account
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+-- Counters of past use only grow: one that shrank would open a limit again.
+CREATE FUNCTION ledger.refuse_decrease() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION '%.% only grows: a decrease is refused', TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+
+CREATE TRIGGER only_grows BEFORE UPDATE ON ledger.usage FOR EACH ROW
+    WHEN (NEW.amount < OLD.amount OR NEW.count < OLD.count)
+    EXECUTE FUNCTION ledger.refuse_decrease();
+
+-- xact is left to the database: a forged one would hide a transfer from extraction, and so from monitoring.
 GRANT USAGE ON SCHEMA ledger TO emoney_app;
 GRANT SELECT ON ALL TABLES IN SCHEMA ledger TO emoney_app;
-GRANT INSERT ON ledger.limit_profile, ledger.claim, ledger.transfer, ledger.refusal, ledger.usage TO emoney_app;
+GRANT INSERT ON ledger.limit_profile, ledger.claim, ledger.usage TO emoney_app;
+GRANT INSERT (id, debit_account, credit_account, amount, currency, operation, reference, group_id, effective_at,
+    posted_at, debit_version, debit_balance, credit_version, credit_balance) ON ledger.transfer TO emoney_app;
+GRANT INSERT (transfer_id, debit_account, credit_account, amount, currency, operation, reference, group_id,
+    effective_at, decided_at, rule, decision, source, numbers) ON ledger.refusal TO emoney_app;
 GRANT INSERT (id, kind, currency, holder, external_ref, profile_id, opened_at, sign, floor) ON ledger.account TO emoney_app;
 GRANT UPDATE (profile_id, frozen_debit, frozen_credit, closed_at) ON ledger.account TO emoney_app;
 GRANT UPDATE (amount, count) ON ledger.usage TO emoney_app;
+
+-- The application checks that the schema is of its version.
+GRANT SELECT ON public.alembic_version TO emoney_app;

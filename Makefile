@@ -1,0 +1,47 @@
+# Needs Python 3.11 or newer, make and a package index; everything else is set up here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: install demo test test-long check bench bench-smoke lock clean
+
+install: $(READY)
+
+$(READY): pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.11 install"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --constraint requirements.lock --editable '.[dev]'
+	@touch $(READY)
+
+demo: install
+	$(BIN)/emoney demo
+
+test: install
+	$(BIN)/python -m pytest -q -m "not long"
+
+test-long: install
+	$(BIN)/python -m pytest -q
+
+check: install
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m "not long"
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+bench-smoke: install
+	$(BIN)/python -m benchmarks --smoke
+
+# The newest versions within the bounds of pyproject.toml, as they were tested together.
+lock: install
+	$(PIP) install --upgrade --editable '.[dev]'
+	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,16 @@
+"""AML: extractions, alerts and their evidence."""
+
+from ledger.migration import run_sql
+
+revision = "aml_0001"
+down_revision = None
+branch_labels = ("aml",)
+depends_on = ("kyc_0001",)
+
+
+def upgrade() -> None:
+    run_sql(__file__, "up")
+
+
+def downgrade() -> None:
+    run_sql(__file__, "down")

@@ -1,0 +1,84 @@
+"""The tables of `aml`, each column with what it holds and for how long."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import DateTime
+from sqlmodel import Field, SQLModel
+
+from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
+
+_KEPT = "5 years from the end of the relationship or the transaction (AMLD art. 40, AMLR art. 77)"
+
+WATCHED = declare(Category.SUSPICION, "monitoring for money laundering", Basis.LEGAL_OBLIGATION, _KEPT)
+"""For columns that show who is watched and why: disclosing them to that person would be tipping off."""
+
+
+class History(SQLModel, table=True):
+    """The Parquet data set of this database."""
+
+    __tablename__ = "history"
+    __table_args__ = {"schema": "aml", "info": NOT_PERSONAL}
+
+    id: UUID = Field(primary_key=True)
+    only_one: bool = Field(default=True, unique=True)
+
+
+class Extraction(SQLModel, table=True):
+    """One extraction of transfers into the history: `from_xact` <= xact < `to_xact`."""
+
+    __tablename__ = "extraction"
+    __table_args__ = {"schema": "aml", "info": NOT_PERSONAL}
+
+    id: UUID = Field(primary_key=True)
+    from_xact: int
+    to_xact: int
+    rows: int
+    files: int
+    extracted_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class Alert(SQLModel, table=True):
+    """An episode of one subject that a scenario found."""
+
+    __tablename__ = "alert"
+    __table_args__ = {"schema": "aml", "info": WATCHED}
+
+    id: UUID = Field(primary_key=True)
+    scenario: str
+    scenario_version: str = Field(sa_column_kwargs={"info": NOT_PERSONAL})
+    subject: UUID
+    subject_ref: str
+    currency: str = Field(sa_column_kwargs={"info": NOT_PERSONAL})
+    window_start: datetime = Field(sa_type=DateTime(timezone=True))
+    window_end: datetime = Field(sa_type=DateTime(timezone=True))
+    score: float
+    why: str
+    status: str = "open"
+    detected_at: datetime = Field(sa_type=DateTime(timezone=True))
+    changed_at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class AlertTransfer(SQLModel, table=True):
+    """A transfer that is evidence of an alert, and the part it plays."""
+
+    __tablename__ = "alert_transfer"
+    __table_args__ = {"schema": "aml", "info": WATCHED}
+
+    alert_id: UUID = Field(primary_key=True, foreign_key="aml.alert.id")
+    transfer_id: UUID = Field(primary_key=True)
+    reference: str | None = None
+    part: str
+    at: datetime = Field(sa_type=DateTime(timezone=True))
+
+
+class AlertAccount(SQLModel, table=True):
+    """An account involved in an alert."""
+
+    __tablename__ = "alert_account"
+    __table_args__ = {"schema": "aml", "info": WATCHED}
+
+    alert_id: UUID = Field(primary_key=True, foreign_key="aml.alert.id")
+    account_id: UUID = Field(primary_key=True)
+    account_ref: str
+    part: str

@@ -1,0 +1,91 @@
+"""`emoney aml`: monitoring, alerts and the monitoring report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aml import alerts as stored
+from aml import history, monitoring, report
+from jobs.cli.output import AsJson, print_json, progress, screen, table
+from jobs.emoney import Emoney
+
+app = typer.Typer(help="Anti-money-laundering monitoring.", no_args_is_help=True)
+
+
+@app.command()
+def run(as_json: AsJson = False) -> None:
+    """Extract new transfers to the history, then run every scenario over it. Run again, nothing doubles."""
+    with Emoney.open() as emoney, progress() as observe:
+        extracted = history.extract(
+            emoney.database,
+            emoney.history,
+            clock=emoney.clock,
+            progress=lambda rows: observe("extracting", rows, None),
+        )
+        found = monitoring.run(
+            emoney.database,
+            emoney.history,
+            clock=emoney.clock,
+            progress=lambda _title, done, of: observe("scenarios", done, of),
+        )
+    if as_json:
+        print_json({"extracted": extracted.rows, **found.to_json()})
+        return
+    rows = [
+        (
+            each.title,
+            each.alerts,
+            each.new,
+            each.grown,
+            f"{each.seconds:.1f}",
+            "; ".join(each.skipped.values()),
+        )
+        for each in found.scenarios
+    ]
+    numbers = ("alerts", "new", "grown", "seconds")
+    table("Monitoring", ("scenario", *numbers, "not judged"), rows, right=numbers)
+    screen.print(f"{extracted.rows:,} new transfers; {found.transfers:,} in the history.", highlight=False)
+
+
+@app.command()
+def alerts(
+    scenario: Annotated[str | None, typer.Option(help="Only alerts of this scenario.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only alerts on this account reference.")] = None,
+    score_min: Annotated[float, typer.Option(min=0, max=1, help="Only alerts of at least this score.")] = 0.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many, by falling score.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """The alerts, most suspicious first. Confidential: a customer must not learn of an alert."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = stored.list_alerts(
+            connection, scenario=scenario, subject=subject, score_min=score_min, limit=limit
+        )
+    if as_json:
+        print_json([alert.to_json() for alert in found])
+        return
+    rows = [
+        (
+            f"{alert.score:.2f}",
+            alert.scenario,
+            alert.subject,
+            f"{alert.window_start:%Y-%m-%d %H:%M} to {alert.window_end:%Y-%m-%d %H:%M}",
+            len(alert.transfers),
+            alert.why,
+        )
+        for alert in found
+    ]
+    columns = ("score", "scenario", "subject", "window, UTC", "transfers", "why")
+    table(f"{len(found)} alerts", columns, rows, right=("score", "transfers"))
+
+
+@app.command("report")
+def report_(
+    out: Annotated[Path, typer.Option(help="The directory to write monitoring.html to.")],
+) -> None:
+    """Write the monitoring report as one HTML page."""
+    with Emoney.open() as emoney:
+        path = report.write_report(
+            emoney.database, emoney.history, out / "monitoring.html", clock=emoney.clock
+        )
+    screen.print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -1,0 +1,98 @@
+"""`emoney kyc`: enrolment and policy packs."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from jobs.cli.output import AsJson, fail, print_json, screen, table
+from jobs.emoney import Emoney
+from kyc import load_pack, pack_ids
+
+PERSON_BYTES_MAX = 65_536
+
+app = typer.Typer(help="Persons, tiers and policy packs.", no_args_is_help=True)
+
+
+@app.command()
+def enrol(
+    person: Annotated[str, typer.Argument(help="- : the person's details come as JSON on standard input.")],
+    pack: Annotated[str | None, typer.Option(help="Policy pack; by default the one of the currency.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Enrol one person and open a wallet at the tier that the details reach.
+
+    Reads one JSON object: external_ref and currency, and what is known of name, birth_date, phone, id_kind,
+    id_number, address. Never from arguments, which other users of the machine can see.
+    """
+    if person != "-":
+        fail("personal details are read from standard input only: emoney kyc enrol - < person.json", 2)
+    with Emoney.open() as emoney:
+        enrolled = emoney.kyc.enrol(_read_person(), pack_id=pack)
+    if as_json:
+        print_json(
+            {
+                "wallet": enrolled.wallet,
+                "tier": enrolled.tier,
+                "pack": enrolled.pack,
+                "account": enrolled.account_id,
+            }
+        )
+    else:
+        screen.print(f"wallet {enrolled.wallet}, tier {enrolled.tier} of {enrolled.pack}", highlight=False)
+
+
+def _read_person() -> Any:
+    raw = sys.stdin.buffer.read(PERSON_BYTES_MAX + 1)
+    if len(raw) > PERSON_BYTES_MAX:
+        fail(f"the input is longer than {PERSON_BYTES_MAX} bytes; one person is one JSON object")
+    try:
+        return json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError:
+        fail("the input is not UTF-8")
+    except (json.JSONDecodeError, RecursionError) as error:
+        where = (
+            f" at line {error.lineno}, column {error.colno}"
+            if isinstance(error, json.JSONDecodeError)
+            else ""
+        )
+        fail(f"the input is not one JSON object{where}")
+
+
+@app.command()
+def packs(as_json: AsJson = False) -> None:
+    """The policy packs, their validity, and whether every number was read in the legal text."""
+    loaded = [load_pack(pack_id) for pack_id in pack_ids()]
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": pack.id,
+                    "title": pack.title,
+                    "jurisdiction": pack.jurisdiction,
+                    "currency": pack.currency,
+                    "status": pack.status,
+                    "valid_from": pack.valid.from_,
+                    "valid_to": pack.valid.to,
+                    "tiers": [tier.id for tier in pack.tiers],
+                    "all_primary": pack.all_primary,
+                }
+                for pack in loaded
+            ]
+        )
+        return
+    rows = [
+        (
+            pack.id,
+            pack.jurisdiction,
+            pack.currency,
+            pack.status,
+            pack.valid.from_ or "",
+            pack.valid.to or "",
+            ", ".join(tier.id for tier in pack.tiers),
+            "the legal text" if pack.all_primary else "secondary: verify first",
+        )
+        for pack in loaded
+    ]
+    table("Policy packs", ("id", "where", "currency", "status", "from", "to", "tiers", "numbers from"), rows)

@@ -1,0 +1,226 @@
+"""`emoney import`, `emoney trial-balance` and `emoney statement`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.cli.output import AsJson, fail, print_json, progress, screen, table
+from jobs.emoney import Emoney
+from jobs.importing import DEFAULT_START, ImportResult, formats, run_import
+from kyc import load_pack
+from ledger import accounts, statements, trial_balance
+from ledger.money import format_amount, to_decimal
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("import")(import_)
+    app.command("trial-balance")(show_trial_balance)
+    app.command("statement")(statement)
+
+
+def import_(
+    transactions: Annotated[
+        Path, typer.Argument(help="The transactions, plain or gzipped; Parquet for amlgentex.")
+    ],
+    format: Annotated[str, typer.Option(help=f"One of {', '.join(formats.names())}.")],
+    currency: Annotated[str, typer.Option(help="ISO 4217 code of the amounts.")],
+    accounts_file: Annotated[
+        Path | None, typer.Option("--accounts", help="The accounts, where the format has them.")
+    ] = None,
+    pack: Annotated[str, typer.Option(help="Policy pack whose limits apply to customers, or none.")] = "none",
+    tier: Annotated[
+        list[str] | None, typer.Option(help="FILE_TIER=PACK_TIER, to map the file's tiers by name.")
+    ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="Whose references these are; the format's name by default.")
+    ] = None,
+    start: Annotated[
+        datetime | None,
+        typer.Option(help="When a simulation's first step begins, UTC; 2026-01-01 by default."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replay an operator's history: opening balances first, then every row as a transfer, in file order.
+
+    A file with an error anywhere leaves the ledger as it was. A second run changes nothing.
+    """
+    policy = None if pack == "none" else load_pack(pack)
+    with Emoney.open() as emoney, progress() as observe:
+        result = run_import(
+            emoney.database,
+            transactions,
+            format=format,
+            currency=currency,
+            accounts_file=accounts_file,
+            source=source,
+            start=start.replace(tzinfo=UTC) if start else DEFAULT_START,
+            pack=policy,
+            tier_names=_mapping(tier or []),
+            progress=observe,
+            ledger=emoney.ledger,
+        )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        _show_import(result)
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    mapping = {}
+    for pair in pairs:
+        name, _, tier = pair.partition("=")
+        if not name or not tier:
+            fail(f"--tier {pair}: write FILE_TIER=PACK_TIER, such as 0=minimum", 2)
+        mapping[name] = tier
+    return mapping
+
+
+def _show_import(result: ImportResult) -> None:
+    rows = [
+        ("rows", result.rows),
+        ("posted", result.posted),
+        ("posted by an earlier run", result.replayed),
+        ("refused", result.refused),
+        ("skipped", result.skipped),
+        ("accounts opened", result.accounts_created),
+        ("opening balances", f"{result.opening_total} {result.currency}"),
+        ("rows per second", f"{result.rows_per_second:,.0f}"),
+    ]
+    table(f"Import of {result.source}", ("", "count"), rows, right=("count",))
+    if result.refused_by_rule:
+        by_rule = list(result.refused_by_rule.most_common())
+        table("Refused, by rule", ("rule", "transfers"), by_rule, right=("transfers",))
+        first = [(r.line, r.reference, r.rule, r.limit or "", r.used or "") for r in result.refusals[:10]]
+        table(
+            "The first of them",
+            ("line", "reference", "rule", "limit", "used"),
+            first,
+            right=("limit", "used"),
+        )
+
+
+def show_trial_balance(as_json: AsJson = False) -> None:
+    """Check the books from the entries up. Exit code 1 when they do not hold together."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = trial_balance.trial_balance(connection)
+    if as_json:
+        print_json(_trial_balance_json(found))
+    else:
+        lines = [
+            (
+                line.currency,
+                line.kind,
+                line.accounts,
+                format_amount(line.debits, line.currency),
+                format_amount(line.credits, line.currency),
+                format_amount(line.balance, line.currency),
+            )
+            for line in found.lines
+        ]
+        numbers = ("accounts", "debits", "credits", "balance")
+        table("Trial balance", ("currency", "kind", *numbers), lines, right=numbers)
+        for total in found.totals:
+            screen.print(
+                f"{total.currency}: outstanding e-money {format_amount(total.outstanding, total.currency)}, "
+                f"backed by {format_amount(total.backing, total.currency)}"
+            )
+        screen.print("[green]balanced[/]" if found.balanced else "[bold red]NOT balanced[/]")
+        for account in found.wrong_accounts:
+            screen.print(f"account {account} does not follow from its entries")
+        for transfer in found.wrong_transfers:
+            screen.print(f"transfer {transfer} has not its two entries")
+    if not found.balanced:
+        raise typer.Exit(1)
+
+
+def _trial_balance_json(found: trial_balance.TrialBalance) -> dict[str, Any]:
+    return {
+        "balanced": found.balanced,
+        "safeguarded": found.safeguarded,
+        "totals": [
+            {
+                "currency": total.currency,
+                "debits": to_decimal(total.debits, total.currency),
+                "credits": to_decimal(total.credits, total.currency),
+                "outstanding": to_decimal(total.outstanding, total.currency),
+                "backing": to_decimal(total.backing, total.currency),
+            }
+            for total in found.totals
+        ],
+        "lines": [
+            {
+                "currency": line.currency,
+                "kind": line.kind,
+                "accounts": line.accounts,
+                "debits": to_decimal(line.debits, line.currency),
+                "credits": to_decimal(line.credits, line.currency),
+                "balance": to_decimal(line.balance, line.currency),
+            }
+            for line in found.lines
+        ],
+        "wrong_accounts": found.wrong_accounts,
+        "wrong_transfers": found.wrong_transfers,
+    }
+
+
+def statement(
+    account_ref: Annotated[str, typer.Argument(help="The account's external reference, or its id.")],
+    after: Annotated[int, typer.Option(min=0, help="Only lines after this version.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=statements.PAGE_MAX, help="At most so many lines.")] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """An account's entries, oldest first, each with the balance after it."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        account = accounts.by_ref_or_id(connection, account_ref)
+        lines = statements.page(connection, account.id, after=after, limit=limit)
+    currency = account.currency
+    more = bool(lines) and lines[-1].version < account.version
+    if as_json:
+        print_json(
+            {
+                "account": account.external_ref or account.id,
+                "id": account.id,
+                "kind": account.kind,
+                "currency": currency,
+                "balance": to_decimal(account.balance, currency),
+                "lines": [
+                    {
+                        "version": line.version,
+                        "effective_at": line.effective_at,
+                        "posted_at": line.posted_at,
+                        "operation": line.operation,
+                        "reference": line.reference,
+                        "transfer": line.transfer_id,
+                        "counterparty": line.counterparty,
+                        "change": to_decimal(line.change, currency),
+                        "balance": to_decimal(line.balance, currency),
+                    }
+                    for line in lines
+                ],
+                "next_after": lines[-1].version if more else None,
+            }
+        )
+        return
+    rows = [
+        (
+            line.version,
+            f"{line.effective_at:%Y-%m-%d %H:%M:%S}",
+            line.operation,
+            line.reference or "",
+            line.counterparty,
+            format_amount(line.change, currency),
+            format_amount(line.balance, currency),
+        )
+        for line in lines
+    ]
+    table(
+        f"{account.external_ref or account.id}: {format_amount(account.balance, currency)} {currency}",
+        ("no", "time, UTC", "operation", "reference", "with", "change", "balance"),
+        rows,
+        right=("no", "change", "balance"),
+    )
+    if more:
+        screen.print(f"There are more: --after {lines[-1].version}")

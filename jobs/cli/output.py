@@ -1,0 +1,85 @@
+"""What a person sees: tables and progress, JSON where asked for, errors that say what to do."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+from uuid import UUID
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+screen = Console()
+notices = Console(stderr=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+Observe = Callable[[str, int, int | None], None]
+"""Told a phase's name, how much of it is done, and of how much if that is known."""
+
+
+def print_json(value: Any) -> None:
+    """`value` as JSON on standard output, and nothing else there."""
+    json.dump(value, sys.stdout, indent=2, default=_plain, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, UUID | Decimal | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()
+) -> None:
+    """A table on the terminal; the columns named in `right` are aligned right."""
+    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
+    for column in columns:
+        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(escape(str(cell)) for cell in row))
+    screen.print(drawn)
+
+
+@contextmanager
+def progress() -> Iterator[Observe]:
+    """Progress bars on standard error, one per phase, gone when all is done. Silent where nobody watches."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=notices, transient=True, disable=not notices.is_terminal) as bars:
+        tasks: dict[str, Any] = {}
+
+        def observe(phase: str, done: int, of: int | None) -> None:
+            if phase not in tasks:
+                tasks[phase] = bars.add_task(phase, total=of)
+            bars.update(tasks[phase], completed=done, total=of)
+
+        yield observe
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End the command with an error on standard error. 1: refused or found wrong; 2: misused."""
+    notices.print(f"[bold red]error[/]: {escape(message)}", highlight=False, soft_wrap=True)
+    raise typer.Exit(code)

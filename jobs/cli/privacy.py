@@ -1,0 +1,39 @@
+"""`emoney privacy`: the inventory of personal data and the impact assessment."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from sqlmodel import SQLModel
+
+import ledger.tables  # noqa: F401  the assessment covers the tables of every package
+from jobs.cli.output import AsJson, print_json, screen, table
+from jobs.emoney import Emoney
+from privacy import assessment, inventory
+
+app = typer.Typer(help="Personal data: what is held, and the impact assessment.", no_args_is_help=True)
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="The directory to write privacy-assessment.html to.")],
+) -> None:
+    """Write the privacy impact assessment, made from the declared columns and this database's facts."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        path = assessment.write_report(
+            connection, SQLModel.metadata, out / "privacy-assessment.html", clock=emoney.clock
+        )
+    screen.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+@app.command("inventory")
+def inventory_(as_json: AsJson = False) -> None:
+    """Every column held: category, purpose, legal basis, retention, and whether it is sealed."""
+    held = inventory.read(SQLModel.metadata)
+    fields = ("name", "category", "sealed", "purpose", "basis", "retention")
+    rows = [tuple(getattr(row, field) for field in fields) for row in held.rows]
+    if as_json:
+        print_json({"hash": held.hash, "columns": [dict(zip(fields, row, strict=True)) for row in rows]})
+    else:
+        shown = [(*row[:2], "yes" if row[2] else "", *row[3:]) for row in rows]
+        table(f"Inventory {held.hash[:16]}", ("column", *fields[1:]), shown)

@@ -1,0 +1,45 @@
+"""`emoney jobs`: what runs on a schedule."""
+
+from typing import Annotated
+
+import typer
+
+from jobs import schedule
+from jobs.cli.output import AsJson, print_json, progress, screen, table
+from jobs.emoney import Emoney
+
+app = typer.Typer(help="Scheduled jobs: extraction and monitoring.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """The jobs and when they run."""
+    rows = [(job.name, job.cron, job.title) for job in schedule.JOBS.values()]
+    if as_json:
+        print_json([dict(zip(("name", "cron", "title"), row, strict=True)) for row in rows])
+    else:
+        table("Jobs", ("name", "when (cron, UTC)", "what"), rows)
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="A job's name, from `emoney jobs list`.")],
+    as_json: AsJson = False,
+) -> None:
+    """Run one job now."""
+    job = schedule.find(name)
+    with Emoney.open() as emoney, progress() as observe:
+        done = job.run(emoney, observe)
+    if as_json:
+        print_json({"job": job.name, **done})
+    else:
+        screen.print(
+            f"{job.name}: " + ", ".join(f"{key} {value}" for key, value in done.items()), highlight=False
+        )
+
+
+@app.command()
+def start() -> None:
+    """Run all jobs on their schedules until stopped (Ctrl-C or SIGTERM)."""
+    with Emoney.open() as emoney:
+        schedule.start(emoney, lambda text: screen.print(text, highlight=False))

@@ -1,0 +1,36 @@
+"""What an import refuses a file for: where it is, what is wrong and what would be right."""
+
+from ledger.errors import InvalidInput
+
+_SHOWN_MAX = 60
+
+
+class BadFile(InvalidInput):
+    """A file that cannot be imported as it stands. Nothing of it is in the ledger.
+
+    `file`: its name without folders. `line`: counted from 1, the header included; for Parquet the row,
+    counted from 1. `column`: as the file names it. Line and column are None where the file as a whole is
+    wrong.
+    """
+
+    def __init__(
+        self, file: str, what: str, right: str, *, line: int | None = None, column: str | None = None
+    ) -> None:
+        self.file, self.line, self.column, self.what, self.right = file, line, column, what, right
+        place = file if line is None else f"{file}:{line}"
+        where = "" if column is None else f"column {column}: "
+        super().__init__(f"{place}: {where}{what}; {right}")
+
+
+class BadValue(Exception):
+    """One value of a row that is wrong; whoever knows file and line makes a BadFile of it."""
+
+    def __init__(self, column: str, what: str, right: str) -> None:
+        super().__init__(what)
+        self.column, self.what, self.right = column, what, right
+
+
+def shown(value: object) -> str:
+    """`value` as an error names it: quoted, and cut when long."""
+    text = str(value)
+    return repr(text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…")

@@ -1,0 +1,281 @@
+"""An import, from the file to the ledger.
+
+| phase   | what happens                                                           | written to the ledger |
+|---------|------------------------------------------------------------------------|-----------------------|
+| read    | each row parsed, checked and staged                                    | nothing               |
+| check   | rows against each other and against the ledger                         | nothing               |
+| open    | accounts, then opening balances from safeguarding, then limit profiles | in batches            |
+| post    | the transfers in file order                                            | in batches            |
+
+All ids follow from the file, every batch is one transaction, and every step passes over what is done: an
+import that dies anywhere is finished by running it again. Opening balances are carried over before limits
+apply to the account, for what a customer already has is not taken away. One import runs at a time.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jobs.importing.bad_file import BadFile, shown
+from jobs.importing.checks import check_file, check_ledger, check_openings
+from jobs.importing.formats import Columns, Format, Input, find
+from jobs.importing.identity import EPOCH, Identity, safeguarding_id, safeguarding_ref
+from jobs.importing.prefetch import prefetched
+from jobs.importing.result import ImportResult
+from jobs.importing.staging import OPENING_REFERENCE, Staging, Totals
+from kyc import GivenTier, Pack, adopt_wallets, tier_named
+from ledger import accounts
+from ledger.accounts import NewAccount
+from ledger.chart import AccountKind
+from ledger.database import Database
+from ledger.errors import InvalidInput
+from ledger.ledger import Ledger
+from ledger.money import exponent, to_decimal
+from ledger.operations import Operation
+from ledger.posting import BATCH_MAX
+from ledger.transfers import Outcome, Transfer
+
+BATCH_ROWS = 5_000
+SOURCE_MAX = 64
+DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
+
+Progress = Callable[[str, int, int | None], None]
+"""Told the phase (reading, checking, opening, posting), how many rows of it are done, and of how many if
+known.
+"""
+
+
+def run_import(
+    database: Database,
+    transfers: Path,
+    *,
+    format: str,
+    currency: str,
+    accounts_file: Path | None = None,
+    source: str | None = None,
+    start: datetime = DEFAULT_START,
+    pack: Pack | None = None,
+    tier_names: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+    batch_rows: int = BATCH_ROWS,
+    ledger: Ledger | None = None,
+) -> ImportResult:
+    """Import `transfers` (and `accounts_file`, where the format has one) in `currency`.
+
+    `format`: a name from `formats.names()`. `source`: whose references these are, the format's name if None.
+    `start`: the moment a simulation's first step begins. `pack`: whose limits apply to customers; None: none.
+    `tier_names`: the file's words for tiers, to the pack's.
+    `batch_rows`: transfers per transaction. `ledger`: one on `database` to post through.
+
+    Raises BadFile (nothing was written), InvalidInput for wrong arguments, Unavailable (run it again).
+    """
+    began = time.monotonic()
+    given = Input(transfers, accounts_file, currency, start)
+    chosen = find(format)
+    name = format if source is None else source
+    _check_arguments(chosen, given, format, name, batch_rows)
+    if pack is not None:
+        _check_pack(pack, currency, tier_names or {})
+    tell = progress or _silent
+    result = ImportResult(name, format, currency)
+    identity = Identity(name)
+    with Staging(database.url, given, chosen.columns, identity) as staging:
+        staging.fill(chosen.read(given), lambda rows: tell("reading", rows, None))
+        tell("checking", 0, None)
+        staging.settle()
+        check_file(staging, given, chosen.columns)
+        staging.apply_openings()
+        check_openings(staging, given, chosen.columns)
+        check_ledger(staging, given, chosen.columns)
+        tiers = {} if pack is None else _tiers(staging, given, chosen.columns, pack, tier_names)
+        totals = staging.totals()
+        result.opening_total = str(to_decimal(totals.opening_minor, currency))
+        result.skipped_by_reason = dict(staging.skipped)
+        result.skipped = sum(staging.skipped.values())
+        result.rows = totals.transfers + result.skipped
+        posting = _Posting(
+            database, ledger or Ledger(database), staging, given, result, totals, batch_rows, tell
+        )
+        posting.open_safeguarding()
+        posting.open_accounts()
+        posting.post_openings()
+        if pack is not None:
+            posting.adopt_wallets(pack, tiers)
+        posting.post_transfers()
+    result.seconds = time.monotonic() - began
+    return result
+
+
+class _Posting:
+    """The phases that write, in their order."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: Ledger,
+        staging: Staging,
+        given: Input,
+        result: ImportResult,
+        totals: Totals,
+        batch_rows: int,
+        tell: Progress,
+    ) -> None:
+        self._database, self._ledger, self._staging, self._result = database, ledger, staging, result
+        self._currency, self._totals, self._batch_rows, self._tell = given.currency, totals, batch_rows, tell
+        self._carried_over_at = totals.first_at or given.start
+        self._payer = safeguarding_id(given.currency)
+
+    def open_safeguarding(self) -> None:
+        """The account that opening balances come from. Raises InvalidInput when its name is another
+        account's.
+        """
+        ref = safeguarding_ref(self._currency)
+        with self._database.connection() as connection:
+            found = accounts.find(connection, [ref]).get(ref)
+            if found is not None:
+                if (found.kind, found.currency) != (AccountKind.SAFEGUARDING, self._currency):
+                    raise InvalidInput(
+                        f"the account {ref} is of the kind {found.kind} in {found.currency}; "
+                        "opening balances need it to be the safeguarding account of their currency"
+                    )
+                self._payer = found.id
+            elif self._totals.openings:
+                new = NewAccount(
+                    self._payer, AccountKind.SAFEGUARDING, self._currency, EPOCH, external_ref=ref
+                )
+                accounts.open_accounts(connection, [new])
+
+    def open_accounts(self) -> None:
+        """Those the ledger does not hold yet. An account without an opening date opens with the file."""
+        for page in self._staging.batches("account_batch", 0, "", self._batch_rows):
+            new = [
+                NewAccount(
+                    account_id,
+                    AccountKind(kind),
+                    self._currency,
+                    external_ref=ref,
+                    holder=holder,
+                    opened_at=opened or self._carried_over_at,
+                )
+                for ref, account_id, kind, opened, holder in page
+            ]
+            with self._database.connection() as connection:
+                self._result.accounts_created += accounts.open_accounts(connection, new)
+            self._tell("opening", self._result.accounts_created, None)
+
+    def post_openings(self) -> None:
+        """Opening balances, issued against safeguarded funds at the moment of the file's first transfer."""
+        result = self._result
+        for page in self._staging.batches("opening_batch", 0, "", self._batch_rows):
+            batch = [
+                Transfer(
+                    opening_id,
+                    self._payer,
+                    account_id,
+                    amount,
+                    self._currency,
+                    Operation.OPENING,
+                    OPENING_REFERENCE + ref,
+                    effective_at=sent_at or self._carried_over_at,
+                )
+                for ref, _, opening_id, account_id, amount, sent_at in page
+            ]
+            for outcome, row in zip(self._ledger.post(batch), page, strict=True):
+                if outcome.refusal is not None:
+                    result.openings_refused += 1
+                    result.note_refusal(row[1], OPENING_REFERENCE + row[0], outcome.refusal)
+                elif outcome.replayed:
+                    result.openings_replayed += 1
+                else:
+                    result.openings_posted += 1
+            done = result.openings_posted + result.openings_replayed + result.openings_refused
+            self._tell("opening", done, self._totals.openings)
+
+    def adopt_wallets(self, pack: Pack, tiers: dict[str | None, str]) -> None:
+        """Customers who are under no limits yet come under those of their tier."""
+        for page in self._staging.batches("unlimited_batch", 0, "", self._batch_rows):
+            given = [GivenTier(account_id, tiers[word]) for _, account_id, word in page]
+            with self._database.connection() as connection:
+                adopt_wallets(connection, pack, given, at=self._carried_over_at)
+
+    def post_transfers(self) -> None:
+        """All transfers in file order, each batch made ready while the one before it is being posted."""
+        result, done = self._result, 0
+        with closing(prefetched(self._transfers())) as batches:
+            for lines, batch in batches:
+                self._count(lines, batch, self._ledger.post(batch))
+                done += len(batch)
+                self._tell("posting", done, self._totals.transfers)
+        assert result.posted + result.replayed + result.refused + result.skipped == result.rows
+
+    def _transfers(self) -> Iterator[tuple[list[int], list[Transfer]]]:
+        currency, operations = self._currency, {operation.value: operation for operation in Operation}
+        for page in self._staging.batches("transfer_batch", 0, 0, self._batch_rows):
+            yield (
+                [row[0] for row in page],
+                [
+                    Transfer(row_id, payer, payee, amount, currency, operations[operation], ref, None, at)
+                    for _, ref, row_id, at, operation, payer, payee, amount in page
+                ],
+            )
+
+    def _count(self, lines: Sequence[int], batch: Sequence[Transfer], outcomes: Sequence[Outcome]) -> None:
+        result = self._result
+        for line, transfer, outcome in zip(lines, batch, outcomes, strict=True):
+            if outcome.refusal is not None:
+                result.refused += 1
+                result.note_refusal(line, transfer.reference or "", outcome.refusal)
+            elif outcome.replayed:
+                result.replayed += 1
+            else:
+                result.posted += 1
+
+
+def _check_arguments(chosen: Format, given: Input, name: str, source: str, batch_rows: int) -> None:
+    exponent(given.currency)
+    if chosen.needs_accounts and given.accounts is None:
+        raise InvalidInput(f"the format {name} needs an accounts file")
+    if not chosen.takes_accounts and given.accounts is not None:
+        raise InvalidInput(f"the format {name} has no accounts file: its accounts are those the rows name")
+    if not 0 < len(source) <= SOURCE_MAX or not source.isprintable():
+        raise InvalidInput(f"the source {shown(source)} needs 1 to {SOURCE_MAX} printable characters")
+    if given.start.tzinfo is None:
+        raise InvalidInput("start needs a time zone")
+    if not 0 < batch_rows <= BATCH_MAX:
+        raise InvalidInput(f"batches of {batch_rows} rows are not possible; 1 to {BATCH_MAX} are")
+
+
+def _check_pack(pack: Pack, currency: str, tier_names: Mapping[str, str]) -> None:
+    if pack.currency != currency:
+        raise InvalidInput(
+            f"the pack {pack.id} limits amounts in {pack.currency} and the file is in {currency}: "
+            "choose a pack of the file's currency"
+        )
+    for tier in tier_names.values():
+        pack.tier(tier)
+
+
+def _tiers(
+    staging: Staging, given: Input, columns: Columns, pack: Pack, tier_names: Mapping[str, str] | None
+) -> dict[str | None, str]:
+    """The pack's tier for each word the file has for one. Raises BadFile for a word that means none."""
+    tiers: dict[str | None, str] = {}
+    for word, line, seen in staging.all("tiers"):
+        try:
+            tiers[word] = tier_named(pack, word, tier_names).id
+        except InvalidInput as error:
+            file = given.transfers if seen or given.accounts is None else given.accounts
+            raise BadFile(
+                file.name,
+                "the tier is not one of the pack",
+                str(error),
+                line=line,
+                column=columns.tier,
+            ) from error
+    return tiers
+
+
+def _silent(_phase: str, _done: int, _of: int | None) -> None:
+    """Tells no one."""

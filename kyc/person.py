@@ -1,0 +1,162 @@
+"""A person's details as an operator gives them, checked before anything is sealed or written.
+
+No error of this module carries a value: it says which field is wrong and what would be right.
+"""
+
+import re
+import unicodedata
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from kyc.errors import InvalidPerson
+from kyc.evidence import Kinds
+
+AGE_MAX_YEARS = 130
+_TELLING = 6
+"""From so many letters and digits on, a number that stands in a reference is recognised there."""
+
+_WHAT_IS_RIGHT = {
+    "external_ref": "1 to 128 letters, digits and . _ : / -, beginning with a letter or a digit",
+    "currency": "an ISO 4217 code in capitals, such as GHS",
+    "id_kind": "the kind of document in lower case, such as national_id",
+    "birth_date": "a date as 1990-01-31",
+    "evidence": "a list of at most 20 kinds of evidence, such as address_proof",
+}
+
+_Line = Annotated[str, Field(min_length=1)]
+
+
+class PersonDetails(BaseModel):
+    """What an operator gives to enrol a person.
+
+    `external_ref`: the operator's own id, unique, no personal data; it becomes the wallet's reference too.
+    `phone`: in international form. `evidence`: further kinds captured, such as `address_proof`; a phone and
+    an identity document are shown by giving them.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, str_strip_whitespace=True
+    )
+
+    external_ref: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")
+    currency: str = Field(pattern=r"^[A-Z]{3}$")
+    name: Annotated[_Line, Field(max_length=200)] | None = Field(default=None, repr=False)
+    birth_date: date | None = Field(default=None, repr=False)
+    phone: Annotated[_Line, Field(max_length=32)] | None = Field(default=None, repr=False)
+    id_kind: str | None = Field(default=None, pattern=r"^[a-z][a-z_]{1,39}$")
+    id_number: Annotated[_Line, Field(max_length=64)] | None = Field(default=None, repr=False)
+    address: Annotated[_Line, Field(max_length=500)] | None = Field(default=None, repr=False)
+    evidence: Kinds = ()
+
+    @field_validator("birth_date", mode="before")
+    @classmethod
+    def _calendar_date(cls, given: object) -> object:
+        """Only a date as written: a number would be taken for seconds since 1970."""
+        if isinstance(given, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given.strip()):
+            raise ValueError("not a date")
+        if given is not None and type(given) not in (str, date):
+            raise ValueError("not a date")
+        return given.strip() if isinstance(given, str) else given
+
+    @field_validator("phone")
+    @classmethod
+    def _international(cls, phone: str | None) -> str | None:
+        if phone is None:
+            return None
+        compact = re.sub(r"[ ().-]", "", phone)
+        if not re.fullmatch(r"\+[1-9][0-9]{6,14}", compact):
+            raise ValueError("must be an international number: + and 7 to 15 digits")
+        return compact
+
+    @field_validator("name", "id_number", "address")
+    @classmethod
+    def _readable(cls, text: str | None) -> str | None:
+        for character in text or "":
+            if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\r\t":
+                raise ValueError("must be readable text, without control characters")
+        return text
+
+    @field_validator("evidence")
+    @classmethod
+    def _not_by_word_alone(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        if "phone" in kinds or "id_document" in kinds:
+            raise ValueError(
+                "a phone or an identity document is shown by giving phone, or id_kind and id_number"
+            )
+        return kinds
+
+    @property
+    def shows(self) -> frozenset[str]:
+        """The kinds of evidence that these details show. An address by itself is no proof of address."""
+        kinds = set(self.evidence)
+        if self.phone is not None:
+            kinds.add("phone")
+        if self.id_number is not None:
+            kinds.add("id_document")
+        return frozenset(kinds)
+
+
+def parse_person(details: Any, today: date) -> PersonDetails:
+    """Check a person's details as they come from JSON. Raises InvalidPerson, naming fields and no values."""
+    if not isinstance(details, dict):
+        raise InvalidPerson("a person is one JSON object")
+    person = _validated(details)
+    if not isinstance(person, PersonDetails):  # raised here, where no cause remembers the input
+        raise InvalidPerson("; ".join(person))
+    faults = [fault for fault in (*_date_faults(person, today), *_reference_faults(person)) if fault]
+    if (person.id_kind is None) != (person.id_number is None):
+        faults.append("id_kind and id_number: give both or neither")
+    if faults:
+        raise InvalidPerson("; ".join(faults))
+    return person
+
+
+def _validated(details: dict[Any, Any]) -> PersonDetails | list[str]:
+    """The person, or what is wrong with the details."""
+    try:
+        return PersonDetails.model_validate(details)
+    except ValidationError as error:
+        return sorted({_fault(each) for each in error.errors(include_input=False, include_context=False)})
+
+
+def _fault(problem: Any) -> str:
+    field = problem["loc"][0] if problem["loc"] else None
+    if field not in PersonDetails.model_fields:  # the name of an unknown field may itself be personal data
+        return "an unknown field; the fields are " + ", ".join(PersonDetails.model_fields)
+    message = str(problem["msg"]).removeprefix("Value error, ")
+    if problem["type"] == "missing":
+        return f"{field}: is missing"
+    if field in _WHAT_IS_RIGHT and not message.startswith("a phone"):
+        return f"{field}: must be {_WHAT_IS_RIGHT[field]}"
+    return f"{field}: {message}"
+
+
+def _date_faults(person: PersonDetails, today: date) -> list[str]:
+    born = person.birth_date
+    if born is None:
+        return []
+    if born > today + timedelta(days=1):  # it may be tomorrow already where the person was born
+        return ["birth_date: lies in the future"]
+    return (
+        [f"birth_date: more than {AGE_MAX_YEARS} years ago"] if born.year < today.year - AGE_MAX_YEARS else []
+    )
+
+
+def _reference_faults(person: PersonDetails) -> list[str]:
+    """The reference stands unsealed in the ledger: it must not be the phone or the document's number."""
+    reference = _letters_and_digits(person.external_ref)
+    numbers = {
+        "phone": (person.phone or "").lstrip("+")[-9:],  # as dialled at home, without the country code
+        "id_number": _letters_and_digits(person.id_number or ""),
+    }
+    return [
+        f"external_ref: contains the {field}; use an id of your own that tells nothing about the person"
+        for field, number in numbers.items()
+        if len(number) >= _TELLING and number in reference
+    ]
+
+
+def _letters_and_digits(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())

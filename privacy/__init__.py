@@ -1,0 +1,26 @@
+"""Privacy: seals personal data, logs each opening of it, and reports what is held and at what risk.
+
+`Vault` seals and opens fields, under keys that a `KeyProvider` wraps (`LocalKeyring` by default). `inventory`
+reads what every mapped column declares of itself; `assessment` makes the privacy impact assessment of it.
+"""
+
+from privacy.errors import CannotOpen, KeyDestroyed
+from privacy.keyring import KeyProvider, LocalKeyring, open_keyring
+from privacy.purposes import Purpose
+from privacy.sealed import Sealed, SealedText
+from privacy.sealing import ClearField, Place, SealedField, Vault
+
+__all__ = [
+    "Vault",
+    "Place",
+    "ClearField",
+    "SealedField",
+    "Sealed",
+    "SealedText",
+    "Purpose",
+    "KeyProvider",
+    "LocalKeyring",
+    "open_keyring",
+    "CannotOpen",
+    "KeyDestroyed",
+]

@@ -1,0 +1,58 @@
+"""What the privacy package raises. No message ever carries the content of a field."""
+
+from ledger.errors import ConfigurationError, EmoneyError, InvalidInput
+
+
+class CannotOpen(EmoneyError):
+    """A sealed field did not open.
+
+    One error with one text for a wrong key, another place, an altered or a truncated ciphertext: whoever
+    provokes it learns nothing about which it was.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("The sealed field cannot be opened: it is damaged or does not belong here.")
+
+
+class KeyDestroyed(EmoneyError):
+    """The subject's key was destroyed: what it sealed is gone, and nothing more is sealed for the subject."""
+
+
+class KeyUnavailable(ConfigurationError):
+    """The key-encryption key that a subject key was wrapped under is not in this provider."""
+
+
+class KeyringMissing(ConfigurationError):
+    """There is no keyring here, but there are subject keys that were wrapped under one."""
+
+
+class KeyringUnsafe(ConfigurationError):
+    """The keyring's file or directory could be read or replaced by others."""
+
+
+class KeyringDamaged(ConfigurationError):
+    """The keyring's file is not what was written: restore it from its backup."""
+
+
+class InvalidField(InvalidInput):
+    """A value that cannot be sealed, or a place that cannot be named. The value is not in the message."""
+
+
+class InvalidActor(InvalidInput):
+    """An opening or a destruction without a usable name of who asks for it."""
+
+
+class UnknownPurpose(InvalidInput):
+    """A purpose that fields are not opened for."""
+
+
+class TooManyFields(InvalidInput):
+    """More fields in one call than the vault takes."""
+
+
+class UndeclaredColumns(EmoneyError):
+    """Mapped columns that do not say what they hold, why and for how long."""
+
+
+class InvalidKnowledge(ConfigurationError):
+    """The assessment's knowledge base does not fit together."""

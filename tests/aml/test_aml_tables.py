@@ -1,0 +1,33 @@
+"""The mapped classes say what is in the database, and declare it."""
+
+import pytest
+from sqlmodel import SQLModel
+
+from aml import tables
+from ledger import Database
+from ledger.declarations import Category
+
+MAPPED = [tables.History, tables.Extraction, tables.Alert, tables.AlertTransfer, tables.AlertAccount]
+
+
+@pytest.mark.parametrize("mapped", MAPPED)
+def test_each_column_of_the_database_is_mapped(mapped: type[SQLModel], database: Database) -> None:
+    with database.connection() as connection:
+        rows = connection.execute(
+            "SELECT column_name FROM information_schema.columns"
+            " WHERE table_schema = 'aml' AND table_name = %s",
+            (mapped.__tablename__,),
+        )
+        assert {row[0] for row in rows} == set(mapped.__table__.columns.keys())  # type: ignore[attr-defined]
+
+
+def test_no_table_of_the_schema_is_left_out(database: Database) -> None:
+    with database.connection() as connection:
+        rows = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'aml'")
+        assert {row[0] for row in rows} == {mapped.__tablename__ for mapped in MAPPED}
+
+
+def test_who_is_watched_is_declared_as_suspicion() -> None:
+    for mapped in (tables.Alert, tables.AlertTransfer, tables.AlertAccount):
+        info = mapped.__table__.info  # type: ignore[attr-defined]
+        assert info["declaration"].category is Category.SUSPICION

@@ -1,0 +1,309 @@
+"""The schema goes up, down and up again with rows in it, on the embedded server and on others' servers."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import Integer, String, TypeDecorator, create_engine
+from sqlalchemy.dialects.postgresql import DOMAIN
+from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.sqltypes import _Binary
+from sqlalchemy.types import TypeEngine
+from sqlmodel import SQLModel
+
+from jobs.migrate import PACKAGES, downgrade, is_current, upgrade
+from ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer, accounts, profiles
+from ledger.database import connect
+from ledger.errors import ConfigurationError
+from ledger.ids import new_id
+from ledger.limits import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed, Window
+from ledger.trial_balance import trial_balance
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def use(url: str) -> None:
+    """Open accounts, post under limits, be refused, and take the trial balance, as an operator would."""
+    flow = LimitRule(
+        "flow", Metric.FLOW, Bound.CAPPED, 50, Direction.OUT, frozenset(), Window.DAY, OnExceed.DENY, "text"
+    )
+    limited = LimitProfile(
+        "tier", "EUR", "Europe/Brussels", (flow,), frozenset({(Direction.OUT, Window.DAY)})
+    )
+    funds, a, b = new_id(), new_id(), new_id()
+    database = Database(url)
+    try:
+        with database.connection() as connection:
+            profile_id = profiles.store(connection, limited)
+            accounts.open_accounts(
+                connection,
+                [
+                    NewAccount(funds, AccountKind.SAFEGUARDING, "EUR", NOW),
+                    NewAccount(a, AccountKind.CUSTOMER, "EUR", NOW, str(a), new_id(), profile_id),
+                    NewAccount(b, AccountKind.CUSTOMER, "EUR", NOW),
+                ],
+            )
+        sent = [
+            Transfer(new_id(), funds, a, 100, "EUR", Operation.LOAD, "receipt"),
+            Transfer(new_id(), a, b, 50, "EUR", Operation.P2P),
+            Transfer(new_id(), a, b, 1, "EUR", Operation.P2P),
+        ]
+        ledger = Ledger(database)
+        assert [outcome.posted for outcome in ledger.post(sent)] == [True, True, False]
+        assert all(outcome.replayed for outcome in ledger.post(sent))
+        with database.connection() as connection:
+            found = trial_balance(connection)
+        assert found.balanced
+        assert found.safeguarded
+    finally:
+        database.close()
+
+
+def schema(url: str) -> list[tuple[Any, ...]]:
+    """Everything the migrations make: columns, constraints, indexes, triggers, functions, grants."""
+    ours = "('ledger', 'privacy', 'kyc', 'aml')"
+    with psycopg.connect(url) as connection:
+        return [
+            row
+            for query in (
+                "SELECT table_schema, table_name, column_name, data_type, is_nullable, column_default"
+                f" FROM information_schema.columns WHERE table_schema IN {ours}",
+                "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+                f" WHERE connamespace::regnamespace::text IN {ours}",
+                f"SELECT schemaname, indexname, indexdef FROM pg_indexes WHERE schemaname IN {ours}",
+                "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger"
+                " WHERE NOT tgisinternal",
+                "SELECT oid::regprocedure::text, prosrc, proacl::text FROM pg_proc"
+                f" WHERE pronamespace::regnamespace::text IN {ours}",
+                "SELECT table_schema, table_name, column_name, privilege_type"
+                " FROM information_schema.column_privileges"
+                f" WHERE grantee = 'emoney_app' AND table_schema IN {ours}",
+                "SELECT version_num FROM public.alembic_version",
+            )
+            for row in sorted(connection.execute(query).fetchall(), key=repr)
+        ]
+
+
+def schemas(url: str) -> set[str]:
+    """Which of the packages have a schema."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(PACKAGES),)
+        )
+        return {name for (name,) in rows}
+
+
+@pytest.fixture
+def bare_url(server_url: str) -> Iterator[str]:
+    """An empty database without any schema, as its owner."""
+    name = f"bare{os.getpid()}"
+    admin = make_conninfo(server_url, dbname="postgres")
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    yield make_conninfo(server_url, dbname=name)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_up_down_and_up_again_with_rows(bare_url: str) -> None:
+    assert not is_current(bare_url)
+    assert upgrade(bare_url)
+    assert is_current(bare_url)
+    assert schemas(bare_url) == set(PACKAGES)
+    first = schema(bare_url)
+    use(bare_url)
+    downgrade(bare_url)
+    assert not is_current(bare_url)
+    assert schemas(bare_url) == set()
+    with psycopg.connect(bare_url) as connection:
+        left = connection.execute(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+        ).fetchall()
+    assert left == [("alembic_version",)]
+    assert upgrade(bare_url)
+    assert schema(bare_url) == first
+    use(bare_url)
+
+
+def test_going_up_twice_changes_nothing(owner_url: str) -> None:
+    use(owner_url)
+    before = schema(owner_url)
+    assert not upgrade(owner_url)
+    assert schema(owner_url) == before
+    use(owner_url)
+
+
+def test_many_going_up_at_once_go_up_once(bare_url: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        changed = list(pool.map(upgrade, [bare_url] * 4))
+    assert sorted(changed) == [False, False, False, True]
+    use(bare_url)
+
+
+def test_a_migration_that_fails_leaves_nothing(bare_url: str) -> None:
+    with psycopg.connect(bare_url) as connection:
+        connection.execute("CREATE SCHEMA aml")
+    with pytest.raises(Exception, match="aml"):
+        upgrade(bare_url)
+    assert schemas(bare_url) == {"aml"}
+    with psycopg.connect(bare_url) as connection:
+        connection.execute("DROP SCHEMA aml")
+    assert upgrade(bare_url)
+    use(bare_url)
+
+
+def kind_of(column_type: TypeEngine[Any]) -> type | None:
+    """Whole number, text or bytes, whatever the width and whoever wraps it; None for other types."""
+    if isinstance(column_type, TypeDecorator):
+        return kind_of(column_type.impl_instance)
+    if isinstance(column_type, DOMAIN):
+        return kind_of(column_type.data_type)
+    kinds: tuple[type, ...] = (Integer, String, _Binary)
+    return next((kind for kind in kinds if isinstance(column_type, kind)), None)
+
+
+def other_kind(
+    _: object, __: object, ___: object, found: TypeEngine[Any], mapped: TypeEngine[Any]
+) -> bool | None:
+    """Whether two types differ in kind; None leaves it to Alembic."""
+    kinds = kind_of(found), kind_of(mapped)
+    return None if kinds == (None, None) else kinds[0] is not kinds[1]
+
+
+def test_the_mapped_tables_are_the_tables(owner_url: str) -> None:
+    """Column by column: what is mapped exists as mapped, and what exists is mapped, so declared."""
+    for package in PACKAGES:
+        import_module(f"{package}.tables")
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(owner_url), poolclass=NullPool)
+
+    def ours(_: object, name: str | None, kind: str, __: bool, ___: object) -> bool:
+        return kind in ("table", "column") and name != "alembic_version"
+
+    def our_schemas(name: str | None, kind: str, _: object) -> bool:
+        return kind != "schema" or name in PACKAGES
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={
+                "compare_type": other_kind,
+                "include_schemas": True,
+                "include_object": ours,
+                "include_name": our_schemas,
+            },
+        )
+        differences = compare_metadata(context, SQLModel.metadata)
+    # comments say nothing that a mapping could contradict
+    assert [str(each) for each in differences if "_table_comment" not in str(each)] == []
+
+
+# Servers that are not embedded.
+
+
+def external_binaries() -> Path | None:
+    """Where the binaries of a PostgreSQL of the machine's own lie, the oldest supported first."""
+    for version in range(15, 19):
+        found = Path(f"/usr/lib/postgresql/{version}/bin")
+        if (found / "initdb").exists():
+            return found
+    if config := shutil.which("pg_config"):
+        found = Path(subprocess.check_output([config, "--bindir"], text=True).strip())
+        if (found / "initdb").exists():
+            return found
+    return None
+
+
+@pytest.fixture(scope="module")
+def external() -> Iterator[str]:
+    """The URL of a throwaway server of the machine's own PostgreSQL, on a socket only, as its superuser."""
+    binaries = external_binaries()
+    if binaries is None:
+        pytest.skip("no PostgreSQL of the machine's own: initdb of 15 to 18 is not there")
+    place = Path(tempfile.mkdtemp(prefix="emoney-pg"))
+    run: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": place}
+    if os.geteuid() == 0:
+        try:
+            shutil.chown(place, user="postgres")
+            run |= {"user": "postgres"}
+        except LookupError:
+            shutil.chown(place, user="nobody")
+            run |= {"user": "nobody"}
+    data, log = place / "data", place / "log"
+    control = [str(binaries / "pg_ctl"), "-D", str(data), "-w", "-t", "60"]
+    subprocess.run(
+        [str(binaries / "initdb"), "-D", str(data), "-U", "root_of_all", "-A", "trust", "-N", "-E", "UTF8"],
+        **run,
+    )
+    try:
+        subprocess.run(
+            [*control, "-l", str(log), "-o", f"-c listen_addresses='' -k {place} -F", "start"], **run
+        )
+        try:
+            yield f"postgresql://root_of_all@/postgres?host={place}"
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], **run)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def operator(external: str) -> str:
+    """A database that belongs to a login which is no superuser but may create roles, and has migrated it."""
+    with psycopg.connect(external, autocommit=True) as connection:
+        connection.execute("CREATE ROLE operator LOGIN CREATEROLE")
+        connection.execute("CREATE ROLE backend LOGIN")
+        connection.execute("CREATE ROLE stranger LOGIN")
+        connection.execute("CREATE DATABASE wallets OWNER operator")
+    url = external.replace("root_of_all@/postgres", "operator@/wallets")
+    assert upgrade(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("GRANT emoney_app TO backend")
+    return url
+
+
+def test_the_oldest_server_at_hand_runs_it(external: str) -> None:
+    url = external.replace("postgresql://", "postgresql+psycopg://")
+    assert upgrade(url)
+    assert is_current(url)
+    use(url)
+    downgrade(url)
+    assert upgrade(url)
+    use(url)
+
+
+def test_an_owner_who_is_no_superuser_is_enough(operator: str) -> None:
+    assert is_current(operator)
+    assert not upgrade(operator)
+    use(operator)
+
+
+def test_a_member_of_the_applications_role_runs_the_application(operator: str) -> None:
+    member = operator.replace("operator@", "backend@")
+    assert is_current(member)
+    use(member)
+
+
+def test_one_who_is_no_member_is_told_so(operator: str) -> None:
+    with pytest.raises(ConfigurationError, match="not a member"):
+        use(operator.replace("operator@", "stranger@"))
+
+
+def test_a_role_that_exists_already_needs_no_right_to_make_it(external: str, operator: str) -> None:
+    with psycopg.connect(external, autocommit=True) as connection:
+        connection.execute("CREATE ROLE modest LOGIN IN ROLE emoney_app")
+        connection.execute("CREATE DATABASE modest OWNER modest")
+    url = external.replace("root_of_all@/postgres", "modest@/modest")
+    assert upgrade(url)
+    use(url)

@@ -1,0 +1,184 @@
+"""A small ledger to test on: accounts by a word, a clock that is set, and every table in one dump."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from hypothesis import HealthCheck, settings
+
+from ledger import (
+    AccountKind,
+    Database,
+    Ledger,
+    LimitProfile,
+    LimitRule,
+    NewAccount,
+    Operation,
+    Outcome,
+    Transfer,
+    accounts,
+    profiles,
+    statements,
+)
+from ledger.ids import new_id
+from ledger.limits import Bound, Direction, Metric, OnExceed, Window
+from ledger.trial_balance import trial_balance
+
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TABLES = ("limit_profile", "account", "claim", "transfer", "entry", "refusal", "usage")
+APPEND_ONLY = ("limit_profile", "claim", "transfer", "entry", "refusal")
+
+Dump = dict[str, list[tuple[Any, ...]]]
+
+
+def on_database(examples: int) -> settings:
+    """Settings for a property that is tried on one database with accounts of its own each time."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+
+
+class Books:
+    """A ledger whose clock stands at `now`, with what tests ask about it."""
+
+    def __init__(self, database: Database, owner_url: str) -> None:
+        self.database = database
+        self.owner_url = owner_url
+        self.now = NOON
+        self.ledger = Ledger(database, lambda: self.now)
+
+    def account(
+        self,
+        kind: AccountKind = AccountKind.CUSTOMER,
+        currency: str = "EUR",
+        *,
+        profile: LimitProfile | None = None,
+        ref: str | None = None,
+    ) -> UUID:
+        """Open an account."""
+        account_id = new_id()
+        with self.database.connection() as connection:
+            profile_id = None if profile is None else profiles.store(connection, profile)
+            new = NewAccount(account_id, kind, currency, self.now, ref, None, profile_id)
+            assert accounts.open_accounts(connection, [new]) == 1
+        return account_id
+
+    def funded(self, amount: int, *, profile: LimitProfile | None = None) -> UUID:
+        """A customer's wallet that holds `amount`; what was loaded counts in no limit."""
+        wallet = self.account()
+        funds = self.account(AccountKind.SAFEGUARDING)
+        if amount:
+            self.posted(self.transfer(funds, wallet, amount, Operation.LOAD, reference="receipt"))
+        if profile is not None:
+            self.set_profile(wallet, profile)
+        return wallet
+
+    def set_profile(self, account_id: UUID, profile: LimitProfile) -> None:
+        """Put an account under a profile."""
+        with self.database.connection() as connection:
+            accounts.set_profile(connection, account_id, profiles.store(connection, profile))
+
+    def transfer(
+        self,
+        debit: UUID,
+        credit: UUID,
+        amount: int,
+        operation: Operation = Operation.P2P,
+        *,
+        currency: str = "EUR",
+        reference: str | None = None,
+        group: UUID | None = None,
+        at: datetime | None = None,
+    ) -> Transfer:
+        """A transfer under a new id."""
+        return Transfer(new_id(), debit, credit, amount, currency, operation, reference, group, at)
+
+    def post(self, *transfers: Transfer) -> list[Outcome]:
+        """Post a batch."""
+        return self.ledger.post(transfers)
+
+    def posted(self, *transfers: Transfer) -> None:
+        """Post a batch of which nothing may be refused."""
+        assert all(outcome.posted for outcome in self.post(*transfers))
+
+    def balance(self, account_id: UUID) -> int:
+        """Minor units."""
+        with self.database.connection() as connection:
+            return accounts.get(connection, account_id).balance
+
+    def dump(self, *, without: Sequence[str] = ()) -> Dump:
+        """Every row of every ledger table, in order."""
+        with psycopg.connect(self.owner_url) as connection:
+            found = connection.execute(
+                "SELECT table_name FROM information_schema.tables WHERE table_schema = 'ledger'"
+            ).fetchall()
+            assert {name for (name,) in found} == set(TABLES)
+            return {
+                name: connection.execute(f"SELECT t::text FROM ledger.{name} AS t ORDER BY 1").fetchall()
+                for name in TABLES
+                if name not in without
+            }
+
+    def owner(self, *statements_: str) -> None:
+        """Run SQL as the owner, with every trigger off: what a tamperer with full rights could do."""
+        with psycopg.connect(self.owner_url) as connection:
+            connection.execute("SET session_replication_role = replica")
+            for statement in statements_:
+                assert connection.execute(statement).rowcount != 0
+
+    def check(self) -> None:
+        """Every invariant that holds whatever was posted."""
+        with self.database.connection() as connection:
+            found = trial_balance(connection)
+        assert found.balanced
+        assert found.safeguarded
+        with self.database.connection() as connection:
+            rows = connection.execute(
+                "SELECT id, sign * (debits_posted - credits_posted), version, floor FROM ledger.account"
+            ).fetchall()
+            for account_id, balance, version, floor in rows:
+                lines = list(statements.lines(connection, account_id))
+                assert [line.version for line in lines] == list(range(1, version + 1))
+                assert sum(line.change for line in lines) == balance
+                assert (lines[-1].balance if lines else 0) == balance
+                running = 0
+                for line in lines:
+                    running += line.change
+                    assert line.balance == running
+                    assert floor is None or running >= floor
+
+
+def rule(
+    metric: Metric,
+    amount: int | None,
+    direction: Direction | None = Direction.OUT,
+    window: Window | None = None,
+    *operations: Operation,
+    bound: Bound = Bound.CAPPED,
+    name: str = "",
+) -> LimitRule:
+    """A limit rule; its name says what it is."""
+    return LimitRule(
+        name or "-".join(str(part) for part in (metric, direction, window) if part),
+        metric,
+        bound,
+        amount,
+        direction,
+        frozenset(operations),
+        window,
+        OnExceed.REQUIRE_UPGRADE,
+        "Act 1, section 2",
+    )
+
+
+def profile(
+    *rules: LimitRule, time_zone: str = "UTC", name: str = "tier", currency: str = "EUR"
+) -> LimitProfile:
+    """A profile that counts every window both ways."""
+    return LimitProfile(
+        name, currency, time_zone, rules, frozenset((d, w) for d in Direction for w in Window)
+    )

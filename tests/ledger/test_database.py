@@ -1,0 +1,72 @@
+import psycopg
+import pytest
+from books import Books
+from psycopg import errors
+from psycopg.conninfo import make_conninfo
+from sqlalchemy import text
+
+from ledger import Database
+from ledger.database import APPLICATION_ROLE, connect, libpq_url, raw
+from ledger.errors import ConfigurationError, Unavailable
+
+
+def test_every_connection_has_the_applications_role(database: Database) -> None:
+    with database.connection() as connection:
+        assert connection.execute("SELECT current_user").fetchone() == (APPLICATION_ROLE,)
+    with database.session() as session:
+        assert session.connection().scalar(text("SELECT current_user")) == APPLICATION_ROLE
+        assert raw(session).execute("SELECT current_user").fetchone() == (APPLICATION_ROLE,)
+
+
+def test_a_session_and_the_connection_under_it_share_one_transaction(books: Books) -> None:
+    wallet, other = books.funded(10), books.account()
+    before = books.dump()
+    with pytest.raises(KeyError), books.database.session() as session:  # noqa: PT012
+        books.ledger.post_in(raw(session), [books.transfer(wallet, other, 10)])
+        raise KeyError
+    assert books.dump() == before
+    with books.database.session() as session:
+        books.ledger.post_in(raw(session), [books.transfer(wallet, other, 10)])
+    assert books.balance(other) == 10
+
+
+def test_a_server_that_does_not_answer(tmp_path: object) -> None:
+    with pytest.raises(Unavailable, match="does not answer"):
+        connect(f"postgresql:///emoney?host={tmp_path}")
+    unreachable = Database(f"postgresql:///emoney?host={tmp_path}")
+    with pytest.raises(Unavailable), unreachable.connection():
+        pass
+
+
+def test_a_connection_that_breaks_is_replaced(books: Books) -> None:
+    def end(pid: int) -> None:
+        with psycopg.connect(books.owner_url) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s)", (pid,))
+
+    with pytest.raises(Unavailable, match="retry"), books.database.connection() as connection:  # noqa: PT012
+        end(connection.info.backend_pid)
+        connection.execute("SELECT 1")
+    with pytest.raises(Unavailable, match="retry"), books.database.session() as session:  # noqa: PT012
+        end(raw(session).info.backend_pid)
+        session.connection().execute(text("SELECT 1"))
+    assert books.post() == []
+
+
+def test_a_role_that_is_missing(owner_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="emoney init"):
+        connect(owner_url, role="nobody_has_this_role")
+    with pytest.raises(Unavailable):
+        connect(make_conninfo(owner_url, user="emoney_none"))
+
+
+def test_urls_as_sqlalchemy_writes_them() -> None:
+    assert libpq_url("postgresql+psycopg://u:p%40@h/d") == "postgresql://u:p%40@h/d"
+    assert libpq_url("host=/tmp dbname=x") == "host=/tmp dbname=x"
+
+
+def test_bad_sql_keeps_the_pool_whole(database: Database) -> None:
+    for _ in range(20):
+        with pytest.raises(errors.UndefinedTable), database.connection() as connection:
+            connection.execute("SELECT * FROM ledger.nothing")
+    with database.connection() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -1,0 +1,136 @@
+"""The embedded server, by processes that share it, are killed, or cannot have it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from ledger import embedded
+from ledger.errors import ConfigurationError
+
+START = "import sys; from pathlib import Path; from ledger import embedded; "
+ANNOUNCE = "print(embedded.start(Path(sys.argv[1])), flush=True); "
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A home with a short path that the server's own system user can reach."""
+    made = Path(tempfile.mkdtemp(prefix="emoney-"))
+    yield made
+    postmaster = made / "postgres" / "postmaster.pid"
+    if postmaster.is_file():  # a test failed half-way
+        psutil.Process(int(postmaster.read_text().split()[0])).send_signal(signal.SIGINT)
+    shutil.rmtree(made, ignore_errors=True)
+
+
+def server_pid(home: Path) -> int | None:
+    """The running server's process, if any."""
+    found = home / "postgres" / "postmaster.pid"
+    return int(found.read_text().split()[0]) if found.is_file() else None
+
+
+def user(home: Path, then: str = "") -> subprocess.Popen[str]:
+    """A process that starts or joins the server and, having said so, does `then`."""
+    started = subprocess.Popen(
+        [sys.executable, "-c", START + ANNOUNCE + then, str(home)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert started.stdout is not None
+    assert started.stdout.readline().startswith("postgresql://")
+    return started
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    """Let a process that waits on its input end."""
+    process.communicate("\n", timeout=60)
+    assert process.returncode == 0
+
+
+def test_starting_twice_is_joining(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    home = Path(str(psycopg.conninfo.conninfo_to_dict(server_url)["host"])).parent
+    if not (home / "postgres" / "PG_VERSION").exists():
+        pytest.skip("the server's socket is not in its data directory here")
+    before = server_pid(home)
+    assert embedded.start(home) == server_url
+    assert server_pid(home) == before
+    assert os.getpid() in json.loads((home / "postgres" / ".handle_pids.json").read_text())
+
+
+def test_the_server_stops_with_its_last_user_and_keeps_what_was_written(place: Path) -> None:
+    twice = "embedded.start(Path(sys.argv[1])); url = embedded.start(Path(sys.argv[1])); "
+    write = "import psycopg; c = psycopg.connect(url); c.execute('CREATE TABLE kept (n int)'); c.commit(); "
+    first = user(place, twice + write + "c.close(); input()")
+    pid = server_pid(place)
+    second = user(place, "input()")
+    assert server_pid(place) == pid
+    finish(first)
+    assert server_pid(place) == pid
+    finish(second)
+    assert server_pid(place) is None
+    read = "import psycopg; c = psycopg.connect(url); c.execute('SELECT n FROM kept'); c.close(); "
+    finish(user(place, twice + read))
+    assert server_pid(place) is None
+
+
+def test_a_killed_user_is_forgotten(place: Path) -> None:
+    killed = user(place, "input()")
+    killed.kill()
+    killed.communicate()
+    assert server_pid(place) is not None
+    last = user(place, "input()")
+    assert json.loads((place / "postgres" / ".handle_pids.json").read_text()) == [last.pid]
+    finish(last)
+    assert server_pid(place) is None
+
+
+def test_a_home_where_no_server_can_be(tmp_path: Path) -> None:
+    (tmp_path / "postgres").write_text("a file")
+    with pytest.raises(ConfigurationError, match="EMONEY_DATABASE_URL"):
+        embedded.start(tmp_path)
+
+
+def test_a_damaged_data_directory(place: Path) -> None:
+    (place / "postgres").mkdir()
+    (place / "postgres" / "PG_VERSION").write_text("9.6\n")
+    script = (
+        "from ledger.errors import ConfigurationError\n"
+        "try: embedded.start(Path(sys.argv[1]))\n"
+        "except ConfigurationError as e: print(e)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", START.replace("; ", "\n") + script, str(place)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "did not start" in done.stdout
+
+
+def test_a_list_of_users_that_cannot_be_read_is_no_obstacle(tmp_path: Path) -> None:
+    pids = tmp_path / "pids.json"
+    for content in ("", "{", "[1, 2"):
+        pids.write_text(content)
+        embedded._forget_dead_users(pids, keep_own=True)
+        assert pids.read_text() == content
+    embedded._forget_dead_users(tmp_path / "missing.json", keep_own=True)
+
+
+def test_only_living_users_are_kept(tmp_path: Path) -> None:
+    pids = tmp_path / "pids.json"
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    for keep_own, kept in ((True, [os.getpid(), os.getppid()]), (False, [os.getppid()])):
+        pids.write_text(json.dumps([ended.pid, os.getpid(), os.getppid()]))
+        embedded._forget_dead_users(pids, keep_own=keep_own)
+        assert json.loads(pids.read_text()) == kept

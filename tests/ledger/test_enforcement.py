@@ -1,0 +1,411 @@
+"""Enforced twice: with the deciding code broken, or gone around, the database still refuses a wrong state."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from books import APPEND_ONLY, NOON, TABLES, Books, profile, rule
+from psycopg import errors, sql
+
+from ledger import AccountKind, Operation, Transfer, accounts, posting
+from ledger.database import Connection, connect
+from ledger.decide import Accepted, AccountState, Decision, Rejected, decide
+from ledger.errors import EmoneyError, IntegrityViolation
+from ledger.ids import new_id
+from ledger.limits import Direction, Metric, Window
+from ledger.transfers import Refusal
+
+Break = Callable[[list[Decision], dict[UUID, AccountState]], list[Decision]]
+
+
+def accepted(decisions: list[Decision]) -> list[Accepted]:
+    return [decision for decision in decisions if isinstance(decision, Accepted)]
+
+
+def changed(**change: Callable[[Accepted], int]) -> Break:
+    """The last accepted transfer with some of its numbers changed."""
+
+    def apply(decisions: list[Decision], _: dict[UUID, AccountState]) -> list[Decision]:
+        last = accepted(decisions)[-1]
+        numbers: dict[str, Any] = {name: of(last) for name, of in change.items()}
+        wrong = replace(last, **numbers)
+        return [wrong if decision is last else decision for decision in decisions]
+
+    return apply
+
+
+def _first_balance(decisions: list[Decision], _: dict[UUID, AccountState]) -> list[Decision]:
+    first, *rest = accepted(decisions)
+    return [replace(first, debit_balance=first.debit_balance + 1), *rest]
+
+
+def _sides_swapped(decisions: list[Decision], _: dict[UUID, AccountState]) -> list[Decision]:
+    first, *rest = accepted(decisions)
+    t = first.transfer
+    return [
+        replace(first, transfer=replace(t, debit_account=t.credit_account, credit_account=t.debit_account)),
+        *rest,
+    ]
+
+
+def _amount(amount: int) -> Break:
+    def apply(decisions: list[Decision], _: dict[UUID, AccountState]) -> list[Decision]:
+        return [replace(each, transfer=replace(each.transfer, amount=amount)) for each in accepted(decisions)]
+
+    return apply
+
+
+def _self_transfer(decisions: list[Decision], _: dict[UUID, AccountState]) -> list[Decision]:
+    return [
+        replace(each, transfer=replace(each.transfer, credit_account=each.transfer.debit_account))
+        for each in accepted(decisions)
+    ]
+
+
+def _other_currency(decisions: list[Decision], _: dict[UUID, AccountState]) -> list[Decision]:
+    return [replace(each, transfer=replace(each.transfer, currency="USD")) for each in accepted(decisions)]
+
+
+def _unknown_account(decisions: list[Decision], _: dict[UUID, AccountState]) -> list[Decision]:
+    return [
+        replace(each, transfer=replace(each.transfer, credit_account=new_id()))
+        for each in accepted(decisions)
+    ]
+
+
+def _twice(decisions: list[Decision], _: dict[UUID, AccountState]) -> list[Decision]:
+    return [*decisions, decisions[-1]]
+
+
+BROKEN: dict[str, Break] = {
+    "debit balance": changed(debit_balance=lambda a: a.debit_balance + 1),
+    "credit balance": changed(credit_balance=lambda a: a.credit_balance - 1),
+    "balance on the way": _first_balance,
+    "debit version skipped": changed(debit_version=lambda a: a.debit_version + 1),
+    "credit version skipped": changed(credit_version=lambda a: a.credit_version + 1),
+    "version used before": changed(debit_version=lambda a: a.debit_version - 1),
+    "negative version": changed(debit_version=lambda a: -1),
+    "version zero": changed(credit_version=lambda a: 0),
+    "sides swapped": _sides_swapped,
+    "other amount": _amount(11),
+    "no amount": _amount(0),
+    "negative amount": _amount(-10),
+    "self-transfer": _self_transfer,
+    "other currency": _other_currency,
+    "unknown account": _unknown_account,
+    "written twice": _twice,
+}
+
+
+@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize("transfers", [1, 3])
+def test_a_broken_decision_is_refused_and_nothing_is_written(
+    shared_books: Books, monkeypatch: pytest.MonkeyPatch, how: str, transfers: int
+) -> None:
+    books = shared_books
+    a, b = books.funded(100), books.funded(70)
+    before = books.dump()
+
+    def broken(todo: Sequence[Transfer], states: dict[UUID, AccountState], now: datetime) -> list[Decision]:
+        return BROKEN[how](decide(todo, states, now), states)
+
+    sent = [books.transfer(a, b, 10) for _ in range(transfers)]
+    with monkeypatch.context() as patched:
+        patched.setattr(posting, "decide", broken)
+        with pytest.raises(IntegrityViolation):
+            books.post(*sent)
+    assert books.dump() == before
+    books.posted(*sent)
+    books.check()
+
+
+def _decide_nothing_refused(
+    todo: Sequence[Transfer], states: dict[UUID, AccountState], now: datetime
+) -> list[Decision]:
+    """As if no rule existed: every transfer moves."""
+    for state in states.values():
+        state.floor, state.profile = None, None
+        state.closed = state.frozen_debit = state.frozen_credit = False
+    return decide(todo, states, now)
+
+
+@pytest.mark.parametrize("case", ["overdraft", "closed", "frozen payer", "frozen payee", "unsafeguarded"])
+def test_state_that_the_decision_ignored_is_still_enforced(
+    books: Books, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    a, b = (
+        books.funded(100),
+        books.account(AccountKind.SAFEGUARDING if case == "unsafeguarded" else AccountKind.CUSTOMER),
+    )
+    with books.database.connection() as connection:
+        if case == "closed":
+            connection.execute("UPDATE ledger.account SET closed_at = %s WHERE id = %s", (NOON, b))
+        accounts.freeze(connection, a, debit=case == "frozen payer", credit=True)
+        accounts.freeze(connection, b, debit=True, credit=case == "frozen payee")
+    before = books.dump()
+    monkeypatch.setattr(posting, "decide", _decide_nothing_refused)
+    with pytest.raises(IntegrityViolation):
+        books.post(books.transfer(a, b, 101 if case == "overdraft" else 50))
+    assert books.dump() == before
+
+
+def test_a_refusal_that_is_written_beside_the_transfer_is_not_believed(
+    books: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a, b = books.funded(100), books.account()
+    sent = books.transfer(a, b, 10)
+
+    def both(todo: Sequence[Transfer], states: dict[UUID, AccountState], now: datetime) -> list[Decision]:
+        return [*decide(todo, states, now), Rejected(todo[0], now, Refusal("funds", "deny", "test"))]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(posting, "decide", both)
+        books.post(sent)
+    with pytest.raises(IntegrityViolation, match="outcome"):
+        books.post(sent)
+
+
+def test_counters_that_would_shrink_are_refused(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    limited = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.DAY))
+    a, b = books.funded(100, profile=limited), books.account()
+    books.posted(books.transfer(a, b, 50))
+    before = books.dump()
+
+    def shrinking(
+        todo: Sequence[Transfer], states: dict[UUID, AccountState], now: datetime
+    ) -> list[Decision]:
+        decisions = decide(todo, states, now)
+        for counter in itertools.chain(*(state.moved.values() for state in states.values())):
+            for numbers in counter.values():
+                numbers[0] = -20
+        return decisions
+
+    monkeypatch.setattr(posting, "decide", shrinking)
+    with pytest.raises(IntegrityViolation):
+        books.post(books.transfer(a, b, 10))
+    assert books.dump() == before
+
+
+# Around the library: what the application's role can do with SQL of its own.
+
+
+@pytest.fixture(scope="module")
+def full(shared_books: Books) -> Books:
+    """Books with something in every table."""
+    limited = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.DAY))
+    a, b = shared_books.funded(100, profile=limited), shared_books.account()
+    shared_books.posted(shared_books.transfer(a, b, 50))
+    shared_books.post(shared_books.transfer(a, b, 51))
+    assert all(shared_books.dump().values())
+    return shared_books
+
+
+@pytest.fixture
+def app(full: Books) -> Iterator[Connection]:
+    """A connection in the application's role."""
+    connection = connect(full.owner_url, role="emoney_app")
+    yield connection
+    connection.close()
+
+
+def refused(books: Books, connection: Connection, *statements: str) -> psycopg.Error:
+    """Run `statements`, the last of which must fail, and see that nothing was written."""
+    before = books.dump()
+    *first, last = statements
+    try:
+        for statement in first:
+            connection.execute(statement)
+        with pytest.raises(psycopg.Error) as raised:
+            connection.execute(last)
+    finally:
+        connection.rollback()
+        connection.close()
+    assert books.dump() == before
+    return raised.value
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("verb", ["DELETE FROM", "TRUNCATE"])
+def test_the_application_removes_nothing(full: Books, app: Connection, table: str, verb: str) -> None:
+    assert isinstance(refused(full, app, f"{verb} ledger.{table}"), errors.InsufficientPrivilege)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger.transfer SET amount = 1",
+        "UPDATE ledger.entry SET amount = 1",
+        "UPDATE ledger.claim SET content_hash = content_hash",
+        "UPDATE ledger.refusal SET rule = 'x'",
+        "UPDATE ledger.limit_profile SET rules = '[]'",
+        "UPDATE ledger.account SET debits_posted = 0",
+        "UPDATE ledger.account SET credits_posted = credits_posted + 1",
+        "UPDATE ledger.account SET credits_pending = 0",
+        "UPDATE ledger.account SET version = 0",
+        "UPDATE ledger.account SET floor = NULL",
+        "UPDATE ledger.account SET sign = -sign",
+        "UPDATE ledger.account SET currency = 'USD'",
+        "UPDATE ledger.account SET kind = 'own_funds'",
+        "UPDATE ledger.usage SET starts_on = '2000-01-01'",
+        "UPDATE ledger.usage SET operation = 'fee'",
+        "INSERT INTO ledger.entry"
+        " SELECT account_id, version + 1, transfer_id, amount, balance_after, posted_at, direction"
+        " FROM ledger.entry",
+        "INSERT INTO ledger.account (id, kind, currency, opened_at, sign, floor, credits_posted)"
+        " VALUES (gen_random_uuid(), 'customer', 'EUR', now(), -1, 0, 100)",
+        "INSERT INTO ledger.transfer (id, xact) VALUES (gen_random_uuid(), 0)",
+        "INSERT INTO ledger.refusal (transfer_id, xact) VALUES (gen_random_uuid(), 0)",
+        "ALTER TABLE ledger.transfer DISABLE TRIGGER ALL",
+        "CREATE TRIGGER t BEFORE INSERT ON ledger.transfer EXECUTE FUNCTION ledger.refuse_change()",
+        "DROP TRIGGER post_entries ON ledger.transfer",
+        "CREATE OR REPLACE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql"
+        " AS 'BEGIN RETURN NULL; END'",
+        "CREATE TABLE ledger.mine (id int)",
+        "CREATE TEMP TABLE mine () INHERITS (ledger.transfer)",
+        "SET session_replication_role = replica",
+    ],
+)
+def test_the_application_may_not(full: Books, app: Connection, statement: str) -> None:
+    # the owner under this connection is a superuser, whose role the setting above would ask about
+    if statement.startswith("SET"):
+        app.execute("SET SESSION AUTHORIZATION emoney_app")
+    assert isinstance(refused(full, app, statement), errors.InsufficientPrivilege)
+
+
+@pytest.mark.parametrize("change", ["amount = amount - 1", "count = count - 1", "amount = 0, count = 0"])
+def test_the_application_never_lowers_a_counter(full: Books, app: Connection, change: str) -> None:
+    assert isinstance(refused(full, app, f"UPDATE ledger.usage SET {change}"), errors.IntegrityError)
+
+
+@pytest.mark.parametrize(
+    ("kind", "sign", "floor"),
+    [
+        ("customer", -1, "NULL"),
+        ("customer", -1, "-1"),
+        ("customer", 1, "0"),
+        ("safeguarding", -1, "0"),
+        ("safeguarding", 1, "NULL"),
+        ("own_funds", -1, "-5"),
+        ("vault", -1, "0"),
+    ],
+)
+def test_no_account_is_opened_off_the_chart(
+    full: Books, app: Connection, kind: str, sign: int, floor: str
+) -> None:
+    error = refused(
+        full,
+        app,
+        "INSERT INTO ledger.account (id, kind, currency, opened_at, sign, floor)"
+        f" VALUES (gen_random_uuid(), '{kind}', 'EUR', now(), {sign}, {floor})",
+    )
+    assert isinstance(error, errors.CheckViolation)
+
+
+def _insert(connection: Connection, books: Books, transfer: Transfer, *numbers: int) -> None:
+    connection.execute(
+        "INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation,"
+        " reference, effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            transfer.id,
+            transfer.debit_account,
+            transfer.credit_account,
+            transfer.amount,
+            transfer.currency,
+            transfer.operation.value,
+            transfer.reference,
+            books.now,
+            books.now,
+            *numbers,
+        ),
+    )
+
+
+def test_value_is_not_issued_without_a_receipt_whatever_it_is_called(books: Books) -> None:
+    funds, wallet = books.account(AccountKind.SAFEGUARDING), books.account()
+    before = books.dump()
+    for operation in Operation:
+        with pytest.raises(errors.IntegrityError), books.database.connection() as connection:
+            _insert(connection, books, books.transfer(funds, wallet, 5, operation), 1, 5, 1, 5)
+    assert books.dump() == before
+
+
+def test_tables_of_the_callers_own_do_not_stand_in_for_the_ledgers(books: Books) -> None:
+    """Temporary objects come first in a search path that does not say otherwise."""
+    a, b = books.funded(100), books.account()
+    with books.database.connection() as connection:
+        for name in ("posted", "account", "entry", "transfer", "side", "total", "chain"):
+            connection.execute(
+                sql.SQL("CREATE TEMP TABLE {} (LIKE ledger.entry)").format(sql.Identifier(name))
+            )
+        connection.execute("SET search_path = pg_temp, ledger")
+        books.ledger.post_in(connection, [books.transfer(a, b, 10)])
+        with pytest.raises(errors.IntegrityError), connection.transaction():
+            _insert(connection, books, books.transfer(a, b, 10), 99, 80, 2, 20)
+    assert books.balance(b) == 10
+    books.check()
+
+
+def test_the_posting_trigger_cannot_be_hung_on_a_table_of_the_callers_own(
+    full: Books, app: Connection
+) -> None:
+    """It runs with the owner's rights: on a table without the ledger's checks it would write any entry."""
+    error = refused(
+        full,
+        app,
+        "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
+        "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
+        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v1()",
+    )
+    assert isinstance(error, errors.InsufficientPrivilege)
+
+
+def test_not_even_the_owner_posts_from_another_table(books: Books) -> None:
+    a, b = books.funded(100), books.account()
+    error = refused(
+        books,
+        psycopg.connect(books.owner_url),
+        "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
+        "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
+        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v1()",
+        "INSERT INTO mine SELECT gen_random_uuid(), debit_account, credit_account, -5, currency, operation,"
+        " reference, group_id, effective_at, posted_at, 2, 95, 2, 105, 0 FROM ledger.transfer",
+    )
+    assert isinstance(error, errors.IntegrityError)
+    assert (books.balance(a), books.balance(b)) == (100, 0)
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+@pytest.mark.parametrize(
+    "verb", ["DELETE FROM ledger.{}", "TRUNCATE ledger.{} CASCADE", "UPDATE ledger.{} SET {} = {}"]
+)
+def test_not_even_the_owner_changes_history(full: Books, app: Connection, table: str, verb: str) -> None:
+    column = {
+        "entry": "amount",
+        "transfer": "amount",
+        "refusal": "rule",
+        "claim": "id",
+        "limit_profile": "name",
+    }[table]
+    error = refused(full, psycopg.connect(full.owner_url), verb.format(table, column, column))
+    assert isinstance(error, errors.ObjectNotInPrerequisiteState)
+
+
+@pytest.mark.parametrize("verb", ["DELETE FROM ledger.account", "TRUNCATE ledger.account CASCADE"])
+def test_not_even_the_owner_removes_accounts(books: Books, verb: str) -> None:
+    books.funded(5)
+    error = refused(books, psycopg.connect(books.owner_url), verb)
+    assert isinstance(error, errors.ObjectNotInPrerequisiteState)
+
+
+def test_errors_name_no_reference_and_no_holder(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = books.funded(100), books.account()
+    monkeypatch.setattr(posting, "decide", lambda *given: BROKEN["debit balance"](decide(*given), given[1]))
+    with pytest.raises(EmoneyError) as raised:
+        books.post(books.transfer(a, b, 10, reference="Ama Mensah"))
+    assert "Mensah" not in str(raised.value)

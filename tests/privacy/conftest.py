@@ -1,0 +1,46 @@
+"""A vault over a fresh database and a fresh keyring."""
+
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ledger.database import Database
+from ledger.ids import new_id
+from privacy import Place, Purpose, Sealed, SealedField, Vault, open_keyring
+
+Opener = Callable[..., str]
+
+
+@pytest.fixture
+def vault(database: Database, home: Path) -> Vault:
+    with database.connection() as connection:
+        return Vault(open_keyring(home, connection))
+
+
+@pytest.fixture
+def subject() -> UUID:
+    return new_id()
+
+
+@pytest.fixture
+def place() -> Place:
+    return Place("kyc.person", "name", new_id())
+
+
+@pytest.fixture
+def open_one(database: Database, vault: Vault) -> Opener:
+    """Opens one sealed field in a transaction of its own."""
+
+    def opened(subject: UUID, place: Place, sealed: Sealed) -> str:
+        with database.connection() as connection:
+            [value] = vault.open(
+                connection,
+                [SealedField(subject, place, sealed)],
+                purpose=Purpose.CUSTOMER_SERVICE,
+                actor="clerk-7",
+            )
+        return value
+
+    return opened

@@ -1,0 +1,155 @@
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from ledger.database import Database
+from ledger.ids import new_id
+from privacy import CannotOpen, KeyDestroyed, LocalKeyring, Place, Purpose, Sealed, SealedField, Vault
+from privacy.errors import InvalidActor
+from privacy.keys import DataKey
+
+Opener = Callable[..., str]
+
+
+@pytest.fixture
+def sealed(database: Database, vault: Vault, subject: UUID, place: Place) -> Sealed:
+    with database.connection() as connection:
+        return vault.seal(connection, subject=subject, place=place, value="Yaw Darko")
+
+
+def _destroy(database: Database, vault: Vault, subject: UUID) -> int:
+    with database.connection() as connection:
+        return vault.keys.destroy(connection, subject, actor="dpo-1", reason="retention ended")
+
+
+def test_a_destroyed_key_opens_and_seals_nothing(
+    database: Database,
+    vault: Vault,
+    subject: UUID,
+    place: Place,
+    sealed: Sealed,
+    open_one: Opener,
+    home: Path,
+) -> None:
+    elsewhere = Vault(LocalKeyring.load(home))  # another process, with the key in its cache
+    items = [SealedField(subject, place, sealed)]
+    with database.connection() as connection:
+        elsewhere.open(connection, items, purpose=Purpose.SCREENING, actor="job")
+    assert _destroy(database, vault, subject) == 1
+    for holder in (vault, elsewhere):
+        with database.connection() as connection:
+            with pytest.raises(KeyDestroyed):
+                holder.open(connection, items, purpose=Purpose.SCREENING, actor="job")
+            with pytest.raises(KeyDestroyed):
+                holder.seal(connection, subject=subject, place=place, value="again")
+    assert _destroy(database, vault, subject) == 0
+
+
+def test_a_destruction_leaves_no_key_and_is_logged(
+    database: Database, vault: Vault, subject: UUID, sealed: Sealed
+) -> None:
+    _destroy(database, vault, subject)
+    with database.connection() as connection:
+        keys = connection.execute("SELECT state, wrapped FROM privacy.subject_key").fetchall()
+        events = connection.execute(
+            "SELECT event, actor, reason FROM privacy.key_event ORDER BY happened_at"
+        ).fetchall()
+    assert keys == [("destroyed", None)]
+    assert events == [("created", None, None), ("destroyed", "dpo-1", "retention ended")]
+
+
+def test_others_keep_their_keys(
+    database: Database, vault: Vault, subject: UUID, place: Place, sealed: Sealed, open_one: Opener
+) -> None:
+    other = new_id()
+    with database.connection() as connection:
+        vault.seal(connection, subject=other, place=place, value="Efua")
+    _destroy(database, vault, other)
+    assert open_one(subject, place, sealed) == "Yaw Darko"
+
+
+@pytest.mark.parametrize("wrong", ["", "x" * 201, "line\nbreak"])
+def test_a_destruction_needs_an_actor_and_a_reason(
+    database: Database, vault: Vault, subject: UUID, sealed: Sealed, wrong: str
+) -> None:
+    with database.connection() as connection:
+        with pytest.raises(InvalidActor, match="actor"):
+            vault.keys.destroy(connection, subject, actor=wrong, reason="retention ended")
+        with pytest.raises(InvalidActor, match="reason"):
+            vault.keys.destroy(connection, subject, actor="dpo-1", reason=wrong)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE privacy.subject_key SET wrapped = wrapped || '\\x00'",
+        "UPDATE privacy.subject_key SET kek = 'other'",
+        "UPDATE privacy.subject_key SET state = 'destroyed'",
+        "UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL, version = 2",
+        "DELETE FROM privacy.subject_key",
+        "TRUNCATE privacy.subject_key",
+        "INSERT INTO privacy.subject_key SELECT subject, 2, wrapped, kek, 'active', created_at "
+        "FROM privacy.subject_key",
+    ],
+)
+def test_the_database_lets_keys_only_be_destroyed(
+    owner_url: str, vault: Vault, sealed: Sealed, statement: str
+) -> None:
+    with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.Error):
+        connection.execute(statement.encode())
+
+
+def test_a_destroyed_key_does_not_come_back(
+    database: Database, owner_url: str, vault: Vault, subject: UUID, sealed: Sealed
+) -> None:
+    _destroy(database, vault, subject)
+    with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+        connection.execute(
+            "UPDATE privacy.subject_key SET state = 'active', wrapped = decode(repeat('00', 61), 'hex')"
+        )
+
+
+def test_a_wrapped_key_of_another_subject_does_not_serve(
+    database: Database, owner_url: str, vault: Vault, subject: UUID, place: Place, sealed: Sealed, home: Path
+) -> None:
+    other = new_id()
+    with database.connection() as connection:
+        vault.seal(connection, subject=other, place=place, value="Efua")
+    with psycopg.connect(owner_url) as connection:  # whoever owns the tables can switch the guards off
+        connection.execute("ALTER TABLE privacy.subject_key DISABLE TRIGGER USER")
+        connection.execute(
+            "UPDATE privacy.subject_key SET wrapped = other.wrapped FROM privacy.subject_key AS other "
+            "WHERE subject_key.subject = %s AND other.subject = %s",
+            (subject, other),
+        )
+    for holder in (vault, Vault(LocalKeyring.load(home))):
+        items = [SealedField(subject, place, sealed)]
+        with database.connection() as connection, pytest.raises(CannotOpen) as failure:
+            holder.open(connection, items, purpose=Purpose.SCREENING, actor="job")
+        assert str(failure.value) == str(CannotOpen())
+
+
+def test_a_keyring_with_another_key_of_the_same_name_does_not_serve(
+    database: Database, subject: UUID, place: Place, sealed: Sealed, home: Path
+) -> None:
+    name = LocalKeyring.load(home).current
+    stranger = Vault(LocalKeyring(name, {name: b"?" * 32}))
+    items = [SealedField(subject, place, sealed)]
+    with database.connection() as connection, pytest.raises(CannotOpen) as failure:
+        stranger.open(connection, items, purpose=Purpose.SCREENING, actor="job")
+    assert str(failure.value) == str(CannotOpen())
+
+
+def test_a_data_key_shows_nothing() -> None:
+    key = DataKey.of(3, b"k" * 32)
+    assert repr(key) == "DataKey(version=3)"
+    assert key != DataKey.of(3, b"k" * 32)
+
+
+def test_the_derivation_of_a_data_key_is_pinned() -> None:
+    """What was sealed must open for as long as it is kept."""
+    commitment = DataKey.of(1, bytes(range(32))).commitment.hex()
+    assert commitment == "aa59c41434478b9d028f90fa72c14c6a1098c736a6b5cd33c10e8bb6af0fabef"
