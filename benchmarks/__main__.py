@@ -10,9 +10,9 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import import_rate, posting
+from benchmarks import aml_detection, import_rate, posting
 
-BENCHMARKS = {"posting": posting.measure, "import": import_rate.measure}
+BENCHMARKS = {"posting": posting.measure, "import": import_rate.measure, "aml": aml_detection.measure}
 
 
 def main() -> None:

@@ -1,59 +1,59 @@
 """How fast a mobile-money file is imported, end to end, and in how much memory.
 
-    python benchmarks/import_rate.py                        the development file; made up without it
-    python benchmarks/import_rate.py --rows 2000000         a made-up file of that many rows
-    python benchmarks/import_rate.py TRANSACTIONS ACCOUNTS
-
-Runs on a new embedded database with the server's ordinary, durable commits. Prints one JSON object: rows,
-seconds, rows per second, and the peak resident memory of this process in MiB, at the start and at the end.
+The development file where it is on the machine, else a made-up one. The baseline is a COPY of the same file's
+lines into a table without any key, in the same run.
 """
 
-import argparse
-import json
+import gzip
 import random
 import resource
-import tempfile
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from benchmarks.figures import Figure
+from benchmarks.scratch import scratch_database
 from jobs.importing import run_import
-from jobs.migrate import upgrade
-from ledger import embedded
-from ledger.database import Database
+from ledger import Database
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "mobile_money"
-ROWS = 100_000
+ROWS, ROWS_SMOKE = 100_000, 2_000
 WALLETS = 10_000
 FLOAT_MINOR_UNITS = "900000000"
 
 
-def main() -> None:
-    """Import and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("transfers", nargs="?", type=Path)
-    parser.add_argument("accounts", nargs="?", type=Path)
-    parser.add_argument("--rows", type=int, help="make up a file of this many rows")
-    parser.add_argument("--again", action="store_true", help="import a second time: everything is a replay")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        transfers, accounts = options.transfers, options.accounts
-        if transfers is None or accounts is None:
-            transfers, accounts = SHARED / "transactions.csv.gz", SHARED / "accounts.csv.gz"
-            if options.rows or not transfers.is_file():
-                transfers, accounts = made_up(Path(folder), options.rows or ROWS)
-        url = embedded.start(Path(folder))
-        upgrade(url)
-        database = Database(url)
-        for _ in range(2 if options.again else 1):
-            start_mib = peak_mib()
-            result = run_import(
-                database, transfers, accounts_file=accounts, format="mobile-money", currency="GHS"
-            )
-            report = result.to_json() | {"peak_mib_before": start_mib, "peak_mib": peak_mib()}
-            del report["refusals"]
-            print(json.dumps(report, indent=2))
-        database.close()
+def measure(*, smoke: bool) -> list[Figure]:
+    """Rows per second of a first import and of a second one, and the peak memory of this process."""
+    with scratch_database() as (database, folder):
+        transfers, accounts = SHARED / "transactions.csv.gz", SHARED / "accounts.csv.gz"
+        if smoke or not transfers.is_file():
+            transfers, accounts = made_up(folder, ROWS_SMOKE if smoke else ROWS)
+        copied = _copy_rate(database, transfers)
+        rates = [_import_rate(database, transfers, accounts) for _ in range(2)]
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return [
+        Figure("import", rates[0], "rows/s", rates[0] / copied, "COPY of the lines"),
+        Figure("import again, all replayed", rates[1], "rows/s", rates[1] / copied, "COPY of the lines"),
+        Figure("peak memory so far", peak_mib, "MiB"),
+    ]
+
+
+def _import_rate(database: Database, transfers: Path, accounts: Path) -> float:
+    result = run_import(database, transfers, accounts_file=accounts, format="mobile-money", currency="GHS")
+    assert result.posted + result.replayed == result.rows
+    return result.rows_per_second
+
+
+def _copy_rate(database: Database, transfers: Path) -> float:
+    opened = gzip.open if transfers.suffix == ".gz" else open
+    began, rows = time.monotonic(), 0
+    with database.connection() as connection:
+        connection.execute("CREATE TEMP TABLE line (content text)")
+        with opened(transfers, "rb") as lines, connection.cursor().copy("COPY line FROM STDIN") as copy:
+            for line in lines:
+                copy.write(line)
+                rows += 1
+    return rows / (time.monotonic() - began)
 
 
 def made_up(folder: Path, rows: int) -> tuple[Path, Path]:
@@ -74,12 +74,3 @@ def made_up(folder: Path, rows: int) -> tuple[Path, Path]:
             amount = f"{chance.randrange(1, 500)}.{chance.randrange(100):02}"
             out.write(f"T{number},{at.isoformat()},P2P,{amount},W{payer},W{payee}\n")
     return transfers, accounts
-
-
-def peak_mib() -> float:
-    """The most resident memory this process has had, MiB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,21 +9,18 @@ Random pairs of wallets, batches of 1,000, durable commits, in turns so that a d
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from uuid import UUID
 
 import psycopg
 
 from benchmarks.figures import Figure
-from jobs.migrate import upgrade
+from benchmarks.scratch import scratch_database
 from kyc import load_pack
 from kyc.wallets import profile_id
-from ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer, accounts, embedded
+from ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer, accounts
 from ledger.ids import new_id
 
 BATCH = 1_000
@@ -34,10 +31,10 @@ AMOUNT_MAX = 100
 def measure(*, smoke: bool) -> list[Figure]:
     """Transfers per second of each way, and their ratio to the ceiling."""
     wallets, rounds = (1_000, 2) if smoke else (10_000, 15)
-    with _database() as (url, database), psycopg.connect(url) as bare:
+    with scratch_database() as (database, _), psycopg.connect(database.url) as bare:
         limited, free = _open_wallets(database, wallets, "enhanced"), _open_wallets(database, wallets, None)
         _prepare_ceiling(bare, limited)
-        with psycopg.connect(url, autocommit=True) as owner:
+        with psycopg.connect(database.url, autocommit=True) as owner:
             owner.execute("VACUUM ANALYZE")
         ledger, chance = Ledger(database), random.Random(1)
         rates: dict[str, list[float]] = {"posting": [], "posting, no limits": [], "ceiling": []}
@@ -61,17 +58,6 @@ def measure(*, smoke: bool) -> list[Figure]:
         )
         for name, rate in rates.items()
     ]
-
-
-@contextmanager
-def _database() -> Iterator[tuple[str, Database]]:
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # as root, the server runs as a user of its own
-        url = embedded.start(Path(folder))
-        upgrade(url)
-        database = Database(url)
-        yield url, database
-        database.close()
 
 
 def _open_wallets(database: Database, count: int, tier: str | None) -> list[UUID]:

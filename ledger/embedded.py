@@ -6,6 +6,8 @@ server runs as its own system user, as PostgreSQL demands.
 
 import json
 import os
+import subprocess
+import time
 import warnings
 from pathlib import Path
 
@@ -16,6 +18,8 @@ from psycopg import sql
 from ledger.errors import ConfigurationError
 
 DATABASE = "emoney"
+START_ATTEMPTS = 6
+START_PAUSE_S = 3
 
 
 def start(home: Path) -> str:
@@ -33,7 +37,16 @@ def start(home: Path) -> str:
         with PostgresServer._lock:  # the one under which others join and leave
             joined_before = data_directory in PostgresServer._instances
             _forget_dead_users(data_directory / ".handle_pids.json", keep_own=joined_before)
-        server = get_server(data_directory, cleanup_mode="stop")
+        for attempt in range(START_ATTEMPTS):
+            try:
+                server = get_server(data_directory, cleanup_mode="stop")
+                break
+            except (subprocess.TimeoutExpired, AssertionError):
+                # a busy machine: the server is still starting up when the wheel's ten seconds are over
+                PostgresServer._instances.pop(data_directory, None)
+                if attempt == START_ATTEMPTS - 1:
+                    raise
+                time.sleep(START_PAUSE_S)
         url = str(server.get_uri(database=DATABASE))
     except Exception as error:
         raise ConfigurationError(

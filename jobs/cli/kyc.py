@@ -85,14 +85,11 @@ def packs(as_json: AsJson = False) -> None:
     rows = [
         (
             pack.id,
-            pack.jurisdiction,
             pack.currency,
-            pack.status,
-            pack.valid.from_ or "",
-            pack.valid.to or "",
+            f"{pack.status.replace('_', ' ')}, {pack.valid.from_ or ''} to {pack.valid.to or 'now'}",
             ", ".join(tier.id for tier in pack.tiers),
-            "the legal text" if pack.all_primary else "secondary: verify first",
+            "the legal text" if pack.all_primary else "secondary sources: verify first",
         )
         for pack in loaded
     ]
-    table("Policy packs", ("id", "where", "currency", "status", "from", "to", "tiers", "numbers from"), rows)
+    table("Policy packs", ("id", "currency", "in force", "tiers", "numbers from"), rows)

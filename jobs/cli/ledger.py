@@ -103,7 +103,7 @@ def _show_import(result: ImportResult) -> None:
 
 
 def show_trial_balance(as_json: AsJson = False) -> None:
-    """Check the books from the entries up. Exit code 1 when they do not hold together."""
+    """Check the books from the entries up. Exit code 1 when they are wrong or e-money is not covered."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = trial_balance.trial_balance(connection)
     if as_json:
@@ -128,11 +128,13 @@ def show_trial_balance(as_json: AsJson = False) -> None:
                 f"backed by {format_amount(total.backing, total.currency)}"
             )
         screen.print("[green]balanced[/]" if found.balanced else "[bold red]NOT balanced[/]")
+        if not found.safeguarded:
+            screen.print("[bold red]outstanding e-money is NOT covered[/]")
         for account in found.wrong_accounts:
             screen.print(f"account {account} does not follow from its entries")
         for transfer in found.wrong_transfers:
             screen.print(f"transfer {transfer} has not its two entries")
-    if not found.balanced:
+    if not (found.balanced and found.safeguarded):
         raise typer.Exit(1)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 from uuid import UUID
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -50,9 +51,18 @@ def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()
 ) -> None:
     """A table on the terminal; the columns named in `right` are aligned right."""
-    drawn = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for column in columns:
-        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    drawn = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for number, column in enumerate(columns):
+        drawn.add_column(
+            column, justify="right" if column in right else "left", overflow="fold", no_wrap=number == 0
+        )
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
     screen.print(drawn)

@@ -41,5 +41,5 @@ def demo(
         print_json(result.to_json())
     else:
         screen.print(result.render())
-    if not result.balanced:
+    if not result.sound:
         raise typer.Exit(1)
