@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,9 +19,14 @@ _names = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A running embedded server's URL."""
-    return embedded.start(tmp_path_factory.mktemp("server"))
+def server_url() -> Iterator[str]:
+    """A running embedded server's URL.
+
+    Not under pytest's own directory, which a second run as root would close to the server's system user.
+    """
+    with tempfile.TemporaryDirectory(prefix="emoney-server-", ignore_cleanup_errors=True) as home:
+        Path(home).chmod(0o755)
+        yield embedded.start(Path(home))
 
 
 @pytest.fixture(scope="session")

@@ -32,19 +32,14 @@ def run(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"extracted": extracted.rows, **found.to_json()})
         return
-    rows = [
-        (
-            each.title,
-            each.alerts,
-            each.new,
-            each.grown,
-            f"{each.seconds:.1f}",
-            "; ".join(each.skipped.values()),
-        )
-        for each in found.scenarios
-    ]
     numbers = ("alerts", "new", "grown", "seconds")
-    table("Monitoring", ("scenario", *numbers, "not judged"), rows, right=numbers)
+    rows = [
+        (each.title, each.alerts, each.new, each.grown, f"{each.seconds:.1f}") for each in found.scenarios
+    ]
+    table("Monitoring", ("scenario", *numbers), rows, right=numbers)
+    for each in found.scenarios:
+        for currency, reason in each.skipped.items():
+            screen.print(f"{each.title} did not judge {currency}: {reason}", highlight=False)
     screen.print(f"{extracted.rows:,} new transfers; {found.transfers:,} in the history.", highlight=False)
 
 
@@ -69,14 +64,13 @@ def alerts(
             f"{alert.score:.2f}",
             alert.scenario,
             alert.subject,
-            f"{alert.window_start:%Y-%m-%d %H:%M} to {alert.window_end:%Y-%m-%d %H:%M}",
-            len(alert.transfers),
+            f"{alert.window_start:%Y-%m-%d} to {alert.window_end:%Y-%m-%d}",
             alert.why,
         )
         for alert in found
     ]
-    columns = ("score", "scenario", "subject", "window, UTC", "transfers", "why")
-    table(f"{len(found)} alerts", columns, rows, right=("score", "transfers"))
+    columns = ("score", "scenario", "subject", "window", "why")
+    table(f"{len(found)} alerts", columns, rows, right=("score",))
 
 
 @app.command("report")

@@ -109,23 +109,23 @@ def show_trial_balance(as_json: AsJson = False) -> None:
     if as_json:
         print_json(_trial_balance_json(found))
     else:
-        lines = [
-            (
-                line.currency,
-                line.kind,
-                line.accounts,
-                format_amount(line.debits, line.currency),
-                format_amount(line.credits, line.currency),
-                format_amount(line.balance, line.currency),
-            )
-            for line in found.lines
-        ]
         numbers = ("accounts", "debits", "credits", "balance")
-        table("Trial balance", ("currency", "kind", *numbers), lines, right=numbers)
         for total in found.totals:
+            currency = total.currency
+            lines = [
+                (
+                    line.kind,
+                    line.accounts,
+                    *(format_amount(sum_, currency) for sum_ in (line.debits, line.credits, line.balance)),
+                )
+                for line in found.lines
+                if line.currency == currency
+            ]
+            table(f"Trial balance, {currency}", ("kind", *numbers), lines, right=numbers)
             screen.print(
-                f"{total.currency}: outstanding e-money {format_amount(total.outstanding, total.currency)}, "
-                f"backed by {format_amount(total.backing, total.currency)}"
+                f"outstanding e-money {format_amount(total.outstanding, currency)}, "
+                f"backed by {format_amount(total.backing, currency)}",
+                highlight=False,
             )
         screen.print("[green]balanced[/]" if found.balanced else "[bold red]NOT balanced[/]")
         if not found.safeguarded:
@@ -209,7 +209,7 @@ def statement(
     rows = [
         (
             line.version,
-            f"{line.effective_at:%Y-%m-%d %H:%M:%S}",
+            f"{line.effective_at:%Y-%m-%d %H:%M}",
             line.operation,
             line.reference or "",
             line.counterparty,

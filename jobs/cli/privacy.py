@@ -35,5 +35,6 @@ def inventory_(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"hash": held.hash, "columns": [dict(zip(fields, row, strict=True)) for row in rows]})
     else:
-        shown = [(*row[:2], "yes" if row[2] else "", *row[3:]) for row in rows]
-        table(f"Inventory {held.hash[:16]}", ("column", *fields[1:]), shown)
+        shown = [(row[0], row[1], "yes" if row[2] else "", row[4]) for row in rows]
+        table(f"Inventory {held.hash[:16]}", ("column", "category", "sealed", "legal basis"), shown)
+        screen.print("Purposes and retention: --json", highlight=False)
