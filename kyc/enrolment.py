@@ -168,8 +168,9 @@ def _demand_distinct(in_order: list[_Candidate]) -> None:
 def _demand_free(connection: Connection, candidates: list[_Candidate]) -> None:
     """That no reference is anyone's yet. What comes at the same moment, unique keys refuse."""
     refs = [each.ref for each in candidates]
-    enrolled = {row[0] for row in connection.execute(_queries.enrolled_among.sql, {"refs": refs})}
+    # accounts first: what an enrolment commits between the two reads is then known as an enrolment
     in_ledger = accounts.find(connection, refs)
+    enrolled = {row[0] for row in connection.execute(_queries.enrolled_among.sql, {"refs": refs})}
     for each in candidates:
         if each.ref in enrolled:
             raise AlreadyEnrolled(
