@@ -14,7 +14,6 @@ Locks: one advisory lock, so extractions run one after the other; posting never 
 """
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +35,7 @@ from aml.errors import HistoryError
 from aml.quality import QualityGate
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection, Database
+from ledger.files import replace_file, sync
 from ledger.ids import new_id
 from ledger.queries import queries_beside
 
@@ -187,8 +187,8 @@ def _claim_directory(connection: Connection, directory: Path) -> None:
         _check_owner(directory, dataset)
         return
     text = json.dumps({"format": _FORMAT, "dataset": str(dataset)}) + "\n"
-    _replace(directory / "dataset.json", lambda path: path.write_text(text, encoding="utf-8"))
-    _sync(directory)
+    replace_file(directory / "dataset.json", lambda path: path.write_text(text, encoding="utf-8"))
+    sync(directory)
 
 
 def _check_owner(directory: Path, dataset: UUID) -> None:
@@ -249,16 +249,16 @@ def _write(
             for day, part in _by_day(table):
                 path = directory / f"day={day}" / f"part-{from_xact:020d}-{chunk:05d}.parquet"
                 path.parent.mkdir(exist_ok=True)
-                _replace(path, partial(pq.write_table, part, compression="zstd"))
+                replace_file(path, partial(pq.write_table, part, compression="zstd"))
                 touched.add(path.parent)
                 files += 1
             rows += len(fetched)
             if progress:
                 progress(rows)
     for each in sorted(touched):
-        _sync(each)
+        sync(each)
     if touched:
-        _sync(directory)
+        sync(directory)
     return rows, files
 
 
@@ -281,20 +281,3 @@ def _by_day(table: pa.Table) -> Iterator[tuple[str, pa.Table]]:
     for each in lengths.to_pylist():
         yield each["values"].isoformat(), ordered.slice(begin, each["counts"])
         begin += each["counts"]
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file under a temporary name, on the disk, then give it its own."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    write(temporary)
-    _sync(temporary)
-    temporary.replace(path)
-
-
-def _sync(path: Path) -> None:
-    """Make a file's content, or a directory's entries, survive a power failure."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,6 @@
 """The monitoring report: one HTML file that needs nothing but itself, for the compliance officer."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,6 +17,7 @@ from aml.scenarios.windows import day_of
 from ledger.clock import Clock, system_clock
 from ledger.database import Database
 from ledger.errors import InvalidInput
+from ledger.files import replace_file
 from ledger.operations import Operation
 
 ALERTS_SHOWN = 200
@@ -83,7 +83,7 @@ def write_report(
         show=_show,
         moment=_moment,
     )
-    return _replace(path, html)
+    return replace_file(path, lambda aside: aside.write_text(html, encoding="utf-8"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,18 +171,3 @@ def _show(value: Any) -> list[str]:
 
 def _moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%d %b %Y, %H:%M")
-
-
-def _replace(path: Path, text: str) -> Path:
-    """Put `text` at `path` whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

@@ -5,13 +5,11 @@ structure follows what is publicly described of ISO 22307: plan, assessment, rep
 use in decisions. The file carries the hash of the inventory it was made from, see `is_stale`.
 """
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from sqlalchemy import MetaData
@@ -19,6 +17,7 @@ from sqlalchemy import MetaData
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection
 from ledger.declarations import Category
+from ledger.files import replace_file
 from privacy import controls, facts, inventory, knowledge, risk
 from privacy.facts import Facts
 from privacy.inventory import MUST_BE_SEALED, Inventory, InventoryRow
@@ -59,18 +58,7 @@ def write_report(
     """
     held = inventory.read(metadata)
     html = render(held, facts.collect(connection, metadata, clock))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", encoding="utf-8", dir=out.parent, suffix=".part", delete=False) as file:
-        aside = Path(file.name)
-        try:
-            file.write(html)
-            file.flush()
-            os.fsync(file.fileno())
-            aside.replace(out)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-    return out
+    return replace_file(out, lambda aside: aside.write_text(html, encoding="utf-8"))
 
 
 def render(held: Inventory, seen: Facts) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from jobs import emoney
 from jobs.cli.output import AsJson, print_json, progress, screen
-from jobs.demo import run_demo
+from jobs.demo import render, run_demo
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +40,6 @@ def demo(
     if as_json:
         print_json(result.to_json())
     else:
-        screen.print(result.render())
+        screen.print(render(result))
     if not result.sound:
         raise typer.Exit(1)

@@ -3,5 +3,6 @@
 from jobs.demo.home import OccupiedDirectory
 from jobs.demo.result import DemoResult, Planted
 from jobs.demo.run import Observe, run_demo
+from jobs.demo.table import render
 
-__all__ = ["run_demo", "DemoResult", "Planted", "Observe", "OccupiedDirectory"]
+__all__ = ["run_demo", "render", "DemoResult", "Planted", "Observe", "OccupiedDirectory"]

@@ -5,10 +5,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group
-
-from jobs.demo import table
-
 
 @dataclass(frozen=True, slots=True)
 class Planted:
@@ -76,10 +72,6 @@ class DemoResult:
     def sound(self) -> bool:
         """Whether the books balance and the e-money is covered."""
         return self.balanced and self.safeguarded
-
-    def render(self) -> Group:
-        """The table for a terminal, with the paths of what was written under it."""
-        return table.render(self)
 
     def to_json(self) -> dict[str, Any]:
         """All of it in JSON's own types."""

@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from jobs.demo.result import DemoResult
+from jobs.demo.result import DemoResult
 
 _TITLES = {"fan_in": "fan-in", "pass_through": "pass-through"}
 
 
-def render(result: "DemoResult") -> Group:
+def render(result: DemoResult) -> Group:
     """The result of a demo, to be printed by a rich console; the paths stand below the table."""
     table = Table(
         title=f"A wallet operator in Ghana, {result.days} days (simulated, seed {result.seed})",

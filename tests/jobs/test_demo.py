@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from jobs.demo import DemoResult, OccupiedDirectory, run_demo
+from jobs.demo import DemoResult, OccupiedDirectory, render, run_demo
 from jobs.demo.home import MARKER, fresh_home, stop_server
 from jobs.demo.laundering import reporting_threshold
 from jobs.demo.population import LOOK_ALIKES, SCENARIO_OF, Population, Role, personal_values, populate
@@ -156,7 +156,7 @@ def test_progress_is_told_phase_by_phase(ran: Ran) -> None:
 def test_the_table_tells_it_all_in_eighty_columns(ran: Ran) -> None:
     console = Console(width=80, file=io.StringIO())
     with console.capture() as printed:
-        console.print(ran.result.render())
+        console.print(render(ran.result))
     text = printed.get().replace("\n", "")
     for part in (
         f"{ran.result.posted:,}",
