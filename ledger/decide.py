@@ -4,37 +4,32 @@ Works on the locked accounts and their usage counters as read; what it leaves in
 Rules are asked in one order: account state, funds, the payer's limits, the payee's limits.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
-from ledger.limits import Direction, Exceeded, LimitProfile, Metric, Window, first_exceeded, window_start
+from ledger.limits import (
+    Counters,
+    Direction,
+    Exceeded,
+    LimitProfile,
+    Metric,
+    WindowKey,
+    first_exceeded,
+)
 from ledger.operations import Operation
 from ledger.transfers import Refusal, Transfer
 
 LEDGER_RULE = "ledger rule"
 """The source of refusals that no law is behind."""
 
-WindowKey = tuple[Window, date, Direction]
-"""A window, its first day, and the direction counted."""
-
-Counters = dict[WindowKey, dict[Operation, list[int]]]
-"""Per window and operation: the amount in minor units and the number of transfers."""
-
-
-def add(counters: Counters, key: WindowKey, operation: Operation, amount: int, count: int) -> None:
-    """Add an amount and a number of transfers to a counter."""
-    counter = counters.setdefault(key, {}).setdefault(operation, [0, 0])
-    counter[0] += amount
-    counter[1] += count
-
 
 @dataclass(slots=True)
 class AccountState:
     """A locked account, as the decisions so far leave it. Sums in minor units.
 
-    `usage`: what its windows hold, this batch included; `moved`: the part that this batch added.
+    `usage`: what the windows of its limits hold, this batch included.
     """
 
     id: UUID
@@ -50,7 +45,6 @@ class AccountState:
     version: int
     profile: LimitProfile | None
     usage: Counters = field(default_factory=dict)
-    moved: Counters = field(default_factory=dict)
 
     @property
     def balance(self) -> int:
@@ -166,19 +160,14 @@ def _limit_refusal(
     profile = account.profile
     if profile is None:
         return None
-
-    def used_in(of: Direction, window: Window, operations: Iterable[Operation]) -> tuple[int, int]:
-        counter = account.usage.get((window, window_start(window, at, profile.time_zone), of), {})
-        used = [counter[operation] for operation in operations or counter if operation in counter]
-        return sum(amount for amount, _ in used), sum(count for _, count in used)
-
     exceeded = first_exceeded(
         profile,
         direction=direction,
         operation=transfer.operation,
         amount=transfer.amount,
         balance=account.balance,
-        used_in=used_in,
+        usage=account.usage,
+        at=at,
     )
     return None if exceeded is None else _refusal_of(exceeded)
 
@@ -198,10 +187,15 @@ def _move(transfer: Transfer, at: datetime, accounts: dict[UUID, AccountState], 
     payee.credits += sense * transfer.amount
     payee.version += sense
     for account, direction in ((payer, Direction.OUT), (payee, Direction.IN)):
-        if account.profile is None:
-            continue
-        for counted, window in account.profile.counted:
-            if counted is direction:
-                key = (window, window_start(window, at, account.profile.time_zone), direction)
-                add(account.usage, key, transfer.operation, sense * transfer.amount, sense)
-                add(account.moved, key, transfer.operation, sense * transfer.amount, sense)
+        profile = account.profile
+        if profile is not None:
+            for key in profile.window_keys(direction, at).values():
+                _count(account.usage, key, transfer.operation, sense * transfer.amount, sense)
+
+
+def _count(usage: Counters, key: WindowKey, operation: Operation, amount: int, count: int) -> None:
+    counter = usage.setdefault(key, {}).setdefault(operation, [0, 0, 0, 0])
+    counter[0] += amount
+    counter[1] += count
+    counter[2] += amount
+    counter[3] += count

@@ -7,9 +7,8 @@ A limit is respected when the measured amount is at most the limit; strictly mor
 amount is unknown refuses everything it applies to.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from math import floor
@@ -97,6 +96,13 @@ class LimitRule:
             raise InvalidInput(f"rule {self.id}: a {self.metric} rule needs a direction")
 
 
+WindowKey = tuple[Window, date, Direction]
+"""A window, its first day, and the direction counted."""
+
+Counters = dict[WindowKey, dict[Operation, list[int]]]
+"""Per window and operation: amount in minor units, number of transfers, and how much of each is new."""
+
+
 @dataclass(frozen=True, slots=True)
 class LimitProfile:
     """The rules of one tier under one version of one policy pack.
@@ -111,6 +117,27 @@ class LimitProfile:
     time_zone: str
     rules: tuple[LimitRule, ...]
     counted: frozenset[tuple[Direction, Window]]
+    _asked: dict[tuple[Direction, Operation], tuple[LimitRule, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def asked(self, direction: Direction, operation: Operation) -> tuple[LimitRule, ...]:
+        """The rules that a transfer of this kind has to pass, in their order."""
+        rules = self._asked.get((direction, operation))
+        if rules is None:
+            rules = self._asked[direction, operation] = tuple(
+                rule
+                for rule in self.rules
+                if rule.bound is not Bound.NONE
+                and rule.direction in (None, direction)
+                and (not rule.operations or operation in rule.operations)
+                and (rule.metric is not Metric.BALANCE or direction is Direction.IN)
+            )
+        return rules
+
+    def window_keys(self, direction: Direction, at: datetime) -> dict[Window, WindowKey]:
+        """The windows over which this direction is counted, as they stand at `at`."""
+        return _window_keys(_slot(at), self.time_zone, direction, self.counted)
 
     def __post_init__(self) -> None:
         exponent(self.currency)
@@ -121,10 +148,6 @@ class LimitProfile:
         for rule in self.rules:
             if rule.window is not None and (rule.direction, rule.window) not in self.counted:
                 raise InvalidInput(f"profile {self.name}: rule {rule.id} measures what is not counted")
-
-
-UsageKey = tuple[Direction, Window, date]
-"""Direction, window and first day of the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,10 +164,6 @@ class Exceeded:
     headroom: int
 
 
-UsedIn = Callable[[Direction, Window, Iterable[Operation]], tuple[int, int]]
-"""Amount and count used so far by the given operations (none given: by all) in the current window."""
-
-
 def first_exceeded(
     profile: LimitProfile,
     *,
@@ -152,51 +171,61 @@ def first_exceeded(
     operation: Operation,
     amount: int,
     balance: int,
-    used_in: UsedIn,
+    usage: Counters,
+    at: datetime,
 ) -> Exceeded | None:
     """The first rule of `profile` that a transfer of `amount` would pass, or None when all allow it.
 
-    `balance`: the wallet's balance before the transfer, minor units.
+    `balance`: the wallet's balance before the transfer, minor units. `usage`: what its windows hold so far.
+    `at`: when the transfer counts.
     """
-    for rule in profile.rules:
-        if rule.direction is not None and rule.direction is not direction:
-            continue
-        if rule.operations and operation not in rule.operations:
-            continue
-        if rule.metric is Metric.BALANCE and direction is not Direction.IN:
-            continue
-        if rule.bound is Bound.NONE:
-            continue
-        step = 1 if rule.metric is Metric.COUNT else amount
-        used = _measured(rule, balance, used_in)
+    for rule in profile.asked(direction, operation):
+        if rule.metric is Metric.BALANCE:
+            used = balance
+        elif rule.window is None:
+            used = 0
+        else:
+            used = _used(rule, usage.get(profile.window_keys(direction, at)[rule.window]))
         if rule.amount is None:
             return Exceeded(rule, None, used, 0)
-        if used + step > rule.amount:
+        if used + (1 if rule.metric is Metric.COUNT else amount) > rule.amount:
             return Exceeded(rule, rule.amount, used, max(0, rule.amount - used))
     return None
 
 
-def _measured(rule: LimitRule, balance: int, used_in: UsedIn) -> int:
-    """What the rule has measured before this transfer."""
-    if rule.metric is Metric.SINGLE:
+def _used(rule: LimitRule, counter: dict[Operation, list[int]] | None) -> int:
+    """What a flow or count rule has measured in a window so far."""
+    if counter is None:
         return 0
-    if rule.metric is Metric.BALANCE:
-        return balance
-    assert rule.window is not None
-    assert rule.direction is not None
-    amount, count = used_in(rule.direction, rule.window, rule.operations)
-    return count if rule.metric is Metric.COUNT else amount
+    of, measured = 1 if rule.metric is Metric.COUNT else 0, rule.operations
+    return sum([used[of] for operation, used in counter.items() if not measured or operation in measured])
 
 
 def window_start(window: Window, at: datetime, time_zone: str) -> date:
     """The first local day of the window that `at` falls into."""
-    day = _local_day(floor(at.timestamp()) // _SLOT_S, time_zone)
+    day = _local_day(_slot(at), time_zone)
     return day.replace(day=1) if window is Window.CALENDAR_MONTH else day
 
 
 _SLOT_S = 900  # every offset from UTC in force today is a multiple of a quarter of an hour
 
 
+def _slot(at: datetime) -> int:
+    return floor(at.timestamp()) // _SLOT_S
+
+
 @lru_cache(maxsize=65536)
 def _local_day(slot: int, time_zone: str) -> date:
     return datetime.fromtimestamp(slot * _SLOT_S, ZoneInfo(time_zone)).date()
+
+
+@lru_cache(maxsize=65536)
+def _window_keys(
+    slot: int, time_zone: str, direction: Direction, counted: frozenset[tuple[Direction, Window]]
+) -> dict[Window, WindowKey]:
+    at = datetime.fromtimestamp(slot * _SLOT_S, UTC)
+    return {
+        window: (window, window_start(window, at, time_zone), direction)
+        for of, window in counted
+        if of is direction
+    }

@@ -20,6 +20,7 @@ person's) is locked beside the accounts; the outbox and the proof log's leaves a
 """
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -29,7 +30,7 @@ from psycopg.types.json import Jsonb
 
 from ledger.clock import Clock
 from ledger.database import Connection
-from ledger.decide import Accepted, AccountState, Decision, Rejected, add, decide
+from ledger.decide import Accepted, AccountState, Decision, Rejected, decide
 from ledger.errors import (
     BatchTooLarge,
     CurrencyMismatch,
@@ -38,7 +39,7 @@ from ledger.errors import (
     InvalidInput,
     UnknownAccount,
 )
-from ledger.limits import Direction, Window, window_start
+from ledger.limits import Direction, Window, WindowKey
 from ledger.operations import Operation
 from ledger.profiles import ProfileCache
 from ledger.queries import queries_beside
@@ -60,6 +61,9 @@ _TRANSFER_TYPES = [
     "timestamptz",
     "timestamptz",
 ] + ["int8"] * 4
+_WINDOWS = {window.value: window for window in Window}
+_DIRECTIONS = {direction.value: direction for direction in Direction}
+_OPERATIONS = {operation.value: operation for operation in Operation}
 _REFUSAL_TYPES = [
     *_TRANSFER_TYPES[:10],
     "text",
@@ -78,15 +82,17 @@ def post(
     which case the caller must roll back; IntegrityViolation when the database contradicts the decision.
     """
     unique = _check(transfers)
-    accounts = sorted({side for t in unique.values() for side in (t.debit_account, t.credit_account)})
+    accounts = _array({side for t in unique.values() for side in (t.debit_account, t.credit_account)})
     hashes = {transfer.id: transfer.content_hash() for transfer in unique.values()}
     with connection.pipeline():
         claimed = connection.execute(
-            _queries.claim.sql, {"ids": _array(hashes), "hashes": list(hashes.values())}
+            _queries.claim.sql,
+            {"ids": _array(hashes), "hashes": _array(map(bytes.hex, hashes.values())), "sent": len(hashes)},
         )
-        connection.execute(_queries.lock_accounts.sql, {"accounts": _array(accounts)})
-        read = connection.execute(_queries.read_accounts.sql, {"accounts": _array(accounts)})
-    fresh = {row[0] for row in claimed}
+        connection.execute(_queries.lock_accounts.sql, {"accounts": accounts})
+        read = connection.execute(_queries.read_accounts.sql, {"accounts": accounts}, binary=True)
+    taken = claimed.fetchone()
+    fresh = hashes.keys() if taken is None or taken[0] is None else set(taken[0])
     outcomes = _earlier_outcomes(connection, hashes, fresh)
     todo = [transfer for transfer in unique.values() if transfer.id in fresh]
     _check_groups(unique, fresh)
@@ -124,7 +130,7 @@ def _check(transfers: Sequence[Transfer]) -> dict[UUID, Transfer]:
 
 
 def _earlier_outcomes(
-    connection: Connection, hashes: dict[UUID, bytes], fresh: set[UUID]
+    connection: Connection, hashes: dict[UUID, bytes], fresh: AbstractSet[UUID]
 ) -> dict[UUID, Outcome]:
     """The outcomes of ids claimed by an earlier call. Raises IdempotencyConflict for other content."""
     seen = [transfer_id for transfer_id in hashes if transfer_id not in fresh]
@@ -147,7 +153,7 @@ def _earlier_outcomes(
     return outcomes
 
 
-def _check_groups(unique: dict[UUID, Transfer], fresh: set[UUID]) -> None:
+def _check_groups(unique: dict[UUID, Transfer], fresh: AbstractSet[UUID]) -> None:
     """A group is sent whole, at a retry too: one that grew could not stand or fall together."""
     sent = {(transfer.group, transfer.id in fresh) for transfer in unique.values() if transfer.group}
     if len(sent) == len({group for group, _ in sent}):
@@ -189,24 +195,25 @@ def _read_usage(
     connection: Connection, transfers: Sequence[Transfer], accounts: dict[UUID, AccountState], now: datetime
 ) -> None:
     """Fill each account's `usage` with the counters of every window that its limits may look into."""
-    asked: set[tuple[UUID, date, Window]] = set()
+    asked: set[UUID] = set()
+    starts: set[date] = set()
     for transfer in transfers:
         at = transfer.effective_at or now
         sides = ((transfer.debit_account, Direction.OUT), (transfer.credit_account, Direction.IN))
         for account_id, direction in sides:
             profile = accounts[account_id].profile
-            for counted, window in profile.counted if profile else ():
-                if counted is direction and profile:
-                    asked.add((account_id, window_start(window, at, profile.time_zone), window))
+            if profile is not None and (keys := profile.window_keys(direction, at)):
+                asked.add(account_id)
+                starts.update([starts_on for _, starts_on, _ in keys.values()])
     if not asked:
         return
-    ids, starts, spans = zip(*sorted(asked), strict=True)
-    for account_id, starts_on, span, direction, operation, amount, count in connection.execute(
-        _queries.read_usage.sql,
-        {"accounts": _array(ids), "starts": _array(starts), "spans": _array(spans)},
-    ):
-        key = (Window(span), starts_on, Direction(direction))
-        add(accounts[account_id].usage, key, Operation(operation), amount, count)
+    rows = connection.execute(
+        _queries.read_usage.sql, {"accounts": _array(asked), "starts": _array(starts)}, binary=True
+    )
+    for account_id, starts_on, span, direction, operation, amount, count in rows:
+        key = (_WINDOWS[span], starts_on, _DIRECTIONS[direction])
+        counter = accounts[account_id].usage.setdefault(key, {})
+        counter[_OPERATIONS[operation]] = [amount, count, 0, 0]
 
 
 def _write(
@@ -230,17 +237,30 @@ def _write(
 
 
 def _add_usage(connection: Connection, accounts: Iterable[AccountState]) -> None:
-    moved = [
-        (account.id, starts_on, window, direction, operation, amount, count)
-        for account in accounts
-        for (window, starts_on, direction), counter in account.moved.items()
-        for operation, (amount, count) in counter.items()
-        if count
-    ]
-    if moved:
-        names = ("accounts", "starts", "spans", "directions", "operations", "amounts", "counts")
-        columns = (_array(column) for column in zip(*moved, strict=True))
-        connection.execute(_queries.add_usage.sql, dict(zip(names, columns, strict=True)))
+    """What the batch added, by window and operation: few of these, each for many accounts."""
+    moved: dict[tuple[WindowKey, Operation], tuple[list[UUID], list[int], list[int]]] = {}
+    for account in accounts:
+        for key, counter in account.usage.items():
+            for operation, (_, _, amount, count) in counter.items():
+                if count:
+                    ids, amounts, counts = moved.setdefault((key, operation), ([], [], []))
+                    ids.append(account.id)
+                    amounts.append(amount)
+                    counts.append(count)
+    with connection.pipeline():
+        for ((window, starts_on, direction), operation), (ids, amounts, counts) in moved.items():
+            connection.execute(
+                _queries.add_usage.sql,
+                {
+                    "span": window.value,
+                    "starts_on": starts_on,
+                    "direction": direction.value,
+                    "operation": operation.value,
+                    "accounts": _array(ids),
+                    "amounts": _array(amounts),
+                    "counts": _array(counts),
+                },
+            )
 
 
 def _array(values: Iterable[UUID | date | int | str]) -> str:

@@ -1,15 +1,21 @@
 -- name: claim
--- Takes the ids not seen before. An id being claimed elsewhere is waited for. In id order: no deadlocks.
-INSERT INTO ledger.claim (id, content_hash)
-SELECT id, content_hash
-FROM unnest(:ids::uuid[], :hashes::bytea[]) AS sent (id, content_hash)
-ORDER BY id
-ON CONFLICT (id) DO NOTHING
-RETURNING id;
+-- Takes the ids not seen before; answers with these where some were, and with nothing where all are new.
+-- An id being claimed elsewhere is waited for. In id order: no deadlocks.
+WITH taken AS (
+    INSERT INTO ledger.claim (id, content_hash)
+    SELECT id, decode(content_hash, 'hex')
+    FROM unnest(:ids::uuid[], :hashes::text[]) AS sent (id, content_hash)
+    ORDER BY id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+SELECT CASE WHEN count(*) < :sent THEN coalesce(array_agg(id), '{}') END FROM taken;
 
 -- name: lock_accounts
 -- In id order, and read by the next statement only: a lock wait does not refresh this one's snapshot.
-SELECT id FROM ledger.account WHERE id = ANY(:accounts::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+SELECT count(*) FROM (
+    SELECT id FROM ledger.account WHERE id = ANY(:accounts::uuid[]) ORDER BY id FOR NO KEY UPDATE
+) AS locked;
 
 -- name: read_accounts
 SELECT id, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
@@ -25,14 +31,10 @@ LEFT JOIN ledger.refusal AS r ON r.transfer_id = c.id
 WHERE c.id = ANY(:ids::uuid[]);
 
 -- name: read_usage
--- The counters of the windows that this batch falls into, one index range per window.
-SELECT u.account_id, u.starts_on, u.span, u.direction, u.operation, u.amount, u.count
-FROM unnest(:accounts::uuid[], :starts::date[], :spans::text[]) AS asked (account_id, starts_on, span)
-CROSS JOIN LATERAL (
-    SELECT * FROM ledger.usage AS u
-    WHERE u.account_id = asked.account_id AND u.starts_on = asked.starts_on AND u.span = asked.span
-    OFFSET 0
-) AS u;
+-- The counters of the windows that this batch falls into: a few days, for the accounts that count.
+SELECT account_id, starts_on, span, direction, operation, amount, count
+FROM ledger.usage
+WHERE account_id = ANY(:accounts::uuid[]) AND starts_on = ANY(:starts::date[]);
 
 -- name: copy_transfers!
 COPY ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
@@ -44,7 +46,7 @@ COPY ledger.refusal (transfer_id, debit_account, credit_account, amount, currenc
 
 -- name: add_usage
 INSERT INTO ledger.usage AS u (account_id, starts_on, span, direction, operation, amount, count)
-SELECT * FROM unnest(:accounts::uuid[], :starts::date[], :spans::text[], :directions::text[], :operations::text[],
-                     :amounts::bigint[], :counts::bigint[])
+SELECT account_id, :starts_on, :span, :direction, :operation, amount, count
+FROM unnest(:accounts::uuid[], :amounts::bigint[], :counts::bigint[]) AS added (account_id, amount, count)
 ON CONFLICT (account_id, starts_on, span, direction, operation)
 DO UPDATE SET amount = u.amount + EXCLUDED.amount, count = u.count + EXCLUDED.count;

@@ -180,9 +180,9 @@ def test_counters_that_would_shrink_are_refused(books: Books, monkeypatch: pytes
         todo: Sequence[Transfer], states: dict[UUID, AccountState], now: datetime
     ) -> list[Decision]:
         decisions = decide(todo, states, now)
-        for counter in itertools.chain(*(state.moved.values() for state in states.values())):
+        for counter in itertools.chain(*(state.usage.values() for state in states.values())):
             for numbers in counter.values():
-                numbers[0] = -20
+                numbers[2] = -20
         return decisions
 
     monkeypatch.setattr(posting, "decide", shrinking)
