@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -63,7 +64,7 @@ COLUMNS = pa.schema(
 operator gave them (the account's id where there is none)."""
 
 CHUNK_ROWS = 50_000
-MEMORY_LIMIT = "512MB"
+MEMORY_LIMIT = "1GB"
 THREADS = 2
 _FORMAT = 1
 _CURSOR = "aml_extraction"
@@ -134,7 +135,8 @@ def open_history(
 ) -> Iterator[History]:
     """The admitted transfers as an Ibis table on DuckDB, within `memory_limit`; larger work spills to disk.
 
-    Raises HistoryError when admitted files are missing or the directory belongs to another database.
+    Raises HistoryError when admitted files are missing or damaged, the directory belongs to another database,
+    or the memory does not suffice.
     """
     with database.connection() as connection:
         dataset = _one(connection, queries.dataset.sql)[0]
@@ -153,12 +155,33 @@ def open_history(
         threads=threads,
         temp_directory=spill,
         autoinstall_known_extensions=False,  # nothing is fetched from the network
+        preserve_insertion_order=False,  # keeping it costs memory; every expression orders what it gives
     )
     try:
         yield History(engine, _table(engine, paths), rows, expected)
+    except duckdb.OutOfMemoryException as error:
+        raise HistoryError(
+            f"The analysis of {rows} transfers needs more than the {memory_limit} of memory it may use: "
+            "give it a higher memory_limit or fewer threads."
+        ) from error
+    except duckdb.Error as error:
+        damaged = [path for path in paths if not _is_parquet(path)]
+        if not damaged:
+            raise
+        raise HistoryError(
+            f"{damaged[0]} is damaged ({len(damaged)} of {expected} files are): restore it from a backup."
+        ) from error
     finally:
         engine.disconnect()
         shutil.rmtree(spill, ignore_errors=True)
+
+
+def _is_parquet(path: Path) -> bool:
+    try:
+        pq.read_metadata(path)
+    except (OSError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 def _table(engine: Any, paths: Sequence[Path]) -> ir.Table:

@@ -10,9 +10,15 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import aml_detection, import_rate, posting
+from benchmarks import aml_detection, group_commit, import_rate, posting, proofs
 
-BENCHMARKS = {"posting": posting.measure, "import": import_rate.measure, "aml": aml_detection.measure}
+BENCHMARKS = {
+    "posting": posting.measure,
+    "group-commit": group_commit.measure,
+    "import": import_rate.measure,
+    "aml": aml_detection.measure,
+    "proofs": proofs.measure,
+}
 
 
 def main() -> None:

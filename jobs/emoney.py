@@ -42,7 +42,7 @@ class Emoney:
         """
         where = installation_home(home)
         own = url or os.environ.get(DATABASE_URL)
-        if own is None:
+        if not own:
             own = embedded.start(where)
             migrate.upgrade(own)
         elif not migrate.is_current(own):

@@ -9,10 +9,13 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError, to_tuple
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import create_engine
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from ledger.database import connect
+from ledger.database import APPLICATION_ROLE, connect
+from ledger.errors import ConfigurationError
 
 PACKAGES = ("ledger", "privacy", "kyc", "aml")
 _LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
@@ -21,9 +24,23 @@ _LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
 def upgrade(url: str) -> bool:
     """Bring the schema of every package to its newest revision; True when anything changed.
 
-    `url` must be of a user that may create schemas and roles.
+    `url` must be of a user that may create schemas and roles. Raises ConfigurationError where that is not so,
+    and when a newer version of this library made the schema.
     """
-    return _run(url, "heads", command.upgrade)
+    try:
+        return _run(url, "heads", command.upgrade)
+    except CommandError as error:  # a stored revision that this version does not have
+        raise ConfigurationError(
+            f"The database's schema is of another version of emoney ({error}): run the version that made it, "
+            "or a newer one."
+        ) from error
+    except ProgrammingError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise ConfigurationError(
+                "The user of EMONEY_DATABASE_URL may not create schemas and roles in this database: "
+                "`emoney init` needs its owner's URL."
+            ) from error
+        raise
 
 
 def downgrade(url: str) -> None:
@@ -32,12 +49,21 @@ def downgrade(url: str) -> None:
 
 
 def is_current(url: str) -> bool:
-    """Whether the database is at the newest revision of every package."""
-    with connect(url) as connection:
-        found = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone()
-        if not found or found[0] is None:
-            return False
-        rows = connection.execute("SELECT version_num FROM public.alembic_version").fetchall()
+    """Whether the database is at the newest revision of every package.
+
+    Raises ConfigurationError when the user of `url` may not know.
+    """
+    try:
+        with connect(url) as connection:
+            found = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone()
+            if not found or found[0] is None:
+                return False
+            rows = connection.execute("SELECT version_num FROM public.alembic_version").fetchall()
+    except InsufficientPrivilege as error:
+        raise ConfigurationError(
+            f"The user of EMONEY_DATABASE_URL is not a member of the role {APPLICATION_ROLE}: "
+            "have the database's owner grant it."
+        ) from error
     scripts = ScriptDirectory.from_config(_config())
     return set(scripts.get_heads()) == _heads_reached(scripts, {row[0] for row in rows})
 

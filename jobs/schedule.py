@@ -5,6 +5,7 @@ A job that fails is reported and tried again at its next time; the others go on.
 """
 
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
@@ -15,10 +16,14 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from aml import history, monitoring
+from jobs import webhooks
 from jobs.emoney import Emoney
+from ledger import holds
 from ledger.errors import InvalidInput
 
 MISFIRE_GRACE_S = 3600
+DELIVERY_S_MAX = 50.0
+"""A delivery run ends before the next minute's begins."""
 
 Observe = Callable[[str, int, int | None], None]
 
@@ -29,12 +34,16 @@ class UnknownJob(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: `cron` in UTC; `run` does it once and returns counts worth telling."""
+    """A job: `cron` in UTC; `run` does it once and returns counts worth telling.
+
+    `wanted` is asked when the schedule starts: a job that nothing is configured for is left out.
+    """
 
     name: str
     title: str
     cron: str
     run: Callable[[Emoney, Observe], dict[str, Any]]
+    wanted: Callable[[], bool] = lambda: True
 
 
 def _extract(emoney: Emoney, observe: Observe) -> dict[str, Any]:
@@ -49,11 +58,33 @@ def _monitor(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     return {"rows extracted": extracted["rows"], **found.counts}
 
 
+def _deliver(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    end = time.monotonic() + DELIVERY_S_MAX
+    sent = webhooks.deliver(
+        emoney.database,
+        webhooks.Webhook.from_environment(),
+        clock=emoney.clock,
+        stop=lambda: time.monotonic() > end,
+    )
+    observe("delivering", sent.delivered, sent.delivered)
+    return {"delivered": sent.delivered, "dead letters": sent.dead, "waiting": int(sent.retry_at is not None)}
+
+
+def _expire_holds(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    expired = 0
+    while batch := holds.expire_due(emoney.ledger):
+        expired += batch
+        observe("expiring", expired, None)
+    return {"expired": expired}
+
+
 JOBS = {
     job.name: job
     for job in (
+        Job("expire-holds", "Give back what is held past its deadline", "* * * * *", _expire_holds),
         Job("extract", "Extract new transfers to the AML history", "*/15 * * * *", _extract),
         Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor),
+        Job("deliver", "Send new events to the webhook", "* * * * *", _deliver, webhooks.configured),
     )
 }
 
@@ -72,7 +103,8 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
     `tell` is given one line per run.
     """
     scheduler = BlockingScheduler(timezone=UTC)
-    for job in JOBS.values():
+    wanted = [job for job in JOBS.values() if job.wanted()]
+    for job in wanted:
         scheduler.add_job(
             lambda job=job: job.run(emoney, _unobserved),
             CronTrigger.from_crontab(job.cron, timezone=UTC),
@@ -98,7 +130,7 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    for job in JOBS.values():
+    for job in wanted:
         tell(f"{job.name}: {job.cron} (UTC)  {job.title}")
     scheduler.start()
 

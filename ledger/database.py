@@ -12,7 +12,7 @@ from typing import Any, cast
 import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
@@ -23,6 +23,10 @@ CONNECT_TIMEOUT_S = 10
 POOL_SIZE = 8
 POOL_WAIT_S = 30
 OLDEST_SERVER, NEWEST_SERVER = 150000, 190000
+_UNREADABLE_URL = (
+    "EMONEY_DATABASE_URL cannot be read: write postgresql://user:password@host:port/database, "
+    "with signs such as blanks and @ inside a part percent-encoded."
+)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -95,15 +99,18 @@ def raw(session: Session) -> Connection:
 def connect(url: str, *, role: str | None = None) -> Connection:
     """A connection of its own, outside any pool.
 
-    Raises Unavailable when the server does not answer, ConfigurationError when it is of a version this
-    library does not know or when the role is missing.
+    Raises Unavailable when the server does not answer, ConfigurationError when `url` cannot be read, when
+    the server is of a version this library does not know, or when the role is missing.
     """
     try:
         connection = psycopg.connect(libpq_url(url), connect_timeout=CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
         raise Unavailable(
-            "The database does not answer. Check EMONEY_DATABASE_URL and that the server runs."
+            "The database does not answer, or not to this user, password and database name. "
+            "Check EMONEY_DATABASE_URL and that the server runs."
         ) from error
+    except psycopg.ProgrammingError:  # its text quotes the URL, with the password
+        raise ConfigurationError(_UNREADABLE_URL) from None
     version = connection.info.server_version
     if not OLDEST_SERVER <= version < NEWEST_SERVER:
         connection.close()
@@ -122,7 +129,10 @@ def connect(url: str, *, role: str | None = None) -> Connection:
 
 
 def libpq_url(url: str) -> str:
-    """`url` as libpq takes it: a SQLAlchemy driver suffix is dropped."""
-    if url.startswith("postgresql+"):
+    """`url` as libpq takes it: a SQLAlchemy driver suffix is dropped. Raises ConfigurationError."""
+    if not url.startswith("postgresql+"):
+        return url
+    try:
         return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    return url
+    except (ArgumentError, ValueError):  # may quote parts of the URL
+        raise ConfigurationError(_UNREADABLE_URL) from None

@@ -19,7 +19,7 @@ from ledger.limits import (
     first_exceeded,
 )
 from ledger.operations import Operation
-from ledger.transfers import Refusal, Transfer
+from ledger.transfers import GIVES_BACK, Refusal, Transfer
 
 LEDGER_RULE = "ledger rule"
 """The source of refusals that no law is behind."""
@@ -122,16 +122,21 @@ def _decide_one(transfer: Transfer, accounts: dict[UUID, AccountState], now: dat
     at = transfer.effective_at or now
     payer = accounts[transfer.debit_account]
     payee = accounts[transfer.credit_account]
-    refusal = (
+    refusal = why_refused(transfer, payer, payee, at)
+    if refusal is not None:
+        return Rejected(transfer, at, refusal)
+    _move(transfer, at, accounts, 1)
+    return Accepted(transfer, at, payer.version, payer.balance, payee.version, payee.balance)
+
+
+def why_refused(transfer: Transfer, payer: AccountState, payee: AccountState, at: datetime) -> Refusal | None:
+    """The first rule that a transfer would break if it came now, or None; nothing is changed."""
+    return (
         _account_refusal(payer, payee)
         or _funds_refusal(transfer.amount, payer, payee)
         or _limit_refusal(payer, Direction.OUT, transfer, at)
         or _limit_refusal(payee, Direction.IN, transfer, at)
     )
-    if refusal is not None:
-        return Rejected(transfer, at, refusal)
-    _move(transfer, at, accounts, 1)
-    return Accepted(transfer, at, payer.version, payer.balance, payee.version, payee.balance)
 
 
 def _account_refusal(payer: AccountState, payee: AccountState) -> Refusal | None:
@@ -158,7 +163,7 @@ def _limit_refusal(
     account: AccountState, direction: Direction, transfer: Transfer, at: datetime
 ) -> Refusal | None:
     profile = account.profile
-    if profile is None:
+    if profile is None or transfer.operation in GIVES_BACK:
         return None
     exceeded = first_exceeded(
         profile,
@@ -188,7 +193,7 @@ def _move(transfer: Transfer, at: datetime, accounts: dict[UUID, AccountState], 
     payee.version += sense
     for account, direction in ((payer, Direction.OUT), (payee, Direction.IN)):
         profile = account.profile
-        if profile is not None:
+        if profile is not None and transfer.operation not in GIVES_BACK:
             for key in profile.window_keys(direction, at).values():
                 _count(account.usage, key, transfer.operation, sense * transfer.amount, sense)
 

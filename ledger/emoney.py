@@ -1,15 +1,21 @@
 """E-money operations: what an operator does every day, as transfers on the chart of accounts.
 
-Issue and redemption are at par: the wallet and the funds behind it move by the same amount, and what a
-redemption costs is a transfer of its own. Nobody composes debits and credits by hand for these.
+Issue and redemption are at par: the wallet and the funds behind it move by the same amount, and what an
+operation costs is a transfer of its own. Nobody composes debits and credits by hand for these.
 
 Each function returns the request; `Ledger.post` posts it, alone, in a batch, or in a group with others.
+Amounts are minor units. What is reserved first is for `ledger.holds`, what is given back for
+`ledger.reversals`.
 """
 
+from dataclasses import replace
 from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 from uuid import UUID
 
+from ledger.errors import InvalidAmount
 from ledger.ids import new_id
+from ledger.money import exponent
 from ledger.operations import Operation
 from ledger.transfers import Transfer
 
@@ -26,7 +32,7 @@ def issue(
 ) -> Transfer:
     """Issue e-money into `wallet` against funds received on `funds` (safeguarding or in transit).
 
-    `amount`: minor units. `receipt`: the bank's or collector's reference of the money received.
+    `receipt`: the bank's or collector's reference of the money received.
     """
     return Transfer(
         id or new_id(), funds, wallet, amount, currency, Operation.LOAD, receipt, effective_at=effective_at
@@ -63,5 +69,102 @@ def pay(
     id: UUID | None = None,
     effective_at: datetime | None = None,
 ) -> Transfer:
-    """Move e-money from one holder to another: p2p, pay, bill, cash_in, cash_out, disburse, fee, float."""
+    """Move e-money from one holder to another: p2p, pay, bill, disburse, float and the like."""
     return Transfer(id or new_id(), payer, payee, amount, currency, operation, reference, group, effective_at)
+
+
+def cash_in(
+    *, agent: UUID, customer: UUID, amount: int, currency: str, reference: str | None = None
+) -> Transfer:
+    """Cash handed to an agent becomes e-money of the customer, out of the agent's float."""
+    return pay(
+        payer=agent,
+        payee=customer,
+        amount=amount,
+        currency=currency,
+        operation=Operation.CASH_IN,
+        reference=reference,
+    )
+
+
+def cash_out(
+    *, customer: UUID, agent: UUID, amount: int, currency: str, reference: str | None = None
+) -> Transfer:
+    """The customer's e-money becomes cash from an agent, whose float grows by it."""
+    return pay(
+        payer=customer,
+        payee=agent,
+        amount=amount,
+        currency=currency,
+        operation=Operation.CASH_OUT,
+        reference=reference,
+    )
+
+
+def with_fee(transfer: Transfer, *, fees: UUID, fee: int, included: bool = False) -> list[Transfer]:
+    """`transfer` and a fee of its payer to the account `fees`, as one group: both are posted, or neither.
+
+    `included`: the fee comes out of the amount, so the payee gets less; else the payer pays it on top. The
+    fee's id follows from the transfer's, so a retry sends the same two. Raises InvalidAmount for a fee that
+    is not positive, or that leaves nothing of the amount.
+    """
+    moved = transfer.amount - fee if included else transfer.amount
+    if fee <= 0 or moved <= 0:
+        raise InvalidAmount(f"a fee of {fee} does not fit an amount of {transfer.amount} minor units")
+    group = transfer.group or transfer.id
+    fee_id = UUID(int=transfer.id.int ^ 1)
+    reference = None if transfer.reference is None else f"fee:{transfer.reference}"[:128]
+    charge = Transfer(
+        fee_id,
+        transfer.debit_account,
+        fees,
+        fee,
+        transfer.currency,
+        Operation.FEE,
+        reference,
+        group,
+        transfer.effective_at,
+    )
+    return [replace(transfer, amount=moved, group=group), charge]
+
+
+def exchange(
+    *,
+    wallet: UUID,
+    into: UUID,
+    liquidity: UUID,
+    liquidity_into: UUID,
+    amount: int,
+    currency: str,
+    currency_into: str,
+    rate: Decimal,
+    id: UUID | None = None,
+) -> list[Transfer]:
+    """Exchange `amount` of `currency` at `rate` (units of `currency_into` for one of `currency`).
+
+    Two linked transfers through the operator's liquidity accounts of the two currencies: both are posted, or
+    neither. These accounts are of a kind that holds e-money, such as an agent's float, so that no currency is
+    issued without funds behind it. The amount received is rounded half to even to a minor unit; each transfer
+    names the rate in its reference. Raises InvalidAmount when nothing would be received.
+    """
+    if not rate.is_finite() or rate <= 0:
+        raise InvalidAmount(f"{rate} is not a rate: it is positive")
+    scaled = Decimal(amount).scaleb(exponent(currency_into) - exponent(currency)) * rate
+    received = int(scaled.to_integral_value(ROUND_HALF_EVEN))
+    if received <= 0:
+        raise InvalidAmount(f"{amount} minor units of {currency} are nothing in {currency_into} at {rate}")
+    first = id or new_id()
+    said = f"exchange {currency}/{currency_into} {rate}"
+    return [
+        Transfer(first, wallet, liquidity, amount, currency, Operation.EXCHANGE, said, first),
+        Transfer(
+            UUID(int=first.int ^ 1),
+            liquidity_into,
+            into,
+            received,
+            currency_into,
+            Operation.EXCHANGE,
+            said,
+            first,
+        ),
+    ]

@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 from uuid import UUID
 
 import psycopg
@@ -17,6 +18,8 @@ from ledger.ids import content_id
 from ledger.profiles import ProfileCache
 from ledger.transfers import Outcome, Transfer
 
+Result = TypeVar("Result")
+
 ATTEMPTS_MAX = 8
 BACKOFF_S = 0.01
 _RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -28,7 +31,7 @@ class Ledger:
     def __init__(self, database: Database, clock: Clock = system_clock) -> None:
         self.database = database
         self.clock = clock
-        self._profiles = ProfileCache()
+        self.profiles = ProfileCache()
 
     def open_account(self, kind: AccountKind, currency: str, external_ref: str) -> UUID:
         """The id of the account with this reference, opened now if it is not there yet.
@@ -56,18 +59,25 @@ class Ledger:
         At most `posting.BATCH_MAX` transfers; one outcome each, in their order. Raises InvalidInput (nothing
         was written), Unavailable (unknown whether it was; sending the same ids again is safe).
         """
+        return self.run(lambda connection: self.post_in(connection, transfers))
+
+    def post_in(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
+        """Post a batch in a transaction of the caller's, who commits or rolls back."""
+        return posting.post(connection, transfers, self.clock, self.profiles)
+
+    def run(self, work: Callable[[Connection], Result]) -> Result:
+        """Do `work` in a transaction of its own, again when another transaction was in the way.
+
+        `work` may run several times, so it changes nothing but the database. Errors as `post`.
+        """
         attempt = 0
         while True:
             try:
                 with self.database.connection() as connection:
-                    return posting.post(connection, transfers, self.clock, self._profiles)
+                    return work(connection)
             except Unavailable as error:
                 if not isinstance(error.__cause__, _RETRIED) or attempt >= ATTEMPTS_MAX:
                     raise
                 attempt += 1
-                # another transaction was in the way: nothing was written, so go again, each at its own pace
+                # nothing was written: go again, each at its own pace
                 time.sleep(BACKOFF_S * 2**attempt * random.random())  # noqa: S311
-
-    def post_in(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
-        """Post a batch in a transaction of the caller's, who commits or rolls back."""
-        return posting.post(connection, transfers, self.clock, self._profiles)

@@ -19,7 +19,7 @@ Places of what follows: holds add pending sums to the accounts read here; a scop
 person's) is locked beside the accounts; the outbox and the proof log's leaves are written with the transfers.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from typing import Any
@@ -82,31 +82,55 @@ def post(
     which case the caller must roll back; IntegrityViolation when the database contradicts the decision.
     """
     unique = _check(transfers)
-    accounts = _array({side for t in unique.values() for side in (t.debit_account, t.credit_account)})
     hashes = {transfer.id: transfer.content_hash() for transfer in unique.values()}
-    with connection.pipeline():
-        claimed = connection.execute(
-            _queries.claim.sql,
-            {"ids": _array(hashes), "hashes": _array(map(bytes.hex, hashes.values())), "sent": len(hashes)},
-        )
-        connection.execute(_queries.lock_accounts.sql, {"accounts": accounts})
-        read = connection.execute(_queries.read_accounts.sql, {"accounts": accounts}, binary=True)
-    taken = claimed.fetchone()
-    fresh = hashes.keys() if taken is None or taken[0] is None else set(taken[0])
+    sides = {side for t in unique.values() for side in (t.debit_account, t.credit_account)}
+    fresh, locked = claim_and_lock(connection, hashes, sides)
     outcomes = _earlier_outcomes(connection, hashes, fresh)
-    todo = [transfer for transfer in unique.values() if transfer.id in fresh]
     _check_groups(unique, fresh)
+    todo = [transfer for transfer in unique.values() if transfer.id in fresh]
     if todo:
         now = clock()
-        states = _account_states(connection, read.fetchall(), profiles)
-        _check_accounts(todo, states)
-        _read_usage(connection, todo, states, now)
+        states = states_for(connection, todo, locked, profiles, now)
         decisions = decide(todo, states, now)
-        _write(connection, decisions, states.values(), now)
+        write(connection, decisions, states.values(), now)
         for decision in decisions:
             refusal = decision.refusal if isinstance(decision, Rejected) else None
             outcomes[decision.transfer.id] = Outcome(decision.transfer.id, refusal)
     return _in_order(transfers, outcomes)
+
+
+def claim_and_lock(
+    connection: Connection, hashes: Mapping[UUID, bytes], accounts: Iterable[UUID]
+) -> tuple[AbstractSet[UUID], list[tuple[Any, ...]]]:
+    """Claim the ids not seen before and lock the accounts; gives these ids and the accounts as they stand."""
+    ids, locked = _array(hashes), _array(accounts)
+    with connection.pipeline():
+        claimed = connection.execute(
+            _queries.claim.sql,
+            {"ids": ids, "hashes": _array(map(bytes.hex, hashes.values())), "sent": len(hashes)},
+        )
+        connection.execute(_queries.lock_accounts.sql, {"accounts": locked})
+        read = connection.execute(_queries.read_accounts.sql, {"accounts": locked}, binary=True)
+    taken = claimed.fetchone()
+    fresh = hashes.keys() if taken is None or taken[0] is None else set(taken[0])
+    return fresh, read.fetchall()
+
+
+def states_for(
+    connection: Connection,
+    transfers: Sequence[Transfer],
+    rows: list[tuple[Any, ...]],
+    profiles: ProfileCache,
+    now: datetime,
+) -> dict[UUID, AccountState]:
+    """The locked accounts as the decision needs them, with their limits and what these have counted.
+
+    Raises UnknownAccount, CurrencyMismatch, InvalidInput for transfers that these accounts cannot make.
+    """
+    states = _account_states(connection, rows, profiles)
+    _check_accounts(transfers, states)
+    _read_usage(connection, transfers, states, now)
+    return states
 
 
 def _check(transfers: Sequence[Transfer]) -> dict[UUID, Transfer]:
@@ -216,9 +240,13 @@ def _read_usage(
         counter[_OPERATIONS[operation]] = [amount, count, 0, 0]
 
 
-def _write(
-    connection: Connection, decisions: list[Decision], accounts: Iterable[AccountState], now: datetime
+def write(
+    connection: Connection,
+    decisions: Sequence[Decision],
+    accounts: Iterable[AccountState],
+    now: datetime,
 ) -> None:
+    """Write what was decided: transfers, refusals, and what the accounts' counters gained."""
     accepted = [decision for decision in decisions if isinstance(decision, Accepted)]
     rejected = [decision for decision in decisions if isinstance(decision, Rejected)]
     try:

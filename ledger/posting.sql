@@ -32,7 +32,7 @@ WHERE c.id = ANY(:ids::uuid[]);
 
 -- name: read_usage
 -- The counters of the windows that this batch falls into: a few days, for the accounts that count.
-SELECT account_id, starts_on, span, direction, operation, amount, count
+SELECT account_id, starts_on, span, direction, operation, amount - returned_amount, count - returned_count
 FROM ledger.usage
 WHERE account_id = ANY(:accounts::uuid[]) AND starts_on = ANY(:starts::date[]);
 

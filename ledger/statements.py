@@ -1,22 +1,34 @@
-"""Statements: what happened on an account, entry by entry, each with the balance after it."""
+"""Statements: what happened on an account, entry by entry, each with the balance after it.
+
+A statement of a period lists what was **posted** in it: the opening balance, the entries, the closing
+balance. Its bounds are found as positions (`ledger.as_of`) and its lines read by pages of a key, so that a
+statement of any length takes the memory of one page, and a period that is over reads the same at every time.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from ledger import as_of
+from ledger.accounts import Account
 from ledger.database import Connection
+from ledger.errors import InvalidInput
 from ledger.operations import Operation
 from ledger.queries import queries_beside
 
 PAGE_MAX = 1000
+_LAST_VERSION = 2**63 - 1
 
 _queries = queries_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One entry. `change`: minor units, positive when it raised the balance; `balance`: after it."""
+    """One entry. `change`: minor units, positive when it raised the balance; `balance`: after it.
+
+    `counterparty`: the other account's external reference, or its id where it has none.
+    """
 
     version: int
     posted_at: datetime
@@ -27,26 +39,71 @@ class StatementLine:
     change: int
     balance: int
     counterparty: str
+    counterparty_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """An account's period `[start, end)` by posting time. `opening` and `closing`: its positions there."""
+
+    account: Account
+    start: datetime
+    end: datetime
+    opening: as_of.Position
+    closing: as_of.Position
+
+    @property
+    def line_count(self) -> int:
+        """How many entries the period has."""
+        return self.closing.version - self.opening.version
+
+    def lines(self, connection: Connection) -> Iterator[StatementLine]:
+        """The period's entries, oldest first, read page by page."""
+        return lines(connection, self.account.id, after=self.opening.version, until=self.closing.version)
+
+
+def between(connection: Connection, account: Account, start: datetime, end: datetime) -> Statement:
+    """The statement of what was posted on `account` from `start` up to, but not including, `end`.
+
+    Raises InvalidInput when the period ends before it starts or a moment has no time zone.
+    """
+    if start.tzinfo is None or end.tzinfo is None:
+        raise InvalidInput("a statement's period needs moments with a time zone, such as +00:00")
+    if end < start:
+        raise InvalidInput(f"the period ends at {end.isoformat()}, before it starts at {start.isoformat()}")
+    opening = as_of.position(connection, account.id, as_of.just_before(start))
+    closing = as_of.position(connection, account.id, as_of.just_before(end))
+    return Statement(account, start, end, opening, closing)
 
 
 def page(
-    connection: Connection, account_id: UUID, *, after: int = 0, limit: int = PAGE_MAX
+    connection: Connection,
+    account_id: UUID,
+    *,
+    after: int = 0,
+    until: int = _LAST_VERSION,
+    limit: int = PAGE_MAX,
 ) -> list[StatementLine]:
-    """Up to `limit` lines after version `after`, oldest first. The next page starts after the last."""
+    """Up to `limit` lines after version `after` and up to `until`, oldest first.
+
+    The next page starts after the last line's version.
+    """
     rows = connection.execute(
-        _queries.page.sql, {"account": account_id, "after": after, "limit": min(limit, PAGE_MAX)}
+        _queries.page.sql,
+        {"account": account_id, "after": after, "until": until, "limit": min(limit, PAGE_MAX)},
     )
     return [
         StatementLine(
-            version, posted, effective, Operation(operation), reference, transfer, change, balance, other
+            version, posted, effective, Operation(operation), reference, transfer, change, balance, other, id_
         )
-        for version, posted, effective, operation, reference, transfer, change, balance, other in rows
+        for version, posted, effective, operation, reference, transfer, change, balance, other, id_ in rows
     ]
 
 
-def lines(connection: Connection, account_id: UUID) -> Iterator[StatementLine]:
-    """All lines of an account, oldest first, read page by page."""
-    after = 0
-    while batch := page(connection, account_id, after=after):
+def lines(
+    connection: Connection, account_id: UUID, *, after: int = 0, until: int = _LAST_VERSION
+) -> Iterator[StatementLine]:
+    """The lines of an account after version `after` and up to `until`, oldest first, read page by page."""
+    while batch := page(connection, account_id, after=after, until=until):
         yield from batch
         after = batch[-1].version

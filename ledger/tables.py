@@ -7,10 +7,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, SmallInteger, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, LargeBinary, SmallInteger, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+import ledger.safeguarding.tables  # noqa: F401  mapped there, found here
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
 
 BOOKS = declare(
@@ -92,6 +93,7 @@ class TransferRow(SQLModel, table=True):
     credit_version: int = Field(sa_column=Column(BigInteger, nullable=False))
     credit_balance: int = Field(sa_column=Column(BigInteger, nullable=False))
     xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
 class EntryRow(SQLModel, table=True):
@@ -130,6 +132,7 @@ class RefusalRow(SQLModel, table=True):
     source: str = Field(sa_column=Column(Text, nullable=False))
     numbers: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
 class UsageRow(SQLModel, table=True):
@@ -145,3 +148,165 @@ class UsageRow(SQLModel, table=True):
     operation: str = Field(sa_column=Column(Text, primary_key=True))
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
     count: int = Field(sa_column=Column(BigInteger, nullable=False))
+    returned_amount: int = Field(sa_column=Column(BigInteger, nullable=False))
+    returned_count: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class EventRow(SQLModel, table=True):
+    """An event that is neither a posted nor a refused transfer."""
+
+    __tablename__ = "event"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    subject: UUID
+    payload: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
+    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+
+
+class ConsumerRow(SQLModel, table=True):
+    """A consumer of events and its place."""
+
+    __tablename__ = "consumer"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    done: str = Field(sa_column=Column(Text, nullable=False))
+    ahead: str | None = Field(sa_column=Column(Text))
+    first: int = Field(sa_column=Column(BigInteger, nullable=False))
+    last: int = Field(sa_column=Column(BigInteger, nullable=False))
+    position: int = Field(sa_column=Column(BigInteger, nullable=False))
+    generation: int = Field(sa_column=Column(BigInteger, nullable=False))
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    acknowledged_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    failing: UUID | None = Field(sa_column=Column(Uuid, info=BOOKS))
+    attempts: int
+    failure: str | None = Field(sa_column=Column(Text))
+    retry_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+
+
+class DeadLetterRow(SQLModel, table=True):
+    """An event that a consumer gave up on."""
+
+    __tablename__ = "dead_letter"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    consumer: str = Field(sa_column=Column(Text, nullable=False))
+    event_id: UUID
+    event_type: str = Field(sa_column=Column(Text, nullable=False))
+    attempts: int
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    failed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class RedeliveryRow(SQLModel, table=True):
+    """A dead letter that was delivered after all."""
+
+    __tablename__ = "redelivery"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    dead_letter_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    redelivered_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class HoldRow(SQLModel, table=True):
+    """Money reserved on an account for another."""
+
+    __tablename__ = "hold"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    debit_account: UUID
+    credit_account: UUID
+    amount: int = Field(sa_column=Column(BigInteger, nullable=False))
+    currency: str = Field(sa_column=Column(Text, nullable=False))
+    operation: str = Field(sa_column=Column(Text, nullable=False))
+    reference: str | None = Field(sa_column=Column(Text))
+    placed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+
+
+class HoldEventRow(SQLModel, table=True):
+    """What became of a hold."""
+
+    __tablename__ = "hold_event"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    hold_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    number: int = Field(sa_column=Column(Integer, primary_key=True))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    amount: int = Field(sa_column=Column(BigInteger, nullable=False))
+    transfer_id: UUID | None
+    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+
+
+class OpenHoldRow(SQLModel, table=True):
+    """What a hold still reserves."""
+
+    __tablename__ = "open_hold"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    remaining: int = Field(sa_column=Column(BigInteger, nullable=False))
+    expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, index=True))
+
+
+class LeafBlockRow(SQLModel, table=True):
+    """Up to 256 consecutive leaves of the proof log: their kinds, row ids and hashes, packed."""
+
+    __tablename__ = "leaf_block"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    first: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    next: int = Field(sa_column=Column(BigInteger, nullable=False, unique=True))
+    follows: int | None = Field(sa_column=Column(BigInteger))
+    kinds: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    row_ids: bytes = Field(sa_column=Column(LargeBinary, nullable=False, info=BOOKS))
+    hashes: bytes = Field(sa_column=Column(LargeBinary, nullable=False, info=BOOKS))
+    last_xact: int = Field(sa_column=Column(BigInteger, nullable=False))
+    last_id: UUID = Field(sa_column=Column(Uuid, nullable=False, info=BOOKS))
+    last_kind: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    sealed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class TreeNodeRow(SQLModel, table=True):
+    """The hash of a complete subtree of the proof log."""
+
+    __tablename__ = "tree_node"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    height: int = Field(sa_column=Column(SmallInteger, primary_key=True))
+    position: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class CheckpointRow(SQLModel, table=True):
+    """What the proof log was at a size, signed."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    size: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    root: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    note: str = Field(sa_column=Column(Text, nullable=False))
+    signed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class ReversalRow(SQLModel, table=True):
+    """Which transfer gives back which, and why."""
+
+    __tablename__ = "reversal"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    transfer_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    original_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
+    amount: int = Field(sa_column=Column(BigInteger, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))

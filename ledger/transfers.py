@@ -15,6 +15,10 @@ EFFECTIVE_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 EFFECTIVE_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
+GIVES_BACK = frozenset({Operation.REFUND, Operation.REVERSAL})
+"""Operations of transfers that give back another one: under no limit, so made by `ledger.reversals` only."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transfer:
     """A request to move `amount` minor units of `currency` from the debited to the credited account.
@@ -47,6 +51,10 @@ class Transfer:
             raise InvalidInput(f"transfer {self.id}: debits and credits the same account")
         if not isinstance(self.operation, Operation):
             raise InvalidInput(f"transfer {self.id}: {self.operation!r} is not an Operation")
+        if self.operation in GIVES_BACK:
+            raise InvalidInput(
+                f"transfer {self.id}: ledger.reversals makes these, from the original transfer"
+            )
         if self.reference is not None and not is_reference(self.reference):
             raise InvalidInput(
                 f"transfer {self.id}: a reference has 1 to {REFERENCE_MAX} characters and no NUL"

@@ -46,7 +46,11 @@ WHERE e.account_id IS DISTINCT FROM CASE WHEN e.direction = 1 THEN t.debit_accou
 UNION
 SELECT coalesce(c.id, o.id)
 FROM ledger.claim AS c
-FULL JOIN (SELECT id FROM ledger.transfer UNION ALL SELECT transfer_id FROM ledger.refusal) AS o ON o.id = c.id
+FULL JOIN (
+    SELECT id FROM ledger.transfer
+    UNION ALL SELECT transfer_id FROM ledger.refusal
+    UNION ALL SELECT id FROM ledger.hold
+) AS o ON o.id = c.id
 GROUP BY coalesce(c.id, o.id)
 HAVING count(*) <> 1 OR count(c.id) <> 1 OR count(o.id) <> 1
 LIMIT 100;

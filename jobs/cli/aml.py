@@ -7,7 +7,8 @@ import typer
 
 from aml import alerts as stored
 from aml import history, monitoring, report
-from jobs.cli.output import AsJson, print_json, progress, screen, table
+from aml.scenarios import KINDS
+from jobs.cli.output import AsJson, fail, print_json, progress, screen, table
 from jobs.emoney import Emoney
 
 app = typer.Typer(help="Anti-money-laundering monitoring.", no_args_is_help=True)
@@ -52,6 +53,9 @@ def alerts(
     as_json: AsJson = False,
 ) -> None:
     """The alerts, most suspicious first. Confidential: a customer must not learn of an alert."""
+    names = [kind.name for kind in KINDS]
+    if scenario is not None and scenario not in names:  # an empty list would read as an all-clear
+        fail(f"there is no scenario {scenario!r}; there are {', '.join(names)}", 2)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = stored.list_alerts(
             connection, scenario=scenario, subject=subject, score_min=score_min, limit=limit

@@ -48,7 +48,7 @@ def _read_person() -> Any:
     if len(raw) > PERSON_BYTES_MAX:
         fail(f"the input is longer than {PERSON_BYTES_MAX} bytes; one person is one JSON object")
     try:
-        return json.loads(raw.decode("utf-8"))
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_each_once)
     except UnicodeDecodeError:
         fail("the input is not UTF-8")
     except (json.JSONDecodeError, RecursionError) as error:
@@ -58,6 +58,13 @@ def _read_person() -> Any:
             else ""
         )
         fail(f"the input is not one JSON object{where}")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object whose names differ: of two values for one name, neither is known to be meant."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        fail("the input gives a field twice")
+    return dict(pairs)
 
 
 @app.command()

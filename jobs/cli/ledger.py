@@ -1,4 +1,4 @@
-"""`emoney import`, `emoney trial-balance` and `emoney statement`."""
+"""`emoney import` and `emoney trial-balance`; statements are in `statement`."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from jobs.cli.output import AsJson, fail, print_json, progress, screen, table
 from jobs.emoney import Emoney
 from jobs.importing import DEFAULT_START, ImportResult, formats, run_import
 from kyc import load_pack
-from ledger import accounts, statements, trial_balance
+from ledger import trial_balance
 from ledger.money import format_amount, to_decimal
 
 
@@ -18,7 +18,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("import")(import_)
     app.command("trial-balance")(show_trial_balance)
-    app.command("statement")(statement)
 
 
 def import_(
@@ -48,6 +47,8 @@ def import_(
     A file with an error anywhere leaves the ledger as it was. A second run changes nothing.
     """
     policy = None if pack == "none" else load_pack(pack)
+    if tier and policy is None:
+        fail("--tier maps to the tiers of a pack: name one with --pack", 2)
     with Emoney.open() as emoney, progress() as observe:
         result = run_import(
             emoney.database,
@@ -166,63 +167,3 @@ def _trial_balance_json(found: trial_balance.TrialBalance) -> dict[str, Any]:
         "wrong_accounts": found.wrong_accounts,
         "wrong_transfers": found.wrong_transfers,
     }
-
-
-def statement(
-    account_ref: Annotated[str, typer.Argument(help="The account's external reference, or its id.")],
-    after: Annotated[int, typer.Option(min=0, help="Only lines after this version.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=statements.PAGE_MAX, help="At most so many lines.")] = 100,
-    as_json: AsJson = False,
-) -> None:
-    """An account's entries, oldest first, each with the balance after it."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        account = accounts.by_ref_or_id(connection, account_ref)
-        lines = statements.page(connection, account.id, after=after, limit=limit)
-    currency = account.currency
-    more = bool(lines) and lines[-1].version < account.version
-    if as_json:
-        print_json(
-            {
-                "account": account.external_ref or account.id,
-                "id": account.id,
-                "kind": account.kind,
-                "currency": currency,
-                "balance": to_decimal(account.balance, currency),
-                "lines": [
-                    {
-                        "version": line.version,
-                        "effective_at": line.effective_at,
-                        "posted_at": line.posted_at,
-                        "operation": line.operation,
-                        "reference": line.reference,
-                        "transfer": line.transfer_id,
-                        "counterparty": line.counterparty,
-                        "change": to_decimal(line.change, currency),
-                        "balance": to_decimal(line.balance, currency),
-                    }
-                    for line in lines
-                ],
-                "next_after": lines[-1].version if more else None,
-            }
-        )
-        return
-    rows = [
-        (
-            line.version,
-            f"{line.effective_at:%Y-%m-%d %H:%M}",
-            line.operation,
-            line.reference or "",
-            line.counterparty,
-            format_amount(line.change, currency),
-            format_amount(line.balance, currency),
-        )
-        for line in lines
-    ]
-    table(
-        f"{account.external_ref or account.id}: {format_amount(account.balance, currency)} {currency}",
-        ("no", "time, UTC", "operation", "reference", "with", "change", "balance"),
-        rows,
-        right=("no", "change", "balance"),
-    )
-    if more:
-        screen.print(f"There are more: --after {lines[-1].version}")

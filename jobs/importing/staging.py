@@ -94,9 +94,9 @@ class Staging:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.connection.close()
-        if isinstance(error, psycopg.OperationalError):
+        if isinstance(error, psycopg.OperationalError | Unavailable):
             raise Unavailable(
-                f"The database gave way during the import ({type(error).__name__}). "
+                "The database gave way during the import. "
                 "Run it again: what was posted is found again, the rest follows."
             ) from error
 

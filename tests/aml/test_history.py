@@ -133,6 +133,27 @@ def test_a_missing_file_is_noticed(bank: Bank, tmp_path: Path) -> None:
         pass
 
 
+def test_a_damaged_file_is_named(bank: Bank, tmp_path: Path) -> None:
+    bank.post(Operation.CASH_IN, "A1", "W1", 1.0, START)
+    extract(bank.database, tmp_path)
+    path = max(tmp_path.glob("day=*/*.parquet"))
+    whole = path.read_bytes()
+    for content in (b"", whole[: len(whole) // 2], b"x" * 1000):
+        path.write_bytes(content)
+        with pytest.raises(HistoryError, match=path.name):
+            references(bank.database, tmp_path)
+
+
+def test_too_little_memory_is_told(bank: Bank, tmp_path: Path) -> None:
+    extract(bank.database, tmp_path)
+    rows = "SELECT range AS n, repeat('x', 1000) AS x FROM range(1000000)"
+    with (
+        pytest.raises(HistoryError, match="16MB"),
+        open_history(bank.database, tmp_path, memory_limit="16MB") as history,
+    ):
+        history.engine.raw_sql(f"SELECT list(x) FROM ({rows}) GROUP BY n % 2").fetchall()
+
+
 def test_an_empty_history_can_be_opened(database: Database, tmp_path: Path) -> None:
     assert extract(database, tmp_path).rows == 0
     assert references(database, tmp_path) == []

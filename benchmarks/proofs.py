@@ -1,0 +1,106 @@
+"""The proof log: how fast it is sealed and verified, and what a proof costs as it grows.
+
+Baseline of sealing and verifying: reading the same rows out of the database, every column, by binary COPY.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from statistics import median
+from uuid import UUID
+
+from benchmarks.figures import Figure
+from benchmarks.posting import BATCH, _batch, _open_wallets
+from benchmarks.scratch import scratch_database
+from ledger import Database, Ledger
+from ledger.proofs import audit, proofs_of, seal, signing_key, verify
+
+WALLETS = 2_000
+SIZES, SIZES_SMOKE = (1_000, 10_000, 100_000), (1_000, 3_000)
+PROOFS = 200
+
+
+def measure(*, smoke: bool) -> list[Figure]:
+    """Rows per second of sealing and verifying, bytes per leaf, and milliseconds per proof by size."""
+    sizes = SIZES_SMOKE if smoke else SIZES
+    figures = []
+    chance = random.Random(1)
+    with scratch_database() as (database, folder):
+        wallets = _open_wallets(database, WALLETS if not smoke else BATCH, None)
+        ledger = Ledger(database)
+        with database.connection() as connection:
+            key = signing_key(connection, folder)
+        posted: list[UUID] = []
+        for size in sizes:
+            while len(posted) < size:
+                batch = _batch(wallets, chance)
+                ledger.post(batch)
+                posted += [transfer.id for transfer in batch]
+            began = time.perf_counter()
+            sealed = seal(database, key)
+            seconds = time.perf_counter() - began
+            figures.append(
+                Figure(
+                    f"one proof in a log of {sealed.size:,}", _proof_ms(database, posted, chance) * 1000, "us"
+                )
+            )
+        scanned = _timed(lambda: _scan(database))
+        with database.connection() as connection:
+            began = time.perf_counter()
+            found = audit(connection, key.public)
+            audited = time.perf_counter() - began
+            assert found.sound
+            assert found.rows == sealed.size
+            some = [chance.choice(posted) for _ in range(1_000)]
+            many = _timed(lambda: proofs_of(connection, some))
+            row = connection.execute(
+                "SELECT pg_total_relation_size('ledger.leaf_block')"
+                " + pg_total_relation_size('ledger.tree_node')"
+            ).fetchone()
+            made = proofs_of(connection, some).to_json()
+        scan = sealed.size / scanned
+        checked = _timed(lambda: verify(made, key.public))
+    assert row is not None
+    return [
+        Figure(
+            "sealing", sealed.added / seconds, "rows/s", sealed.added / seconds / scan, "reading the rows"
+        ),
+        Figure(
+            "verifying the database",
+            found.rows / audited,
+            "rows/s",
+            found.rows / audited / scan,
+            "reading the rows",
+        ),
+        Figure("proofs, 1,000 at once", len(some) / many, "proofs/s"),
+        Figure("verifying proofs offline", len(made["leaves"]) / checked, "proofs/s"),
+        Figure("the log on disk", row[0] / sealed.size, "bytes/leaf"),
+        *figures,
+    ]
+
+
+def _proof_ms(database: Database, posted: list[UUID], chance: random.Random) -> float:
+    """Median milliseconds of a proof asked for alone, with nothing at hand from the one before."""
+    taken = []
+    with database.connection() as connection:
+        for _ in range(PROOFS):
+            one = [chance.choice(posted)]
+            began = time.perf_counter()
+            proofs_of(connection, one)
+            taken.append(time.perf_counter() - began)
+    return 1000 * median(taken)
+
+
+def _scan(database: Database) -> None:
+    with (
+        database.connection() as connection,
+        connection.cursor().copy("COPY ledger.transfer TO STDOUT (FORMAT BINARY)") as copy,
+    ):
+        for _ in copy:
+            pass
+
+
+def _timed(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

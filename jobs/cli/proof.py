@@ -1,0 +1,198 @@
+"""`emoney proof`: seal the log, prove transfers, verify proofs offline and the database against its log."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.cli.output import AsJson, fail, print_json, progress, screen, table
+from jobs.emoney import Emoney
+from ledger import proofs
+from ledger.proofs import ProofInvalid, PublicKey, SigningKey, checkpoints
+
+PROOF_BYTES_MAX = 256 << 20
+
+app = typer.Typer(
+    help="Proofs that nothing was changed: a signed log of transfers and refusals.", no_args_is_help=True
+)
+
+
+@app.command()
+def seal(
+    origin: Annotated[
+        str | None,
+        typer.Option(help="The log's name, such as wallet.example/ledger; given once, at the first seal."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add what was posted and refused since the last time to the log, and sign it."""
+    with Emoney.open() as emoney, progress() as observe:
+        with emoney.database.connection() as connection:
+            key = proofs.signing_key(connection, emoney.home, origin)
+        sealed = proofs.seal(
+            emoney.database, key, clock=emoney.clock, progress=lambda added: observe("sealing", added, None)
+        )
+    if as_json:
+        print_json({"added": sealed.added, "size": sealed.size, "checkpoint": sealed.checkpoint})
+    else:
+        screen.print(f"{sealed.added:,} leaves added; the log has {sealed.size:,}", highlight=False)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A transfer's id, or the operator's reference.")],
+    as_json: AsJson = False,
+) -> None:
+    """Prove that a transfer, or a refusal, is in the log. With --json: the proof to hand over."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = proofs.proofs_of(connection, proofs.ids_of(connection, name))
+    if found.unsealed:
+        fail(f"transfer {found.unsealed[0]} is not in the log yet: run `emoney proof seal`")
+    if as_json:
+        print_json(found.to_json())
+        return
+    for leaf in found.leaves:
+        rows = [(field, "" if value is None else value) for field, value in leaf["content"].items()]
+        rows.append(("path", f"{len(leaf['path'])} hashes"))
+        table(f"Leaf {leaf['index']}: {leaf['kind']}, version {leaf['version']}", ("field", "value"), rows)
+    screen.print(found.checkpoint, markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(
+    file: Annotated[
+        Path | None, typer.Argument(help="A proof; without one, the whole database is verified.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="The log's public key, or a file that holds it; for the database, else its own."),
+    ] = None,
+    checkpoint: Annotated[
+        list[Path] | None, typer.Option(help="A checkpoint kept elsewhere, which must hold too; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a proof offline, or every sealed row of the database. Exit code 1 when anything is wrong."""
+    if file is None:
+        _verify_database(key, checkpoint or [], as_json)
+        return
+    if key is None:
+        fail("name the log's public key: emoney proof verify FILE --key KEY", 2)
+    if checkpoint:
+        fail("--checkpoint is for verifying the database", 2)
+    try:
+        proved = proofs.verify(json.loads(_read(file)), _public_key(key))
+    except (ProofInvalid, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        what = error if isinstance(error, ProofInvalid) else f"{file} is not JSON"
+        if as_json:
+            print_json({"valid": False, "reason": str(what)})
+            raise typer.Exit(1) from None
+        fail(f"NOT proved: {what}")
+    if as_json:
+        print_json({"valid": True, **proved})
+    elif "proved" in proved:
+        for each in proved["proved"]:
+            screen.print(f"{each['kind']} {each['id']} is in the log", highlight=False, soft_wrap=True)
+        screen.print(f"{proved['origin']}, {proved['size']:,} leaves", highlight=False)
+    else:
+        screen.print(
+            f"{proved['origin']}: the log of {proved['new_size']:,} leaves continues that of "
+            f"{proved['old_size']:,}",
+            highlight=False,
+        )
+
+
+def _verify_database(key: str | None, kept: list[Path], as_json: bool) -> None:
+    notes = []
+    for path in kept:
+        try:
+            notes.append(_read(path).decode())
+        except UnicodeDecodeError:
+            fail(f"{path} is not a checkpoint")
+    with Emoney.open() as emoney, emoney.database.connection() as connection, progress() as observe:
+        try:
+            public = SigningKey.load(emoney.home).public if key is None else _public_key(key)
+        except ProofInvalid as error:
+            fail(str(error), 2)
+        found = proofs.audit(
+            connection, public, kept=notes, progress=lambda done: observe("verifying", done, None)
+        )
+    if as_json:
+        print_json(_audit_json(found))
+    else:
+        for finding in found.findings:
+            screen.print(str(finding), style="red", markup=False, highlight=False, soft_wrap=True)
+        if found.unnamed:
+            screen.print(f"and {found.unnamed:,} more", style="red", highlight=False)
+        screen.print(
+            f"{found.rows:,} rows held against {found.size:,} leaves and {found.checkpoints:,} checkpoints; "
+            f"{found.unsealed:,} rows are not sealed yet",
+            highlight=False,
+        )
+        screen.print("[green]nothing was changed[/]" if found.sound else "[bold red]CHANGED[/]")
+    if not found.sound:
+        raise typer.Exit(1)
+
+
+def _audit_json(found: proofs.Audit) -> dict[str, Any]:
+    return {
+        "sound": found.sound,
+        "size": found.size,
+        "signed": found.signed,
+        "rows": found.rows,
+        "checkpoints": found.checkpoints,
+        "unsealed": found.unsealed,
+        "findings": [
+            {"what": each.what, "subject": each.subject, "detail": each.detail} for each in found.findings
+        ],
+        "unnamed": found.unnamed,
+    }
+
+
+@app.command()
+def consistency(
+    old: Annotated[int, typer.Argument(min=1, help="The size of an earlier checkpoint.")],
+    new: Annotated[int | None, typer.Option(help="The size of a later one; by default the last.")] = None,
+) -> None:
+    """Prove, as JSON, that the log only grew between two checkpoints."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        print_json(proofs.consistency(connection, old, new))
+
+
+@app.command()
+def checkpoint() -> None:
+    """The last checkpoint, to be kept where nobody who runs the ledger can change it."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        last = checkpoints.latest(connection)
+    if last is None:
+        fail("nothing is sealed yet: run `emoney proof seal`")
+    typer.echo(last.note, nl=False)
+
+
+@app.command("key")
+def key_() -> None:
+    """The log's public key, for everyone who verifies."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        public = proofs.signing_key(connection, emoney.home).public
+    typer.echo(str(public))
+
+
+def _public_key(given: str) -> PublicKey:
+    path = Path(given)
+    try:
+        text = path.read_text(encoding="utf-8") if path.is_file() else given
+    except (OSError, UnicodeDecodeError):
+        fail(f"the public key in {given} cannot be read", 2)
+    return PublicKey.parse(text)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as opened:
+            raw = opened.read(PROOF_BYTES_MAX + 1)
+    except OSError as error:
+        fail(f"{path} cannot be read: {error.strerror}", 2)
+    if len(raw) > PROOF_BYTES_MAX:
+        fail(f"{path} is larger than {PROOF_BYTES_MAX >> 20} MiB")
+    return raw

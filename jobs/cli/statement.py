@@ -1,0 +1,198 @@
+"""`emoney statement` and `emoney balance`: an account's period, and what it held at a moment."""
+
+import io
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from jobs.cli.output import AsJson, fail, print_json, screen, table
+from jobs.emoney import Emoney
+from ledger import accounts, as_of, statements
+from ledger.as_of import TimeBasis
+from ledger.database import Connection
+from ledger.exports import write_camt, write_csv
+from ledger.files import replace_file
+from ledger.money import format_amount, to_decimal
+from ledger.statements import Statement, StatementLine
+
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+_LATEST = datetime(9000, 1, 1, tzinfo=UTC)
+
+AccountRef = Annotated[str, typer.Argument(help="The account's external reference, or its id.")]
+
+
+class Format(StrEnum):
+    """How a statement is written."""
+
+    TABLE = "table"
+    CSV = "csv"
+    CAMT053 = "camt053"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("statement")(statement)
+    app.command("balance")(show_balance)
+
+
+def statement(
+    account_ref: AccountRef,
+    start: Annotated[
+        datetime | None, typer.Option("--from", help="Only what was posted from this moment on, UTC.")
+    ] = None,
+    end: Annotated[
+        datetime | None, typer.Option("--to", help="Only what was posted before this moment, UTC.")
+    ] = None,
+    format: Annotated[
+        Format, typer.Option(help="csv and camt053 (ISO 20022) hold the whole period.")
+    ] = Format.TABLE,
+    out: Annotated[
+        Path | None, typer.Option(help="A file for csv and camt053, written whole or not at all.")
+    ] = None,
+    after: Annotated[int, typer.Option(min=0, help="In a table, only lines after this version.")] = 0,
+    limit: Annotated[
+        int, typer.Option(min=1, max=statements.PAGE_MAX, help="In a table, at most so many lines.")
+    ] = 100,
+    as_json: AsJson = False,
+) -> None:
+    """An account's entries, oldest first, each with the balance after it."""
+    if format is not Format.TABLE and as_json:
+        fail("--json and --format exclude each other", 2)
+    if format is Format.TABLE and out is not None:
+        fail("--out goes with --format csv or camt053", 2)
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        account = accounts.by_ref_or_id(connection, account_ref)
+        last = min(emoney.clock(), _LATEST) if format is Format.CAMT053 else _LATEST
+        first = account.opened_at if format is Format.CAMT053 else _EARLIEST
+        found = statements.between(
+            connection,
+            account,
+            _utc(start) if start else first,
+            _utc(end) if end else last,
+        )
+        if format is not Format.TABLE:
+            _export(connection, found, format, out, emoney.clock())
+            return
+        lines = statements.page(
+            connection,
+            account.id,
+            after=max(after, found.opening.version),
+            until=found.closing.version,
+            limit=limit,
+        )
+    next_after = lines[-1].version if lines and lines[-1].version < found.closing.version else None
+    if as_json:
+        print_json(_statement_json(found, lines, next_after))
+    else:
+        _show(found, lines, next_after)
+
+
+def show_balance(
+    account_ref: AccountRef,
+    at: Annotated[datetime | None, typer.Option(help="The moment, UTC; now by default.")] = None,
+    by: Annotated[
+        TimeBasis, typer.Option(help="posted: when it was booked; effective: when it counts.")
+    ] = TimeBasis.POSTED,
+    as_json: AsJson = False,
+) -> None:
+    """What an account held at a moment."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        account = accounts.by_ref_or_id(connection, account_ref)
+        moment = _utc(at) if at else emoney.clock()
+        found = as_of.balance(connection, account.id, moment, basis=by)
+    if as_json:
+        print_json(
+            {
+                "account": account.external_ref or account.id,
+                "currency": account.currency,
+                "at": moment,
+                "by": by,
+                "balance": to_decimal(found, account.currency),
+            }
+        )
+        return
+    screen.print(f"{format_amount(found, account.currency)} {account.currency}", highlight=False)
+
+
+def _export(
+    connection: Connection, found: Statement, format: Format, out: Path | None, made_at: datetime
+) -> None:
+    def write(stream: BinaryIO) -> None:
+        if format is Format.CAMT053:
+            write_camt(connection, found, stream, made_at=made_at)
+            return
+        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+        write_csv(connection, found, text)
+        text.flush()
+        text.detach()
+
+    def write_file(path: Path) -> None:
+        with path.open("wb") as stream:
+            write(stream)
+
+    if out is None:
+        sys.stdout.flush()
+        write(sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    else:
+        replace_file(out, write_file)
+
+
+def _statement_json(found: Statement, lines: list[StatementLine], next_after: int | None) -> dict[str, Any]:
+    account, currency = found.account, found.account.currency
+    return {
+        "account": account.external_ref or account.id,
+        "id": account.id,
+        "kind": account.kind,
+        "currency": currency,
+        "balance": to_decimal(account.balance, currency),
+        "opening_balance": to_decimal(found.opening.balance, currency),
+        "closing_balance": to_decimal(found.closing.balance, currency),
+        "lines": [
+            {
+                "version": line.version,
+                "effective_at": line.effective_at,
+                "posted_at": line.posted_at,
+                "operation": line.operation,
+                "reference": line.reference,
+                "transfer": line.transfer_id,
+                "counterparty": line.counterparty,
+                "change": to_decimal(line.change, currency),
+                "balance": to_decimal(line.balance, currency),
+            }
+            for line in lines
+        ],
+        "next_after": next_after,
+    }
+
+
+def _show(found: Statement, lines: list[StatementLine], next_after: int | None) -> None:
+    account, currency = found.account, found.account.currency
+    rows = [
+        (
+            line.version,
+            f"{line.effective_at:%Y-%m-%d %H:%M}",
+            line.operation,
+            line.reference or "",
+            line.counterparty,
+            format_amount(line.change, currency),
+            format_amount(line.balance, currency),
+        )
+        for line in lines
+    ]
+    table(
+        f"{account.external_ref or account.id}: {format_amount(found.closing.balance, currency)} {currency}",
+        ("no", "time, UTC", "operation", "reference", "with", "change", "balance"),
+        rows,
+        right=("no", "change", "balance"),
+    )
+    if next_after is not None:
+        screen.print(f"There are more: --after {next_after}")
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment

@@ -1,0 +1,44 @@
+-- name: version_at
+-- The last version of an account that was posted at or before a moment (0: before the first), and its balance.
+-- Posting times never step back along an account's versions, so this is a binary search over the primary key:
+-- about log2(versions) probes, each of one entry, whatever lies before or after. An index on the posting time
+-- would answer in one and slow every posting down for it.
+-- No row comes back when a version is missing on the way.
+WITH RECURSIVE search AS (
+    SELECT 0::bigint AS low, a.version AS high FROM ledger.account AS a WHERE a.id = :account
+    UNION ALL
+    SELECT CASE WHEN e.posted_at <= :moment THEN e.version ELSE s.low END,
+           CASE WHEN e.posted_at <= :moment THEN s.high ELSE e.version - 1 END
+    FROM search AS s
+    JOIN ledger.entry AS e ON e.account_id = :account AND e.version = (s.low + s.high + 1) / 2
+    WHERE s.low < s.high
+)
+SELECT s.low, coalesce(e.balance_after, 0)
+FROM search AS s
+LEFT JOIN ledger.entry AS e ON e.account_id = :account AND e.version = s.low
+WHERE s.low = s.high AND (s.low = 0 OR e.version IS NOT NULL);
+
+-- name: balance_by_effective_time
+-- The sum of an account's entries whose transfers are effective up to a moment: reads them all.
+SELECT coalesce(sum(a.sign * e.direction * e.amount) FILTER (WHERE t.effective_at <= :moment), 0)::bigint
+FROM ledger.account AS a
+LEFT JOIN ledger.entry AS e ON e.account_id = a.id
+LEFT JOIN ledger.transfer AS t ON t.id = e.transfer_id
+WHERE a.id = :account
+GROUP BY a.id;
+
+-- name: totals_by_posting_time
+-- Every account's balance at a moment, summed by kind and currency: what it holds now less what was posted later,
+-- which is all that is read of the entries. Balances below zero are summed apart: no holder covers another.
+WITH later AS (
+    SELECT e.account_id, sum(e.direction * e.amount) AS net
+    FROM ledger.entry AS e WHERE e.posted_at > :moment GROUP BY e.account_id
+), at_moment AS (
+    SELECT a.currency, a.kind,
+           a.sign * (a.debits_posted - a.credits_posted - coalesce(l.net, 0)) AS balance
+    FROM ledger.account AS a
+    LEFT JOIN later AS l ON l.account_id = a.id
+)
+SELECT currency, kind, count(*), coalesce(sum(balance) FILTER (WHERE balance > 0), 0)::bigint,
+       coalesce(sum(balance) FILTER (WHERE balance < 0), 0)::bigint
+FROM at_moment GROUP BY currency, kind ORDER BY currency, kind;

@@ -1,0 +1,288 @@
+"""Holds: money reserved on an account for another, then captured, voided or expired.
+
+A hold lowers what its payer has available and raises nobody's. It is never edited: what becomes of it are
+rows of `ledger.hold_event`. What it has left follows from these in the database's own triggers, which hold
+the deadline too: at or after it nothing is captured, whether or not the expiry job has run.
+
+Placing a hold asks the same rules as a transfer would. Limits count when money moves, so a capture is decided
+anew, with its hold already given back to it; a capture that is refused leaves the hold as it was.
+
+Each call locks the two accounts in id order, like a batch of one; costs four to seven round trips.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import psycopg
+
+from ledger import posting
+from ledger.database import Connection
+from ledger.decide import LEDGER_RULE, Accepted, Decision, Rejected, decide, why_refused
+from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
+from ledger.ledger import Ledger
+from ledger.operations import Operation
+from ledger.queries import queries_beside
+from ledger.requests import content_hash, earlier_outcome
+from ledger.transfers import Outcome, Refusal, Transfer
+
+EXPIRE_BATCH = 500
+
+_queries = queries_beside(__file__)
+
+
+class UnknownHold(InvalidInput):
+    """An id under which no hold was placed."""
+
+
+class HoldEnded(InvalidInput):
+    """A hold that has nothing left to void."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A request to reserve `amount` minor units until `expires_at`, for a transfer of `operation`."""
+
+    id: UUID
+    debit_account: UUID
+    credit_account: UUID
+    amount: int
+    currency: str
+    operation: Operation
+    expires_at: datetime
+    reference: str | None = None
+
+    def as_transfer(self, transfer_id: UUID, amount: int) -> Transfer:
+        """The transfer that captures `amount` of the hold."""
+        return Transfer(
+            transfer_id,
+            self.debit_account,
+            self.credit_account,
+            amount,
+            self.currency,
+            self.operation,
+            self.reference,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedHold:
+    """A hold as it stands: `remaining` is still reserved, `captured` was moved; minor units."""
+
+    hold: Hold
+    placed_at: datetime
+    remaining: int
+    captured: int
+    events: int
+
+
+def place(ledger: Ledger, hold: Hold) -> Outcome:
+    """Reserve the amount of `hold`, or refuse it by the rule a transfer would break; idempotent by its id.
+
+    Raises InvalidInput or a subclass for what no state could accept, such as a deadline that has passed.
+    """
+    request = hold.as_transfer(hold.id, hold.amount)
+    request.check()
+    if hold.expires_at.tzinfo is None:
+        raise InvalidInput(f"hold {hold.id}: expires_at needs a time zone")
+    content = content_hash("hold/1", hold.expires_at.isoformat(), request.content_hash().hex())
+    sides = (hold.debit_account, hold.credit_account)
+
+    def placing(connection: Connection) -> Outcome:
+        fresh, locked = posting.claim_and_lock(connection, {hold.id: content}, sides)
+        if hold.id not in fresh:
+            return earlier_outcome(connection, hold.id, content)
+        now = ledger.clock()
+        if hold.expires_at <= now:
+            raise InvalidInput(f"hold {hold.id}: expires_at has passed")
+        states = posting.states_for(connection, [request], locked, ledger.profiles, now)
+        if any(states[side].sign > 0 for side in sides):
+            raise InvalidInput(f"hold {hold.id}: money is held between holders' accounts only")
+        refusal = why_refused(request, states[hold.debit_account], states[hold.credit_account], now)
+        if refusal is not None:
+            posting.write(connection, [Rejected(request, now, refusal)], (), now)
+            return Outcome(hold.id, refusal)
+        with _database_agrees():
+            connection.execute(
+                _queries.place.sql,
+                {
+                    "id": hold.id,
+                    "debit": hold.debit_account,
+                    "credit": hold.credit_account,
+                    "amount": hold.amount,
+                    "currency": hold.currency,
+                    "operation": hold.operation.value,
+                    "reference": hold.reference,
+                    "placed_at": now,
+                    "expires_at": hold.expires_at,
+                },
+            )
+        return Outcome(hold.id)
+
+    return ledger.run(placing)
+
+
+def capture(
+    ledger: Ledger, hold_id: UUID, transfer_id: UUID, amount: int | None = None, *, release_rest: bool = True
+) -> Outcome:
+    """Move `amount` (all that remains, if None) of a hold as the transfer `transfer_id`, idempotent by it.
+
+    `release_rest`: what remains is given back to the payer; else it stays held. Refused when the hold has
+    expired, has less than the amount left, or the transfer breaks a rule now. Raises UnknownHold.
+    """
+    if amount is not None and (type(amount) is not int or amount <= 0):
+        raise InvalidAmount(f"capture {transfer_id}: the amount must be a positive number of minor units")
+    content = content_hash("capture/1", hold_id.hex, str(amount), str(release_rest))
+
+    def capturing(connection: Connection) -> Outcome:
+        hold = _find(connection, hold_id).hold
+        sides = (hold.debit_account, hold.credit_account)
+        fresh, _ = posting.claim_and_lock(connection, {transfer_id: content}, sides)
+        if transfer_id not in fresh:
+            return earlier_outcome(connection, transfer_id, content)
+        now, held = ledger.clock(), _find(connection, hold_id)
+        request = hold.as_transfer(transfer_id, amount or held.remaining or hold.amount)
+        refusal = _not_capturable(held, request.amount, now)
+        decision: Decision = (
+            Rejected(request, now, refusal)
+            if refusal
+            else _capture_now(ledger, connection, held, request, now, release_rest=release_rest)
+        )
+        if isinstance(decision, Rejected):
+            posting.write(connection, [decision], (), now)
+            return Outcome(transfer_id, decision.refusal)
+        return Outcome(transfer_id)
+
+    return ledger.run(capturing)
+
+
+def void(ledger: Ledger, hold_id: UUID) -> PlacedHold:
+    """Give what remains of a hold back to the payer. Voiding a voided hold changes nothing.
+
+    Raises UnknownHold; HoldEnded when it was captured or has expired.
+    """
+
+    def voiding(connection: Connection) -> PlacedHold:
+        held = _locked(connection, hold_id)
+        if held.remaining == 0:
+            if _last_kind(connection, held) == "voided":
+                return held
+            raise HoldEnded(f"hold {hold_id} has nothing left to void")
+        _end(connection, held, "voided", held.remaining, ledger.clock())
+        return _find(connection, hold_id)
+
+    return ledger.run(voiding)
+
+
+def expire_due(ledger: Ledger, limit: int = EXPIRE_BATCH) -> int:
+    """Give back what is left of up to `limit` holds whose deadline has passed; returns how many.
+
+    For a job to call until it returns 0.
+    """
+    now = ledger.clock()
+    overdue = ledger.run(
+        lambda connection: connection.execute(_queries.overdue.sql, {"now": now, "limit": limit}).fetchall()
+    )
+    return sum(ledger.run(partial(_expire, hold_id, now)) for (hold_id,) in overdue)
+
+
+def _expire(hold_id: UUID, now: datetime, connection: Connection) -> bool:
+    held = _locked(connection, hold_id)
+    if held.remaining == 0 or held.hold.expires_at > now:
+        return False
+    _end(connection, held, "expired", held.remaining, now)
+    return True
+
+
+def find(connection: Connection, hold_id: UUID) -> PlacedHold:
+    """A hold as it stands. Raises UnknownHold."""
+    return _find(connection, hold_id)
+
+
+def _capture_now(
+    ledger: Ledger,
+    connection: Connection,
+    held: PlacedHold,
+    request: Transfer,
+    now: datetime,
+    *,
+    release_rest: bool,
+) -> Decision:
+    """Take the amount off the hold, then decide the transfer; a refusal takes both back."""
+    sides = (held.hold.debit_account, held.hold.credit_account)
+    with connection.transaction() as attempt:
+        _end(connection, held, "captured", request.amount, now, request.id)
+        _, rows = posting.claim_and_lock(connection, {}, sides)
+        states = posting.states_for(connection, [request], rows, ledger.profiles, now)
+        (decision,) = decide([request], states, now)
+        if not isinstance(decision, Accepted):
+            raise psycopg.Rollback(attempt)
+        posting.write(connection, [decision], states.values(), now)
+        rest = held.remaining - request.amount
+        if release_rest and rest:
+            _end(connection, _find(connection, held.hold.id), "released", rest, now)
+    return decision
+
+
+def _not_capturable(held: PlacedHold, amount: int, now: datetime) -> Refusal | None:
+    if held.hold.expires_at <= now:
+        return Refusal("hold.expired", "deny", LEDGER_RULE)
+    if amount > held.remaining:
+        return Refusal("hold.remaining", "deny", LEDGER_RULE, held.hold.amount, held.captured, held.remaining)
+    return None
+
+
+def _locked(connection: Connection, hold_id: UUID) -> PlacedHold:
+    """The hold as it stands once its accounts are locked."""
+    hold = _find(connection, hold_id).hold
+    connection.execute(_queries.lock_accounts.sql, {"accounts": [hold.debit_account, hold.credit_account]})
+    return _find(connection, hold_id)
+
+
+def _find(connection: Connection, hold_id: UUID) -> PlacedHold:
+    row = connection.execute(_queries.find.sql, {"id": hold_id}).fetchone()
+    if row is None:
+        raise UnknownHold(f"there is no hold {hold_id}")
+    _, debit, credit, amount, currency, operation, reference, placed_at, expires_at, *state = row
+    hold = Hold(hold_id, debit, credit, amount, currency, Operation(operation), expires_at, reference)
+    return PlacedHold(hold, placed_at, *state)
+
+
+def _end(
+    connection: Connection,
+    held: PlacedHold,
+    kind: str,
+    amount: int,
+    now: datetime,
+    transfer_id: UUID | None = None,
+) -> None:
+    with _database_agrees():
+        connection.execute(
+            _queries.end.sql,
+            {
+                "hold": held.hold.id,
+                "number": held.events + 1,
+                "kind": kind,
+                "amount": amount,
+                "transfer": transfer_id,
+                "at": now,
+            },
+        )
+
+
+def _last_kind(connection: Connection, held: PlacedHold) -> str:
+    row = connection.execute(
+        "SELECT kind FROM ledger.hold_event WHERE hold_id = %s AND number = %s", (held.hold.id, held.events)
+    ).fetchone()
+    return row[0] if row else ""
+
+
+@contextmanager
+def _database_agrees() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.IntegrityError as error:
+        raise IntegrityViolation(f"The database refused the hold: {error.diag.message_primary}") from error

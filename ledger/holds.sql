@@ -1,0 +1,21 @@
+-- name: place!
+INSERT INTO ledger.hold (id, debit_account, credit_account, amount, currency, operation, reference, placed_at, expires_at)
+VALUES (:id, :debit, :credit, :amount, :currency, :operation, :reference, :placed_at, :expires_at);
+
+-- name: find
+SELECT h.id, h.debit_account, h.credit_account, h.amount, h.currency, h.operation, h.reference, h.placed_at,
+       h.expires_at, coalesce(o.remaining, 0),
+       coalesce((SELECT sum(e.amount) FROM ledger.hold_event AS e WHERE e.hold_id = h.id AND e.kind = 'captured'), 0)::bigint,
+       (SELECT count(*) FROM ledger.hold_event AS e WHERE e.hold_id = h.id)
+FROM ledger.hold AS h LEFT JOIN ledger.open_hold AS o ON o.id = h.id
+WHERE h.id = :id;
+
+-- name: lock_accounts
+SELECT id FROM ledger.account WHERE id = ANY(:accounts::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: end!
+INSERT INTO ledger.hold_event (hold_id, number, kind, amount, transfer_id, at)
+VALUES (:hold, :number, :kind, :amount, :transfer, :at);
+
+-- name: overdue
+SELECT id FROM ledger.open_hold WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit;

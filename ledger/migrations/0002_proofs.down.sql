@@ -1,0 +1,5 @@
+DROP INDEX ledger.refusal_xact;
+DROP VIEW ledger.leaf;
+DROP TABLE ledger.checkpoint;
+DROP TABLE ledger.tree_node;
+DROP TABLE ledger.leaf_block;

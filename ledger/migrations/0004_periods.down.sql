@@ -1,0 +1,1 @@
+DROP INDEX ledger.entry_posted_at;

@@ -1,0 +1,16 @@
+"""Bank statements and daily reconciliations."""
+
+from ledger.migration import run_sql
+
+revision = "ledger_0005"
+down_revision = "ledger_0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run_sql(__file__, "up")
+
+
+def downgrade() -> None:
+    run_sql(__file__, "down")

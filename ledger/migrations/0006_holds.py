@@ -1,0 +1,16 @@
+"""Holds: money reserved on an account until it is captured, voided or expired."""
+
+from ledger.migration import run_sql
+
+revision = "ledger_0006"
+down_revision = "ledger_0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    run_sql(__file__, "up")
+
+
+def downgrade() -> None:
+    run_sql(__file__, "down")

@@ -1,0 +1,107 @@
+-- A hold reserves `amount` minor units of the debited account for the credited one, until `expires_at`.
+CREATE TABLE ledger.hold (
+    id uuid PRIMARY KEY,
+    debit_account uuid NOT NULL REFERENCES ledger.account (id),
+    credit_account uuid NOT NULL REFERENCES ledger.account (id),
+    amount bigint NOT NULL CHECK (amount > 0),
+    currency text NOT NULL,
+    operation text NOT NULL,
+    reference text CHECK (length(reference) BETWEEN 1 AND 128),
+    placed_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    CHECK (debit_account <> credit_account),
+    CHECK (expires_at > placed_at)
+);
+
+-- What became of it. A hold itself is never edited. transfer_id: the transfer that a capture posted.
+CREATE TABLE ledger.hold_event (
+    hold_id uuid NOT NULL REFERENCES ledger.hold (id),
+    number int NOT NULL CHECK (number > 0),
+    kind text NOT NULL CHECK (kind IN ('captured', 'released', 'voided', 'expired')),
+    amount bigint NOT NULL CHECK (amount > 0),
+    transfer_id uuid,
+    at timestamptz NOT NULL,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    PRIMARY KEY (hold_id, number),
+    CHECK ((kind = 'captured') = (transfer_id IS NOT NULL))
+);
+
+-- The holds that still reserve something, and how much. Follows from the two tables above, by trigger only.
+CREATE TABLE ledger.open_hold (
+    id uuid PRIMARY KEY REFERENCES ledger.hold (id),
+    remaining bigint NOT NULL CHECK (remaining > 0),
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX open_hold_expiry ON ledger.open_hold (expires_at);
+
+CREATE FUNCTION ledger.place_hold_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_RELID <> 'ledger.hold'::regclass THEN
+        RAISE EXCEPTION 'ledger: holds are placed from ledger.hold only' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    UPDATE ledger.account SET debits_pending = debits_pending + NEW.amount
+    WHERE id = NEW.debit_account AND currency = NEW.currency AND sign = -1 AND closed_at IS NULL AND NOT frozen_debit;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'ledger: account % cannot be held', NEW.debit_account USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    UPDATE ledger.account SET credits_pending = credits_pending + NEW.amount
+    WHERE id = NEW.credit_account AND currency = NEW.currency AND sign = -1 AND closed_at IS NULL AND NOT frozen_credit;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'ledger: account % cannot be held for', NEW.credit_account USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    INSERT INTO ledger.open_hold (id, remaining, expires_at) VALUES (NEW.id, NEW.amount, NEW.expires_at);
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.place_hold_v1() FROM PUBLIC;
+
+CREATE TRIGGER place_hold AFTER INSERT ON ledger.hold FOR EACH ROW EXECUTE FUNCTION ledger.place_hold_v1();
+
+-- Nothing is captured at or after the deadline, nothing expires before it, and never more than remains.
+CREATE FUNCTION ledger.end_hold_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    placed ledger.hold;
+    rest bigint;
+BEGIN
+    IF TG_RELID <> 'ledger.hold_event'::regclass THEN
+        RAISE EXCEPTION 'ledger: holds end from ledger.hold_event only' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    SELECT * INTO placed FROM ledger.hold WHERE id = NEW.hold_id;
+    SELECT remaining - NEW.amount INTO rest FROM ledger.open_hold WHERE id = NEW.hold_id;
+    IF rest IS NULL OR rest < 0
+        OR (NEW.kind = 'captured' AND NEW.at >= placed.expires_at)
+        OR (NEW.kind = 'expired' AND NEW.at < placed.expires_at)
+        OR (NEW.kind <> 'captured' AND rest <> 0)
+    THEN
+        RAISE EXCEPTION 'ledger: hold % cannot be %', NEW.hold_id, NEW.kind USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF rest = 0 THEN
+        DELETE FROM ledger.open_hold WHERE id = NEW.hold_id;
+    ELSE
+        UPDATE ledger.open_hold SET remaining = rest WHERE id = NEW.hold_id;
+    END IF;
+    UPDATE ledger.account SET debits_pending = debits_pending - NEW.amount WHERE id = placed.debit_account;
+    UPDATE ledger.account SET credits_pending = credits_pending - NEW.amount WHERE id = placed.credit_account;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.end_hold_v1() FROM PUBLIC;
+
+CREATE TRIGGER end_hold AFTER INSERT ON ledger.hold_event FOR EACH ROW EXECUTE FUNCTION ledger.end_hold_v1();
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.hold
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.hold_event
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+GRANT SELECT ON ledger.hold, ledger.hold_event, ledger.open_hold TO emoney_app;
+GRANT INSERT (id, debit_account, credit_account, amount, currency, operation, reference, placed_at, expires_at)
+    ON ledger.hold TO emoney_app;
+GRANT INSERT (hold_id, number, kind, amount, transfer_id, at) ON ledger.hold_event TO emoney_app;

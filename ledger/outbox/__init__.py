@@ -1,0 +1,24 @@
+"""The outbox: every committed outcome, at least once, in order per account, for consumers that resume.
+
+`Consumer` reads and acknowledges, `record` adds events of other kinds, `find` reads one event again.
+Why the order holds: docs/events.md.
+"""
+
+from ledger.outbox.consumer import Consumer, ConsumerMoved, Start
+from ledger.outbox.consumers import ConsumerState, consumers
+from ledger.outbox.dead_letters import DeadLetter, dead_letters
+from ledger.outbox.event import Event
+from ledger.outbox.recorded import find, record
+
+__all__ = [
+    "Consumer",
+    "ConsumerMoved",
+    "ConsumerState",
+    "DeadLetter",
+    "Event",
+    "Start",
+    "consumers",
+    "dead_letters",
+    "find",
+    "record",
+]

@@ -1,0 +1,41 @@
+"""All consumers and how they fare, for an operator who looks after them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from ledger.database import Connection
+from ledger.queries import queries_beside
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumerState:
+    """A consumer. `failing`: the event it stands at, tried `attempts` times and due again at `retry_at`."""
+
+    name: str
+    created_at: datetime
+    acknowledged_at: datetime | None
+    failing: UUID | None
+    attempts: int
+    reason: str | None
+    retry_at: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "name": self.name,
+            "created_at": self.created_at.astimezone(UTC).isoformat(),
+            "acknowledged_at": self.acknowledged_at and self.acknowledged_at.astimezone(UTC).isoformat(),
+            "failing": self.failing and str(self.failing),
+            "attempts": self.attempts,
+            "reason": self.reason,
+            "retry_at": self.retry_at and self.retry_at.astimezone(UTC).isoformat(),
+        }
+
+
+def consumers(connection: Connection) -> list[ConsumerState]:
+    """All consumers, by name."""
+    return [ConsumerState(*row) for row in connection.execute(_queries.consumers.sql)]

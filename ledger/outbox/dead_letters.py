@@ -1,0 +1,60 @@
+"""Dead letters: the events that a consumer gave up on, and what came of them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from ledger.database import Connection
+from ledger.errors import InvalidInput
+from ledger.queries import queries_beside
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event given up. `redelivered_at`: when it was delivered after all, None while it was not."""
+
+    id: UUID
+    consumer: str
+    event_id: UUID
+    event_type: str
+    attempts: int
+    reason: str
+    failed_at: datetime
+    redelivered_at: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "id": str(self.id),
+            "consumer": self.consumer,
+            "event": str(self.event_id),
+            "type": self.event_type,
+            "attempts": self.attempts,
+            "reason": self.reason,
+            "failed_at": self.failed_at.astimezone(UTC).isoformat(),
+            "redelivered_at": None
+            if self.redelivered_at is None
+            else self.redelivered_at.astimezone(UTC).isoformat(),
+        }
+
+
+def dead_letters(connection: Connection, *, redelivered: bool = False, limit: int = 1000) -> list[DeadLetter]:
+    """The dead letters, oldest first; those delivered after all only if `redelivered`."""
+    rows = connection.execute(_queries.dead_letters.sql, {"all": redelivered, "limit": limit})
+    return [DeadLetter(*row) for row in rows]
+
+
+def dead_letter(connection: Connection, letter_id: UUID) -> DeadLetter:
+    """The dead letter of this id. Raises InvalidInput when there is none."""
+    row = connection.execute(_queries.dead_letter.sql, {"id": letter_id}).fetchone()
+    if row is None:
+        raise InvalidInput(f"there is no dead letter {letter_id}; see `emoney events dead-letters`")
+    return DeadLetter(*row)
+
+
+def note_redelivery(connection: Connection, letter_id: UUID, at: datetime) -> None:
+    """Remember that a dead letter was delivered; the first time counts."""
+    connection.execute(_queries.note_redelivery.sql, {"id": letter_id, "at": at})

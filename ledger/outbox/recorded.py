@@ -1,0 +1,81 @@
+"""Events of other kinds than transfers: written with what they tell of, and read like the others."""
+
+import json
+import re
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from ledger.clock import system_clock
+from ledger.database import Connection
+from ledger.errors import InvalidInput
+from ledger.ids import new_id
+from ledger.outbox.event import Event, from_posted, from_recorded, from_refused
+from ledger.queries import queries_beside
+
+PAYLOAD_BYTES_MAX = 16_384
+_KIND = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}")
+
+_queries = queries_beside(__file__)
+
+
+def record(
+    connection: Connection,
+    kind: str,
+    subject: UUID,
+    payload: dict[str, Any],
+    *,
+    at: datetime | None = None,
+    event_id: UUID | None = None,
+) -> UUID:
+    """Add an event to the connection's transaction: it is delivered if and only if that commits.
+
+    `kind`: such as `hold.expired`; `transfer.` is taken. `subject`: the account it is about, which is locked
+    here (nothing happens if the caller has it locked), so that the event takes its place among the account's
+    transfers; for anything else an id of the caller's, whose events keep their order among themselves.
+    Whoever records for several subjects in one transaction does so in the order of their ids, or has them
+    locked. `payload`: JSON values without personal data, amounts in minor units, at most 16 KiB.
+    Returns the event's id. Raises InvalidInput.
+    """
+    if not _KIND.fullmatch(kind) or kind.startswith("transfer."):
+        raise InvalidInput(f"{kind!r} is not a kind of event: write words with a point, such as hold.expired")
+    if at is not None and at.tzinfo is None:
+        raise InvalidInput("the time of an event needs a time zone")
+    try:
+        text = json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"the payload of {kind} is not made of JSON values: {type(error).__name__}"
+        ) from None
+    if len(text) > PAYLOAD_BYTES_MAX or "\\u0000" in text or not isinstance(payload, dict):
+        raise InvalidInput(
+            f"the payload of {kind} is not an object below {PAYLOAD_BYTES_MAX} bytes without NUL characters"
+        )
+    connection.execute(_queries.lock_subject.sql, {"subject": subject})
+    recorded_as = event_id or new_id()
+    connection.execute(
+        _queries.record.sql,
+        {
+            "id": recorded_as,
+            "kind": kind,
+            "subject": subject,
+            "payload": Jsonb(payload),
+            "at": at or system_clock(),
+        },
+    )
+    return recorded_as
+
+
+def find(connection: Connection, event_id: UUID) -> Event | None:
+    """The event of this id as it was and will be delivered, or None."""
+    for query, made in (
+        (_queries.posted, from_posted),
+        (_queries.refused, from_refused),
+        (_queries.recorded, from_recorded),
+    ):
+        row = connection.execute(query.sql, {"id": event_id}).fetchone()
+        if row is not None:
+            return made(row)
+    return None

@@ -1,0 +1,12 @@
+-- name: latest
+SELECT size, root, note FROM ledger.checkpoint ORDER BY size DESC LIMIT 1;
+
+-- name: at
+SELECT size, root, note FROM ledger.checkpoint WHERE size = :size;
+
+-- name: all
+SELECT size, root, note FROM ledger.checkpoint ORDER BY size;
+
+-- name: add!
+-- A checkpoint that was signed.
+INSERT INTO ledger.checkpoint (size, root, note, signed_at) VALUES (:size, :root, :note, :signed_at);

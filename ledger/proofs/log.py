@@ -1,0 +1,232 @@
+"""The stored log: blocks of leaves, and the nodes above them, a tile of 256 at a time.
+
+A tile is what any question reads: 256 leaf hashes (or nodes of height 8, 16 ...), from which the 255 nodes
+between are computed. A proof in a log of n leaves reads at most two tiles for each level of 256: O(log n).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from ledger.database import Connection
+from ledger.proofs.errors import LogDamaged
+from ledger.proofs.leaves import START, Place, Row
+from ledger.proofs.tree import TILE, TILE_HEIGHT, Frontier, Node, peaks, root_of
+from ledger.proofs.verifying import HASH_BYTES, node_hash
+from ledger.queries import queries_beside
+
+TILES_MAX = 1_024
+ID_BYTES = 16
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of the log: its size, and the place of its last leaf."""
+
+    size: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A leaf in the log: its index and the hash it was sealed with."""
+
+    index: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Neighbouring leaves as they are stored."""
+
+    first: int
+    next: int
+    kinds: bytes
+    row_ids: bytes
+    hashes: bytes
+    last: Place
+
+    def leaves(self) -> list[tuple[int, bytes, bytes]]:
+        """Kind, row id and hash of each; as many as are whole, should the block be damaged."""
+        ids, hashes = _cut(self.row_ids, ID_BYTES), _cut(self.hashes, HASH_BYTES)
+        return list(zip(self.kinds, ids, hashes, strict=False))
+
+
+def lock(connection: Connection) -> None:
+    """Be the only sealer until the transaction ends."""
+    connection.execute(_queries.lock.sql)
+
+
+def horizon(connection: Connection) -> tuple[int, int]:
+    """The oldest transaction that may still be running, and the first that has not begun."""
+    row = connection.execute(_queries.horizon.sql).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def tail(connection: Connection) -> Tail:
+    """The end of the log."""
+    row = connection.cursor(binary=True).execute(_queries.tail.sql).fetchone()
+    return Tail(0, START) if row is None else Tail(row[0], Place(*row[1:]))
+
+
+class Tiles:
+    """Reads the tree of the log's first `size` leaves, and keeps up to TILES_MAX tiles at hand."""
+
+    def __init__(self, connection: Connection, size: int) -> None:
+        self._connection = connection
+        self._size = size
+        self._tiles: dict[tuple[int, int], list[list[bytes]]] = {}
+
+    def perfect(self, height: int, position: int) -> bytes:
+        """The hash of a perfect subtree. Raises LogDamaged when what it takes is not stored."""
+        level, up = divmod(height, TILE_HEIGHT)
+        within = TILE_HEIGHT - up
+        tile = self._tile(level * TILE_HEIGHT, position >> within)
+        try:
+            return tile[up][position & ((1 << within) - 1)]
+        except IndexError:
+            raise LogDamaged(
+                f"the log lacks what leaves {position << height} to {((position + 1) << height) - 1} need"
+            ) from None
+
+    def frontier(self) -> Frontier:
+        """The right edge of the tree."""
+        return Frontier(self._size, [self.perfect(h, p) for h, p in peaks(0, self._size)])
+
+    def root(self) -> bytes:
+        """The root of the tree."""
+        return root_of(self.perfect, 0, self._size)
+
+    def _tile(self, height: int, number: int) -> list[list[bytes]]:
+        found = self._tiles.get((height, number))
+        if found is None:
+            found = [self._row(height, number * TILE)]
+            for _ in range(TILE_HEIGHT - 1):
+                below = found[-1]
+                found.append([node_hash(a, b) for a, b in zip(below[::2], below[1::2], strict=False)])
+            if len(self._tiles) >= TILES_MAX:
+                del self._tiles[next(iter(self._tiles))]
+            self._tiles[height, number] = found
+        return found
+
+    def _row(self, height: int, first: int) -> list[bytes]:
+        last = min(first + TILE, self._size >> height)
+        cursor = self._connection.cursor(binary=True)
+        if height:
+            cursor.execute(_queries.nodes.sql, {"height": height, "first": first, "last": last})
+            stored = cursor.fetchall()
+        else:
+            cursor.execute(_queries.hashes.sql, {"first": first, "last": first + TILE})
+            stored = [
+                (begin + n, each) for begin, raw in cursor for n, each in enumerate(_cut(raw, HASH_BYTES))
+            ]
+        row = [each for _, each in stored[: last - first]]
+        if [at for at, _ in stored[: last - first]] != list(range(first, last)):
+            raise LogDamaged(f"the log lacks hashes of height {height} between {first} and {last - 1}")
+        return row
+
+
+def find(connection: Connection, places: Sequence[Place]) -> list[Found | None]:
+    """Where each of these rows is in the log; None for one that is not."""
+    found: list[Found | None] = [None] * len(places)
+    cursor = connection.cursor(binary=True)
+    cursor.execute(
+        _queries.find.sql,
+        {
+            "xacts": [place.xact for place in places],
+            "ids": [UUID(bytes=place.id) for place in places],
+            "kinds": [place.kind for place in places],
+        },
+    )
+    wanted: dict[int, dict[tuple[int, bytes], int]] = {}
+    for number, first in cursor:
+        place = places[number - 1]
+        wanted.setdefault(first, {})[place.kind, place.id] = number - 1
+    for first, here in wanted.items():
+        row = cursor.execute(_queries.block.sql, {"first": first}).fetchone()
+        assert row is not None
+        for n, (kind, row_id, leaf) in enumerate(_block(*row).leaves()):
+            if (asked := here.get((kind, row_id))) is not None:
+                found[asked] = Found(first + n, leaf)
+    return found
+
+
+def append(
+    connection: Connection, end: int, rows: Sequence[Row], hashes: Sequence[bytes], at: datetime
+) -> None:
+    """Write the leaves of `rows` after the log's first `end`, in blocks that end where tiles do."""
+    begins = [end, *range((end // TILE + 1) * TILE, end + len(rows), TILE), end + len(rows)]
+    with connection.cursor().copy(_queries.copy_blocks.sql) as copy:
+        copy.set_types(
+            ["int8", "int8", "int8", "bytea", "bytea", "bytea", "int8", "uuid", "int2", "timestamptz"]
+        )
+        for begin, stop in pairwise(begins):
+            inside = slice(begin - end, stop - end)
+            within = rows[inside]
+            copy.write_row(
+                (
+                    begin,
+                    stop,
+                    begin or None,
+                    bytes([row.kind for row in within]),
+                    b"".join([row.id for row in within]),
+                    b"".join(hashes[inside]),
+                    within[-1].xact,
+                    UUID(bytes=within[-1].id),
+                    within[-1].kind,
+                    at,
+                )
+            )
+
+
+def append_nodes(connection: Connection, nodes: Sequence[Node]) -> None:
+    """Write the hashes of subtrees that are complete."""
+    if not nodes:
+        return
+    with connection.cursor().copy(_queries.copy_nodes.sql) as copy:
+        copy.set_types(["int2", "int8", "bytea"])
+        for node in nodes:
+            copy.write_row(node)
+
+
+def blocks(connection: Connection, *, page: int) -> Iterator[list[Block]]:
+    """All blocks in their order, up to `page` at a time."""
+    after = -1
+    while found := _page(connection, after, page):
+        yield found
+        after = found[-1].first
+
+
+def _page(connection: Connection, after: int, page: int) -> list[Block]:
+    cursor = connection.cursor(binary=True)
+    cursor.execute(_queries.blocks.sql, {"after": after, "blocks": page})
+    return [_block(*row) for row in cursor]
+
+
+def nodes(connection: Connection, height: int, first: int, last: int) -> dict[int, bytes]:
+    """The stored nodes of one height from position `first` to `last` - 1."""
+    cursor = connection.cursor(binary=True)
+    cursor.execute(_queries.nodes.sql, {"height": height, "first": first, "last": last})
+    return dict(cursor.fetchall())
+
+
+def count_nodes(connection: Connection, size: int) -> int:
+    """How many nodes are stored over the first `size` leaves."""
+    row: Any = connection.execute(_queries.count_nodes.sql, {"size": size}).fetchone()
+    return int(row[0])
+
+
+def _block(
+    first: int, stop: int, kinds: bytes, row_ids: bytes, hashes: bytes, xact: int, row_id: bytes, kind: int
+) -> Block:
+    return Block(first, stop, kinds, row_ids, hashes, Place(xact, row_id, kind))
+
+
+def _cut(raw: bytes, width: int) -> list[bytes]:
+    return [raw[at : at + width] for at in range(0, len(raw) - width + 1, width)]

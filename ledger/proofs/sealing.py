@@ -1,0 +1,110 @@
+"""Sealing: rows of finished transactions become leaves, batch by batch, and the log is signed.
+
+A batch takes rows in the order (xact, id, kind) from where the log ends, and only of transactions below the
+oldest one still running: what a transaction writes is then all there or never, so nothing is skipped and
+nothing comes later than its place. The log itself says where it ends: a sealer that was killed leaves whole
+batches, and the next one continues.
+
+Locks: one advisory lock, held for a batch at a time; posting never waits. Memory: one batch of rows.
+Reading: a range of transactions per step, by the block-range index on xact.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from ledger.clock import Clock, system_clock
+from ledger.database import Connection, Database
+from ledger.errors import InvalidInput
+from ledger.proofs import checkpoints, leaves, log
+from ledger.proofs.errors import LogDamaged
+from ledger.proofs.signing import SigningKey
+from ledger.proofs.tree import Frontier
+
+BATCH_ROWS = 16_384
+SPAN_FIRST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What a run did. `added`: leaves; `size`: of the log; `checkpoint`: its signed note, None when empty."""
+
+    added: int
+    size: int
+    checkpoint: str | None
+
+
+def seal(
+    database: Database,
+    key: SigningKey,
+    *,
+    clock: Clock = system_clock,
+    batch_rows: int = BATCH_ROWS,
+    progress: Callable[[int], None] | None = None,
+) -> Sealed:
+    """Add what was posted and refused since the last run to the log, and sign where it stands.
+
+    Each batch is committed on its own; `progress` is told the leaves added so far. Raises LogDamaged when
+    the log does not lead to its last checkpoint, or the server's transactions lie below it: nothing is
+    added to such a log.
+    """
+    if batch_rows < 1:
+        raise InvalidInput(f"a batch has at least one row, not {batch_rows}")
+    with database.connection() as connection:
+        log.lock(connection)
+        end = log.tail(connection)
+        until, _ = log.horizon(connection)
+        frontier = _checked_frontier(connection, end)
+    if until < end.place.xact:
+        raise LogDamaged(
+            f"This server's transactions ({until}) lie below the log's end ({end.place.xact}): the database "
+            "was restored from a dump. What is posted now would not be sealed; see docs/proofs.md."
+        )
+    added, at, span = 0, end.place.xact, SPAN_FIRST
+    while at < until:
+        high = min(at + span, until) - 1
+        with database.connection() as connection:
+            log.lock(connection)
+            end = log.tail(connection)
+            if end.size != frontier.size:  # another sealer was here
+                frontier = log.Tiles(connection, end.size).frontier()
+            leaves.plan_for_ranges(connection)
+            rows = leaves.read(connection, end.place, low=at, high=high, rows=batch_rows)
+            if rows:
+                hashes = [sha256(b"\x00" + row.leaf).digest() for row in rows]
+                log.append(connection, end.size, rows, hashes, clock())
+                log.append_nodes(connection, frontier.append(hashes))
+        added += len(rows)
+        if progress and rows:
+            progress(added)
+        if len(rows) == batch_rows:
+            at, span = max(at, rows[-1].xact), max(1, span // 2)
+        else:
+            at = high + 1
+            if len(rows) > batch_rows // 2:  # a batch that is cut short is read twice: stay well below
+                span = max(1, span // 2)
+            elif len(rows) < batch_rows // 4:
+                span *= 2
+    return _sign(database, key, added, clock)
+
+
+def _checked_frontier(connection: Connection, end: log.Tail) -> Frontier:
+    """The log's right edge, once its leaves are known to lead to its last checkpoint."""
+    last = checkpoints.latest(connection)
+    if last is not None and (last.size > end.size or log.Tiles(connection, last.size).root() != last.root):
+        raise LogDamaged(
+            f"The log does not lead to its checkpoint of {last.size} leaves: it was changed. Nothing is "
+            "added to it; `emoney proof verify` says what."
+        )
+    return log.Tiles(connection, end.size).frontier()
+
+
+def _sign(database: Database, key: SigningKey, added: int, clock: Clock) -> Sealed:
+    with database.connection() as connection:
+        log.lock(connection)
+        end = log.tail(connection)
+        last = checkpoints.latest(connection)
+        if end.size and (last is None or last.size < end.size):
+            root = log.Tiles(connection, end.size).root()
+            last = checkpoints.sign(connection, key, end.size, root, clock())
+    return Sealed(added, end.size, None if last is None else last.note)

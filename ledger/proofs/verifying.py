@@ -1,0 +1,364 @@
+"""Verifying a proof offline: this file, Python 3.11 and `cryptography` are all it takes.
+
+Hand it, a proof and the public key to whoever should be able to check:
+
+    python verifying.py PROOF.json PUBLIC_KEY
+
+Formats: Merkle tree hashing and its proofs by RFC 9162, sections 2.1.1, 2.1.3.2 and 2.1.4.2, over SHA-256;
+checkpoints by C2SP tlog-checkpoint, signed by C2SP signed-note with Ed25519. It imports nothing else of this
+library, so that it can be read, audited and reimplemented apart from it; docs/proofs.md has every byte.
+"""
+
+import base64
+import binascii
+import contextlib
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+INCLUSION, CONSISTENCY = "emoney-inclusion/1", "emoney-consistency/1"
+ED25519 = b"\x01"
+HASH_BYTES = 32
+NOTE_CHARACTERS_MAX = 65_536
+PATH_MAX = 64
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""Times in a leaf are microseconds since this moment."""
+
+_SIDES = (
+    ("debit_version", "integer"),
+    ("debit_balance", "integer"),
+    ("credit_version", "integer"),
+    ("credit_balance", "integer"),
+)
+_REQUEST = (
+    ("id", "uuid"),
+    ("debit_account", "uuid"),
+    ("credit_account", "uuid"),
+    ("amount", "integer"),
+    ("currency", "text"),
+    ("operation", "text"),
+    ("reference", "text"),
+    ("group_id", "uuid"),
+    ("effective_at", "time"),
+)
+LAYOUTS: Mapping[tuple[str, int], tuple[tuple[str, str], ...]] = {
+    ("transfer", 1): (*_REQUEST, ("posted_at", "time"), *_SIDES, ("xact", "integer")),
+    ("refusal", 1): (
+        *_REQUEST,
+        ("decided_at", "time"),
+        ("rule", "text"),
+        ("decision", "text"),
+        ("source", "text"),
+        ("numbers", "text"),
+        ("xact", "integer"),
+    ),
+}
+"""The fields of each kind and version of leaf, in order. A version never changes; a change is a new one."""
+
+
+class ProofInvalid(ValueError):
+    """The proof does not prove what it says. Not an EmoneyError, to need nothing but this file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a log was at `size` leaves, as its signed note says."""
+
+    origin: str
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """The log's public key, as `NAME+HASH+BASE64` (C2SP signed-note)."""
+
+    name: str
+    key: bytes
+
+    @property
+    def hash(self) -> bytes:
+        """The 4 bytes by which a signature line names its key."""
+        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.key).digest()[:4]
+
+    def __str__(self) -> str:
+        return f"{self.name}+{self.hash.hex()}+{base64.b64encode(ED25519 + self.key).decode()}"
+
+    @classmethod
+    def parse(cls, text: str) -> "PublicKey":
+        """The key that `text` writes. Raises ProofInvalid."""
+        parts = text.strip().split("+", 2)
+        if len(parts) != 3 or not parts[0] or any(c.isspace() for c in parts[0]):
+            raise ProofInvalid("a public key is written NAME+HASH+BASE64; `emoney proof key` prints it")
+        raw = _base64(parts[2], "the public key")
+        if len(raw) != 33 or raw[:1] != ED25519:
+            raise ProofInvalid("the public key is not an Ed25519 key")
+        found = cls(parts[0], raw[1:])
+        if found.hash.hex() != parts[1]:
+            raise ProofInvalid(
+                f"the public key's hash is {found.hash.hex()}, but it says {parts[1]}: a typo?"
+            )
+        return found
+
+
+# Leaves
+
+
+def encode_leaf(kind: str, version: int, content: Mapping[str, Any]) -> bytes:
+    """The bytes of a leaf: its domain, then each field of its layout, each after its length in 4 bytes.
+
+    `content`: UUIDs and text as text, times in ISO 8601 in UTC, integers of 64 bits, None where empty; each
+    value has one way to be written, the one that `emoney proof show` writes.
+    Raises ProofInvalid for an unknown layout, a field too many or too few, or a value of another type.
+    """
+    layout = LAYOUTS.get((kind, version))
+    if layout is None:
+        raise ProofInvalid(f"leaves of kind {kind!r}, version {version!r} are not known to this verifier")
+    if set(content) != {name for name, _ in layout}:
+        raise ProofInvalid(f"a {kind} has the fields {', '.join(name for name, _ in layout)}")
+    parts = [_framed(domain(kind, version))]
+    for name, form in layout:
+        value = content[name]
+        parts.append(b"\xff\xff\xff\xff" if value is None else _framed(_field(name, form, value)))
+    return b"".join(parts)
+
+
+def domain(kind: str, version: int) -> bytes:
+    """The first field of a leaf, so that no two kinds or versions have the same bytes."""
+    return f"emoney/ledger/{kind}/v{version}".encode()
+
+
+def _framed(value: bytes) -> bytes:
+    return len(value).to_bytes(4, "big") + value
+
+
+def _field(name: str, form: str, value: Any) -> bytes:
+    with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError):
+        if form == "uuid" and value == str(UUID(value)):
+            return UUID(value).bytes
+        if form == "text":
+            return str.encode(value)
+        if form == "time" and value == (at := datetime.fromisoformat(value).astimezone(UTC)).isoformat():
+            return ((at - EPOCH) // timedelta(microseconds=1)).to_bytes(8, "big", signed=True)
+        if form == "integer" and type(value) is int:
+            return value.to_bytes(8, "big", signed=True)
+    raise ProofInvalid(f"{name} is not what a leaf holds there: {form}")
+
+
+# The tree
+
+
+def leaf_hash(leaf: bytes) -> bytes:
+    """The hash of a leaf's bytes (RFC 9162, 2.1.1)."""
+    return hashlib.sha256(b"\x00" + leaf).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The hash of a node over its two children (RFC 9162, 2.1.1)."""
+    return hashlib.sha256(b"\x01" + left + right).digest()
+
+
+def check_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> None:
+    """Raise ProofInvalid unless the tree of `size` leaves under `root` has the hash `leaf` at `index`."""
+    if not 0 <= index < size:
+        raise ProofInvalid(f"leaf {index} is not one of {size} leaves")
+    fn, sn, r = index, size - 1, leaf
+    for p in path:
+        if sn == 0:
+            raise ProofInvalid("the inclusion path is too long")
+        if fn & 1 or fn == sn:
+            r = node_hash(p, r)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = node_hash(r, p)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0 or r != root:
+        raise ProofInvalid(
+            f"leaf {index} is not in the log of this checkpoint: its path leads to another root"
+        )
+
+
+def check_consistency(old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -> None:
+    """Raise ProofInvalid unless the log of `new` begins with all the leaves of `old`, unchanged."""
+    if old.origin != new.origin:
+        raise ProofInvalid(f"the checkpoints are of two logs, {old.origin} and {new.origin}")
+    if old.size > new.size:
+        raise ProofInvalid(f"the log shrank from {old.size} to {new.size} leaves")
+    if old.size == new.size or old.size == 0:
+        if path or (old.size == new.size and old.root != new.root):
+            raise ProofInvalid("two logs of the same size differ: one of the checkpoints is of a fork")
+        return
+    nodes = list(path)
+    if old.size & (old.size - 1) == 0:
+        nodes.insert(0, old.root)
+    if not nodes:
+        raise ProofInvalid("the consistency path is empty")
+    fn, sn = old.size - 1, new.size - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = nodes[0]
+    for c in nodes[1:]:
+        if sn == 0:
+            raise ProofInvalid("the consistency path is too long")
+        if fn & 1 or fn == sn:
+            fr, sr = node_hash(c, fr), node_hash(c, sr)
+            while fn and not fn & 1:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = node_hash(sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0 or fr != old.root or sr != new.root:
+        raise ProofInvalid(
+            f"the log of {new.size} leaves does not continue the one of {old.size}: history was rewritten"
+        )
+
+
+# Checkpoints
+
+
+def open_checkpoint(note: str, key: PublicKey) -> Checkpoint:
+    """The checkpoint that a signed note holds, if `key` signed it. Raises ProofInvalid."""
+    if not isinstance(note, str) or len(note) > NOTE_CHARACTERS_MAX:
+        raise ProofInvalid("the checkpoint is not a signed note")
+    text, blank, signatures = note.rpartition("\n\n")
+    if not blank or not signatures.endswith("\n"):
+        raise ProofInvalid("the checkpoint is not a signed note: text, an empty line, signatures")
+    text += "\n"
+    ours = [
+        signed
+        for signed in (_signature(line) for line in signatures[:-1].split("\n"))
+        if signed[0] == key.name and signed[1][:4] == key.hash
+    ]
+    if not ours:
+        raise ProofInvalid(f"the checkpoint is not signed by the key {key.name}+{key.hash.hex()}")
+    for _, signature in ours:
+        try:
+            Ed25519PublicKey.from_public_bytes(key.key).verify(signature[4:], text.encode())
+        except (InvalidSignature, ValueError):
+            raise ProofInvalid("the checkpoint's signature is not by this key over this text") from None
+    found = parse_checkpoint(text)
+    if found.origin != key.name:
+        raise ProofInvalid(f"the checkpoint is of the log {found.origin}, the key of {key.name}")
+    return found
+
+
+def _signature(line: str) -> tuple[str, bytes]:
+    mark, _, rest = line.partition(" ")
+    name, _, encoded = rest.partition(" ")
+    if mark != "\u2014" or not name:
+        raise ProofInvalid("a signature line of the checkpoint is malformed")
+    return name, _base64(encoded, "a signature")
+
+
+def parse_checkpoint(text: str) -> Checkpoint:
+    """The checkpoint in a note's text, unverified. Raises ProofInvalid."""
+    lines = text.split("\n")
+    if len(lines) < 4 or not lines[0] or lines[-1]:
+        raise ProofInvalid("a checkpoint has an origin, a size and a root, a line each")
+    if not (
+        lines[1].isascii() and lines[1].isdigit() and len(lines[1]) < 20 and lines[1] == str(int(lines[1]))
+    ):
+        raise ProofInvalid("the checkpoint's size is not a plain decimal number")
+    root = _base64(lines[2], "the checkpoint's root")
+    if len(root) != HASH_BYTES:
+        raise ProofInvalid("the checkpoint's root is not a SHA-256 hash")
+    return Checkpoint(lines[0], int(lines[1]), root)
+
+
+# Proofs as JSON
+
+
+def verify(proof: Any, key: PublicKey) -> dict[str, Any]:
+    """Check a proof, as parsed from JSON, against the log's public key; returns what it proves.
+
+    Raises ProofInvalid when it does not hold.
+    """
+    if not isinstance(proof, dict):
+        raise ProofInvalid("a proof is a JSON object")
+    form = proof.get("format")
+    if form == INCLUSION:
+        return _verify_inclusion(proof, key)
+    if form == CONSISTENCY:
+        old, new = open_checkpoint(_get(proof, "old"), key), open_checkpoint(_get(proof, "new"), key)
+        check_consistency(old, new, _path(proof))
+        return {"format": form, "origin": new.origin, "old_size": old.size, "new_size": new.size}
+    raise ProofInvalid(f"a proof's format is {INCLUSION} or {CONSISTENCY}, not {form!r}")
+
+
+def _verify_inclusion(proof: dict[str, Any], key: PublicKey) -> dict[str, Any]:
+    checkpoint = open_checkpoint(_get(proof, "checkpoint"), key)
+    leaves = _get(proof, "leaves")
+    if not isinstance(leaves, list) or not leaves:
+        raise ProofInvalid("the proof has no leaves")
+    for leaf in leaves:
+        content, kind, version, index = (_get(leaf, n) for n in ("content", "kind", "version", "index"))
+        if not isinstance(content, dict) or not isinstance(kind, str) or type(version) is not int:
+            raise ProofInvalid("a leaf of the proof is malformed")
+        if type(index) is not int:
+            raise ProofInvalid("a leaf's index is not a number")
+        hashed = leaf_hash(encode_leaf(kind, version, content))
+        try:
+            check_inclusion(hashed, index, checkpoint.size, _path(leaf), checkpoint.root)
+        except ProofInvalid as error:
+            raise ProofInvalid(f"{kind} {content['id']}: {error}") from None
+    return {
+        "format": INCLUSION,
+        "origin": checkpoint.origin,
+        "size": checkpoint.size,
+        "proved": [{"kind": leaf["kind"], "id": leaf["content"]["id"]} for leaf in leaves],
+    }
+
+
+def _get(of: Any, name: str) -> Any:
+    if not isinstance(of, dict) or name not in of:
+        raise ProofInvalid(f"the proof lacks {name!r}")
+    return of[name]
+
+
+def _path(of: dict[str, Any]) -> list[bytes]:
+    path = _get(of, "path")
+    if not isinstance(path, list) or len(path) > PATH_MAX:
+        raise ProofInvalid(f"a path is a list of at most {PATH_MAX} hashes")
+    hashes = [_base64(each, "a hash of the path") for each in path]
+    if any(len(each) != HASH_BYTES for each in hashes):
+        raise ProofInvalid("a hash of the path is not of SHA-256")
+    return hashes
+
+
+def _base64(text: Any, what: str) -> bytes:
+    try:
+        decoded = base64.b64decode(str.encode(text, "ascii"), validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise ProofInvalid(f"{what} is not base64") from None
+    if base64.b64encode(decoded).decode() != text:  # one way to write each value
+        raise ProofInvalid(f"{what} is not base64 in its one form")
+    return decoded
+
+
+def main() -> int:
+    """Verify the file named first by the key named second (the key itself or a file that holds it)."""
+    if len(sys.argv) != 3:
+        print("usage: python verifying.py PROOF.json PUBLIC_KEY", file=sys.stderr)
+        return 2
+    try:
+        given = Path(sys.argv[2])
+        key = PublicKey.parse(given.read_text(encoding="utf-8") if given.is_file() else sys.argv[2])
+        print(json.dumps(verify(json.loads(Path(sys.argv[1]).read_bytes()), key), indent=2))
+    except (OSError, ValueError, RecursionError) as error:
+        print(f"NOT proved: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

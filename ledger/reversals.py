@@ -1,0 +1,166 @@
+"""Reversals and refunds: a new transfer gives back another one, in full or in part. Nothing is ever undone.
+
+All that is given back of a transfer never passes its amount, under any concurrency: both accounts are locked,
+and the database sums again. What limits had counted of the original is returned to the windows it was counted
+in; the giving back itself is under no limit, but it needs the funds.
+
+A dispute is a hold on the receiver for the payer (`ledger.holds`), captured in part or in full, or voided.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+
+from ledger import posting
+from ledger.database import Connection
+from ledger.decide import LEDGER_RULE, AccountState, Rejected, decide
+from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
+from ledger.ledger import Ledger
+from ledger.limits import Direction
+from ledger.operations import Operation
+from ledger.queries import queries_beside
+from ledger.requests import content_hash, earlier_outcome
+from ledger.transfers import GIVES_BACK, Outcome, Refusal, Transfer
+
+REASON_MAX = 200
+
+_queries = queries_beside(__file__)
+
+
+class UnknownTransfer(InvalidInput):
+    """An id under which no transfer was posted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Original:
+    debit_account: UUID
+    credit_account: UUID
+    amount: int
+    currency: str
+    operation: Operation
+    effective_at: datetime
+
+
+def refund(
+    ledger: Ledger, original_id: UUID, refund_id: UUID, amount: int | None = None, *, reason: str
+) -> Outcome:
+    """Give back `amount` (what is left of it, if None) of a transfer at the receiver's wish.
+
+    Posted as the transfer `refund_id`, idempotent by that id. Refused beyond what is left of the original, or
+    for want of funds. `reason`: 1 to 200 characters, no personal data. Raises UnknownTransfer, InvalidInput.
+    """
+    return _give_back(ledger, original_id, refund_id, amount, Operation.REFUND, reason)
+
+
+def reverse(
+    ledger: Ledger, original_id: UUID, reversal_id: UUID, amount: int | None = None, *, reason: str
+) -> Outcome:
+    """Give back a transfer that should not have been, such as one posted in error. Otherwise as `refund`."""
+    return _give_back(ledger, original_id, reversal_id, amount, Operation.REVERSAL, reason)
+
+
+def _give_back(
+    ledger: Ledger,
+    original_id: UUID,
+    transfer_id: UUID,
+    amount: int | None,
+    operation: Operation,
+    reason: str,
+) -> Outcome:
+    if amount is not None and (type(amount) is not int or amount <= 0):
+        raise InvalidAmount(f"{operation} {transfer_id}: the amount must be a positive number of minor units")
+    if not 0 < len(reason) <= REASON_MAX or not reason.isprintable():
+        raise InvalidInput(f"{operation} {transfer_id}: a reason has 1 to {REASON_MAX} printable characters")
+    content = content_hash(f"{operation.value}/1", original_id.hex, str(amount), reason)
+
+    def giving_back(connection: Connection) -> Outcome:
+        original = _find(connection, original_id)
+        sides = (original.debit_account, original.credit_account)
+        fresh, locked = posting.claim_and_lock(connection, {transfer_id: content}, sides)
+        if transfer_id not in fresh:
+            return earlier_outcome(connection, transfer_id, content)
+        now = ledger.clock()
+        row = connection.execute(_queries.given_back.sql, {"id": original_id}).fetchone()
+        given_back = row[0] if row else 0
+        left = original.amount - given_back
+        request = Transfer(
+            transfer_id,
+            original.credit_account,
+            original.debit_account,
+            amount or left or original.amount,
+            original.currency,
+            operation,
+            reference=str(original_id),
+        )
+        if request.amount > left:
+            refusal = Refusal("original.amount", "deny", LEDGER_RULE, original.amount, given_back, left)
+            posting.write(connection, [Rejected(request, now, refusal)], (), now)
+            return Outcome(transfer_id, refusal)
+        states = posting.states_for(connection, [request], locked, ledger.profiles, now)
+        (decision,) = decide([request], states, now)
+        posting.write(connection, [decision], states.values(), now)
+        if isinstance(decision, Rejected):
+            return Outcome(transfer_id, decision.refusal)
+        _record(connection, original_id, request, reason, now)
+        _return_usage(connection, original, states, request.amount, whole=request.amount == left)
+        return Outcome(transfer_id)
+
+    return ledger.run(giving_back)
+
+
+def _find(connection: Connection, original_id: UUID) -> _Original:
+    row = connection.execute(_queries.original.sql, {"id": original_id}).fetchone()
+    if row is None:
+        raise UnknownTransfer(f"there is no transfer {original_id}")
+    debit, credit, amount, currency, operation, effective_at = row
+    original = _Original(debit, credit, amount, currency, Operation(operation), effective_at)
+    if original.operation in GIVES_BACK:
+        raise InvalidInput(f"transfer {original_id} gives back another one and is itself not given back")
+    return original
+
+
+def _record(connection: Connection, original_id: UUID, request: Transfer, reason: str, now: datetime) -> None:
+    try:
+        connection.execute(
+            _queries.record.sql,
+            {
+                "transfer": request.id,
+                "original": original_id,
+                "amount": request.amount,
+                "reason": reason,
+                "at": now,
+            },
+        )
+    except psycopg.IntegrityError as error:
+        why = error.diag.message_primary
+        raise IntegrityViolation(f"The database refused the {request.operation}: {why}") from error
+
+
+def _return_usage(
+    connection: Connection,
+    original: _Original,
+    states: dict[UUID, AccountState],
+    amount: int,
+    *,
+    whole: bool,
+) -> None:
+    """Give the amount back to the counters of the original's windows; the number once nothing is left."""
+    sides = ((original.debit_account, Direction.OUT), (original.credit_account, Direction.IN))
+    for account_id, direction in sides:
+        profile = states[account_id].profile
+        keys = profile.window_keys(direction, original.effective_at) if profile else {}
+        for window, starts_on, _ in keys.values():
+            connection.execute(
+                _queries.return_usage.sql,
+                {
+                    "amount": amount,
+                    "count": int(whole),
+                    "account": account_id,
+                    "starts_on": starts_on,
+                    "span": window.value,
+                    "direction": direction.value,
+                    "operation": original.operation.value,
+                },
+            )

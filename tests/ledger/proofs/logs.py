@@ -1,0 +1,71 @@
+"""A small ledger with a log on it."""
+
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+from books import Books
+
+from ledger import Operation
+from ledger.proofs import Audit, Sealed, SigningKey, audit, seal
+
+
+class Log:
+    """Books whose transfers are sealed with a key of their own."""
+
+    def __init__(self, books: Books, home: Path) -> None:
+        self.books = books
+        self.home = home
+        self.key = SigningKey.create(home, "wallet.example/ledger")
+        self.funds = books.funded(1_000_000)
+        self.payee = books.account()
+        self.ids: list[UUID] = []
+
+    def post(self, count: int, *, batch: int = 100) -> list[UUID]:
+        """Post `count` transfers, `batch` to a transaction; their ids."""
+        made = [
+            self.books.transfer(self.funds, self.payee, 1 + n % 7, Operation.P2P, reference=f"ref-{n}")
+            for n in range(count)
+        ]
+        for begin in range(0, count, batch):
+            self.books.posted(*made[begin : begin + batch])
+        self.ids += [each.id for each in made]
+        return [each.id for each in made]
+
+    def refuse(self) -> UUID:
+        """Send a transfer that is refused; its id."""
+        sent = self.books.transfer(self.payee, self.funds, 999_999_999, reference="too much")
+        (outcome,) = self.books.post(sent)
+        assert not outcome.posted
+        return sent.id
+
+    def seal(self, *, batch_rows: int = 1_000) -> Sealed:
+        """Seal what there is."""
+        return seal(self.books.database, self.key, clock=lambda: self.books.now, batch_rows=batch_rows)
+
+    def audit(self, *kept: str, key: SigningKey | None = None) -> Audit:
+        """Hold the database against the log."""
+        with self.books.database.connection() as connection:
+            return audit(connection, (key or self.key).public, kept=kept)
+
+    def sequence(self) -> list[tuple[int, int, UUID]]:
+        """Sequence, kind and row of every leaf."""
+        with psycopg.connect(self.books.owner_url) as connection:
+            return connection.execute("SELECT sequence, kind, row_id FROM ledger.leaf ORDER BY 1").fetchall()
+
+    def rows(self) -> list[tuple[int, UUID]]:
+        """Kind and id of every row that belongs in the log, in its order."""
+        with psycopg.connect(self.books.owner_url) as connection:
+            return connection.execute(
+                "SELECT kind, id FROM (SELECT xact, id, 1 AS kind FROM ledger.transfer"
+                " UNION ALL SELECT xact, transfer_id, 2 FROM ledger.refusal) AS r ORDER BY xact, id, kind"
+            ).fetchall()
+
+    def check(self) -> None:
+        """Every row has exactly one leaf, in order, and all is sound."""
+        found = self.sequence()
+        assert [number for number, _, _ in found] == list(range(len(found)))
+        assert [(kind, row) for _, kind, row in found] == self.rows()
+        audited = self.audit()
+        assert audited.findings == []
+        assert (audited.size, audited.rows, audited.unsealed) == (len(found), len(found), 0)

@@ -1,0 +1,292 @@
+"""Whoever tampers with everything but the key is found, and what they touched is named."""
+
+from collections.abc import Callable
+from uuid import UUID
+
+import psycopg
+import pytest
+from logs import Log
+
+from ledger.ids import new_id
+from ledger.proofs import SigningKey, leaves
+from ledger.proofs.verifying import leaf_hash
+
+COLUMNS = (
+    "debit_account, credit_account, amount, currency, operation, reference, group_id, effective_at,"
+    " posted_at, debit_version, debit_balance, credit_version, credit_balance, xact"
+)
+
+
+@pytest.fixture
+def sealed(log: Log) -> Log:
+    """A log of 902 leaves and two checkpoints, with a refusal."""
+    log.post(500, batch=50)
+    log.seal()
+    log.refuse()
+    log.post(400, batch=50)
+    log.seal()
+    log.check()
+    return log
+
+
+def found(log: Log, *kept: str) -> set[tuple[str, str]]:
+    return {(finding.what, finding.subject) for finding in log.audit(*kept).findings}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "amount = amount + 1",
+        "reference = 'another'",
+        "reference = NULL",
+        "group_id = gen_random_uuid()",
+        "posted_at = posted_at + interval '1 microsecond'",
+        "effective_at = effective_at - interval '1 day'",
+        "debit_account = credit_account, credit_account = debit_account",
+        "credit_balance = credit_balance + 1",
+        "debit_version = debit_version + 1",
+        "operation = 'fee'",
+        "currency = 'GHS'",
+        "xact = xact + 1",
+        "xact = 1",
+        "xact = 4000000000",
+    ],
+)
+def test_an_altered_transfer_is_named(sealed: Log, change: str) -> None:
+    victim = sealed.ids[321]
+    sealed.books.owner(f"UPDATE ledger.transfer SET {change} WHERE id = '{victim}'")
+    assert ("altered", f"transfer {victim}") in found(sealed)
+    assert {subject for _, subject in found(sealed)} == {f"transfer {victim}"}
+
+
+@pytest.mark.parametrize("column", ["amount", "xact", "operation"])
+def test_a_transfer_that_was_emptied_of_something_is_named(sealed: Log, column: str) -> None:
+    victim = sealed.ids[321]
+    with psycopg.connect(sealed.books.owner_url) as connection:
+        connection.execute(f"ALTER TABLE ledger.transfer ALTER {column} DROP NOT NULL")
+    sealed.books.owner(f"UPDATE ledger.transfer SET {column} = NULL WHERE id = '{victim}'")
+    assert found(sealed) == {("altered", f"transfer {victim}")}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE ledger.entry SET amount = amount + 1",
+        "UPDATE ledger.entry SET balance_after = balance_after + 1",
+        "UPDATE ledger.entry SET posted_at = posted_at + interval '1 second'",
+        "UPDATE ledger.entry SET version = version + 100000",
+        "DELETE FROM ledger.entry",
+    ],
+)
+def test_an_entry_that_was_altered_or_removed_is_named_by_its_transfer(sealed: Log, change: str) -> None:
+    victim = sealed.ids[321]
+    sealed.books.owner(f"{change} WHERE transfer_id = '{victim}' AND direction = 1")
+    assert found(sealed) == {("entries", f"transfer {victim}")}
+
+
+def test_an_added_entry_is_named(sealed: Log) -> None:
+    sealed.books.owner(
+        "INSERT INTO ledger.entry"
+        " (account_id, version, transfer_id, amount, balance_after, posted_at, direction)"
+        f" SELECT account_id, 100000, '{new_id()}', amount, balance_after, posted_at, 1 FROM ledger.entry"
+        f" WHERE transfer_id = '{sealed.ids[321]}' AND direction = 1"
+    )
+    assert found(sealed) == {("entries", f"entry 100000 of account {sealed.funds}")}
+
+
+def test_an_altered_refusal_is_named(sealed: Log) -> None:
+    with psycopg.connect(sealed.books.owner_url) as connection:
+        ((victim,),) = connection.execute("SELECT transfer_id FROM ledger.refusal").fetchall()
+    sealed.books.owner("UPDATE ledger.refusal SET numbers = numbers || '{\"limit\": 1}', rule = 'other'")
+    assert found(sealed) == {("altered", f"refusal {victim}")}
+
+
+def test_removed_transfers_are_named(sealed: Log) -> None:
+    gone = [sealed.ids[0], sealed.ids[499], sealed.ids[-1]]
+    for each in gone:
+        sealed.books.owner(f"DELETE FROM ledger.transfer WHERE id = '{each}'")
+    assert found(sealed) == {("removed", f"transfer {each}") for each in gone}
+
+
+@pytest.mark.parametrize("place", [0, 250, 899])
+def test_an_added_transfer_is_named(sealed: Log, place: int) -> None:
+    added = new_id()
+    if place == 899:
+        added = UUID(int=0)  # in the last transaction, before its other rows
+    sealed.books.owner(
+        f"INSERT INTO ledger.transfer (id, {COLUMNS}) SELECT '{added}', {COLUMNS} FROM ledger.transfer"
+        f" WHERE id = '{sealed.ids[place]}'"
+    )
+    assert found(sealed) == {("added", f"transfer {added}")}
+
+
+def test_a_transfer_that_says_it_is_of_the_future_is_named(sealed: Log) -> None:
+    added = new_id()
+    sealed.books.owner(
+        f"INSERT INTO ledger.transfer (id, {COLUMNS}) SELECT '{added}',"
+        f" {COLUMNS.replace('xact', '1 << 40')} FROM ledger.transfer WHERE id = '{sealed.ids[0]}'"
+    )
+    assert found(sealed) == {("added", f"transfer {added}")}
+
+
+def swap(column: str, width: int, one: int, other: int) -> str:
+    """SQL that swaps two leaves' bytes within the first block of the log."""
+    a, b = (f"substring({column} FROM {width * n + 1} FOR {width})" for n in (one, other))
+    return (
+        f"{column} = overlay(overlay({column} PLACING {b} FROM {width * one + 1} FOR {width})"
+        f" PLACING {a} FROM {width * other + 1} FOR {width})"
+    )
+
+
+def test_swapped_leaves_are_named(sealed: Log) -> None:
+    parts = swap("row_ids", 16, 10, 20), swap("hashes", 32, 10, 20)
+    sealed.books.owner(f"UPDATE ledger.leaf_block SET {', '.join(parts)} WHERE first = 0")
+    names = {row: f"transfer {row}" for _, _, row in sealed.sequence()[:30]}
+    rows = sealed.rows()
+    assert {
+        ("reordered", names[rows[10][1]]),
+        ("reordered", names[rows[20][1]]),
+        ("log", "leaves 0 to 255"),
+        ("checkpoint", "checkpoint of 501 leaves"),
+    } <= found(sealed)
+
+
+def test_leaves_swapped_between_blocks_are_named(sealed: Log) -> None:
+    one, other = sealed.rows()[10][1], sealed.rows()[300][1]
+    with psycopg.connect(sealed.books.owner_url) as connection:
+        hashes = dict(connection.execute("SELECT row_id, hash FROM ledger.leaf").fetchall())
+    for row, at, first in ((other, 10, 0), (one, 300 - 256, 256)):
+        sealed.books.owner(
+            "UPDATE ledger.leaf_block SET"
+            f" row_ids = overlay(row_ids PLACING '\\x{row.hex}' FROM {16 * at + 1}),"
+            f" hashes = overlay(hashes PLACING '\\x{hashes[row].hex()}' FROM {32 * at + 1})"
+            f" WHERE first = {first}"
+        )
+    assert {("reordered", f"transfer {one}"), ("reordered", f"transfer {other}")} <= found(sealed)
+
+
+def test_a_row_rewritten_with_its_leaf_is_narrowed_down(sealed: Log) -> None:
+    """The leaf follows the row, so neither is odd by itself; the tree above them is."""
+    victim = sealed.rows()[300][1]
+    sealed.books.owner(f"UPDATE ledger.transfer SET amount = amount + 1 WHERE id = '{victim}'")
+    with sealed.books.database.connection() as connection:
+        (row,) = leaves.rows_of(connection, [victim])
+    sealed.books.owner(
+        "UPDATE ledger.leaf_block SET hashes ="
+        f" overlay(hashes PLACING '\\x{leaf_hash(row.leaf).hex()}' FROM {32 * 44 + 1}) WHERE first = 256"
+    )
+    assert found(sealed) == {
+        ("checkpoint", "checkpoint of 501 leaves"),
+        ("checkpoint", "checkpoint of 902 leaves"),
+        ("log", "leaves 256 to 511"),
+        ("entries", f"transfer {victim}"),
+    }
+    assert any("among leaves 0 to 500" in finding.detail for finding in sealed.audit().findings)
+
+
+def cut(log: Log, size: int) -> None:
+    """Remove every leaf and row from `size` on, and the checkpoints that tell."""
+    late = ", ".join(f"'{row}'" for _, row in log.rows()[size:])
+    log.books.owner(
+        f"DELETE FROM ledger.leaf_block WHERE first >= {size}",
+        f"DELETE FROM ledger.transfer WHERE id IN ({late})",
+        f"DELETE FROM ledger.entry WHERE transfer_id IN ({late})",
+        f"DELETE FROM ledger.tree_node WHERE height = 8 AND (position + 1) * 256 > {size}",
+    )
+
+
+def test_a_tail_that_was_cut_off_is_told_by_the_checkpoint(sealed: Log) -> None:
+    kept = sealed.seal().checkpoint
+    assert kept is not None
+    cut(sealed, 501)
+    assert found(sealed) == {("checkpoint", "checkpoint of 902 leaves")}
+    sealed.books.owner("DELETE FROM ledger.checkpoint WHERE size = 902", "DELETE FROM ledger.refusal")
+    assert found(sealed) == set()
+    assert found(sealed, kept) == {("checkpoint", "checkpoint of 902 leaves, kept elsewhere")}
+
+
+def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhere(sealed: Log) -> None:
+    kept = sealed.seal().checkpoint
+    assert kept is not None
+    sealed.books.owner(
+        f"UPDATE ledger.transfer SET amount = 9 WHERE id = '{sealed.ids[700]}'",
+        f"UPDATE ledger.entry SET amount = 9 WHERE transfer_id = '{sealed.ids[700]}'",
+        "DELETE FROM ledger.leaf_block",
+        "DELETE FROM ledger.tree_node",
+        "DELETE FROM ledger.checkpoint",
+    )
+    sealed.seal()
+    assert found(sealed) == set()
+    assert found(sealed, kept) == {("checkpoint", "checkpoint of 902 leaves, kept elsewhere")}
+    assert found(sealed, "no note") == {("checkpoint", "checkpoint kept elsewhere")}
+
+
+def test_a_block_that_is_gone_is_named(sealed: Log) -> None:
+    sealed.books.owner("DELETE FROM ledger.leaf_block WHERE first = 256")
+    assert ("log", "leaves 256 to 500") in found(sealed)
+
+
+def test_a_repeated_leaf_is_named(sealed: Log) -> None:
+    sealed.books.owner(
+        "UPDATE ledger.leaf_block SET"
+        " row_ids = overlay(row_ids PLACING substring(row_ids FROM 1 FOR 16) FROM 33),"
+        " hashes = overlay(hashes PLACING substring(hashes FROM 1 FOR 32) FROM 65) WHERE first = 0"
+    )
+    first, third = (f"transfer {sealed.rows()[n][1]}" for n in (0, 2))
+    assert {("log", first), ("added", third)} <= found(sealed)
+
+
+def test_altered_missing_and_surplus_nodes_are_named(sealed: Log) -> None:
+    sealed.books.owner("UPDATE ledger.tree_node SET hash = sha256(hash) WHERE position = 1")
+    assert found(sealed) == {("log", "leaves 256 to 511")}
+    sealed.books.owner("DELETE FROM ledger.tree_node WHERE position = 1")
+    assert found(sealed) == {("log", "leaves 256 to 511")}
+    sealed.books.owner(
+        "INSERT INTO ledger.tree_node SELECT 16, 0, hash FROM ledger.tree_node WHERE position = 0"
+    )
+    sealed.books.owner(
+        "INSERT INTO ledger.tree_node SELECT 8, 1, hash FROM ledger.tree_node WHERE height = 16"
+    )
+    assert found(sealed) == {("log", "leaves 256 to 511")}
+
+
+def forge(log: Log, key: SigningKey) -> str:
+    with psycopg.connect(log.books.owner_url) as connection:
+        ((root,),) = connection.execute("SELECT root FROM ledger.checkpoint WHERE size = 902").fetchall()
+    return key.sign(902, bytes(root))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda log: "note = replace(note, '902', '901')",
+        lambda log: "root = sha256(root)",
+        lambda log: f"note = '{log.key.sign(902, bytes(32))}'",
+        lambda log: f"note = '{forge(log, SigningKey(log.key.origin, bytes(32)))}'",
+        lambda log: "note = 'nonsense'",
+    ],
+)
+def test_a_replaced_checkpoint_is_named(sealed: Log, change: Callable[[Log], str]) -> None:
+    sealed.books.owner(f"UPDATE ledger.checkpoint SET {change(sealed)} WHERE size = 902")
+    assert found(sealed) == {("checkpoint", "checkpoint of 902 leaves")}
+
+
+def test_a_log_under_another_key_is_told(sealed: Log) -> None:
+    audited = sealed.audit(key=SigningKey(sealed.key.origin, bytes(32)))
+    assert {finding.subject for finding in audited.findings} == {
+        "checkpoint of 501 leaves",
+        "checkpoint of 902 leaves",
+    }
+    assert all("not signed by the key" in finding.detail for finding in audited.findings)
+
+
+def test_rows_after_the_log_are_counted_and_not_blamed(sealed: Log) -> None:
+    sealed.post(3)
+    audited = sealed.audit()
+    assert (audited.sound, audited.unsealed) == (True, 3)
+
+
+def test_an_unsealed_ledger_is_sound(log: Log) -> None:
+    log.post(2)
+    audited = log.audit()
+    assert (audited.sound, audited.size, audited.unsealed) == (True, 0, 3)

@@ -1,0 +1,171 @@
+"""As of: the balance at any moment equals a replay of the entries, by posting time and by effective time."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from books import NOON, Books, on_database
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger import AccountKind, Operation, as_of
+from ledger.as_of import Position, TimeBasis
+from ledger.errors import IntegrityViolation, InvalidInput, UnknownAccount
+from ledger.ids import new_id
+
+SECOND = timedelta(seconds=1)
+
+
+def position(books: Books, account: UUID, moment: datetime) -> Position:
+    with books.database.connection() as connection:
+        return as_of.position(connection, account, moment)
+
+
+# Batches posted after a step of the clock, each a list of (amount, seconds by which it is backdated).
+days = st.lists(
+    st.tuples(
+        st.integers(0, 3), st.lists(st.tuples(st.integers(1, 9), st.integers(-5, 5)), min_size=1, max_size=6)
+    ),
+    max_size=8,
+)
+
+
+@given(days=days)
+@on_database(40)
+def test_the_balance_at_any_moment_is_the_replay_of_the_entries(
+    shared_books: Books, days: list[tuple[int, list[tuple[int, int]]]]
+) -> None:
+    books = shared_books
+    books.now = NOON
+    funds, wallet = books.account(AccountKind.SAFEGUARDING), books.account()
+    sent: list[tuple[datetime, datetime, int]] = []
+    for step, batch in days:
+        books.now += step * SECOND
+        transfers = []
+        for amount, back in batch:
+            at = books.now - back * SECOND
+            transfers.append(
+                books.transfer(funds, wallet, amount, Operation.LOAD, reference="receipt", at=at)
+            )
+            sent.append((books.now, at, amount))
+        books.posted(*transfers)
+    moments = sorted(
+        {NOON - SECOND, *(t + d for p, e, _ in sent for t in (p, e) for d in (-SECOND, 0 * SECOND))}
+    )
+    with books.database.connection() as connection:
+        for moment in moments:
+            found = as_of.position(connection, wallet, moment)
+            assert found.version == sum(posted <= moment for posted, _, _ in sent)
+            assert found.balance == sum(amount for posted, _, amount in sent if posted <= moment)
+            assert as_of.balance(connection, wallet, moment) == found.balance
+            effective = as_of.balance(connection, wallet, moment, basis=TimeBasis.EFFECTIVE)
+            assert effective == sum(amount for _, at, amount in sent if at <= moment)
+
+
+@given(data=st.data())
+@on_database(15)
+def test_the_chart_at_a_moment_is_the_sum_of_the_accounts_at_it(books: Books, data: Any) -> None:
+    wallets = [books.funded(data.draw(st.integers(0, 50), "opening")) for _ in range(3)]
+    for _ in range(data.draw(st.integers(0, 6), "batches")):
+        books.now += SECOND
+        a, b = data.draw(st.permutations(wallets), "pair")[:2]
+        books.post(books.transfer(a, b, data.draw(st.integers(1, 20), "amount")))
+    with books.database.connection() as connection:
+        rows = connection.execute("SELECT id, kind FROM ledger.account").fetchall()
+        for seconds in range(-1, 8):
+            moment = books.now - seconds * SECOND
+            of_kind: dict[str, int] = {}
+            for account, kind in rows:
+                of_kind[kind] = of_kind.get(kind, 0) + as_of.balance(connection, account, moment)
+            totals = as_of.totals(connection, moment)
+            assert {total.kind.value: total.balance for total in totals} == of_kind
+            assert sum(total.accounts for total in totals) == len(rows)
+
+
+def test_an_entry_counts_from_its_own_moment_on(books: Books) -> None:
+    wallet = books.funded(100)
+    assert position(books, wallet, NOON) == Position(1, 100)
+    assert position(books, wallet, as_of.just_before(NOON)) == Position(0, 0)
+    assert position(books, wallet, datetime(1900, 1, 1, tzinfo=UTC)) == Position(0, 0)
+    assert position(books, wallet, datetime(8999, 1, 1, tzinfo=UTC)) == Position(1, 100)
+
+
+def test_an_account_without_entries_holds_nothing_at_any_moment(books: Books) -> None:
+    account = books.account()
+    with books.database.connection() as connection:
+        assert as_of.position(connection, account, NOON) == Position(0, 0)
+        assert as_of.balance(connection, account, NOON, basis=TimeBasis.EFFECTIVE) == 0
+
+
+def test_a_backdated_transfer_changes_the_past_by_effective_time_only(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    books.now = NOON + timedelta(days=2)
+    books.posted(books.transfer(payer, payee, 30, at=NOON + timedelta(days=1)))
+    between = NOON + timedelta(days=1, hours=1)
+    with books.database.connection() as connection:
+        assert as_of.balance(connection, payer, between) == 100
+        assert as_of.balance(connection, payer, between, basis=TimeBasis.EFFECTIVE) == 70
+        assert as_of.balance(connection, payee, between, basis=TimeBasis.EFFECTIVE) == 30
+
+
+@pytest.mark.parametrize("basis", TimeBasis)
+def test_what_cannot_be_answered_is_refused(books: Books, basis: TimeBasis) -> None:
+    with books.database.connection() as connection:
+        with pytest.raises(UnknownAccount):
+            as_of.balance(connection, new_id(), NOON, basis=basis)
+        with pytest.raises(InvalidInput, match="time zone"):
+            as_of.balance(connection, books.account(), NOON.replace(tzinfo=None), basis=basis)
+
+
+def test_a_missing_entry_is_told_and_not_guessed_around(books: Books) -> None:
+    wallet = books.funded(100)
+    books.posted(*(books.transfer(wallet, books.account(), 1) for _ in range(4)))
+    books.owner(f"DELETE FROM ledger.entry WHERE account_id = '{wallet}' AND version = 5")
+    with pytest.raises(IntegrityViolation, match="lacks an entry"):
+        position(books, wallet, NOON)
+
+
+def test_the_position_is_found_by_probes_of_the_primary_key(books: Books) -> None:
+    """However many entries the account has, about log2 of them are read, each by the whole key."""
+    wallet, shop = books.funded(5000), books.account()
+    for _ in range(8):
+        books.now += SECOND
+        books.posted(*(books.transfer(wallet, shop, 1) for _ in range(500)))
+    with books.database.connection() as connection:
+        connection.execute("SET LOCAL enable_seqscan = off")
+        (plan,) = connection.execute(
+            "EXPLAIN (ANALYZE, FORMAT JSON) " + as_of._queries.version_at.sql,
+            {"account": wallet, "moment": NOON + 3 * SECOND},
+        ).fetchone() or ([],)
+    scans = [node for node in nodes(plan[0]["Plan"]) if node.get("Relation Name") == "entry"]
+    assert scans
+    for scan in scans:
+        assert scan["Node Type"] == "Index Scan"
+        assert scan["Index Name"] == "entry_pkey"
+        assert "version" in scan["Index Cond"]
+        assert scan["Actual Loops"] <= 14  # 4,001 entries
+        assert scan["Actual Rows"] <= 1
+
+
+def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(below for child in plan.get("Plans", ()) for below in nodes(child))]
+
+
+@pytest.mark.parametrize(
+    ("day", "time_zone", "ends"),
+    [
+        (date(2026, 3, 10), "UTC", datetime(2026, 3, 10, 23, 59, 59, 999999, UTC)),
+        (date(2026, 3, 10), "Africa/Kampala", datetime(2026, 3, 10, 20, 59, 59, 999999, UTC)),
+        (date(2026, 3, 29), "Europe/Brussels", datetime(2026, 3, 29, 21, 59, 59, 999999, UTC)),
+        (date(2026, 12, 31), "Asia/Kolkata", datetime(2026, 12, 31, 18, 29, 59, 999999, UTC)),
+    ],
+)
+def test_a_day_ends_where_the_next_begins(day: date, time_zone: str, ends: datetime) -> None:
+    assert as_of.end_of_day(day, time_zone) == ends
+
+
+@pytest.mark.parametrize("name", ["Accra", "", "../etc/passwd", "Nowhere/City"])
+def test_an_unknown_time_zone_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput, match="time zone"):
+        as_of.zone(name)

@@ -1,0 +1,109 @@
+"""The operator's face: each operation moves what it says, fees and exchanges stand or fall together."""
+
+from decimal import Decimal
+
+import pytest
+from books import Books
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger import AccountKind, Operation
+from ledger import emoney as ops
+from ledger.errors import InvalidAmount
+from ledger.ids import new_id
+
+
+def test_issue_and_redemption_are_at_par(books: Books) -> None:
+    funds, wallet = books.account(AccountKind.SAFEGUARDING), books.account()
+    books.posted(ops.issue(funds=funds, wallet=wallet, amount=100, currency="EUR", receipt="slip"))
+    assert (books.balance(funds), books.balance(wallet)) == (100, 100)
+    books.posted(ops.redeem(wallet=wallet, funds=funds, amount=30, currency="EUR"))
+    books.posted(ops.redeem(wallet=wallet, funds=funds, amount=20, currency="EUR", cash=True))
+    assert (books.balance(funds), books.balance(wallet)) == (50, 50)
+    books.check()
+
+
+def test_cash_in_and_cash_out_move_the_agents_float(books: Books) -> None:
+    agent, customer = books.funded(100), books.account()
+    books.posted(ops.cash_in(agent=agent, customer=customer, amount=40, currency="EUR"))
+    books.posted(ops.cash_out(customer=customer, agent=agent, amount=15, currency="EUR"))
+    assert (books.balance(agent), books.balance(customer)) == (75, 25)
+
+
+@pytest.mark.parametrize(("included", "balances"), [(False, (38, 60, 2)), (True, (40, 58, 2))])
+def test_a_fee_is_on_top_or_comes_out_of_the_amount(
+    books: Books, included: bool, balances: tuple[int, int, int]
+) -> None:
+    payer, shop, fees = books.funded(100), books.account(), books.account(AccountKind.FEES)
+    payment = ops.pay(payer=payer, payee=shop, amount=60, currency="EUR", operation=Operation.PAY)
+    both = ops.with_fee(payment, fees=fees, fee=2, included=included)
+    books.posted(*both)
+    assert all(outcome.replayed for outcome in books.post(*both))
+    assert (books.balance(payer), books.balance(shop), books.balance(fees)) == balances
+
+
+def test_without_funds_for_the_fee_nothing_moves(books: Books) -> None:
+    payer, shop, fees = books.funded(60), books.account(), books.account(AccountKind.FEES)
+    payment = ops.pay(payer=payer, payee=shop, amount=60, currency="EUR")
+    assert not any(outcome.posted for outcome in books.post(*ops.with_fee(payment, fees=fees, fee=1)))
+    assert books.balance(payer) == 60
+
+
+@pytest.mark.parametrize(("fee", "included"), [(0, False), (-1, False), (60, True), (61, True)])
+def test_a_fee_that_does_not_fit_is_an_error(books: Books, fee: int, included: bool) -> None:
+    payment = ops.pay(payer=new_id(), payee=new_id(), amount=60, currency="EUR")
+    with pytest.raises(InvalidAmount):
+        ops.with_fee(payment, fees=new_id(), fee=fee, included=included)
+
+
+def test_an_exchange_moves_both_currencies_or_neither(books: Books) -> None:
+    wallet, into = books.funded(1_000), books.account(currency="JPY")
+    euros, yen = books.account(AccountKind.AGENT), books.account(AccountKind.AGENT, "JPY")
+    bank = books.account(AccountKind.SAFEGUARDING, "JPY")
+    books.posted(ops.issue(funds=bank, wallet=yen, amount=10_000, currency="JPY", receipt="slip"))
+    legs = ops.exchange(
+        wallet=wallet,
+        into=into,
+        liquidity=euros,
+        liquidity_into=yen,
+        amount=1_000,
+        currency="EUR",
+        currency_into="JPY",
+        rate=Decimal("163.455"),
+    )
+    books.posted(*legs)
+    assert (books.balance(wallet), books.balance(into)) == (0, 1_635)
+    assert {leg.reference for leg in legs} == {"exchange EUR/JPY 163.455"}
+    more = ops.exchange(
+        wallet=wallet,
+        into=into,
+        liquidity=euros,
+        liquidity_into=yen,
+        amount=1,
+        currency="EUR",
+        currency_into="JPY",
+        rate=Decimal(163),
+    )
+    assert not any(outcome.posted for outcome in books.post(*more))
+    assert books.balance(into) == 1_635
+    books.check()
+
+
+@given(amount=st.integers(1, 10**9), rate=st.decimals("0.000001", "1000000", places=6))
+def test_an_exchange_is_within_half_a_minor_unit_of_the_rate(amount: int, rate: Decimal) -> None:
+    accounts = [new_id() for _ in range(4)]
+    try:
+        _, leg = ops.exchange(
+            wallet=accounts[0],
+            into=accounts[1],
+            liquidity=accounts[2],
+            liquidity_into=accounts[3],
+            amount=amount,
+            currency="EUR",
+            currency_into="USD",
+            rate=rate,
+        )
+    except InvalidAmount:
+        assert amount * rate <= Decimal("0.5")
+    else:
+        assert abs(leg.amount - amount * rate) <= Decimal("0.5")

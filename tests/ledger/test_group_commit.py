@@ -1,0 +1,580 @@
+"""Many callers share batches, and none of them notices the others.
+
+Where a test needs a batch of known callers, a lock in the database holds the writer up (`held`) while they
+queue.
+"""
+
+import asyncio
+import os
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+import pytest
+from books import Books
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ledger import AccountKind, Ledger, Outcome, Transfer, group_commit
+from ledger.errors import (
+    BatchTooLarge,
+    ConfigurationError,
+    CurrencyMismatch,
+    IdempotencyConflict,
+    IntegrityViolation,
+    InvalidAmount,
+    InvalidInput,
+    Unavailable,
+    UnknownAccount,
+)
+from ledger.group_commit import Closed, GroupCommit, Overloaded
+from ledger.ids import new_id
+
+PATIENCE_S = 20
+
+
+def until(ready: Callable[[], bool]) -> None:
+    """Wait for what other threads do."""
+    give_up = time.monotonic() + PATIENCE_S
+    while not ready():
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    """Threads for callers."""
+    with ThreadPoolExecutor(64) as threads:
+        yield threads
+
+
+@contextmanager
+def locked(books: Books, account: UUID) -> Iterator[None]:
+    """No batch that touches the account ends before this does."""
+    with psycopg.connect(books.owner_url) as blocker:
+        blocker.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (account,))
+        yield
+
+
+@contextmanager
+def held(books: Books, commits: GroupCommit, pool: ThreadPoolExecutor) -> Iterator[Future[Outcome]]:
+    """The writer is in the middle of a batch of one, whose outcome this is; it goes on at the end."""
+    payer, payee = books.funded(1), books.account()
+    with locked(books, payer):
+        plug = pool.submit(commits.post, books.transfer(payer, payee, 1))
+        until(lambda: waiting_for_locks(books) == 1)
+        yield plug
+
+
+def waiting_for_locks(books: Books) -> int:
+    with psycopg.connect(books.owner_url) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def queue(commits: GroupCommit, pool: ThreadPoolExecutor, *transfers: Transfer) -> list[Future[Outcome]]:
+    """A caller each, queued in this order."""
+    futures = []
+    for transfer in transfers:
+        before = commits.waiting
+        futures.append(pool.submit(commits.post, transfer))
+        until(lambda before=before: commits.waiting == before + 1)  # type: ignore[misc]
+    return futures
+
+
+def batches(books: Books, *accounts: UUID) -> list[list[UUID]]:
+    """The transfers to these accounts, by the transaction that posted them, in order of their versions."""
+    found: dict[int, list[UUID]] = {}
+    with psycopg.connect(books.owner_url) as connection:
+        for transfer_id, xact in connection.execute(
+            "SELECT id, xact FROM ledger.transfer WHERE credit_account = ANY(%s) ORDER BY credit_version",
+            (list(accounts),),
+        ):
+            found.setdefault(xact, []).append(transfer_id)
+    return list(found.values())
+
+
+def terminate(books: Books, which: str = "true") -> None:
+    """End connections to the database, as a failing network would."""
+    name = conninfo_to_dict(books.owner_url)["dbname"]
+    with psycopg.connect(make_conninfo(books.owner_url, dbname="postgres"), autocommit=True) as admin:
+        admin.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND {which}"
+        )
+
+
+# -- many callers ---------------------------------------------------------------------------------------
+
+
+def test_many_threads_share_batches_and_each_gets_its_own_outcome(
+    books: Books, pool: ThreadPoolExecutor
+) -> None:
+    wallets = [books.funded(200) for _ in range(8)]
+    start = threading.Barrier(32)
+
+    def caller(number: int) -> list[tuple[UUID, Outcome]]:
+        start.wait()
+        sent = []
+        for turn in range(12):
+            payer, payee = wallets[number % 8], wallets[(number + turn % 7 + 1) % 8]
+            transfer = books.transfer(payer, payee, 20 + 10 * turn)
+            sent.append((transfer.id, commits.post(transfer)))
+        return sent
+
+    with GroupCommit(books.ledger) as commits:
+        sent = [each for some in pool.map(caller, range(32)) for each in some]
+    assert all(outcome.transfer_id == transfer_id for transfer_id, outcome in sent)
+    assert not any(outcome.replayed for _, outcome in sent)
+    assert {outcome.posted for _, outcome in sent} == {True, False}
+    assert sum(books.balance(wallet) for wallet in wallets) == 1600
+    posted = batches(books, *wallets)
+    assert len(posted) < len(sent) / 2
+    books.check()
+
+
+def test_what_queues_meanwhile_is_one_batch_in_order_of_arrival(
+    books: Books, pool: ThreadPoolExecutor
+) -> None:
+    payer, payee = books.funded(100), books.account()
+    transfers = [books.transfer(payer, payee, 1) for _ in range(10)]
+    with GroupCommit(books.ledger) as commits, held(books, commits, pool):
+        futures = queue(commits, pool, *transfers)
+    assert all(future.result().posted for future in futures)
+    assert batches(books, payee) == [[transfer.id for transfer in transfers]]
+
+
+def test_batches_are_no_larger_than_asked(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    with GroupCommit(books.ledger, batch_max=4) as commits, held(books, commits, pool):
+        futures = queue(commits, pool, *(books.transfer(payer, payee, 1) for _ in range(10)))
+    assert all(future.result().posted for future in futures)
+    assert [len(batch) for batch in batches(books, payee)] == [4, 4, 2]
+
+
+def test_one_id_from_many_callers_posts_once(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    transfer = books.transfer(payer, payee, 7)
+    with GroupCommit(books.ledger) as commits:
+        outcomes = list(pool.map(lambda _: commits.post(transfer), range(40)))
+        assert commits.post(transfer).replayed
+    assert all(outcome.posted for outcome in outcomes)
+    assert [outcome.replayed for outcome in outcomes].count(False) == 1
+    assert books.balance(payee) == 7
+
+
+# -- groups ---------------------------------------------------------------------------------------------
+
+
+def test_groups_are_never_split_and_stand_or_fall_together(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payees = books.funded(16), [books.account() for _ in range(3)]
+
+    def caller(_: int) -> list[Outcome]:
+        group = new_id()
+        return commits.post_group([books.transfer(payer, payee, 1, group=group) for payee in payees])
+
+    with GroupCommit(books.ledger, batch_max=4) as commits, held(books, commits, pool):
+        futures = [pool.submit(caller, number) for number in range(7)]
+        until(lambda: commits.waiting == 21)
+    outcomes = [[outcome.posted for outcome in future.result()] for future in futures]
+    assert sorted(outcomes) == [[False] * 3] * 2 + [[True] * 3] * 5
+    assert [len(batch) for batch in batches(books, *payees)] == [3] * 5
+    books.check()
+
+
+def test_a_group_sent_twice_at_once_posts_once(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee, group = books.funded(10), books.account(), new_id()
+    whole = [books.transfer(payer, payee, 1, group=group) for _ in range(2)]
+    grown = [*whole, books.transfer(payer, payee, 1, group=group)]
+    with GroupCommit(books.ledger) as commits, held(books, commits, pool):
+        futures = []
+        for number, sent in enumerate((whole, whole, grown), 1):
+            futures.append(pool.submit(commits.post_group, sent))
+            until(lambda number=number: commits.waiting >= 2 * number)  # type: ignore[misc]
+    first, again, third = futures
+    assert [outcome.replayed for outcome in first.result() + again.result()] == [False, False, True, True]
+    with pytest.raises(IdempotencyConflict):
+        third.result()
+    assert books.balance(payee) == 2
+
+
+def test_what_is_no_group_is_refused_before_it_queues(books: Books) -> None:
+    payer, payee, group = books.funded(10), books.account(), new_id()
+    linked = [books.transfer(payer, payee, 1, group=group) for _ in range(3)]
+    with GroupCommit(books.ledger, batch_max=2) as commits:
+        for call in (
+            lambda: commits.post(linked[0]),
+            lambda: commits.post_group([]),
+            lambda: commits.post_group([books.transfer(payer, payee, 1)]),
+            lambda: commits.post_group([linked[0], replace(linked[1], group=new_id())]),
+        ):
+            with pytest.raises(InvalidInput):
+                call()
+        with pytest.raises(BatchTooLarge):
+            commits.post_group(linked)
+    assert books.balance(payer) == 10
+
+
+# -- one caller's error is nobody else's ----------------------------------------------------------------
+
+
+def test_bad_input_is_refused_before_it_queues(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(10), books.account()
+    with GroupCommit(books.ledger) as commits, held(books, commits, pool):
+        with pytest.raises(InvalidAmount):
+            commits.post(books.transfer(payer, payee, 0))
+        with pytest.raises(InvalidInput):
+            asyncio.run(commits.apost(books.transfer(payer, payer, 1)))
+        assert commits.waiting == 0
+
+
+def test_each_error_reaches_its_own_caller_only(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee, dollars = books.funded(100), books.account(), books.account(currency="USD")
+    tampered = books.funded(1)
+    books.owner(f"UPDATE ledger.account SET version = 0 WHERE id = '{tampered}'")
+    known = books.transfer(payer, payee, 1)
+    books.posted(known)
+    good = [books.transfer(payer, payee, 1) for _ in range(12)]
+    bad: dict[type[Exception], Transfer] = {
+        UnknownAccount: books.transfer(payer, new_id(), 1),
+        CurrencyMismatch: books.transfer(payer, dollars, 1),
+        IdempotencyConflict: replace(known, amount=2),
+        IntegrityViolation: books.transfer(payer, tampered, 1),
+        InvalidInput: books.transfer(books.account(AccountKind.SAFEGUARDING), payee, 1),
+        AttributeError: replace(books.transfer(payer, payee, 1), debit_account="no account"),  # type: ignore[arg-type]
+    }
+    sent = good.copy()
+    for place, transfer in enumerate(bad.values()):
+        sent.insert(2 * place + 1, transfer)
+    with GroupCommit(books.ledger) as commits, held(books, commits, pool):
+        futures = dict(zip(sent, queue(commits, pool, *sent), strict=True))
+    assert all(futures[transfer].result().posted for transfer in good)
+    for kind, transfer in bad.items():
+        with pytest.raises(kind) as caught:
+            futures[transfer].result()
+        assert caught.type is kind
+    assert [each for batch in batches(books, payee) for each in batch][1:] == [t.id for t in good]
+
+
+# -- the database goes away -----------------------------------------------------------------------------
+
+
+def test_every_caller_learns_its_outcome_though_the_connection_is_killed(
+    books: Books, pool: ThreadPoolExecutor
+) -> None:
+    payer, payee = books.funded(100), books.account()
+    with GroupCommit(books.ledger) as commits:
+        with locked(books, payer):
+            futures = [pool.submit(commits.post, books.transfer(payer, payee, 1)) for _ in range(20)]
+            until(lambda: waiting_for_locks(books) == 1)
+            terminate(books, "wait_event_type = 'Lock'")
+        assert all(future.result().posted for future in futures)
+    assert books.balance(payee) == 20
+    books.check()
+
+
+def test_connections_killed_again_and_again_lose_and_double_nothing(
+    books: Books, pool: ThreadPoolExecutor
+) -> None:
+    payer, payee = books.funded(10_000), books.account()
+    stop = threading.Event()
+
+    def caller(_: int) -> int:
+        posted = 0
+        while not stop.is_set():
+            transfer = books.transfer(payer, payee, 1)
+            while True:
+                try:
+                    posted += commits.post(transfer).posted
+                    break
+                except Unavailable:
+                    continue
+        return posted
+
+    with GroupCommit(books.ledger) as commits:
+        futures = [pool.submit(caller, number) for number in range(16)]
+        for _ in range(12):
+            time.sleep(0.05)
+            terminate(books)
+        stop.set()
+        posted = sum(future.result() for future in futures)
+    assert books.balance(payee) == posted
+    books.check()
+
+
+def test_an_absent_database_is_told_and_its_return_needs_nothing(
+    books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "RETRY_S", 0.2)
+    payer, payee = books.funded(100), books.account()
+    name = conninfo_to_dict(books.owner_url)["dbname"]
+    transfers = [books.transfer(payer, payee, 1) for _ in range(20)]
+    with (
+        psycopg.connect(make_conninfo(books.owner_url, dbname="postgres"), autocommit=True) as admin,
+        GroupCommit(books.ledger) as commits,
+    ):
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        terminate(books)
+        errors = [pool.submit(commits.post, transfer).exception() for transfer in transfers]
+        admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        for error in errors:
+            assert type(error) is Unavailable
+            assert "a retry with the same id" in str(error)
+        outcomes = list(pool.map(commits.post, transfers))
+    assert all(outcome.posted for outcome in outcomes)
+    assert books.balance(payee) == 20
+
+
+# -- a full queue ---------------------------------------------------------------------------------------
+
+
+def test_a_full_queue_is_waited_for_and_then_refused(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    with (
+        GroupCommit(books.ledger, batch_max=2, queue_max=3, wait_s=0.05) as commits,
+        held(books, commits, pool) as plug,
+    ):
+        futures = queue(commits, pool, *(books.transfer(payer, payee, 1) for _ in range(3)))
+        with pytest.raises(Overloaded, match="ot sent"):
+            commits.post(books.transfer(payer, payee, 1))
+        with pytest.raises(Overloaded):
+            asyncio.run(commits.apost(books.transfer(payer, payee, 1)))
+        assert commits.waiting == 3
+    assert all(future.result().posted for future in (plug, *futures))
+    assert books.balance(payee) == 3
+
+
+def test_who_waits_for_room_gets_in_in_turn(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    transfers = [books.transfer(payer, payee, 1) for _ in range(9)]
+    with (
+        GroupCommit(books.ledger, batch_max=2, queue_max=2, wait_s=PATIENCE_S) as commits,
+        held(books, commits, pool),
+    ):
+        futures = queue(commits, pool, *transfers)
+    assert all(future.result().posted for future in futures)
+    assert [each for batch in batches(books, payee) for each in batch] == [t.id for t in transfers]
+
+
+# -- the end --------------------------------------------------------------------------------------------
+
+
+def test_closing_posts_what_waits_and_refuses_what_comes(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    commits = GroupCommit(books.ledger, batch_max=3, queue_max=9, wait_s=0)
+    with commits, held(books, commits, pool) as plug:
+        futures = queue(commits, pool, *(books.transfer(payer, payee, 1) for _ in range(9)))
+        closing = pool.submit(commits.close)
+        late = books.transfer(payer, payee, 1)
+        until(lambda: isinstance(pool.submit(commits.post, late).exception(), Closed))
+        with pytest.raises(Closed, match="ot sent"):
+            asyncio.run(commits.apost(late))
+        assert not closing.done()
+    closing.result()
+    assert all(future.result().posted for future in (plug, *futures))
+    with pytest.raises(Closed):
+        commits.post(late)
+    commits.close()
+    assert books.balance(payee) == 9
+
+
+def test_closing_waits_no_longer_than_it_may(
+    books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "DRAIN_S", 0.1)
+    payer, payee = books.funded(100), books.account()
+    with GroupCommit(books.ledger) as commits, held(books, commits, pool) as plug:
+        futures = queue(commits, pool, *(books.transfer(payer, payee, 1) for _ in range(3)))
+        commits.close()
+        for future in (plug, *futures):
+            with pytest.raises(Unavailable, match="retry"):
+                future.result(PATIENCE_S)
+
+
+def test_a_thread_waits_no_longer_than_it_may(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    transfer = books.transfer(payer, payee, 1)
+    with GroupCommit(books.ledger, answer_s=0.1) as commits:
+        with locked(books, payer), pytest.raises(Unavailable, match="retry"):
+            commits.post(transfer)
+        until(lambda: books.balance(payee) == 1)
+        assert commits.post(transfer).replayed
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_writer_leaves_nobody_waiting(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    deadly = threading.Event()
+
+    def clock() -> datetime:
+        if deadly.is_set():
+            raise SystemExit
+        return books.now
+
+    with GroupCommit(Ledger(books.database, clock), batch_max=2, queue_max=3) as commits:
+        with held(books, commits, pool) as plug:
+            futures = queue(commits, pool, *(books.transfer(payer, payee, 1) for _ in range(4)))
+            deadly.set()
+        for future in (plug, *futures):
+            with pytest.raises(Unavailable, match="retry"):
+                future.result(PATIENCE_S)
+        with pytest.raises(Closed):
+            commits.post(books.transfer(payer, payee, 1))
+    assert books.balance(payee) == 0
+
+
+def test_one_that_is_not_open_takes_nothing(books: Books) -> None:
+    commits = GroupCommit(books.ledger)
+    transfer = books.transfer(books.funded(1), books.account(), 1)
+    with pytest.raises(Closed):
+        commits.post(transfer)
+    with commits:
+        assert commits.post(transfer).posted
+    with pytest.raises(ConfigurationError), commits:
+        pass
+
+
+@pytest.mark.parametrize("wrong", [{"batch_max": 0}, {"batch_max": 10_001}, {"queue_max": 9}, {"wait_s": -1}])
+def test_bounds_that_make_no_sense_are_refused(books: Books, wrong: dict[str, int]) -> None:
+    with pytest.raises(ConfigurationError):
+        GroupCommit(books.ledger, **wrong)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_is_told_to_open_its_own(books: Books) -> None:
+    transfer = books.transfer(books.funded(1), books.account(), 1)
+    with GroupCommit(books.ledger) as commits:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                commits.post(transfer)
+            except ConfigurationError as error:
+                commits.close()
+                code = 0 if "own" in str(error) else 2
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(code)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert commits.post(transfer).posted
+
+
+# -- asyncio --------------------------------------------------------------------------------------------
+
+
+def test_tasks_of_several_loops_and_threads_share_batches(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(1000), books.account()
+
+    async def task() -> list[Outcome]:
+        return [await commits.apost(books.transfer(payer, payee, 1)) for _ in range(3)]
+
+    async def group() -> list[Outcome]:
+        name = new_id()
+        return await commits.apost_group([books.transfer(payer, payee, 1, group=name) for _ in range(2)])
+
+    async def stray() -> list[Outcome]:
+        with pytest.raises(UnknownAccount):
+            await commits.apost(books.transfer(payer, new_id(), 1))
+        return []
+
+    async def main() -> list[Outcome]:
+        some = await asyncio.gather(*(task() for _ in range(20)), *(group() for _ in range(5)), stray())
+        return [outcome for each in some for outcome in each]
+
+    with GroupCommit(books.ledger) as commits:
+        loops = [pool.submit(lambda: asyncio.run(main())) for _ in range(3)]
+        threads = [pool.submit(commits.post, books.transfer(payer, payee, 1)) for _ in range(20)]
+        outcomes = [outcome for loop in loops for outcome in loop.result()]
+        outcomes += [thread.result() for thread in threads]
+    assert len(outcomes) == 3 * 70 + 20
+    assert all(outcome.posted and not outcome.replayed for outcome in outcomes)
+    assert books.balance(payee) == len(outcomes)
+    assert len(batches(books, payee)) < len(outcomes) / 3
+    books.check()
+
+
+def test_a_waiting_task_does_not_hold_up_its_loop(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(10), books.account()
+
+    async def main(release: Callable[[], None]) -> None:
+        waiting = asyncio.create_task(commits.apost(books.transfer(payer, payee, 1)))
+        full = asyncio.create_task(commits.apost(books.transfer(payer, payee, 1)))
+        for _ in range(20):
+            await asyncio.sleep(0.001)
+        assert not waiting.done()
+        assert not full.done()
+        release()
+        assert (await waiting).posted
+        assert (await full).posted
+
+    with GroupCommit(books.ledger, batch_max=1, queue_max=1) as commits:
+        holding = held(books, commits, pool)
+        holding.__enter__()
+
+        def release() -> None:
+            holding.__exit__(None, None, None)
+
+        asyncio.run(main(release))
+
+
+def test_a_cancelled_task_is_left_out_while_it_queues_and_may_be_posted_later(
+    books: Books, pool: ThreadPoolExecutor
+) -> None:
+    payer, payee = books.funded(10), books.account()
+    transfers = [books.transfer(payer, payee, 1) for _ in range(4)]
+
+    async def main() -> list[Outcome]:
+        tasks = [asyncio.create_task(commits.apost(transfer)) for transfer in transfers]
+        await asyncio.sleep(0)
+        tasks[1].cancel()  # queued
+        tasks[3].cancel()  # waits for room
+        await asyncio.sleep(0)
+        release.set()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(done[1], asyncio.CancelledError)
+        assert isinstance(done[3], asyncio.CancelledError)
+        return [each for each in done if isinstance(each, Outcome)]
+
+    def let_go() -> None:
+        with held(books, commits, pool):
+            ready.set()
+            release.wait(PATIENCE_S)
+
+    ready, release = threading.Event(), threading.Event()
+    with GroupCommit(books.ledger, batch_max=3, queue_max=3) as commits:
+        holder = pool.submit(let_go)
+        ready.wait(PATIENCE_S)
+        assert all(outcome.posted for outcome in asyncio.run(main()))
+        holder.result()
+        assert books.balance(payee) == 2
+        assert not commits.post(transfers[1]).replayed
+    assert books.balance(payee) == 3
+
+
+def test_a_loop_that_ended_is_no_trouble_to_the_others(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(10), books.account()
+    gone = books.transfer(payer, payee, 1)
+
+    async def main() -> None:
+        task = asyncio.create_task(commits.apost(gone))
+        await asyncio.to_thread(until, lambda: waiting_for_locks(books) == 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with GroupCommit(books.ledger) as commits:
+        with locked(books, payer):
+            asyncio.run(main())
+            later = pool.submit(commits.post, books.transfer(payer, payee, 1))
+        assert later.result().posted
+        assert commits.post(gone).replayed  # taken before it was cancelled, so posted

@@ -1,0 +1,276 @@
+"""Holds: reserved, captured in full or in part, voided, expired; never more than was held, never too late."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import UUID
+
+import psycopg
+import pytest
+from books import NOON, Books, on_database, profile, rule
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger import AccountKind, Operation, accounts, holds
+from ledger.errors import IdempotencyConflict, InvalidInput, UnknownAccount
+from ledger.holds import Hold, HoldEnded, UnknownHold
+from ledger.ids import new_id
+from ledger.limits import Direction, Metric, Window
+
+HOUR = timedelta(hours=1)
+
+
+def hold_of(books: Books, payer: UUID, payee: UUID, amount: int, *, hours: int = 1) -> Hold:
+    """A request that expires in some hours."""
+    return Hold(new_id(), payer, payee, amount, "EUR", Operation.PAY, books.now + hours * HOUR)
+
+
+def placed(books: Books, payer: UUID, payee: UUID, amount: int, *, hours: int = 1) -> UUID:
+    """A hold that was accepted."""
+    hold = hold_of(books, payer, payee, amount, hours=hours)
+    assert holds.place(books.ledger, hold).posted
+    return hold.id
+
+
+def available(books: Books, account: UUID) -> int:
+    """What an account may spend, minor units."""
+    with books.database.connection() as connection:
+        return accounts.get(connection, account).available
+
+
+def state(books: Books, hold_id: UUID) -> tuple[int, int]:
+    """What remains of a hold, and what was captured."""
+    with books.database.connection() as connection:
+        found = holds.find(connection, hold_id)
+    return found.remaining, found.captured
+
+
+def test_a_hold_lowers_what_the_payer_has_available_and_raises_nobodys(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    placed(books, payer, payee, 60)
+    assert (books.balance(payer), available(books, payer)) == (100, 40)
+    assert (books.balance(payee), available(books, payee)) == (0, 0)
+    assert books.post(books.transfer(payer, payee, 41))[0].refusal is not None
+    assert books.post(books.transfer(payee, payer, 1))[0].refusal is not None
+    books.posted(books.transfer(payer, payee, 40))
+    books.check()
+
+
+def test_a_hold_beyond_what_is_available_is_refused_and_recorded(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    placed(books, payer, payee, 60)
+    before = books.dump(without=("refusal", "claim"))
+    refused = hold_of(books, payer, payee, 41)
+    outcome = holds.place(books.ledger, refused)
+    assert outcome.refusal is not None
+    assert (outcome.refusal.rule, outcome.refusal.headroom) == ("funds", 40)
+    assert books.dump(without=("refusal", "claim")) == before
+    assert holds.place(books.ledger, refused).replayed
+    books.check()
+
+
+def test_a_full_capture_moves_the_money_once(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold, transfer = placed(books, payer, payee, 60), new_id()
+    assert holds.capture(books.ledger, hold, transfer).posted
+    again = holds.capture(books.ledger, hold, transfer)
+    assert (again.posted, again.replayed) == (True, True)
+    assert (books.balance(payer), available(books, payer), books.balance(payee)) == (40, 40, 60)
+    assert state(books, hold) == (0, 60)
+    books.check()
+
+
+@pytest.mark.parametrize(("release", "left"), [(True, 0), (False, 35)])
+def test_a_partial_capture_gives_back_the_rest_or_keeps_it(books: Books, release: bool, left: int) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold = placed(books, payer, payee, 60)
+    assert holds.capture(books.ledger, hold, new_id(), 25, release_rest=release).posted
+    assert state(books, hold) == (left, 25)
+    assert available(books, payer) == 75 - left
+    books.check()
+
+
+def test_captures_never_pass_the_hold(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold = placed(books, payer, payee, 60)
+    assert holds.capture(books.ledger, hold, new_id(), 40, release_rest=False).posted
+    over = holds.capture(books.ledger, hold, new_id(), 21, release_rest=False)
+    assert over.refusal is not None
+    assert (over.refusal.rule, over.refusal.headroom) == ("hold.remaining", 20)
+    assert state(books, hold) == (20, 40)
+    books.check()
+
+
+def test_a_void_gives_everything_back_and_may_be_repeated(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold = placed(books, payer, payee, 60)
+    holds.void(books.ledger, hold)
+    before = books.dump()
+    holds.void(books.ledger, hold)
+    assert books.dump() == before
+    assert available(books, payer) == 100
+    late = holds.capture(books.ledger, hold, new_id(), 1)
+    assert late.refusal is not None
+    assert late.refusal.rule == "hold.remaining"
+    books.check()
+
+
+def test_a_captured_hold_cannot_be_voided(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold = placed(books, payer, payee, 60)
+    holds.capture(books.ledger, hold, new_id())
+    with pytest.raises(HoldEnded):
+        holds.void(books.ledger, hold)
+
+
+def test_after_the_deadline_nothing_is_captured_even_if_no_job_ran(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold = placed(books, payer, payee, 60)
+    books.now += HOUR
+    late = holds.capture(books.ledger, hold, new_id())
+    assert late.refusal is not None
+    assert late.refusal.rule == "hold.expired"
+    assert books.balance(payee) == 0
+
+
+def test_the_expiry_job_gives_back_what_is_due_and_only_that(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    due, later = placed(books, payer, payee, 30), placed(books, payer, payee, 20, hours=2)
+    books.now += HOUR
+    assert holds.expire_due(books.ledger) == 1
+    assert holds.expire_due(books.ledger) == 0
+    assert (state(books, due)[0], state(books, later)[0]) == (0, 20)
+    assert available(books, payer) == 80
+    books.check()
+
+
+def test_a_capture_that_a_limit_refuses_leaves_the_hold(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold = placed(books, payer, payee, 60)
+    books.set_profile(payer, profile(rule(Metric.FLOW, 50, Direction.OUT, Window.DAY)))
+    refused = holds.capture(books.ledger, hold, new_id())
+    assert refused.refusal is not None
+    assert refused.refusal.limit == 50
+    assert state(books, hold) == (60, 0)
+    assert available(books, payer) == 40
+    assert holds.capture(books.ledger, hold, new_id(), 50).posted
+    assert holds.place(books.ledger, hold_of(books, payer, payee, 1)).refusal is not None
+    books.check()
+
+
+def test_bad_requests_are_typed_errors_that_leave_nothing(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    funds = books.account(AccountKind.SAFEGUARDING)
+    hold = placed(books, payer, payee, 10)
+    before = books.dump()
+    wrong: list[tuple[type[Exception], Callable[[], object]]] = [
+        (InvalidInput, lambda: holds.place(books.ledger, hold_of(books, payer, payee, 0))),
+        (InvalidInput, lambda: holds.place(books.ledger, hold_of(books, payer, payer, 5))),
+        (InvalidInput, lambda: holds.place(books.ledger, hold_of(books, payer, payee, 5, hours=0))),
+        (InvalidInput, lambda: holds.place(books.ledger, hold_of(books, funds, payee, 5))),
+        (UnknownAccount, lambda: holds.place(books.ledger, hold_of(books, payer, new_id(), 5))),
+        (UnknownHold, lambda: holds.capture(books.ledger, new_id(), new_id())),
+        (UnknownHold, lambda: holds.void(books.ledger, new_id())),
+        (InvalidInput, lambda: holds.capture(books.ledger, hold, new_id(), 0)),
+    ]
+    for error, call in wrong:
+        with pytest.raises(error):
+            call()
+    assert books.dump() == before
+
+
+def test_an_id_used_with_other_content_is_a_conflict(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    first = hold_of(books, payer, payee, 10)
+    assert holds.place(books.ledger, first).posted
+    other = Hold(first.id, payer, payee, 11, "EUR", Operation.PAY, first.expires_at)
+    with pytest.raises(IdempotencyConflict):
+        holds.place(books.ledger, other)
+    transfer = new_id()
+    holds.capture(books.ledger, first.id, transfer, 5, release_rest=False)
+    with pytest.raises(IdempotencyConflict):
+        holds.capture(books.ledger, first.id, transfer, 4, release_rest=False)
+
+
+def test_many_at_once_never_capture_more_than_was_held(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold = placed(books, payer, payee, 50)
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = list(
+            pool.map(
+                lambda _: holds.capture(books.ledger, hold, new_id(), 7, release_rest=False).posted, range(16)
+            )
+        )
+    assert sum(outcomes) == 7
+    assert state(books, hold) == (1, 49)
+    books.check()
+
+
+def test_the_database_itself_holds_deadline_and_amount(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold = placed(books, payer, payee, 50)
+    event = (
+        "INSERT INTO ledger.hold_event (hold_id, number, kind, amount, transfer_id, at)"
+        " VALUES (%s, 1, %s, %s, %s, %s)"
+    )
+    before = books.dump()
+    for kind, amount, transfer, at in (
+        ("captured", 51, new_id(), NOON),
+        ("captured", 50, new_id(), NOON + HOUR),
+        ("expired", 50, None, NOON),
+        ("voided", 49, None, NOON),
+    ):
+        with (
+            pytest.raises(psycopg.errors.IntegrityConstraintViolation),
+            books.database.connection() as connection,
+        ):
+            connection.execute(event, (hold, kind, amount, transfer, at))
+    for statement in (
+        "UPDATE ledger.hold SET amount = 1",
+        "DELETE FROM ledger.hold_event",
+        "UPDATE ledger.open_hold SET remaining = 1",
+        "UPDATE ledger.account SET debits_pending = 0",
+    ):
+        with pytest.raises(psycopg.Error), books.database.connection() as connection:
+            connection.execute(statement)
+    assert books.dump() == before
+
+
+Step = tuple[str, int, int]
+
+
+@on_database(15)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["place", "capture", "void", "pay", "wait"]),
+            st.integers(1, 60),
+            st.integers(0, 4),
+        ),
+        max_size=14,
+    )
+)
+def test_whatever_happens_available_is_balance_less_what_is_held(
+    shared_books: Books, steps: list[Step]
+) -> None:
+    books = shared_books
+    payer, payee = books.funded(100), books.account()
+    open_: list[UUID] = []
+    for what, amount, which in steps:
+        chosen = open_[which % len(open_)] if open_ else None
+        if what == "place":
+            hold = hold_of(books, payer, payee, amount)
+            if holds.place(books.ledger, hold).posted:
+                open_.append(hold.id)
+        elif what == "capture" and chosen:
+            holds.capture(books.ledger, chosen, new_id(), amount, release_rest=which % 2 == 0)
+        elif what == "void" and chosen and state(books, chosen)[0]:
+            holds.void(books.ledger, chosen)
+        elif what == "pay":
+            books.post(books.transfer(payer, payee, amount))
+        elif what == "wait":
+            books.now += timedelta(minutes=20)
+            holds.expire_due(books.ledger)
+        held = sum(state(books, each)[0] for each in open_)
+        assert available(books, payer) == books.balance(payer) - held >= 0
+        assert books.balance(payer) + books.balance(payee) == 100
