@@ -5,8 +5,8 @@ from ledger import AccountKind
 from ledger import emoney as ops
 
 with Emoney.open() as em:
-    ama = em.kyc.enrol({"external_ref": "ama", "phone": "+233201234567", "currency": "GHS"})
-    kofi = em.kyc.enrol({"external_ref": "kofi", "phone": "+233207654321", "currency": "GHS"})
+    ama = em.kyc.enrol({"external_ref": "w-1001", "phone": "+233201234567", "currency": "GHS"})
+    kofi = em.kyc.enrol({"external_ref": "w-1002", "phone": "+233207654321", "currency": "GHS"})
     bank = em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")
     load = ops.issue(funds=bank, wallet=ama.account_id, amount=400_000, currency="GHS", receipt="slip 1")
     send = ops.pay(payer=ama.account_id, payee=kofi.account_id, amount=300_001, currency="GHS")

@@ -18,7 +18,7 @@ from apscheduler.triggers.cron import CronTrigger
 from aml import history, monitoring
 from jobs import webhooks
 from jobs.emoney import Emoney
-from ledger import holds
+from ledger import holds, proofs
 from ledger.errors import InvalidInput
 
 MISFIRE_GRACE_S = 3600
@@ -55,7 +55,7 @@ def _extract(emoney: Emoney, observe: Observe) -> dict[str, Any]:
 def _monitor(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     extracted = _extract(emoney, observe)
     found = monitoring.run(emoney.database, emoney.history, clock=emoney.clock)
-    return {"rows extracted": extracted["rows"], **found.counts}
+    return {"extracted": extracted["rows"], **found.counts}
 
 
 def _deliver(emoney: Emoney, observe: Observe) -> dict[str, Any]:
@@ -78,10 +78,20 @@ def _expire_holds(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     return {"expired": expired}
 
 
+def _seal(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    with emoney.database.connection() as connection:
+        key = proofs.signing_key(connection, emoney.home)
+    sealed = proofs.seal(
+        emoney.database, key, clock=emoney.clock, progress=lambda added: observe("sealing", added, None)
+    )
+    return {"leaves added": sealed.added, "log size": sealed.size}
+
+
 JOBS = {
     job.name: job
     for job in (
         Job("expire-holds", "Give back what is held past its deadline", "* * * * *", _expire_holds),
+        Job("seal", "Add what was posted and refused to the proof log, and sign it", "* * * * *", _seal),
         Job("extract", "Extract new transfers to the AML history", "*/15 * * * *", _extract),
         Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor),
         Job("deliver", "Send new events to the webhook", "* * * * *", _deliver, webhooks.configured),

@@ -33,7 +33,7 @@ PERSONS_MAX = 10_000
 
 _queries = queries_beside(__file__)
 
-_SEALED_FIELDS = ("name", "birth_date", "phone", "id_number", "address")
+_SEALED_FIELDS = ("name", "birth_date", "phone", "id_kind", "id_number", "address")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Enrolment:
             for field, value in zip(clear, self._vault.seal_many(connection, clear), strict=True)
         }
         persons = [
-            {"id": each.id, "external_ref": each.ref, "id_kind": each.details.id_kind, "at": now}
+            {"id": each.id, "external_ref": each.ref, "at": now}
             | {column: sealed.get((each.id, column)) for column in _SEALED_FIELDS}
             for each in candidates
         ]

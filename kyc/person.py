@@ -20,7 +20,7 @@ _TELLING = 6
 _WHAT_IS_RIGHT = {
     "external_ref": "1 to 128 letters, digits and . _ : / -, beginning with a letter or a digit",
     "currency": "an ISO 4217 code in capitals, such as GHS",
-    "id_kind": "the kind of document in lower case, such as national_id",
+    "id_kind": "the kind of document, such as national_id, in 1 to 40 characters",
     "birth_date": "a date as 1990-01-31",
     "evidence": "a list of at most 20 kinds of evidence, such as address_proof",
 }
@@ -45,7 +45,7 @@ class PersonDetails(BaseModel):
     name: Annotated[_Line, Field(max_length=200)] | None = Field(default=None, repr=False)
     birth_date: date | None = Field(default=None, repr=False)
     phone: Annotated[_Line, Field(max_length=32)] | None = Field(default=None, repr=False)
-    id_kind: str | None = Field(default=None, pattern=r"^[a-z][a-z_]{1,39}$")
+    id_kind: Annotated[_Line, Field(max_length=40)] | None = Field(default=None, repr=False)
     id_number: Annotated[_Line, Field(max_length=64)] | None = Field(default=None, repr=False)
     address: Annotated[_Line, Field(max_length=500)] | None = Field(default=None, repr=False)
     evidence: Kinds = ()
@@ -70,7 +70,7 @@ class PersonDetails(BaseModel):
             raise ValueError("must be an international number: + and 7 to 15 digits")
         return compact
 
-    @field_validator("name", "id_number", "address")
+    @field_validator("name", "id_kind", "id_number", "address")
     @classmethod
     def _readable(cls, text: str | None) -> str | None:
         for character in text or "":

@@ -37,7 +37,7 @@ class Person(SQLModel, table=True):
     name: Sealed | None = _sealed(IDENTITY)
     birth_date: Sealed | None = _sealed(IDENTITY)
     phone: Sealed | None = _sealed(CONTACT)
-    id_kind: str | None = Field(default=None, sa_column=Column(Text))
+    id_kind: Sealed | None = _sealed(GOVERNMENT_ID)
     id_number: Sealed | None = _sealed(GOVERNMENT_ID)
     address: Sealed | None = _sealed(IDENTITY)
     enrolled_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))

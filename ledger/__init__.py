@@ -3,6 +3,7 @@
 from ledger.accounts import Account, NewAccount
 from ledger.chart import AccountKind
 from ledger.database import Database
+from ledger.group_commit import GroupCommit
 from ledger.ledger import Ledger
 from ledger.limits import LimitProfile, LimitRule
 from ledger.operations import Operation
@@ -10,6 +11,7 @@ from ledger.transfers import Outcome, Refusal, Transfer
 
 __all__ = [
     "Ledger",
+    "GroupCommit",
     "Database",
     "Transfer",
     "Operation",

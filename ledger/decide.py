@@ -43,6 +43,7 @@ class AccountState:
     credits: int
     pending_out: int
     version: int
+    last_posted_at: datetime | None
     profile: LimitProfile | None
     usage: Counters = field(default_factory=dict)
 

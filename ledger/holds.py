@@ -140,10 +140,10 @@ def capture(
     def capturing(connection: Connection) -> Outcome:
         hold = _find(connection, hold_id).hold
         sides = (hold.debit_account, hold.credit_account)
-        fresh, _ = posting.claim_and_lock(connection, {transfer_id: content}, sides)
+        fresh, locked = posting.claim_and_lock(connection, {transfer_id: content}, sides)
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
-        now, held = ledger.clock(), _find(connection, hold_id)
+        now, held = posting.moment(ledger.clock, locked), _find(connection, hold_id)
         request = hold.as_transfer(transfer_id, amount or held.remaining or hold.amount)
         refusal = _not_capturable(held, request.amount, now)
         decision: Decision = (

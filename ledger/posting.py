@@ -89,7 +89,7 @@ def post(
     _check_groups(unique, fresh)
     todo = [transfer for transfer in unique.values() if transfer.id in fresh]
     if todo:
-        now = clock()
+        now = moment(clock, locked)
         states = states_for(connection, todo, locked, profiles, now)
         decisions = decide(todo, states, now)
         write(connection, decisions, states.values(), now)
@@ -114,6 +114,14 @@ def claim_and_lock(
     taken = claimed.fetchone()
     fresh = hashes.keys() if taken is None or taken[0] is None else set(taken[0])
     return fresh, read.fetchall()
+
+
+def moment(clock: Clock, rows: list[tuple[Any, ...]]) -> datetime:
+    """The posting time for these locked accounts: never before what was last posted on one of them.
+
+    So the entries of an account are in order of time even where two writers' clocks differ.
+    """
+    return max([clock(), *(row[-2] for row in rows if row[-2] is not None)])
 
 
 def states_for(

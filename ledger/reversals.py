@@ -81,7 +81,7 @@ def _give_back(
         fresh, locked = posting.claim_and_lock(connection, {transfer_id: content}, sides)
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
-        now = ledger.clock()
+        now = posting.moment(ledger.clock, locked)
         row = connection.execute(_queries.given_back.sql, {"id": original_id}).fetchone()
         given_back = row[0] if row else 0
         left = original.amount - given_back

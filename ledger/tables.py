@@ -60,6 +60,7 @@ class AccountRow(SQLModel, table=True):
     debits_pending: int = Field(sa_column=Column(BigInteger, nullable=False))
     credits_pending: int = Field(sa_column=Column(BigInteger, nullable=False))
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
+    last_posted_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
 
 
 class ClaimRow(SQLModel, table=True):

@@ -19,7 +19,7 @@ WITH fresh AS (
 ), made AS (
     INSERT INTO privacy.subject_key (subject, version, wrapped, kek, state, created_at)
     SELECT subject, 1, wrapped, :kek, 'active', :now FROM fresh ORDER BY subject
-    ON CONFLICT (subject, version) DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING subject, version
 )
 INSERT INTO privacy.key_event (id, subject, version, kek, event, happened_at)

@@ -11,7 +11,7 @@ CREATE TABLE kyc.person (
     name kyc.sealed,
     birth_date kyc.sealed,
     phone kyc.sealed,
-    id_kind text CHECK (length(id_kind) BETWEEN 1 AND 40),
+    id_kind kyc.sealed,
     id_number kyc.sealed,
     address kyc.sealed,
     enrolled_at timestamptz NOT NULL

@@ -56,6 +56,7 @@ CREATE TABLE ledger.account (
     debits_pending bigint NOT NULL DEFAULT 0 CHECK (debits_pending >= 0),
     credits_pending bigint NOT NULL DEFAULT 0 CHECK (credits_pending >= 0),
     version bigint NOT NULL DEFAULT 0 CHECK (version >= 0),
+    last_posted_at timestamptz,
     -- limits count minor units: a profile of another currency would measure the wrong thing
     CONSTRAINT account_profile FOREIGN KEY (profile_id, currency) REFERENCES ledger.limit_profile (id, currency),
     CONSTRAINT account_chart CHECK (
@@ -175,30 +176,33 @@ BEGIN
     SELECT credit_account, credit_version, id, amount, credit_balance, posted_at, -1 FROM posted;
 
     WITH side AS (
-        SELECT debit_account AS account_id, debit_version AS version, amount AS debit, 0 AS credit, currency FROM posted
+        SELECT debit_account AS account_id, debit_version AS version, amount AS debit, 0 AS credit, currency, posted_at FROM posted
         UNION ALL
-        SELECT credit_account, credit_version, 0, amount, currency FROM posted
+        SELECT credit_account, credit_version, 0, amount, currency, posted_at FROM posted
     ), total AS (
         SELECT account_id, count(*) AS entries, min(version) AS first, max(version) AS last,
                sum(debit)::bigint AS debits, sum(credit)::bigint AS credits,
-               min(currency) AS currency, max(currency) AS other_currency
+               min(currency) AS currency, max(currency) AS other_currency,
+               min(posted_at) AS first_posted_at, max(posted_at) AS last_posted_at
         FROM side GROUP BY account_id
     ), moved AS (
         UPDATE ledger.account AS a
         SET debits_posted = a.debits_posted + t.debits,
             credits_posted = a.credits_posted + t.credits,
-            version = t.last
+            version = t.last,
+            last_posted_at = t.last_posted_at
         FROM total AS t
         WHERE a.id = t.account_id
           AND t.first = a.version + 1 AND t.last - t.first + 1 = t.entries
           AND a.currency = t.currency AND t.currency = t.other_currency
+          AND t.first_posted_at >= coalesce(a.last_posted_at, '-infinity')
           AND a.closed_at IS NULL
           AND NOT (a.frozen_debit AND t.debits > 0) AND NOT (a.frozen_credit AND t.credits > 0)
         RETURNING 1
     )
     SELECT (SELECT count(*) FROM moved), (SELECT count(*) FROM total) INTO updated, touched;
     IF updated <> touched THEN
-        RAISE EXCEPTION 'ledger: % of % accounts are unknown, closed, frozen, of another currency, or have a gap in their versions',
+        RAISE EXCEPTION 'ledger: % of % accounts are unknown, closed, frozen, of another currency, ahead in time, or have a gap in their versions',
             touched - updated, touched USING ERRCODE = 'integrity_constraint_violation';
     END IF;
 

@@ -107,7 +107,7 @@ def test_nothing_told_is_stored_in_the_clear(
     desk.enrol(ama)
     content = dump().lower()
     assert b"p-1" in content
-    assert b"national_id" in content
+    assert b"id_document" in content
     told = ["Serwaa", "Ama Serwaa Quartey", "1987-03-14", "19870314", "244771902", "+233244771902"]
     for value in (*told, "24 477 1902", "718293746", "GHA-718293746-4", "Nkrumah Lane"):
         for form in _forms(value):

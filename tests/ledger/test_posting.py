@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from books import Books
 
-from ledger import AccountKind, Operation, Transfer, accounts, emoney
+from ledger import AccountKind, Operation, Transfer, accounts, emoney, statements
 from ledger.errors import (
     BatchTooLarge,
     CurrencyMismatch,
@@ -378,3 +378,16 @@ def test_a_reference_may_be_any_text(books: Books) -> None:
     with books.database.connection() as connection:
         found = connection.execute("SELECT reference FROM ledger.transfer ORDER BY debit_version").fetchall()
     assert {text for (text,) in found} >= set(texts)
+
+
+def test_entries_stay_in_order_of_time_when_a_clock_steps_back(books: Books) -> None:
+    a, b = books.funded(100), books.account()
+    books.posted(books.transfer(a, b, 1))
+    latest, books.now = books.now, books.now - timedelta(hours=1)
+    books.posted(books.transfer(a, b, 2))
+    books.now = latest + timedelta(seconds=1)
+    books.posted(books.transfer(b, a, 3))
+    with books.database.connection() as connection:
+        times = [line.posted_at for line in statements.lines(connection, a)]
+    assert times == [latest, latest, latest, latest + timedelta(seconds=1)]
+    books.check()
