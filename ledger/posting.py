@@ -121,7 +121,8 @@ def moment(clock: Clock, rows: list[tuple[Any, ...]]) -> datetime:
 
     So the entries of an account are in order of time even where two writers' clocks differ.
     """
-    return max([clock(), *(row[-2] for row in rows if row[-2] is not None)])
+    last: list[datetime] = [row[-2] for row in rows if row[-2] is not None]
+    return max([clock(), *last])
 
 
 def states_for(

@@ -20,11 +20,9 @@ and is bound to the id of its key-encryption key and to the caller's context.
 """
 
 import base64
-import contextlib
 import hashlib
 import json
 import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -35,6 +33,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection
 from ledger.queries import queries_beside
+from ledger.secret_file import SecretFile
 from privacy.errors import CannotOpen, KeyringDamaged, KeyringMissing, KeyringUnsafe, KeyUnavailable
 from privacy.framing import framed
 
@@ -121,9 +120,6 @@ class LocalKeyring:
         A keyring that is there already, or that another process makes at the same moment, is loaded instead
         and never replaced.
         """
-        directory = home / DIRECTORY
-        with contextlib.suppress(FileExistsError):  # one that is there is judged like any other
-            directory.mkdir(mode=0o700)
         name = f"local-{os.urandom(8).hex()}"
         key = base64.b64encode(os.urandom(KEY_BYTES)).decode()
         content: dict[str, Any] = {
@@ -133,11 +129,7 @@ class LocalKeyring:
             "keys": {name: {"use": _USE, "key": key}},
         }
         content["check"] = _check(content)
-        folder = _open_directory(home)
-        try:
-            _write_once(folder, json.dumps(content, indent=1).encode())
-        finally:
-            os.close(folder)
+        _file(home).write_once(json.dumps(content, indent=1).encode())
         return cls.load(home)
 
     @classmethod
@@ -147,12 +139,8 @@ class LocalKeyring:
         Raises KeyringMissing when there is none, KeyringUnsafe when anyone but its owner could read or
         replace it, KeyringDamaged when it is not what was written.
         """
-        folder = _open_directory(home)
-        try:
-            raw = _read_private(folder, home / DIRECTORY / FILE)
-        finally:
-            os.close(folder)
-        return cls(*_parse(raw, home / DIRECTORY / FILE))
+        file = _file(home)
+        return cls(*_parse(file.read(), file.path))
 
 
 def open_keyring(home: Path, connection: Connection, clock: Clock = system_clock) -> LocalKeyring:
@@ -180,65 +168,8 @@ def _associated(kek: str, context: bytes) -> bytes:
     return framed(_DOMAIN, bytes([FORMAT]), kek.encode(), context)
 
 
-def _open_directory(home: Path) -> int:
-    directory = home / DIRECTORY
-    try:
-        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        raise _missing(directory / FILE) from None
-    except OSError as error:
-        raise KeyringUnsafe(f"{directory} is not a directory that can be opened: {error.strerror}.") from None
-    try:
-        _demand_private(os.fstat(folder), directory, "0700")
-    except KeyringUnsafe:
-        os.close(folder)
-        raise
-    return folder
-
-
-def _read_private(folder: int, path: Path) -> bytes:
-    try:
-        # non-blocking, or a pipe put in the file's place would hang the start
-        handle = os.open(FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except OSError as error:
-        raise KeyringUnsafe(f"{path} is not a file that can be opened: {error.strerror}.") from None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise KeyringUnsafe(f"{path} must be a plain file.")
-        _demand_private(found, path, "0600")
-        return file.read(FILE_BYTES_MAX)
-
-
-def _demand_private(found: os.stat_result, path: Path, wanted: str) -> None:
-    if found.st_mode & 0o077:
-        raise KeyringUnsafe(
-            f"{path} has permissions {stat.S_IMODE(found.st_mode):04o} and must have {wanted}: others could "
-            "read or replace the keys. If nobody did, run "
-            f"`chmod {wanted} {path}`; else treat them as stolen."
-        )
-    if found.st_uid != os.geteuid():
-        raise KeyringUnsafe(f"{path} belongs to another user ({found.st_uid}, not {os.geteuid()}).")
-
-
-def _write_once(folder: int, content: bytes) -> None:
-    """Put the complete file in place unless one is there: written aside, then linked, which is exclusive."""
-    aside = f".{FILE}.{os.urandom(8).hex()}"
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(aside, FILE, src_dir_fd=folder, dst_dir_fd=folder)
-        except FileExistsError:
-            return  # another process was first, and its keyring stands
-    finally:
-        os.unlink(aside, dir_fd=folder)
-        os.fsync(folder)
+def _file(home: Path) -> SecretFile:
+    return SecretFile(home / DIRECTORY / FILE, FILE_BYTES_MAX, _missing, KeyringUnsafe)
 
 
 def _parse(raw: bytes, path: Path) -> tuple[str, dict[str, bytes]]:

@@ -8,7 +8,6 @@ history, so checkpoints are kept elsewhere too; whoever loses it cannot continue
 import base64
 import contextlib
 import os
-import stat
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,6 +16,7 @@ from ledger.errors import InvalidInput
 from ledger.ids import new_id
 from ledger.proofs.errors import SigningKeyMissing, SigningKeyUnsafe, SigningKeyWrong
 from ledger.proofs.verifying import ED25519, PublicKey
+from ledger.secret_file import SecretFile
 
 DIRECTORY, FILE = "keys", "log-signing.key"
 FILE_BYTES_MAX = 4_096
@@ -58,17 +58,11 @@ class SigningKey:
             raise InvalidInput(
                 f"a log's name has 1 to {ORIGIN_MAX} printable characters, no space and no plus"
             )
-        directory = home / DIRECTORY
-        with contextlib.suppress(FileExistsError):  # one that is there is judged like any other
-            directory.mkdir(mode=0o700)
         seed = os.urandom(_SEED_BYTES)
         made = cls(name, seed)
         secret = base64.b64encode(ED25519 + seed).decode()
-        folder = _open_directory(directory)
-        try:
-            _write_once(folder, f"{_MARK}+{name}+{made.public.hash.hex()}+{secret}\n".encode())
-        finally:
-            os.close(folder)
+        line = f"{_MARK}+{name}+{made.public.hash.hex()}+{secret}\n"
+        _file(home).write_once(line.encode())
         return cls.load(home)
 
     @classmethod
@@ -78,13 +72,12 @@ class SigningKey:
         Raises SigningKeyMissing when there is none, SigningKeyUnsafe when others could read or replace it,
         SigningKeyWrong when it is not what was written.
         """
-        path = home / DIRECTORY / FILE
-        folder = _open_directory(home / DIRECTORY)
-        try:
-            raw = _read_private(folder, path)
-        finally:
-            os.close(folder)
-        return _parse(raw, path)
+        file = _file(home)
+        return _parse(file.read(), file.path)
+
+
+def _file(home: Path) -> SecretFile:
+    return SecretFile(home / DIRECTORY / FILE, FILE_BYTES_MAX, _missing, SigningKeyUnsafe)
 
 
 def _parse(raw: bytes, path: Path) -> SigningKey:
@@ -99,64 +92,6 @@ def _parse(raw: bytes, path: Path) -> SigningKey:
     if found is None:  # outside the parsing: its errors would carry the file's content
         raise SigningKeyWrong(f"{path} is damaged: restore it from its backup. It is never made anew.")
     return found
-
-
-def _open_directory(directory: Path) -> int:
-    try:
-        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        raise _missing(directory / FILE) from None
-    except OSError as error:
-        raise SigningKeyUnsafe(f"{directory} cannot be opened as a directory: {error.strerror}.") from None
-    try:
-        _demand_private(os.fstat(folder), directory, "0700")
-    except SigningKeyUnsafe:
-        os.close(folder)
-        raise
-    return folder
-
-
-def _read_private(folder: int, path: Path) -> bytes:
-    try:
-        # non-blocking, or a pipe put in the file's place would hang the start
-        handle = os.open(FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except OSError as error:
-        raise SigningKeyUnsafe(f"{path} cannot be opened as a file: {error.strerror}.") from None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            raise SigningKeyUnsafe(f"{path} must be a plain file.")
-        _demand_private(found, path, "0600")
-        return file.read(FILE_BYTES_MAX)
-
-
-def _demand_private(found: os.stat_result, path: Path, wanted: str) -> None:
-    if found.st_mode & 0o077:
-        raise SigningKeyUnsafe(
-            f"{path} has permissions {stat.S_IMODE(found.st_mode):04o} and must have {wanted}: others "
-            f"could sign in this log's name. If nobody did, run `chmod {wanted} {path}`; else treat it as "
-            "stolen."
-        )
-    if found.st_uid != os.geteuid():
-        raise SigningKeyUnsafe(f"{path} belongs to another user ({found.st_uid}, not {os.geteuid()}).")
-
-
-def _write_once(folder: int, content: bytes) -> None:
-    """Put the complete file in place unless one is there: written aside, then linked, which is exclusive."""
-    aside = f".{FILE}.{os.urandom(8).hex()}"
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):  # another process was first, and its key stands
-            os.link(aside, FILE, src_dir_fd=folder, dst_dir_fd=folder)
-    finally:
-        os.unlink(aside, dir_fd=folder)
-        os.fsync(folder)
 
 
 def _missing(path: Path) -> SigningKeyMissing:

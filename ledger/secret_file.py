@@ -1,0 +1,95 @@
+"""A file that holds a secret: its owner's only, as is its directory, made once and whole."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SecretFile:
+    """A secret's place. `missing` and `unsafe` make the errors to raise, from a path and from a text.
+
+    `bytes_max`: no more than so many bytes are read.
+    """
+
+    path: Path
+    bytes_max: int
+    missing: Callable[[Path], Exception]
+    unsafe: Callable[[str], Exception]
+
+    def read(self) -> bytes:
+        """The file's content. Raises `missing`, and `unsafe` where others could read or replace it."""
+        folder = self._open_directory()
+        try:
+            return self._read_in(folder)
+        finally:
+            os.close(folder)
+
+    def write_once(self, content: bytes) -> None:
+        """Put the complete file in place unless one is there, which then stands; the directory is made.
+
+        Written aside, then linked, which is exclusive: two processes at once end with one of the two.
+        """
+        with contextlib.suppress(FileExistsError):  # one that is there is judged like any other
+            self.path.parent.mkdir(mode=0o700)
+        folder = self._open_directory()
+        name = self.path.name
+        aside = f".{name}.{os.urandom(8).hex()}"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            handle = os.open(aside, flags, 0o600, dir_fd=folder)
+            try:
+                with os.fdopen(handle, "wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                with contextlib.suppress(FileExistsError):
+                    os.link(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
+            finally:
+                os.unlink(aside, dir_fd=folder)
+                os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def _open_directory(self) -> int:
+        directory = self.path.parent
+        try:
+            folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            raise self.missing(self.path) from None
+        except OSError as error:
+            raise self.unsafe(f"{directory} cannot be opened as a directory: {error.strerror}.") from None
+        try:
+            self._demand_private(os.fstat(folder), directory, "0700")
+        except BaseException:
+            os.close(folder)
+            raise
+        return folder
+
+    def _read_in(self, folder: int) -> bytes:
+        try:
+            # non-blocking, or a pipe put in the file's place would hang the start
+            handle = os.open(self.path.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+        except FileNotFoundError:
+            raise self.missing(self.path) from None
+        except OSError as error:
+            raise self.unsafe(f"{self.path} cannot be opened as a file: {error.strerror}.") from None
+        with os.fdopen(handle, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise self.unsafe(f"{self.path} must be a plain file.")
+            self._demand_private(found, self.path, "0600")
+            return file.read(self.bytes_max)
+
+    def _demand_private(self, found: os.stat_result, path: Path, wanted: str) -> None:
+        if found.st_mode & 0o077:
+            raise self.unsafe(
+                f"{path} has permissions {stat.S_IMODE(found.st_mode):04o} and must have {wanted}: others "
+                f"could read or replace what it holds. If nobody did, run `chmod {wanted} {path}`; else "
+                "treat it as stolen."
+            )
+        if found.st_uid != os.geteuid():
+            raise self.unsafe(f"{path} belongs to another user ({found.st_uid}, not {os.geteuid()}).")
