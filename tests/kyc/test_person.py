@@ -78,10 +78,7 @@ def test_what_is_no_object_is_refused(details: Any) -> None:
 
 def test_a_person_does_not_print(ama: dict[str, Any]) -> None:
     person = parse_person(ama, TODAY)
-    assert (
-        repr(person)
-        == "PersonDetails(external_ref='P-1', currency='GHS', evidence=())"
-    )
+    assert repr(person) == "PersonDetails(external_ref='P-1', currency='GHS', evidence=())"
     assert str(person) == repr(person)[len("PersonDetails(") : -1].replace(", ", " ")
 
 
