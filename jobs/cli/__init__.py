@@ -2,20 +2,39 @@
 
 import signal
 import sys
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
 from jobs.cli import aml, events, kyc, ledger, privacy, proof, safeguarding, schedule, setup, statement
-from jobs.cli.output import notices
+from jobs.cli.output import notices, screen
 from ledger.errors import EmoneyError
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        screen.print(f"emoney {metadata.version('emoney')}", highlight=False)
+        raise typer.Exit
+
 
 app = typer.Typer(
     name="emoney",
-    help="The e-money ledger: limits inside the posting, KYC, AML monitoring, privacy assessments.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with local values would show what nobody should see
     add_completion=False,
 )
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """The e-money ledger: limits inside the posting, KYC, AML monitoring, privacy assessments."""
+
+
 setup.register(app)
 ledger.register(app)
 statement.register(app)

@@ -11,6 +11,7 @@ from ledger import embedded
 from ledger.errors import InvalidInput
 
 MARKER = "MADE_BY_EMONEY_DEMO"
+REPORTS = ("monitoring.html", "privacy-assessment.html")
 _MARKER_TEXT = "emoney demo wrote this directory and removes it at its next run. Nothing here is real.\n"
 
 
@@ -21,10 +22,15 @@ class OccupiedDirectory(InvalidInput):
 def fresh_home(home: Path) -> Path:
     """Make `home` an empty directory with the demo's marker; a former demo's is removed first.
 
-    Raises OccupiedDirectory when there is content without the marker, no plain directory, or no way to write.
+    Beside it the demo writes REPORTS. Raises OccupiedDirectory when there is content without the marker,
+    no plain directory, or no way to write.
     """
     if home.is_symlink() or (home.exists() and not home.is_dir()):
         raise OccupiedDirectory(f"{home} is no plain directory; give the demo another --out")
+    if not (home / MARKER).is_file() and any((home.parent / name).exists() for name in REPORTS):
+        raise OccupiedDirectory(
+            f"{home.parent} holds reports that the demo did not write: give another --out, or move them away"
+        )
     if home.is_dir() and any(home.iterdir()):
         if not (home / MARKER).is_file():
             raise OccupiedDirectory(

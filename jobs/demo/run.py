@@ -31,7 +31,7 @@ from aml import history, monitoring
 from aml.alerts import list_alerts
 from aml.report import write_report as write_monitoring_report
 from jobs import migrate
-from jobs.demo.home import fresh_home, stop_server
+from jobs.demo.home import REPORTS, fresh_home, stop_server
 from jobs.demo.population import (
     CURRENCY,
     LOOK_ALIKES,
@@ -228,12 +228,12 @@ class _Demo:
         with self._watch.phase("report"):
             self._tell("report", 0, 2)
             monitored = write_monitoring_report(
-                database, directory, self._out / "monitoring.html", result=result, clock=clock
+                database, directory, self._out / REPORTS[0], result=result, clock=clock
             )
             self._tell("report", 1, 2)
             with database.connection() as connection:
                 privacy = write_privacy_report(
-                    connection, SQLModel.metadata, self._out / "privacy-assessment.html", clock=clock
+                    connection, SQLModel.metadata, self._out / REPORTS[1], clock=clock
                 )
             self._tell("report", 2, 2)
         return monitored, privacy

@@ -284,6 +284,12 @@ def test_tiers_without_a_pack_are_misuse(run: Run, tmp_path: Path) -> None:
     assert "--pack" in err
 
 
+def test_the_version_is_told(run: Run) -> None:
+    code, out, _ = run("--version")
+    assert code == 0
+    assert out.startswith("emoney ")
+
+
 def test_the_installed_command_reports_misuse() -> None:
     emoney = Path(sys.executable).parent / "emoney"
     ended = subprocess.run([emoney, "statement"], capture_output=True, text=True, check=False)

@@ -198,6 +198,13 @@ def test_a_directory_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None
     assert [path.name for path in home.iterdir()] == ["keyring.json"]
 
 
+def test_reports_that_are_not_the_demos_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "monitoring.html").write_text("a real report")
+    with pytest.raises(OccupiedDirectory, match="did not write"):
+        run_demo(tmp_path, persons=60, days=7)
+    assert [path.name for path in tmp_path.iterdir()] == ["monitoring.html"]
+
+
 def test_a_link_to_another_directory_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / MARKER).touch()
