@@ -16,7 +16,7 @@ from jobs.importing import ImportResult, run_import
 from ledger import embedded
 from ledger.database import Database
 
-MOMENTS = {"posted_at", "decided_at", "created_at", "xact", "position"}
+MOMENTS = {"posted_at", "last_posted_at", "decided_at", "created_at", "xact", "position"}
 """Columns that differ between two runs of the same import."""
 ACCOUNTS_HEADER = "account_id,kind,kyc_tier,opened,region,device_id,customer_id,opening_balance"
 TRANSFERS_HEADER = "tx_id,ts,type,amount,from_account,to_account,agent_id,region,device_id"
