@@ -215,7 +215,7 @@ def _capture_now(
     sides = (held.hold.debit_account, held.hold.credit_account)
     with connection.transaction() as attempt:
         _end(connection, held, "captured", request.amount, now, request.id)
-        _, rows = posting.claim_and_lock(connection, {}, sides)
+        rows = posting.lock(connection, sides)
         states = posting.states_for(connection, [request], rows, ledger.profiles, now)
         (decision,) = decide([request], states, now)
         if not isinstance(decision, Accepted):
@@ -238,7 +238,7 @@ def _not_capturable(held: PlacedHold, amount: int, now: datetime) -> Refusal | N
 def _locked(connection: Connection, hold_id: UUID) -> PlacedHold:
     """The hold as it stands once its accounts are locked."""
     hold = _find(connection, hold_id).hold
-    connection.execute(_queries.lock_accounts.sql, {"accounts": [hold.debit_account, hold.credit_account]})
+    posting.lock(connection, (hold.debit_account, hold.credit_account))
     return _find(connection, hold_id)
 
 

@@ -10,9 +10,6 @@ SELECT h.id, h.debit_account, h.credit_account, h.amount, h.currency, h.operatio
 FROM ledger.hold AS h LEFT JOIN ledger.open_hold AS o ON o.id = h.id
 WHERE h.id = :id;
 
--- name: lock_accounts
-SELECT id FROM ledger.account WHERE id = ANY(:accounts::uuid[]) ORDER BY id FOR NO KEY UPDATE;
-
 -- name: end!
 INSERT INTO ledger.hold_event (hold_id, number, kind, amount, transfer_id, at)
 VALUES (:hold, :number, :kind, :amount, :transfer, :at);

@@ -109,11 +109,23 @@ def claim_and_lock(
             _queries.claim.sql,
             {"ids": ids, "hashes": _array(map(bytes.hex, hashes.values())), "sent": len(hashes)},
         )
-        connection.execute(_queries.lock_accounts.sql, {"accounts": locked})
-        read = connection.execute(_queries.read_accounts.sql, {"accounts": locked}, binary=True)
+        read = _lock_and_read(connection, locked)
     taken = claimed.fetchone()
     fresh = hashes.keys() if taken is None or taken[0] is None else set(taken[0])
     return fresh, read.fetchall()
+
+
+def lock(connection: Connection, accounts: Iterable[UUID]) -> list[tuple[Any, ...]]:
+    """Lock the accounts; gives them as they stand."""
+    with connection.pipeline():
+        read = _lock_and_read(connection, _array(accounts))
+    return read.fetchall()
+
+
+def _lock_and_read(connection: Connection, accounts: str) -> psycopg.Cursor[tuple[Any, ...]]:
+    """Within a pipeline: one flush, two statements, the second of which sees what the lock waited for."""
+    connection.execute(_queries.lock_accounts.sql, {"accounts": accounts})
+    return connection.execute(_queries.read_accounts.sql, {"accounts": accounts}, binary=True)
 
 
 def moment(clock: Clock, rows: list[tuple[Any, ...]]) -> datetime:

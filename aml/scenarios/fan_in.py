@@ -59,12 +59,7 @@ class FanIn(Scenario):
         "days",
     )
     model: ClassVar[type[Parameters]] = FanInParameters
-
-    @property
-    def parameters(self) -> FanInParameters:
-        """The validated numbers."""
-        assert isinstance(self._parameters, FanInParameters)
-        return self._parameters
+    parameters: FanInParameters
 
     def alerts(self, transfers: ir.Table) -> ir.Table:
         """See `Scenario.alerts`."""

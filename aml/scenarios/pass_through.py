@@ -57,12 +57,7 @@ class PassThrough(Scenario):
         "days",
     )
     model: ClassVar[type[Parameters]] = PassThroughParameters
-
-    @property
-    def parameters(self) -> PassThroughParameters:
-        """The validated numbers."""
-        assert isinstance(self._parameters, PassThroughParameters)
-        return self._parameters
+    parameters: PassThroughParameters
 
     def alerts(self, transfers: ir.Table) -> ir.Table:
         """See `Scenario.alerts`."""

@@ -48,13 +48,15 @@ class Scenario(ABC):
     facts: ClassVar[tuple[str, ...]]
     """Columns after the common ones: the numbers that `why` tells."""
     model: ClassVar[type[Parameters]]
+    parameters: Parameters
+    """The validated numbers, of the type `model`."""
 
     def __init__(self, title: str, typology: str, reasoned: Sequence[Reasoned]) -> None:
         self.title = title
         self.typology = typology
         self.reasoned = tuple(reasoned)
         try:
-            self._parameters = self.model.model_validate({each.name: each.value for each in reasoned})
+            self.parameters = self.model.model_validate({each.name: each.value for each in reasoned})
         except ValidationError as error:
             first = error.errors()[0]
             field = ".".join(str(part) for part in first["loc"])
@@ -64,7 +66,7 @@ class Scenario(ABC):
     def version(self) -> str:
         """Names this revision of the expression with these values: two alerts of one version compare."""
         content = json.dumps(
-            [self.name, self.revision, self._parameters.model_dump(mode="json")], sort_keys=True
+            [self.name, self.revision, self.parameters.model_dump(mode="json")], sort_keys=True
         )
         return f"{self.revision}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 

@@ -58,12 +58,7 @@ class Structuring(Scenario):
     revision: ClassVar[int] = 1
     facts: ClassVar[tuple[str, ...]] = ("cash_ins", "total", "agents", "threshold", "days")
     model: ClassVar[type[Parameters]] = StructuringParameters
-
-    @property
-    def parameters(self) -> StructuringParameters:
-        """The validated numbers."""
-        assert isinstance(self._parameters, StructuringParameters)
-        return self._parameters
+    parameters: StructuringParameters
 
     def threshold(self, currency: str) -> int | None:
         """The reporting threshold in minor units of `currency`; None when it is not configured."""

@@ -135,6 +135,9 @@ CREATE TABLE ledger.refusal (
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)
 );
 
+-- The history, the proof log and the outbox read transfers and refusals by ranges of transactions.
+CREATE INDEX refusal_xact ON ledger.refusal USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+
 -- What a wallet has moved in a window. Kept per operation, so that any rule of any tier can sum what it measures.
 CREATE TABLE ledger.usage (
     account_id uuid NOT NULL,

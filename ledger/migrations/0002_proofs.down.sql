@@ -1,4 +1,3 @@
-DROP INDEX ledger.refusal_xact;
 DROP VIEW ledger.leaf;
 DROP TABLE ledger.checkpoint;
 DROP TABLE ledger.tree_node;

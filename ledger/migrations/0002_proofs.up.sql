@@ -54,9 +54,6 @@ CREATE TABLE ledger.checkpoint (
     signed_at timestamptz NOT NULL
 );
 
--- The sealer reads transfers and refusals by ranges of transactions.
-CREATE INDEX refusal_xact ON ledger.refusal USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
-
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.leaf_block
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.tree_node

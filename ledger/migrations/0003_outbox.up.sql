@@ -12,7 +12,6 @@ ALTER TABLE ledger.refusal ADD COLUMN position bigint NOT NULL DEFAULT nextval('
 
 CREATE INDEX transfer_position ON ledger.transfer USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX refusal_position ON ledger.refusal USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
-CREATE INDEX refusal_outbox_xact ON ledger.refusal USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
 -- What happened and is neither a posted nor a refused transfer. subject: the account it is about, or another id.
 CREATE TABLE ledger.event (
