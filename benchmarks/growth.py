@@ -39,6 +39,7 @@ def fill(database: Database, count: int, first: datetime, last: datetime, tell: 
     rounds = max(1, round(count / wallets))
     span = {"start": first, "step": (last - first) / rounds}
     failed: list[BaseException] = []
+    _checkpoints(database, "'1h'", "'64GB'")
 
     def insert(*statements: str) -> None:
         try:
@@ -58,6 +59,7 @@ def fill(database: Database, count: int, first: datetime, last: datetime, tell: 
     entries.start()
     insert(_queries.insert_claims.sql, _queries.insert_transfers.sql)
     entries.join()
+    _checkpoints(database, "DEFAULT", "DEFAULT")
     if failed:
         raise failed[0]
     with psycopg.connect(database.url) as owner:
@@ -65,6 +67,14 @@ def fill(database: Database, count: int, first: datetime, last: datetime, tell: 
         owner.execute(_queries.move_accounts.sql, span | {"rounds": rounds})
         owner.execute(_queries.finish.sql)
     return int(rounds * wallets)
+
+
+def _checkpoints(database: Database, timeout: str, log_size: str) -> None:
+    """How often the server writes checkpoints: hardly, while filling, or pages are logged again and again."""
+    with psycopg.connect(database.url, autocommit=True) as owner:
+        owner.execute(f"ALTER SYSTEM SET checkpoint_timeout = {timeout}")
+        owner.execute(f"ALTER SYSTEM SET max_wal_size = {log_size}")
+        owner.execute("SELECT pg_reload_conf()")
 
 
 def measure(full: Database, fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:

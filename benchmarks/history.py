@@ -27,7 +27,7 @@ from ledger.proofs import seal, signing_key
 ROOT = Path(__file__).resolve().parents[1]
 WRITTEN_STEP = 10_000
 """The writer posts multiples of it: days of ten batches."""
-ROOM_PER_TRANSFER, ROOM_LEAST = 1_500, 4 << 30
+ROOM_PER_TRANSFER, ROOM_LEAST = 3_000, 2 << 30
 """Bytes that must be free: rows and indexes, the server's log, what sorting takes."""
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 MEASURED, BASELINE, HOT, INK = "#1f6f8b", "#b9c5cc", "#c8773a", "#333333"
-DISK = ("#1f6f8b", "#5b9bb0", "#93bfcc", "#c8773a", "#e3b48f", "#b9c5cc")
 SMALL_SHARE = 0.03
 
-Bar = tuple[str, float, str]
-"""A label, transfers a second, a colour."""
+Bar = tuple[str, float, float | None, str]
+"""A label, transfers a second, their ratio to a baseline, a colour."""
 
 
 def can_draw() -> bool:
@@ -67,43 +66,52 @@ def draw(report: dict[str, Any], path: Path) -> None:
 
 def _batches(axis: Any, report: dict[str, Any]) -> None:
     bars: list[Bar] = []
-    for size in (10_000, 1_000):
+    for size in (1_000, 10_000):
         found = report[f"batch_{size}"]
         bars += [
-            (f"ceiling, {size:,}", found["ceiling_per_second"], BASELINE),
-            (f"batches of {size:,}", found["per_second"], MEASURED),
+            (f"ceiling, {size:,}", found["ceiling_per_second"], None, BASELINE),
+            (f"batches of {size:,}", found["per_second"], found["ratio"], MEASURED),
         ]
-    bars.append(("1,000 to one merchant", report["hot_batch"]["per_second"], HOT))
-    _bars(axis, bars[::-1])
+    hot = report["hot_batch"]
+    bars.insert(2, ("1,000 to one merchant", hot["per_second"], hot["ratio_to_random"], HOT))
+    _bars(axis, bars)
     axis.set_title("Batches, and what PostgreSQL can write")
 
 
 def _callers(axis: Any, report: dict[str, Any]) -> None:
     single = report["single"]
-    p99 = f"p99 {single['p99_ms']:.1f} ms"
     bars: list[Bar] = [
-        ("one function call", single["function_per_second"], BASELINE),
-        (f"single call\n{p99}", single["per_second"], MEASURED),
+        ("one function call", single["function_per_second"], None, BASELINE),
+        (_waits("single call", single), single["per_second"], single["ratio_to_function"], MEASURED),
     ]
-    for label, name, colour in (
-        ("64 threads", "group_commit_64", MEASURED),
-        ("64 threads, one merchant", "hot_group_commit", HOT),
-        ("64 tasks", "group_commit_64_tasks", MEASURED),
-        ("256 tasks", "group_commit_256_tasks", MEASURED),
+    for label, name, ratio, colour in (
+        ("64 threads", "group_commit_64", "ratio_to_single", MEASURED),
+        ("64, one merchant", "hot_group_commit", "ratio_to_random", HOT),
+        ("64 tasks", "group_commit_64_tasks", "ratio_to_single", MEASURED),
+        ("256 tasks", "group_commit_256_tasks", "ratio_to_single", MEASURED),
     ):
-        bars.append((f"{label}\np99 {report[name]['p99_ms']:.1f} ms", report[name]["per_second"], colour))
+        found = report[name]
+        bars.append((_waits(label, found), found["per_second"], found[ratio], colour))
     _bars(axis, bars)
-    axis.set_title("Callers with one transfer each, alone and by group commit")
+    axis.set_title("Single calls, and group commit against them")
+
+
+def _waits(label: str, found: dict[str, Any]) -> str:
+    return f"{label}\np99 {found['p99_ms']:.1f} ms"
 
 
 def _bars(axis: Any, bars: list[Bar]) -> None:
-    labels, values, colours = zip(*bars, strict=True)
+    labels, values, ratios, colours = zip(*bars, strict=True)
     drawn = axis.barh(labels, values, color=colours, height=0.7)
-    axis.bar_label(drawn, labels=[f"{value:,.0f}" for value in values], padding=3)
+    texts = [
+        f"{value:,.0f}" if ratio is None else f"{value:,.0f}  (x {ratio:.2f})"
+        for value, ratio in zip(values, ratios, strict=True)
+    ]
+    axis.bar_label(drawn, labels=texts, padding=3)
     axis.invert_yaxis()
-    axis.set_xlim(0, 1.15 * max(values))
+    axis.set_xlim(0, 1.3 * max(values))
     axis.xaxis.set_major_formatter("{x:,.0f}")
-    axis.set_xlabel("transfers a second")
+    axis.set_xlabel("transfers a second (times its baseline)")
 
 
 def _writer(axis: Any, report: dict[str, Any]) -> None:
@@ -140,8 +148,7 @@ def _disk(axis: Any, report: dict[str, Any]) -> None:
     shown = {name: size for name, size in sizes.items() if size >= SMALL_SHARE * total}
     if total - sum(shown.values()) > 1:
         shown["others"] = total - sum(shown.values())
-    colours = (DISK * len(shown))[: len(shown)]
-    drawn = axis.barh(list(shown), list(shown.values()), color=colours, height=0.7)
+    drawn = axis.barh(list(shown), list(shown.values()), color=MEASURED, height=0.7)
     axis.bar_label(drawn, labels=[f"{size:,.0f}" for size in shown.values()], padding=3)
     axis.invert_yaxis()
     axis.set_xlim(0, 1.15 * max(shown.values()))

@@ -1,9 +1,11 @@
 """Databases to measure on: embedded, migrated, empty, with the server's ordinary durable commits."""
 
+import atexit
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 import psycopg
 from psycopg import sql
@@ -30,33 +32,35 @@ def scratch_database() -> Iterator[tuple[Database, Path]]:
 @contextmanager
 def scratch_server() -> Iterator[Fresh]:
     """A server on which databases are made by name, each a copy of one that was migrated."""
-    opened: list[Database] = []
+    opened: dict[str, Database] = {}
     with _server() as (url, _):
 
-        def fresh(name: str) -> Database:
+        def administer(statement: str, *names: str) -> None:
             with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as admin:
-                admin.execute(
-                    sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                        sql.Identifier(name), sql.Identifier(embedded.DATABASE)
-                    )
-                )
-            opened.append(Database(make_conninfo(url, dbname=name)))
-            return opened[-1]
+                admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+        def fresh(name: str) -> Database:
+            administer("CREATE DATABASE {} TEMPLATE {}", name, embedded.DATABASE)
+            opened[name] = Database(make_conninfo(url, dbname=name))
+            return opened[name]
 
         try:
             yield fresh
         finally:
-            for database in opened:
+            for name, database in opened.items():
                 database.close()
+                administer("DROP DATABASE {} WITH (FORCE)", name)
 
 
 @contextmanager
 def _server() -> Iterator[tuple[str, Path]]:
-    with TemporaryDirectory(prefix="emoney-bench-") as folder:
-        Path(folder).chmod(0o755)  # as root, the server runs as a user of its own
-        url = embedded.start(Path(folder))
-        upgrade(url)
-        yield url, Path(folder)
+    folder = Path(mkdtemp(prefix="emoney-bench-"))
+    # registered before the server is, so it runs when the server has stopped, at this process's end
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)  # as root, the server runs as a user of its own
+    url = embedded.start(folder)
+    upgrade(url)
+    yield url, folder
 
 
 def settle(database: Database) -> None:
