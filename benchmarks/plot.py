@@ -109,7 +109,8 @@ def _bars(axis: Any, bars: list[Bar]) -> None:
     ]
     axis.bar_label(drawn, labels=texts, padding=3)
     axis.invert_yaxis()
-    axis.set_xlim(0, 1.3 * max(values))
+    axis.set_xlim(0, 1.45 * max(values))
+    axis.locator_params(axis="x", nbins=5)
     axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.set_xlabel("transfers a second (times its baseline)")
 

@@ -20,7 +20,6 @@ from benchmarks.scratch import Fresh, scratch_server
 
 PARTS = {"batches": batches.measure, "callers": callers.measure, "history": history.measure}
 SCALES = {"full": FULL, "quick": QUICK, "smoke": SMOKE}
-GROWTH_LEAST, GROWTH_MOST = 10_000, 100_000_000
 PLOT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks" / "posting.svg"
 
 

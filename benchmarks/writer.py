@@ -37,7 +37,7 @@ def main() -> None:
         began = time.perf_counter()
         people.post(ledger, batch)
         seconds += time.perf_counter() - began
-        if posted % part == 0:
+        if posted % part == 0 or posted == transfers:
             line = {"posted": posted, "seconds": seconds, "peak_mib": peak_mib()}
             print(json.dumps(line), flush=True)
     database.close()
