@@ -6,6 +6,7 @@ benchmark's plot in docs/benchmarks is drawn anew.
 
 import argparse
 import json
+import signal
 import sys
 
 from rich.console import Console
@@ -69,6 +70,7 @@ def _show(title: str, figures: list[Figure]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the server ends with us
     try:
         main()
     except EmoneyError as error:

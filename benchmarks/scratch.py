@@ -4,8 +4,9 @@ import atexit
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 
 import psycopg
 from psycopg import sql
@@ -21,46 +22,43 @@ Fresh = Callable[[str], Database]
 @contextmanager
 def scratch_database() -> Iterator[tuple[Database, Path]]:
     """The database, and an empty directory beside it."""
-    with _server() as (url, folder):
-        database = Database(url)
-        try:
-            yield database, folder
-        finally:
-            database.close()
+    with scratch_server() as fresh, TemporaryDirectory() as folder:
+        yield fresh("scratch"), Path(folder)
 
 
 @contextmanager
 def scratch_server() -> Iterator[Fresh]:
-    """A server on which databases are made by name, each a copy of one that was migrated."""
+    """A server on which databases are made by name, each a copy of one that was migrated; gone at the end."""
     opened: dict[str, Database] = {}
-    with _server() as (url, _):
+    template = _server()
 
-        def administer(statement: str, *names: str) -> None:
-            with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as admin:
-                admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+    def administer(statement: str, *names: str) -> None:
+        with psycopg.connect(make_conninfo(template, dbname="postgres"), autocommit=True) as admin:
+            admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
-        def fresh(name: str) -> Database:
-            administer("CREATE DATABASE {} TEMPLATE {}", name, embedded.DATABASE)
-            opened[name] = Database(make_conninfo(url, dbname=name))
-            return opened[name]
+    def fresh(name: str) -> Database:
+        administer("CREATE DATABASE {} TEMPLATE {}", name, embedded.DATABASE)
+        opened[name] = Database(make_conninfo(template, dbname=name))
+        return opened[name]
 
-        try:
-            yield fresh
-        finally:
-            for name, database in opened.items():
-                database.close()
-                administer("DROP DATABASE {} WITH (FORCE)", name)
+    try:
+        yield fresh
+    finally:
+        for name, database in opened.items():
+            database.close()
+            administer("DROP DATABASE {} WITH (FORCE)", name)
 
 
-@contextmanager
-def _server() -> Iterator[tuple[str, Path]]:
+@cache
+def _server() -> str:
+    """The URL of a migrated, empty database on this process's own server, which ends with the process."""
     folder = Path(mkdtemp(prefix="emoney-bench-"))
     # registered before the server is, so it runs when the server has stopped, at this process's end
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     folder.chmod(0o755)  # as root, the server runs as a user of its own
     url = embedded.start(folder)
     upgrade(url)
-    yield url, folder
+    return url
 
 
 def settle(database: Database) -> None:
