@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli import aml, events, kyc, ledger, privacy, proof, safeguarding, schedule, setup, statement
+from jobs.cli import aml, bench, events, kyc, ledger, privacy, proof, safeguarding, schedule, setup, statement
 from jobs.cli.output import notices, screen
 from ledger.errors import EmoneyError
 
@@ -45,6 +45,7 @@ app.add_typer(privacy.app, name="privacy")
 app.add_typer(safeguarding.app, name="safeguarding")
 app.add_typer(proof.app, name="proof")
 app.add_typer(schedule.app, name="jobs")
+app.add_typer(bench.app, name="bench")
 
 
 def _end(number: int, _frame: object) -> None:
