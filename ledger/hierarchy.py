@@ -82,6 +82,16 @@ def tree(connection: Connection, moment: datetime | None = None, *, levels: int 
 
 def _nodes(by_parent: dict[UUID | None, list[Sequence[Any]]], parent: UUID | None) -> tuple[Node, ...]:
     return tuple(
-        Node(account_id, name, AccountKind(kind), *rest, children=_nodes(by_parent, account_id))
-        for account_id, name, kind, *rest in by_parent.get(parent, ())
+        Node(
+            account_id,
+            name,
+            AccountKind(kind),
+            currency,
+            level,
+            balance,
+            total,
+            below,
+            _nodes(by_parent, account_id),
+        )
+        for account_id, name, kind, currency, level, balance, total, below in by_parent.get(parent, ())
     )
