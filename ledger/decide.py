@@ -1,7 +1,7 @@
 """The decision: which transfers of a batch are posted and which refused, in order. Pure: no database.
 
 Works on the locked accounts and their usage counters as read; what it leaves in them is what posting writes.
-Rules are asked in one order: account state, funds, the payer's limits, the payee's limits.
+Rules are asked in one order: account state, funds, ceilings, the payer's limits, the payee's limits.
 """
 
 from collections.abc import Sequence
@@ -43,6 +43,7 @@ class AccountState:
     credits: int
     pending_out: int
     version: int
+    ceiling: int | None
     last_posted_at: datetime | None
     profile: LimitProfile | None
     usage: Counters = field(default_factory=dict)
@@ -135,6 +136,7 @@ def why_refused(transfer: Transfer, payer: AccountState, payee: AccountState, at
     return (
         _account_refusal(payer, payee)
         or _funds_refusal(transfer.amount, payer, payee)
+        or _ceiling_refusal(transfer.amount, payer, payee)
         or _limit_refusal(payer, Direction.OUT, transfer, at)
         or _limit_refusal(payee, Direction.IN, transfer, at)
     )
@@ -157,6 +159,15 @@ def _funds_refusal(amount: int, payer: AccountState, payee: AccountState) -> Ref
             available = account.balance - account.pending_out - account.floor
             if amount > available:
                 return Refusal("funds", "deny", LEDGER_RULE, account.floor, None, max(0, available))
+    return None
+
+
+def _ceiling_refusal(amount: int, payer: AccountState, payee: AccountState) -> Refusal | None:
+    """The other way round: the account raised stays at or below its ceiling."""
+    for account, raised in ((payer, payer.sign > 0), (payee, payee.sign < 0)):
+        if raised and account.ceiling is not None and account.balance + amount > account.ceiling:
+            headroom = max(0, account.ceiling - account.balance)
+            return Refusal("account.ceiling", "deny", LEDGER_RULE, account.ceiling, account.balance, headroom)
     return None
 
 

@@ -19,7 +19,8 @@ SELECT count(*) FROM (
 
 -- name: read_accounts
 SELECT id, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
-       CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END, version, last_posted_at, profile_id
+       CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END, version, ceiling,
+       last_posted_at, profile_id
 FROM ledger.account WHERE id = ANY(:accounts::uuid[]);
 
 -- name: earlier_outcomes
