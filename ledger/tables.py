@@ -11,15 +11,9 @@ from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, LargeBinary,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+import ledger.control_tables
 import ledger.safeguarding.tables  # noqa: F401  mapped there, found here
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-
-BOOKS = declare(
-    Category.PSEUDONYMOUS,
-    "keeping the books of electronic money and enforcing its limits",
-    Basis.LEGAL_OBLIGATION,
-    "5 years after the transaction or the end of the relationship",
-)
+from ledger.declarations import BOOKS, NOT_PERSONAL
 
 
 class LimitProfileRow(SQLModel, table=True):
@@ -62,59 +56,6 @@ class AccountRow(SQLModel, table=True):
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     last_posted_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
     ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
-
-
-class AccountChangeRow(SQLModel, table=True):
-    """What was changed about an account, by whom and why."""
-
-    __tablename__ = "account_change"
-    __table_args__ = {"schema": "ledger", "info": BOOKS}
-
-    account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
-    number: int = Field(sa_column=Column(Integer, primary_key=True))
-    kind: str = Field(sa_column=Column(Text, nullable=False))
-    frozen_debit: bool | None
-    frozen_credit: bool | None
-    floor: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
-    ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
-    parent_id: UUID | None
-    actor: str = Field(sa_column=Column(Text, nullable=False))
-    reason: str = Field(sa_column=Column(Text, nullable=False))
-    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-
-
-class AccountParentRow(SQLModel, table=True):
-    """Below which account another one stands."""
-
-    __tablename__ = "account_parent"
-    __table_args__ = {"schema": "ledger", "info": BOOKS}
-
-    account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
-    parent_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
-
-
-class AccountMetadataRow(SQLModel, table=True):
-    """What the operator keeps about an account; the ledger does not look into it."""
-
-    __tablename__ = "account_metadata"
-    __table_args__ = {"schema": "ledger", "info": BOOKS}
-
-    account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
-    metadata_: dict[str, Any] = Field(
-        sa_column=Column(
-            "metadata",
-            JSONB,
-            nullable=False,
-            info=declare(
-                Category.PSEUDONYMOUS,
-                "the operator's own management of the account; personal data is kept out by contract of use",
-                Basis.CONTRACT,
-                "until the operator replaces it, at most as long as the account's books",
-            ),
-        )
-    )
-    changed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
 class ClaimRow(SQLModel, table=True):
