@@ -28,6 +28,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
+from ledger import watermark
 from ledger.clock import Clock
 from ledger.database import Connection
 from ledger.decide import Accepted, AccountState, Decision, Rejected, decide
@@ -91,6 +92,7 @@ def post(
     if todo:
         now = moment(clock, locked)
         states = states_for(connection, todo, locked, profiles, now)
+        watermark.check_open(connection, todo, now)
         decisions = decide(todo, states, now)
         write(connection, decisions, states.values(), now)
         for decision in decisions:
@@ -281,6 +283,7 @@ def write(
             "The sums of an account are beyond the ledger's bound; nothing was written"
         ) from error
     except (psycopg.IntegrityError, psycopg.DataError) as error:
+        watermark.raise_if_closed(error)
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused the batch: {why}") from error
 
