@@ -7,7 +7,21 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli import aml, bench, events, kyc, ledger, privacy, proof, safeguarding, schedule, setup, statement
+from jobs.cli import (
+    accounts,
+    aml,
+    bench,
+    events,
+    kyc,
+    ledger,
+    periods,
+    privacy,
+    proof,
+    safeguarding,
+    schedule,
+    setup,
+    statement,
+)
 from jobs.cli.output import notices, screen
 from ledger.errors import EmoneyError
 
@@ -38,6 +52,8 @@ def _options(
 setup.register(app)
 ledger.register(app)
 statement.register(app)
+app.add_typer(accounts.app, name="accounts")
+app.add_typer(periods.app, name="periods")
 app.add_typer(kyc.app, name="kyc")
 app.add_typer(aml.app, name="aml")
 app.add_typer(events.app, name="events")
