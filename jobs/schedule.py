@@ -19,7 +19,7 @@ from apscheduler.triggers.cron import CronTrigger
 from aml import history, monitoring
 from jobs import reconciling, webhooks
 from jobs.emoney import Emoney
-from ledger import holds, proofs
+from ledger import holds, partitions, proofs
 from ledger.errors import InvalidInput
 from ledger.safeguarding.reconciliation import SHORTFALLS
 
@@ -108,11 +108,19 @@ def _reconcile_at() -> tuple[str, str]:
     return settings.cron, settings.time_zone
 
 
+def _partitions(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    with emoney.database.connection() as connection:
+        made = partitions.make(connection, emoney.clock(), 1 + partitions.MONTHS_AHEAD)
+    observe("making partitions", made, made)
+    return {"made": made}
+
+
 JOBS = {
     job.name: job
     for job in (
         Job("expire-holds", "Give back what is held past its deadline", "* * * * *", _expire_holds),
         Job("seal", "Add what was posted and refused to the proof log, and sign it", "* * * * *", _seal),
+        Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),
         Job("extract", "Extract new transfers to the AML history", "*/15 * * * *", _extract),
         Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor),
         Job(

@@ -102,10 +102,10 @@ class EntryRow(SQLModel, table=True):
 
     account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     version: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    posted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
     transfer_id: UUID
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
     balance_after: int = Field(sa_column=Column(BigInteger, nullable=False))
-    posted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     direction: int = Field(sa_column=Column(SmallInteger, nullable=False))
 
 
@@ -146,6 +146,16 @@ class UsageRow(SQLModel, table=True):
     days: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     moved: int = Field(sa_column=Column(BigInteger, nullable=False))
     returned: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class PartitionStartRow(SQLModel, table=True):
+    """Up to where the first partition of a table reaches."""
+
+    __tablename__ = "partition_start"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    until: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
 class OperationNumberRow(SQLModel, table=True):

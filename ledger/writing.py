@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from ledger import usage, watermark
+from ledger import partitions, usage, watermark
 from ledger.database import Connection
 from ledger.decide import Accepted, Accounts, Decision, Rejected
 from ledger.errors import IntegrityViolation
@@ -47,7 +47,8 @@ def write(
 ) -> list[Decision]:
     """Write what is decided, as it is decided; gives the decisions back, in their order.
 
-    Raises IntegrityViolation when the database contradicts them.
+    Raises IntegrityViolation when the database contradicts them, PartitionMissing in a month that nothing was
+    prepared for.
     """
     made: list[Decision] = []
     rejected: list[Rejected] = []
@@ -70,6 +71,7 @@ def write(
         ) from error
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         watermark.raise_if_closed(error)
+        partitions.raise_if_missing(error, now)
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused the batch: {why}") from error
     return made

@@ -260,7 +260,7 @@ def test_the_application_removes_nothing(full: Books, app: Connection, table: st
         "CREATE OR REPLACE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql"
         " AS 'BEGIN RETURN NULL; END'",
         "CREATE TABLE ledger.mine (id int)",
-        "CREATE TEMP TABLE mine () INHERITS (ledger.transfer)",
+        "CREATE TEMP TABLE mine () INHERITS (ledger.refusal)",
         "SET session_replication_role = replica",
     ],
 )
