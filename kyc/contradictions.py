@@ -37,8 +37,9 @@ def demand_none_between(packs: Sequence[Pack]) -> None:
         ends = min(one.valid.to or date.max, other.valid.to or date.max)
         if starts < ends:
             raise InvalidPack(
-                f"policy packs {one.id} and {other.id} of the line {one.line} are both in force from {starts} "
-                f"until {'further notice' if ends == date.max else ends}: end the earlier where the later begins"
+                f"policy packs {one.id} and {other.id} of the line {one.line} are both in force from "
+                f"{starts} until {'further notice' if ends == date.max else ends}: "
+                "end the earlier where the later begins"
             )
 
 
@@ -69,7 +70,7 @@ def _with_units(pack: Pack) -> Iterator[str]:
             yield str(error)
         else:
             if unit.currency != pack.currency:
-                yield f"a rule is in {name}, which is worth {unit.currency}, and the pack is in {pack.currency}"
+                yield f"a rule is in {name}, worth {unit.currency}, and the pack is in {pack.currency}"
 
 
 def _with_overrides(pack: Pack) -> Iterator[str]:
@@ -78,7 +79,7 @@ def _with_overrides(pack: Pack) -> Iterator[str]:
         if override.tier not in tiers:
             yield f"an override is for the tier {override.tier!r}, which the pack does not have"
         for name in sorted(set(override.amounts) - tiers.get(override.tier, set())):
-            yield f"the override {override.cohort} sets {name!r}, a limit that tier {override.tier} does not have"
+            yield f"the override {override.cohort} sets {name!r}, no limit of tier {override.tier}"
 
 
 def _within_tiers(pack: Pack) -> Iterator[str]:

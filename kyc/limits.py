@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import NamedTuple
 
 from kyc.operations import ASKED_FOR, COUNTED, REDEMPTION, named_by, operations_of
@@ -125,7 +126,7 @@ def _outside(stages: list[_Stage]) -> Iterator[LimitRule]:
     first, last = stages[0], stages[-1]
     if first.span.since is not None:
         yield _not_in_force(first, _Span(None, first.span.since), "not-yet-in-force")
-    for before, after in zip(stages, stages[1:], strict=False):
+    for before, after in pairwise(stages):
         if before.span.until != after.span.since:
             yield _not_in_force(before, _Span(before.span.until, after.span.since), "no-longer-in-force")
     if last.span.until is not None:
@@ -330,11 +331,12 @@ def _counted(pack: Pack, per_payee: bool) -> Iterator[tuple[Direction, Window]]:
     while True:
         for tier in pack.tiers:
             for rule in tier.rules:
-                if rule.metric in (Metric.FLOW, Metric.COUNT) and rule.window is not None:
-                    if (rule.scope == "per_payee") is per_payee:
-                        for direction in rule.directions:
-                            for each in (direction,) if direction else Direction:
-                                yield each, Window(rule.window)
+                if rule.metric not in (Metric.FLOW, Metric.COUNT) or rule.window is None:
+                    continue
+                if (rule.scope == "per_payee") is per_payee:
+                    for direction in rule.directions:
+                        for each in (direction,) if direction else Direction:
+                            yield each, Window(rule.window)
             if not per_payee and any("load_reload" in each.operations for each in tier.denied):
                 yield Direction.IN, Window.LIFETIME
         if pack.status == "draft" or pack.succeeded_by is None:

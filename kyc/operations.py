@@ -104,7 +104,9 @@ Source: Directive 2009/110/EC art. 11.
 
 ASKED_FOR = {
     Direction.IN: frozenset({*_LOADS, Operation.P2P, Operation.P2P_REGISTERED, Operation.DISBURSE}),
-    Direction.OUT: frozenset().union(*(n.operations for n in _NAMED.values() if n.direction is Direction.OUT)),
+    Direction.OUT: frozenset().union(
+        *(n.operations for n in _NAMED.values() if n.direction is Direction.OUT)
+    ),
 }
 """What a holder may ask for, by direction: what a list of allowed operations leaves out of it is refused."""
 

@@ -232,9 +232,13 @@ class Pack(Part):
                 if isinstance(rule.amount, Decimal) and rule.metric is not Metric.COUNT and not rule.unit:
                     to_minor(rule.amount, self.currency)
                 if rule.window == "fiscal_year" and self.fiscal_year_starts is None:
-                    raise ValueError("a rule is over the fiscal year: say in fiscal_year_starts when it begins")
+                    raise ValueError(
+                        "a rule is over the fiscal year: say in fiscal_year_starts when it begins"
+                    )
             if tier.time_limit and tier.time_limit.upgrade_to not in (None, *ids):
-                raise ValueError(f"tier {tier.id} has to be left for {tier.time_limit.upgrade_to}, no tier of it")
+                raise ValueError(
+                    f"tier {tier.id} has to be left for {tier.time_limit.upgrade_to}, no tier of it"
+                )
         for where, part in self._sourced():
             if part.source is not None and part.source not in self.sources:
                 raise ValueError(f"{where} names the source {part.source!r}, which is not listed")

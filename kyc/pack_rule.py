@@ -58,7 +58,7 @@ class Part(BaseModel):
 
 
 class Source(Part):
-    """A text that numbers come from, and where it was read. `seen`: when, if not when the pack was collected."""
+    """A text that numbers come from, and where it was read. `seen`: when, if not with the pack."""
 
     title: Text
     at: Text
@@ -153,7 +153,8 @@ class PackRule(Sourced):
             raise ValueError("a unit goes with a number")
         if (self.window == "end_of_day") != (self.on_exceed is OnExceed.ALLOW_UNTIL_END_OF_DAY):
             raise ValueError(
-                "a balance measured at the end of the day, and only that, has on_exceed allow_until_end_of_day"
+                "a balance measured at the end of the day, and only that, "
+                "has on_exceed allow_until_end_of_day"
             )
         if {Feature.RELOADABLE, Feature.NOT_RELOADABLE} <= set(self.applies_if):
             raise ValueError("no wallet is both reloadable and not")
@@ -236,7 +237,9 @@ class Denied(Sourced):
                 "name operations in one direction, and not `any`; deny the others in a second entry"
             )
         if "load_reload" in self.operations and len(self.operations) > 1:
-            raise ValueError("load_reload stands alone: it counts the loads; deny the others in a second entry")
+            raise ValueError(
+                "load_reload stands alone: it counts the loads; deny the others in a second entry"
+            )
         return self
 
     @property

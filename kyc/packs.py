@@ -63,6 +63,11 @@ def parse_pack(content: Any) -> Pack:
     return pack
 
 
+def pack_schema() -> dict[str, Any]:
+    """The JSON Schema of a pack's file. What it cannot say, `read_pack` checks: that sources exist, say."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Pack.model_json_schema(by_alias=True)
+
+
 def pack_of_currency(currency: str, at: datetime) -> Pack:
     """The one shipped pack in force at `at` for wallets in `currency`.
 
@@ -80,7 +85,9 @@ def pack_of_currency(currency: str, at: datetime) -> Pack:
     if found:
         raise UnknownPack(f"name one of the packs in {currency}: {', '.join(pack.id for pack in found)}")
     there_are = ", ".join(sorted({pack.currency for pack in packs if pack.in_force(at)}))
-    raise UnknownPack(f"no policy pack in force at {at:%Y-%m-%d} is in {currency}; there are packs in {there_are}")
+    raise UnknownPack(
+        f"no policy pack in force at {at:%Y-%m-%d} is in {currency}; there are packs in {there_are}"
+    )
 
 
 _SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
@@ -96,4 +103,5 @@ class _StrictLoader(_SafeLoader):  # type: ignore[valid-type,misc]
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} stands twice in one mapping", node.start_mark
                 )
-        return super().construct_mapping(node, deep)
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
+        return mapping
