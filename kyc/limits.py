@@ -95,8 +95,8 @@ def compile_profile(pack: Pack, tier: Tier, features: Features = ORDINARY) -> Li
     for stage in stages:
         rules += _stage_rules(stage, features)
     counted = set(_counted(pack, False))
-    if any(rule.window is Window.LIFETIME for rule in rules):
-        counted.add((Direction.IN, Window.LIFETIME))  # of a wallet that is not reloadable
+    if features.reloadable is False:  # its loads are counted whatever the text measures
+        counted.add((Direction.IN, Window.LIFETIME))
     return LimitProfile(
         f"{pack.id}/{tier.id}",
         pack.currency,

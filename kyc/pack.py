@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from kyc.errors import PackNotInForce, UnknownTier
 from kyc.evidence import KINDS, EvidenceExpression, Kind, Kinds
@@ -34,6 +34,15 @@ FORMAT = "emoney-policy-pack/1"
 
 TierId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")]
 PackId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
+
+
+TierEvidence = Annotated[
+    EvidenceExpression,
+    BeforeValidator(
+        lambda evidence: {"unknown": True} if evidence == "unknown" else evidence,
+        json_schema_input_type=EvidenceExpression | Literal["unknown"],
+    ),
+]
 
 
 class Implied(Sourced):
@@ -93,7 +102,7 @@ class Tier(Part):
     id: TierId
     title: Text
     assigned: Literal["by_evidence", "by_operator"] = "by_evidence"
-    evidence: EvidenceExpression
+    evidence: TierEvidence
     evidence_source: Sourced
     natural_persons_only: bool = False
     bearer: bool = False
@@ -105,11 +114,6 @@ class Tier(Part):
     allowed: Allowed | None = None
     denied: tuple[Denied, ...] = Field(default=(), max_length=20)
     rules: tuple[PackRule, ...] = Field(max_length=50)
-
-    @field_validator("evidence", mode="before")
-    @classmethod
-    def _unknown(cls, evidence: object) -> object:
-        return {"unknown": True} if evidence == "unknown" else evidence
 
     @property
     def by_evidence(self) -> bool:

@@ -33,9 +33,10 @@ def load_pack(pack_id: str) -> Pack:
     return pack
 
 
-def load_packs() -> list[Pack]:
+@cache
+def load_packs() -> tuple[Pack, ...]:
     """All shipped packs, held against each other. Raises InvalidPack."""
-    packs = [load_pack(pack_id) for pack_id in pack_ids()]
+    packs = tuple(load_pack(pack_id) for pack_id in pack_ids())
     demand_none_between(packs)
     return packs
 
