@@ -70,5 +70,7 @@ class Emoney:
 
 def init(url: str | None = None, home: Path | None = None) -> bool:
     """Bring the schema of the database up to date; True when anything changed. The URL is an owner's."""
+    from jobs import migrate
+
     own = url or os.environ.get(DATABASE_URL) or embedded.start(installation_home(home))
     return migrate.upgrade(own)

@@ -4,8 +4,11 @@ A hold lowers what its payer has available and raises nobody's. It is never edit
 rows of `ledger.hold_event`. What it has left follows from these in the database's own triggers, which hold
 the deadline too: at or after it nothing is captured, whether or not the expiry job has run.
 
-Placing a hold asks the same rules as a transfer would. Limits count when money moves, so a capture is decided
-anew, with its hold already given back to it; a capture that is refused leaves the hold as it was.
+Placing a hold asks the same rules as a transfer would and is counted by the limits of both sides at once:
+what is reserved is used up. A capture is not counted again; it is decided anew by the accounts' state, the
+funds, with its hold given back to it, and the payee's balance limit. A capture that is refused leaves the
+hold as it was. What is released, voided or expires is given back to the windows that it was counted in; the
+number of a hold, where nothing of it was captured.
 
 Each call locks the two accounts in id order, like a batch of one; costs four to seven round trips.
 """
@@ -19,9 +22,17 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import posting
+from ledger import locks, posting, writing
 from ledger.database import Connection
-from ledger.decide import LEDGER_RULE, Accepted, Decision, Rejected, decide, why_refused
+from ledger.decide import (
+    LEDGER_RULE,
+    Accepted,
+    Decision,
+    Rejected,
+    count_usage,
+    decide_captured,
+    why_refused,
+)
 from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
 from ledger.ledger import Ledger
 from ledger.operations import Operation
@@ -92,19 +103,22 @@ def place(ledger: Ledger, hold: Hold) -> Outcome:
     sides = (hold.debit_account, hold.credit_account)
 
     def placing(connection: Connection) -> Outcome:
-        fresh, locked = posting.claim_and_lock(connection, {hold.id: content}, sides)
+        fresh, locked = locks.lock_and_claim(connection, sides, lambda: {hold.id: content}, ledger.profiles)
         if hold.id not in fresh:
             return earlier_outcome(connection, hold.id, content)
         now = ledger.clock()
         if hold.expires_at <= now:
             raise InvalidInput(f"hold {hold.id}: expires_at has passed")
-        states = posting.states_for(connection, [request], locked, ledger.profiles, now)
-        if any(states[side].sign > 0 for side in sides):
+        states = posting.states_for(connection, [request], locked, now)
+        payer, payee = (states[side.int] for side in sides)
+        if payer.sign > 0 or payee.sign > 0:
             raise InvalidInput(f"hold {hold.id}: money is held between holders' accounts only")
-        refusal = why_refused(request, states[hold.debit_account], states[hold.credit_account], now)
+        refusal = why_refused(request, payer, payee, now)
         if refusal is not None:
-            posting.write(connection, [Rejected(request, now, refusal)], (), now)
+            writing.write(connection, [Rejected(request, now, refusal)], {}, now)
             return Outcome(hold.id, refusal)
+        count_usage(request, payer, payee, now)
+        writing.write(connection, (), states, now)
         with _database_agrees():
             connection.execute(
                 _queries.place.sql,
@@ -140,10 +154,12 @@ def capture(
     def capturing(connection: Connection) -> Outcome:
         hold = _find(connection, hold_id).hold
         sides = (hold.debit_account, hold.credit_account)
-        fresh, locked = posting.claim_and_lock(connection, {transfer_id: content}, sides)
+        fresh, locked = locks.lock_and_claim(
+            connection, sides, lambda: {transfer_id: content}, ledger.profiles
+        )
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
-        now, held = posting.moment(ledger.clock, locked), _find(connection, hold_id)
+        now, held = locks.moment(ledger.clock, locked), _find(connection, hold_id)
         request = hold.as_transfer(transfer_id, amount or held.remaining or hold.amount)
         refusal = _not_capturable(held, request.amount, now)
         decision: Decision = (
@@ -152,7 +168,7 @@ def capture(
             else _capture_now(ledger, connection, held, request, now, release_rest=release_rest)
         )
         if isinstance(decision, Rejected):
-            posting.write(connection, [decision], (), now)
+            writing.write(connection, [decision], {}, now)
             return Outcome(transfer_id, decision.refusal)
         return Outcome(transfer_id)
 
@@ -166,12 +182,12 @@ def void(ledger: Ledger, hold_id: UUID) -> PlacedHold:
     """
 
     def voiding(connection: Connection) -> PlacedHold:
-        held = _locked(connection, hold_id)
+        held, locked = _locked(ledger, connection, hold_id)
         if held.remaining == 0:
             if _last_kind(connection, held) == "voided":
                 return held
             raise HoldEnded(f"hold {hold_id} has nothing left to void")
-        _end(connection, held, "voided", held.remaining, ledger.clock())
+        _give_back(connection, held, locked, "voided", ledger.clock())
         return _find(connection, hold_id)
 
     return ledger.run(voiding)
@@ -186,14 +202,14 @@ def expire_due(ledger: Ledger, limit: int = EXPIRE_BATCH) -> int:
     overdue = ledger.run(
         lambda connection: connection.execute(_queries.overdue.sql, {"now": now, "limit": limit}).fetchall()
     )
-    return sum(ledger.run(partial(_expire, hold_id, now)) for (hold_id,) in overdue)
+    return sum(ledger.run(partial(_expire, ledger, hold_id, now)) for (hold_id,) in overdue)
 
 
-def _expire(hold_id: UUID, now: datetime, connection: Connection) -> bool:
-    held = _locked(connection, hold_id)
+def _expire(ledger: Ledger, hold_id: UUID, now: datetime, connection: Connection) -> bool:
+    held, locked = _locked(ledger, connection, hold_id)
     if held.remaining == 0 or held.hold.expires_at > now:
         return False
-    _end(connection, held, "expired", held.remaining, now)
+    _give_back(connection, held, locked, "expired", now)
     return True
 
 
@@ -215,15 +231,13 @@ def _capture_now(
     sides = (held.hold.debit_account, held.hold.credit_account)
     with connection.transaction() as attempt:
         _end(connection, held, "captured", request.amount, now, request.id)
-        rows = posting.lock(connection, sides)
-        states = posting.states_for(connection, [request], rows, ledger.profiles, now)
-        (decision,) = decide([request], states, now)
+        locked = locks.lock(connection, sides, ledger.profiles)
+        decision = decide_captured(request, locked.states, now)
         if not isinstance(decision, Accepted):
             raise psycopg.Rollback(attempt)
-        posting.write(connection, [decision], states.values(), now)
-        rest = held.remaining - request.amount
-        if release_rest and rest:
-            _end(connection, _find(connection, held.hold.id), "released", rest, now)
+        writing.write(connection, [decision], {}, now)
+        if release_rest and held.remaining > request.amount:
+            _give_back(connection, _find(connection, held.hold.id), locked, "released", now)
     return decision
 
 
@@ -235,11 +249,21 @@ def _not_capturable(held: PlacedHold, amount: int, now: datetime) -> Refusal | N
     return None
 
 
-def _locked(connection: Connection, hold_id: UUID) -> PlacedHold:
-    """The hold as it stands once its accounts are locked."""
+def _locked(ledger: Ledger, connection: Connection, hold_id: UUID) -> tuple[PlacedHold, locks.Locked]:
+    """The hold as it stands once its accounts are locked, and these."""
     hold = _find(connection, hold_id).hold
-    posting.lock(connection, (hold.debit_account, hold.credit_account))
-    return _find(connection, hold_id)
+    locked = locks.lock(connection, (hold.debit_account, hold.credit_account), ledger.profiles)
+    return _find(connection, hold_id), locked
+
+
+def _give_back(
+    connection: Connection, held: PlacedHold, locked: locks.Locked, kind: str, now: datetime
+) -> None:
+    """End a hold with what remains of it, which limits no longer count. Its accounts are locked."""
+    _end(connection, held, kind, held.remaining, now)
+    writing.give_back_usage(
+        connection, held.hold, held.placed_at, locked.states, held.remaining, whole=held.captured == 0
+    )
 
 
 def _find(connection: Connection, hold_id: UUID) -> PlacedHold:

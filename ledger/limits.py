@@ -138,7 +138,14 @@ class LimitRule:
 
 def code(direction: Direction, operation: Operation) -> int:
     """One number, 0 to 255, for a direction and an operation."""
-    return operation.number | (0x80 if direction is Direction.OUT else 0)
+    return _CODES[direction, operation]
+
+
+_CODES = {
+    (direction, operation): operation.number | (0x80 if direction is Direction.OUT else 0)
+    for direction in Direction
+    for operation in Operation
+}
 
 
 Counted = frozenset[tuple[Direction, Window]]
@@ -163,8 +170,8 @@ class LimitProfile:
     """The rules of one tier under one policy pack and what follows it.
 
     `counted`, `counted_per_payee`: the directions and windows whose usage is kept for wallets of this
-    profile. They cover every tier of the pack, so that a change of tier finds its counters filled. A rule over
-    a window that is not counted would never be reached: InvalidInput. `fiscal_year_starts`: a month.
+    profile. They cover every tier of the pack, so that a change of tier finds its counters filled. A rule
+    over a window that is not counted would never be reached: InvalidInput. `fiscal_year_starts`: a month.
     """
 
     name: str
@@ -174,12 +181,26 @@ class LimitProfile:
     counted: Counted
     counted_per_payee: Counted = frozenset()
     fiscal_year_starts: int = 1
+    per_person: bool = field(init=False, repr=False, compare=False)
+    """Whether some rule measures all wallets of the holder."""
+    by_age: bool = field(init=False, repr=False, compare=False)
+    """Whether some rule asks when the wallet was opened."""
+    directions: frozenset[Direction] = field(init=False, repr=False, compare=False)
+    """The directions in which anything is counted."""
+    _last_day: tuple[datetime | None, date] = field(
+        default=(None, date.min), init=False, repr=False, compare=False
+    )
     _asked: dict[tuple[Direction, Operation, date], tuple[LimitRule, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
         exponent(self.currency)
+        object.__setattr__(self, "per_person", any(rule.scope is Scope.PERSON for rule in self.rules))
+        by_age = any(rule.after_months is not None for rule in self.rules)
+        object.__setattr__(self, "by_age", by_age)
+        counted = self.counted | self.counted_per_payee
+        object.__setattr__(self, "directions", frozenset(direction for direction, _ in counted))
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):
@@ -194,14 +215,13 @@ class LimitProfile:
             if not kept.issuperset((direction, rule.window) for direction in directions):
                 raise InvalidInput(f"profile {self.name}: rule {rule.id} measures what is not counted")
 
-    @property
-    def per_person(self) -> bool:
-        """Whether some rule measures all wallets of the holder."""
-        return any(rule.scope is Scope.PERSON for rule in self.rules)
-
     def local_day(self, at: datetime) -> date:
         """The day that a moment falls on where the profile is in force."""
-        return local_day(at, self.time_zone)
+        last, day = self._last_day  # of a batch, most transfers count at the same moment
+        if last is not at:
+            day = local_day(at, self.time_zone)
+            object.__setattr__(self, "_last_day", (at, day))
+        return day
 
     def asked(self, direction: Direction, operation: Operation, day: date) -> tuple[LimitRule, ...]:
         """The rules that a transfer of this kind has to pass on this local day, in their order."""
@@ -234,11 +254,10 @@ class Headroom:
     used: int
     left: int
 
-    def allows(self, amount: int) -> bool:
-        """Whether a transfer of `amount` minor units stays within the rule."""
-        return self.limit is not None and (1 if self.rule.metric is Metric.COUNT else amount) <= (
-            self.limit - self.used
-        )
+    @classmethod
+    def of(cls, rule: LimitRule, used: int) -> "Headroom":
+        """What is left of a rule that has measured `used`."""
+        return cls(rule, rule.amount, used, max(0, rule.amount - used) if rule.amount is not None else 0)
 
 
 def headrooms(
@@ -255,40 +274,49 @@ def headrooms(
     `day`: the local day the transfer counts on. `payee`: the account on its other side.
     """
     for rule in profile.asked(direction, operation, day):
-        if rule.after_months is not None and not rule.applies_to(standing.opened_on, day):
-            continue
-        metric = rule.metric
-        if metric is Metric.BALANCE:
-            used = standing.held(rule.scope)
-        elif metric is Metric.SINGLE:
-            used = 0
-        else:
-            used = standing.moved(rule, day, payee)[1 if metric is Metric.COUNT else 0]
-        limit = rule.amount
-        yield Headroom(rule, limit, used, 0 if limit is None or used >= limit else limit - used)
+        if rule.after_months is None or rule.applies_to(standing.opened_on, day):
+            yield Headroom.of(rule, _measured(rule, standing, day, payee))
 
 
 def first_exceeded(
     profile: LimitProfile,
     standing: Standing,
-    *,
     direction: Direction,
     operation: Operation,
     amount: int,
     day: date,
     payee: UUID | None = None,
+    only: Metric | None = None,
 ) -> Headroom | None:
     """The first rule of `profile` that a transfer of `amount` would pass, or None when all allow it.
 
     A rule that tolerates its excess until the day ends is named only where no other one is passed.
+    `only`: ask rules of this metric alone.
     """
     tolerated: Headroom | None = None
-    for headroom in headrooms(
-        profile, standing, direction=direction, operation=operation, day=day, payee=payee
-    ):
-        if headroom.allows(amount):
+    for rule in profile.asked(direction, operation, day):
+        if only is not None and rule.metric is not only:
             continue
-        if headroom.rule.on_exceed is not OnExceed.ALLOW_UNTIL_END_OF_DAY:
-            return headroom
-        tolerated = tolerated or headroom
+        if rule.after_months is not None and not rule.applies_to(standing.opened_on, day):
+            continue
+        used = _measured(rule, standing, day, payee)
+        if rule.amount is not None and used + (1 if rule.metric is _COUNT else amount) <= rule.amount:
+            continue
+        if rule.on_exceed is not OnExceed.ALLOW_UNTIL_END_OF_DAY:
+            return Headroom.of(rule, used)
+        tolerated = tolerated or Headroom.of(rule, used)
     return tolerated
+
+
+def _measured(rule: LimitRule, standing: Standing, day: date, payee: UUID | None) -> int:
+    """What the rule has measured so far."""
+    metric = rule.metric
+    if metric is _BALANCE:
+        return standing.held(rule.scope)
+    if metric is _SINGLE:
+        return 0
+    return standing.moved(rule, day, payee)[1 if metric is _COUNT else 0]
+
+
+_BALANCE, _SINGLE, _COUNT = Metric.BALANCE, Metric.SINGLE, Metric.COUNT
+"""Each look-up of a member costs as much as a call."""

@@ -6,7 +6,7 @@ from enum import StrEnum
 class Operation(StrEnum):
     """An operation, and in brackets who pays whom."""
 
-    __hash__ = str.__hash__  # counters are keyed by it, and Enum's own hash runs in Python
+    __hash__ = str.__hash__  # counters are keyed by it, and Enum\'s own hash runs in Python
 
     OPENING = "opening"
     """Balance carried over from the operator's previous ledger (safeguarding → holder)."""
@@ -84,5 +84,5 @@ _NUMBERS = {
     Operation.CROSS_BORDER: 20,
     Operation.CRYPTO: 21,
     Operation.REDEEM_OWN_BANK: 22,
-    Operation.LOAD_EMONEY: 23,
+    Operation.LOAD_EMONEY: 24,
 }

@@ -13,12 +13,11 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import posting
+from ledger import locks, posting, writing
 from ledger.database import Connection
-from ledger.decide import LEDGER_RULE, AccountState, Rejected, decide
+from ledger.decide import LEDGER_RULE, Rejected, decide
 from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
 from ledger.ledger import Ledger
-from ledger.limits import Direction
 from ledger.operations import Operation
 from ledger.queries import queries_beside
 from ledger.requests import content_hash, earlier_outcome
@@ -35,12 +34,14 @@ class UnknownTransfer(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class _Original:
+    """The transfer given back. `counted_at`: when limits counted it; a capture, when its hold was placed."""
+
     debit_account: UUID
     credit_account: UUID
     amount: int
     currency: str
     operation: Operation
-    effective_at: datetime
+    counted_at: datetime
 
 
 def refund(
@@ -78,10 +79,12 @@ def _give_back(
     def giving_back(connection: Connection) -> Outcome:
         original = _find(connection, original_id)
         sides = (original.debit_account, original.credit_account)
-        fresh, locked = posting.claim_and_lock(connection, {transfer_id: content}, sides)
+        fresh, locked = locks.lock_and_claim(
+            connection, sides, lambda: {transfer_id: content}, ledger.profiles
+        )
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
-        now = posting.moment(ledger.clock, locked)
+        now = locks.moment(ledger.clock, locked)
         row = connection.execute(_queries.given_back.sql, {"id": original_id}).fetchone()
         given_back = row[0] if row else 0
         left = original.amount - given_back
@@ -96,15 +99,16 @@ def _give_back(
         )
         if request.amount > left:
             refusal = Refusal("original.amount", "deny", LEDGER_RULE, original.amount, given_back, left)
-            posting.write(connection, [Rejected(request, now, refusal)], (), now)
+            writing.write(connection, [Rejected(request, now, refusal)], {}, now)
             return Outcome(transfer_id, refusal)
-        states = posting.states_for(connection, [request], locked, ledger.profiles, now)
-        (decision,) = decide([request], states, now)
-        posting.write(connection, [decision], states.values(), now)
+        states = posting.states_for(connection, [request], locked, now)
+        (decision,) = writing.write(connection, decide([request], states, now), {}, now)
         if isinstance(decision, Rejected):
             return Outcome(transfer_id, decision.refusal)
         _record(connection, original_id, request, reason, now)
-        _return_usage(connection, original, states, request.amount, whole=request.amount == left)
+        writing.give_back_usage(
+            connection, original, original.counted_at, states, request.amount, whole=request.amount == left
+        )
         return Outcome(transfer_id)
 
     return ledger.run(giving_back)
@@ -114,8 +118,8 @@ def _find(connection: Connection, original_id: UUID) -> _Original:
     row = connection.execute(_queries.original.sql, {"id": original_id}).fetchone()
     if row is None:
         raise UnknownTransfer(f"there is no transfer {original_id}")
-    debit, credit, amount, currency, operation, effective_at = row
-    original = _Original(debit, credit, amount, currency, Operation(operation), effective_at)
+    debit, credit, amount, currency, operation, counted_at = row
+    original = _Original(debit, credit, amount, currency, Operation(operation), counted_at)
     if original.operation in GIVES_BACK:
         raise InvalidInput(f"transfer {original_id} gives back another one and is itself not given back")
     return original
@@ -136,31 +140,3 @@ def _record(connection: Connection, original_id: UUID, request: Transfer, reason
     except psycopg.IntegrityError as error:
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused the {request.operation}: {why}") from error
-
-
-def _return_usage(
-    connection: Connection,
-    original: _Original,
-    states: dict[UUID, AccountState],
-    amount: int,
-    *,
-    whole: bool,
-) -> None:
-    """Give the amount back to the counters of the original's windows; the number once nothing is left."""
-    sides = ((original.debit_account, Direction.OUT), (original.credit_account, Direction.IN))
-    for account_id, direction in sides:
-        profile = states[account_id].profile
-        keys = profile.window_keys(direction, original.effective_at) if profile else {}
-        for window, starts_on, _ in keys.values():
-            connection.execute(
-                _queries.return_usage.sql,
-                {
-                    "amount": amount,
-                    "count": int(whole),
-                    "account": account_id,
-                    "starts_on": starts_on,
-                    "span": window.value,
-                    "direction": direction.value,
-                    "operation": original.operation.value,
-                },
-            )

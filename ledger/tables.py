@@ -34,6 +34,8 @@ class LimitProfileRow(SQLModel, table=True):
     time_zone: str = Field(sa_column=Column(Text, nullable=False))
     rules: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
     counted: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
+    counted_per_payee: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
+    fiscal_year_starts: int = Field(sa_column=Column(SmallInteger, nullable=False))
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
@@ -137,20 +139,28 @@ class RefusalRow(SQLModel, table=True):
 
 
 class UsageRow(SQLModel, table=True):
-    """What a wallet has moved in a window by one operation."""
+    """What a wallet moved in a period, packed: see `ledger.usage`."""
 
     __tablename__ = "usage"
     __table_args__ = {"schema": "ledger", "info": BOOKS}
 
-    account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    scope_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     starts_on: date = Field(sa_column=Column(Date, primary_key=True))
     span: str = Field(sa_column=Column(Text, primary_key=True))
-    direction: str = Field(sa_column=Column(Text, primary_key=True))
+    totals: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    days: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    moved: int = Field(sa_column=Column(BigInteger, nullable=False))
+    returned: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class OperationNumberRow(SQLModel, table=True):
+    """The number by which usage names an operation."""
+
+    __tablename__ = "operation_number"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
     operation: str = Field(sa_column=Column(Text, primary_key=True))
-    amount: int = Field(sa_column=Column(BigInteger, nullable=False))
-    count: int = Field(sa_column=Column(BigInteger, nullable=False))
-    returned_amount: int = Field(sa_column=Column(BigInteger, nullable=False))
-    returned_count: int = Field(sa_column=Column(BigInteger, nullable=False))
+    number: int = Field(sa_column=Column(SmallInteger, nullable=False, unique=True))
 
 
 class EventRow(SQLModel, table=True):

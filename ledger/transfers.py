@@ -15,6 +15,17 @@ EFFECTIVE_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 EFFECTIVE_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
+ISSUES = frozenset(
+    {
+        Operation.OPENING,
+        Operation.LOAD,
+        Operation.LOAD_CARD,
+        Operation.LOAD_EMONEY,
+        Operation.REMIT_IN,
+    }
+)
+"""Operations that issue e-money against a receipt."""
+
 GIVES_BACK = frozenset({Operation.REFUND, Operation.REVERSAL})
 """Operations of transfers that give back another one: under no limit, so made by `ledger.reversals` only."""
 
@@ -59,7 +70,7 @@ class Transfer:
             raise InvalidInput(
                 f"transfer {self.id}: a reference has 1 to {REFERENCE_MAX} characters and no NUL"
             )
-        if self.operation in (Operation.OPENING, Operation.LOAD) and self.reference is None:
+        if self.operation in ISSUES and self.reference is None:
             raise InvalidInput(
                 f"transfer {self.id}: e-money is issued against a receipt; name it in reference"
             )

@@ -6,7 +6,6 @@ from functools import cache
 from importlib import import_module, metadata
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -21,6 +20,7 @@ _GROUPS = {
     "safeguarding": "safeguarding",
     "proof": "proof",
     "jobs": "schedule",
+    "bench": "bench",
 }
 """The groups of commands, and the module of each, which is loaded when one of its commands is given."""
 
@@ -31,10 +31,10 @@ _TOP = ("setup", "ledger", "statement")
 class _OnDemand(TyperGroup):
     """Loads what a command needs when it is given: a question about a limit waits for no data frames."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         return [*super().list_commands(ctx), *_top_commands(), *_GROUPS]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in _GROUPS:
             group = typer.main.get_group(import_module(f"jobs.cli.{_GROUPS[cmd_name]}").app)
             group.name = cmd_name
@@ -47,7 +47,7 @@ def _top_commands() -> dict[str, Any]:
     top = typer.Typer()
     for name in _TOP:
         import_module(f"jobs.cli.{name}").register(top)
-    return typer.main.get_group(top).commands
+    return dict(typer.main.get_group(top).commands)
 
 
 def _version(asked: bool) -> None:

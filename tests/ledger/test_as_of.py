@@ -9,6 +9,7 @@ from books import NOON, Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.plans import steps
 from ledger import AccountKind, Operation, as_of
 from ledger.as_of import Position, TimeBasis
 from ledger.errors import IntegrityViolation, InvalidInput, UnknownAccount
@@ -138,7 +139,7 @@ def test_the_position_is_found_by_probes_of_the_primary_key(books: Books) -> Non
             "EXPLAIN (ANALYZE, FORMAT JSON) " + as_of._queries.version_at.sql,
             {"account": wallet, "moment": NOON + 3 * SECOND},
         ).fetchone() or ([],)
-    scans = [node for node in nodes(plan[0]["Plan"]) if node.get("Relation Name") == "entry"]
+    scans = [node for node in steps(plan[0]["Plan"]) if node.get("Relation Name") == "entry"]
     assert scans
     for scan in scans:
         assert scan["Node Type"] == "Index Scan"
@@ -146,10 +147,6 @@ def test_the_position_is_found_by_probes_of_the_primary_key(books: Books) -> Non
         assert "version" in scan["Index Cond"]
         assert scan["Actual Loops"] <= 14  # 4,001 entries
         assert scan["Actual Rows"] <= 1
-
-
-def nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(below for child in plan.get("Plans", ()) for below in nodes(child))]
 
 
 @pytest.mark.parametrize(
