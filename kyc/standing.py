@@ -128,12 +128,17 @@ class _Moved:
 
 
 class StatedStanding:
-    """A `Standing` (see ledger.limits) made from a `State`. Amounts in minor units of `currency`."""
+    """A `Standing` (see ledger.limits) made from a `State`. Amounts in minor units of `currency`.
+
+    Raises InvalidAmount for a stated amount with more digits than the currency.
+    """
 
     def __init__(self, state: State, currency: str, day: date) -> None:
         self._state = state
         self._currency = currency
         self._opened_on = state.opened or day
+        for stated in (state.balance, *state.wallet_balances, *(used.amount for used in state.used)):
+            to_minor(stated or 0, currency)  # refused whether a rule asks for it or not
 
     @property
     def opened_on(self) -> date:

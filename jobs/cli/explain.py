@@ -1,13 +1,15 @@
 """`emoney kyc explain`, `emoney kyc headroom`: what would happen, what did, and what is left."""
 
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
-from jobs.cli.output import AsJson, fail, print_json, screen
+from jobs.cli.output import AsJson, fail, print_json, screen, table
 from kyc.explain import Asked, Explanation
 from kyc.explain import explain as ask
 from kyc.packs import load_pack
@@ -109,29 +111,99 @@ def _show(asked: Asked, answer: Explanation, said: dict[str, Any]) -> None:
     where = f"{asked.tier.id} of {asked.pack.id} on {asked.day}"
     colour = {"allow": "green", "allow_until_end_of_day": "yellow"}.get(answer.decision, "red")
     screen.print(f"{what} at {where}: [bold {colour}]{answer.decision}[/]", highlight=False)
-    rows = [
-        (name, said[key])
-        for name, key in (
-            ("rule", "rule"),
-            ("limit", "limit"),
-            ("used so far", "used"),
-            ("still allowed", "headroom"),
-            ("again from", "until"),
-            ("by", "source"),
-        )
-        if said[key] is not None
-    ]
+    _print_rows(said, _ANSWERED)
     if answer.unknown:
-        rows.append(("note", "the number is not known, so nothing is allowed"))
+        _print_row("note", _UNKNOWN)
     if not answer.rules_asked:
-        rows.append(("note", "no rule of this tier measures this operation"))
+        _print_row("note", "no rule of this tier measures this operation")
     if asked.pack.status == "draft":
-        rows.append(("note", "a draft: in force nowhere yet"))
+        _print_row("note", "a draft: in force nowhere yet")
     if not asked.pack.all_primary:
-        rows.append(("note", "numbers from secondary sources: verify before relying on them"))
-    for name, value in rows:
-        screen.print(f"  {name:14}{value}", highlight=False, markup=False, soft_wrap=True)
+        _print_row("note", "numbers from secondary sources: verify before relying on them")
+
+
+_REFUSED = {
+    "rule": "rule",
+    "limit": "limit",
+    "used": "used so far",
+    "headroom": "still allowed",
+    "source": "by",
+}
+_ANSWERED = {**_REFUSED, "until": "again from"}
+_UNKNOWN = "the number is not known, so nothing is allowed"
+
+
+def _print_rows(said: dict[str, Any], names: dict[str, str]) -> None:
+    for key, name in names.items():
+        if said[key] is not None:
+            _print_row(name, said[key])
+
+
+def _print_row(name: str, value: Any) -> None:
+    screen.print(f"  {name:14}{value}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _show_refusal(transfer_id: str, as_json: bool) -> None:
-    raise NotImplementedError
+    from jobs.emoney import Emoney
+    from kyc.refusals import refusal_of
+
+    try:
+        asked = UUID(transfer_id)
+    except ValueError:
+        fail("a transfer's id is a UUID, such as 018f0c1e-7a5b-7c3d-8e2f-0123456789ab", 2)
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = refusal_of(connection, asked)
+    said = {
+        key: f"{value:f}" if isinstance(value, Decimal) else value for key, value in asdict(found).items()
+    }
+    if as_json:
+        order = ("decision", "rule", "headroom", "source")
+        print_json({key: said[key] for key in order} | said)
+        return
+    what = f"{found.operation} of {said['amount']} {found.currency} on {found.at:%Y-%m-%d %H:%M:%S %Z}"
+    screen.print(f"{what}: [bold red]{found.decision}[/]", highlight=False)
+    _print_rows(said, _REFUSED)
+    if found.unknown:
+        _print_row("note", _UNKNOWN)
+
+
+def headroom(
+    wallet: Annotated[str, typer.Argument(help="The wallet's reference, or its account's id.")],
+    as_json: AsJson = False,
+) -> None:
+    """What a wallet may still do: each rule in force now, its limit, and what is used of it."""
+    from jobs.emoney import Emoney
+    from kyc.refusals import headroom_of
+    from ledger import accounts
+
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        account = accounts.by_ref_or_id(connection, wallet)
+        found = headroom_of(connection, account.id, emoney.clock())
+    rules = [
+        {key: f"{value:f}" if isinstance(value, Decimal) else value for key, value in asdict(left).items()}
+        for left in found.rules
+    ]
+    if as_json:
+        about = {
+            "wallet": wallet,
+            "profile": found.profile,
+            "currency": found.currency,
+            "balance": f"{found.balance:f}",
+            "local_day": found.day,
+        }
+        print_json(about | {"rules": rules})
+        return
+    rows = [
+        (
+            left["rule"].rsplit("/", 1)[1],
+            left["direction"],
+            left["headroom"],
+            "unknown" if left["limit"] is None else left["limit"],
+            left["used"] or "",
+            left["decision"].replace("_", " "),
+        )
+        for left in rules
+    ]
+    title = f"{wallet} at {found.profile} on {found.day}, balance {found.balance:f} {found.currency}"
+    columns = ("rule", "money", "still allowed", "limit", "used", "above")
+    table(title, columns, rows, right=("still allowed", "limit", "used"))

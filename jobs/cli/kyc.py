@@ -16,6 +16,7 @@ app = typer.Typer(help="Persons, tiers and policy packs.", no_args_is_help=True)
 app.command()(packs.packs)
 app.add_typer(packs.app, name="pack")
 app.command()(explain.explain)
+app.command()(explain.headroom)
 
 
 @app.command()
