@@ -1,8 +1,8 @@
 """The decision: which transfers of a batch are posted and which refused, in order. Pure: no database.
 
 Works on the locked accounts and their usage as read; what it leaves in them is what posting writes. Rules are
-asked in one order: account state, funds, the payer's limits, the payee's limits. Accounts are found by the
-integer of their id: Python's UUID hashes and compares in Python, several times slower.
+asked in one order: account state, funds, ceilings, the payer's limits, the payee's limits. Accounts are found
+by the integer of their id: Python's UUID hashes and compares in Python, several times slower.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,6 +41,7 @@ class AccountState:
     """
 
     __slots__ = (
+        "ceiling",
         "closed",
         "credits",
         "currency",
@@ -71,6 +72,7 @@ class AccountState:
         credits: int,
         pending_out: int,
         version: int,
+        ceiling: int | None,
         *,
         profile: LimitProfile | None,
     ) -> None:
@@ -85,6 +87,7 @@ class AccountState:
         self.credits = credits
         self.pending_out = pending_out
         self.version = version
+        self.ceiling = ceiling
         self.profile = profile
         self.usage: Usage = {}
         self.siblings: tuple[AccountState, ...] = ()
@@ -231,6 +234,7 @@ def decide_captured(transfer: Transfer, accounts: Accounts, now: datetime) -> De
     refusal = (
         _account_refusal(payer, payee)
         or _funds_refusal(transfer.amount, payer, payee)
+        or _ceiling_refusal(transfer.amount, payer, payee)
         or _limit_refusal(payee, _IN, transfer, now, payer.id, only=Metric.BALANCE)
     )
     if refusal is not None:
@@ -244,6 +248,7 @@ def why_refused(transfer: Transfer, payer: AccountState, payee: AccountState, at
     return (
         _account_refusal(payer, payee)
         or _funds_refusal(transfer.amount, payer, payee)
+        or _ceiling_refusal(transfer.amount, payer, payee)
         or _limit_refusal(payer, _OUT, transfer, at, payee.id)
         or _limit_refusal(payee, _IN, transfer, at, payer.id)
     )
@@ -273,6 +278,20 @@ def _short(amount: int, account: AccountState) -> Refusal | None:
     if amount <= available:
         return None
     return Refusal("funds", "deny", LEDGER_RULE, account.floor, None, max(0, available))
+
+
+def _ceiling_refusal(amount: int, payer: AccountState, payee: AccountState) -> Refusal | None:
+    """The other way round: the account raised stays at or below its ceiling."""
+    if payer.ceiling is not None and payer.sign > 0 and payer.balance + amount > payer.ceiling:
+        return _too_full(payer, payer.ceiling)
+    if payee.ceiling is not None and payee.sign < 0 and payee.balance + amount > payee.ceiling:
+        return _too_full(payee, payee.ceiling)
+    return None
+
+
+def _too_full(account: AccountState, ceiling: int) -> Refusal:
+    headroom = max(0, ceiling - account.balance)
+    return Refusal("account.ceiling", "deny", LEDGER_RULE, ceiling, account.balance, headroom)
 
 
 def _limit_refusal(

@@ -4,7 +4,7 @@ Order: accounts first (and, under limits of a person, the other wallets of their
 in id order. Whoever waits for a claim waits for someone who has all accounts, so nobody waits in a circle.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from ledger.queries import queries_beside
 
 _queries = queries_beside(__file__)
 
-_LAST_POSTED, _PROFILE, _HOLDER = 11, 12, 13
+_LAST_POSTED, _PROFILE, _HOLDER = 12, 13, 14
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 _Rows = list[tuple[Any, ...]]
@@ -40,7 +40,7 @@ class Locked(NamedTuple):
 
 def lock_and_claim(
     connection: Connection,
-    accounts: Sequence[UUID],
+    accounts: Collection[UUID],
     contents: Callable[[], Mapping[UUID, bytes]],
     profiles: ProfileCache,
     periods: Collection[usage.PeriodStart] = (),
@@ -74,7 +74,7 @@ def lock_and_claim(
     return hashes.keys() if taken is None or taken[0] is None else set(taken[0]), locked
 
 
-def lock(connection: Connection, accounts: Sequence[UUID], profiles: ProfileCache) -> Locked:
+def lock(connection: Connection, accounts: Collection[UUID], profiles: ProfileCache) -> Locked:
     """Lock the accounts; gives them as the lock finds them."""
     return _locked(connection, _lock(connection, accounts, profiles).fetchall(), profiles)
 
@@ -89,7 +89,7 @@ def moment(clock: Clock, locked: Locked) -> datetime:
 
 
 def _lock(
-    connection: Connection, accounts: Sequence[UUID], profiles: ProfileCache
+    connection: Connection, accounts: Collection[UUID], profiles: ProfileCache
 ) -> psycopg.Cursor[tuple[Any, ...]]:
     statement = _queries.lock_with_siblings if profiles.per_person else _queries.lock_accounts
     return connection.execute(

@@ -26,7 +26,7 @@ from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from uuid import UUID
 
-from ledger import usage
+from ledger import usage, watermark
 from ledger.arrays import array_of
 from ledger.clock import Clock
 from ledger.database import Connection
@@ -82,6 +82,7 @@ def _post(
     todo = [transfer for transfer in unique if transfer.id in fresh] if earlier else unique
     now = moment(clock, locked)
     states = states_for(connection, todo, locked, now)
+    watermark.check_open(connection, todo, now)
     decisions = write(connection, decide(todo, states, now), states, now)
     outcomes = [Outcome(d.transfer.id, d.refusal if isinstance(d, Rejected) else None) for d in decisions]
     if len(outcomes) == len(transfers):

@@ -11,15 +11,9 @@ from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, LargeBinary,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+import ledger.control_tables
 import ledger.safeguarding.tables  # noqa: F401  mapped there, found here
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-
-BOOKS = declare(
-    Category.PSEUDONYMOUS,
-    "keeping the books of electronic money and enforcing its limits",
-    Basis.LEGAL_OBLIGATION,
-    "5 years after the transaction or the end of the relationship",
-)
+from ledger.declarations import BOOKS, NOT_PERSONAL
 
 
 class LimitProfileRow(SQLModel, table=True):
@@ -63,6 +57,7 @@ class AccountRow(SQLModel, table=True):
     credits_pending: int = Field(sa_column=Column(BigInteger, nullable=False))
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     last_posted_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
 
 
 class ClaimRow(SQLModel, table=True):

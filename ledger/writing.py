@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from ledger import usage
+from ledger import usage, watermark
 from ledger.database import Connection
 from ledger.decide import Accepted, Accounts, Decision, Rejected
 from ledger.errors import IntegrityViolation
@@ -69,6 +69,7 @@ def write(
             "The sums of an account are beyond the ledger's bound; nothing was written"
         ) from error
     except (psycopg.IntegrityError, psycopg.DataError) as error:
+        watermark.raise_if_closed(error)
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused the batch: {why}") from error
     return made

@@ -13,6 +13,8 @@ from jobs.cli.output import notices, screen
 from ledger.errors import EmoneyError
 
 _GROUPS = {
+    "accounts": "accounts",
+    "periods": "periods",
     "kyc": "kyc",
     "aml": "aml",
     "events": "events",

@@ -3,7 +3,7 @@
 from ledger.migration import run_sql
 
 revision = "ledger_0012"
-down_revision = "ledger_0008"
+down_revision = "ledger_0010"
 branch_labels = None
 depends_on = None
 

@@ -255,7 +255,8 @@ def test_an_acceptance_is_append_only_and_a_forged_one_is_found(
                 connection.execute(change)
         connection.execute(
             "INSERT INTO kyc.pack_acceptance"
-            " SELECT gen_random_uuid(), pack_id, content_hash, 'Kofi', accepted_at, note FROM kyc.pack_acceptance"
+            " SELECT gen_random_uuid(), pack_id, content_hash, 'Kofi', accepted_at, note"
+            " FROM kyc.pack_acceptance"
         )
     code, out, _ = installed("kyc", "pack", "acceptances")
     assert code == 1

@@ -18,6 +18,7 @@ from ledger import (
     Operation,
     Outcome,
     Transfer,
+    account_changes,
     accounts,
     profiles,
     statements,
@@ -82,6 +83,20 @@ class Books:
         """Put an account under a profile."""
         with self.database.connection() as connection:
             accounts.set_profile(connection, account_id, profiles.store(connection, profile))
+
+    def freeze(self, account_id: UUID, *, debit: bool, credit: bool) -> None:
+        """Freeze these sides and unfreeze the others."""
+        by = {"actor": "ops-1", "reason": "court order 17"}
+        for change, sides in (
+            (account_changes.freeze, {"debit": debit, "credit": credit}),
+            (account_changes.unfreeze, {"debit": not debit, "credit": not credit}),
+        ):
+            if any(sides.values()):
+                change(self.ledger, account_id, **sides, **by)
+
+    def close(self, account_id: UUID) -> None:
+        """Close an empty account."""
+        account_changes.close(self.ledger, account_id, actor="ops-1", reason="holder left")
 
     def transfer(
         self,

@@ -8,10 +8,10 @@ from typing import Any
 
 import psycopg
 import pytest
-from books import APPEND_ONLY, NOON, TABLES, Books, profile, rule
+from books import APPEND_ONLY, TABLES, Books, profile, rule
 from psycopg import errors, sql
 
-from ledger import AccountKind, Operation, Transfer, accounts, posting
+from ledger import AccountKind, Operation, Transfer, posting
 from ledger.database import Connection, connect
 from ledger.decide import Accepted, Accounts, Decision, Rejected, decide
 from ledger.errors import EmoneyError, IntegrityViolation
@@ -139,11 +139,10 @@ def test_state_that_the_decision_ignored_is_still_enforced(
         books.funded(100),
         books.account(AccountKind.SAFEGUARDING if case == "unsafeguarded" else AccountKind.CUSTOMER),
     )
-    with books.database.connection() as connection:
-        if case == "closed":
-            connection.execute("UPDATE ledger.account SET closed_at = %s WHERE id = %s", (NOON, b))
-        accounts.freeze(connection, a, debit=case == "frozen payer", credit=True)
-        accounts.freeze(connection, b, debit=True, credit=case == "frozen payee")
+    books.freeze(a, debit=case == "frozen payer", credit=True)
+    books.freeze(b, debit=True, credit=case == "frozen payee")
+    if case == "closed":
+        books.close(b)
     before = books.dump()
     monkeypatch.setattr(posting, "decide", _decide_nothing_refused)
     with pytest.raises(IntegrityViolation):

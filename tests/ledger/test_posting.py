@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from books import Books
 
-from ledger import AccountKind, Operation, Transfer, accounts, emoney, statements
+from ledger import AccountKind, Operation, Transfer, emoney, statements
 from ledger.errors import (
     BatchTooLarge,
     CurrencyMismatch,
@@ -127,8 +127,7 @@ def test_an_id_is_resolved_before_anything_else(books: Books) -> None:
     a, b = books.funded(100), books.account()
     sent = books.transfer(a, b, 40)
     books.posted(sent)
-    with books.database.connection() as connection:
-        accounts.freeze(connection, a, debit=True, credit=True)
+    books.freeze(a, debit=True, credit=True)
     (again,) = books.post(sent)
     assert (again.posted, again.replayed) == (True, True)
 
@@ -309,9 +308,8 @@ def test_frozen_accounts(
     books: Books, freeze_payer: tuple[bool, bool], freeze_payee: tuple[bool, bool], rule: str | None
 ) -> None:
     a, b = books.funded(100), books.account()
-    with books.database.connection() as connection:
-        for account, (debit, credit) in ((a, freeze_payer), (b, freeze_payee)):
-            accounts.freeze(connection, account, debit=debit, credit=credit)
+    for account, (debit, credit) in ((a, freeze_payer), (b, freeze_payee)):
+        books.freeze(account, debit=debit, credit=credit)
     (outcome,) = books.post(books.transfer(a, b, 10))
     assert (outcome.refusal.rule if outcome.refusal else None) == rule
     books.check()
@@ -319,12 +317,8 @@ def test_frozen_accounts(
 
 @pytest.mark.parametrize("closed", ["payer", "payee"])
 def test_closed_accounts(books: Books, closed: str) -> None:
-    a, b = books.funded(100), books.account()
-    with books.database.connection() as connection:
-        connection.execute(
-            "UPDATE ledger.account SET closed_at = %s WHERE id = %s",
-            (books.now, a if closed == "payer" else b),
-        )
+    a, b = books.funded(100 if closed == "payee" else 0), books.account()
+    books.close(a if closed == "payer" else b)
     (outcome,) = books.post(books.transfer(a, b, 10))
     assert outcome.refusal is not None
     assert outcome.refusal.rule == "account.closed"
