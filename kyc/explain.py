@@ -75,11 +75,14 @@ def explain(
     """What a wallet at a tier of `pack` in `state` could expect of an operation.
 
     `operation`: a word of packs (see kyc.operations); `any` asks the rules over any operation, as money out
-    and as money in. `amount`: decimal, above zero. `now`: when, unless the state says. A draft answers as if
-    it were in force. Raises UnknownTier, InvalidState, InvalidAmount.
+    and as money in, and `load_reload` is the load of a wallet that was loaded before. `amount`: decimal, above
+    zero. `now`: when, unless the state says. A draft answers as if it were in force. Raises UnknownTier,
+    InvalidState, InvalidAmount.
     """
     tier = pack.tier(tier_id)
-    if operation not in WORDS:
+    if operation == "load_reload":
+        state = state.model_copy(update={"loaded_before": True})
+    elif operation not in WORDS:
         raise InvalidState(f"there is no operation {operation[:40]!r}; there are {', '.join(WORDS)}")
     minor = to_minor(amount, pack.currency)
     if minor <= 0:

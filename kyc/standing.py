@@ -211,6 +211,8 @@ class StatedStanding:
         named = named_by(used.operation)
         if used.direction not in (None, direction) or named.direction not in (None, direction):
             return False
+        if used.direction is named.direction is rule.direction is None and direction is Direction.IN:
+            return False  # in one direction or the other: counted once where they are summed
         of_another = None not in (used.payee, self._state.payee) and used.payee != self._state.payee
         if rule.scope is Scope.PAYEE and of_another:
             return False

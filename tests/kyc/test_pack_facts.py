@@ -187,9 +187,8 @@ def test_denied_operations_are_denied() -> None:
         pack = load_pack(official["id"])
         for tier in official["tiers"]:
             for operation in tier.get("ops_deny", []):
-                asked = "load" if operation == "load_reload" else operation
-                state = read_state({"loaded_before": True, "at": moment(pack).isoformat()})
-                _, said = explain(pack, tier["id"], asked, "1", state, moment(pack))
+                state = read_state({"at": moment(pack).isoformat()})
+                _, said = explain(pack, tier["id"], operation, "1", state, moment(pack))
                 assert said.decision == "deny", (pack.id, tier["id"], said)
                 assert said.headroom == 0
 

@@ -181,6 +181,11 @@ def test_a_draft_answers_and_nobody_can_be_put_under_it() -> None:
         ({"reloadable": False}, "50", "allow"),
         ({"reloadable": False}, "50.01", "deny"),
         ({"reloadable": False, "loaded_before": True}, "1", "deny"),
+        (
+            {"reloadable": False, "used": [{"operation": "load_cash", "window": "lifetime", "amount": 1}]},
+            "1",
+            "deny",
+        ),
     ],
 )
 def test_cash_in_france(state: dict[str, Any], amount: str, decision: str) -> None:
@@ -356,6 +361,9 @@ def test_both_directions_together_or_apart() -> None:
         for side in ("in", "out")
     ]
     assert _ask("pe-sbs-2026", "simplified", "pay_any", "0.01", "2026-06-01", used=both).decision == "deny"
+    either = [{"operation": "any", "window": "calendar_month", "amount": 15399.99}]
+    assert _ask("pe-sbs-2026", "simplified", "pay_any", "0.01", "2026-06-01", used=either).decision == "allow"
+    assert _ask("pe-sbs-2026", "simplified", "pay_any", "0.02", "2026-06-01", used=either).decision == "deny"
     day = [{"direction": "in", "operation": "any", "window": "day", "amount": 25000}]
     assert _ask("pk-sbp-bb-2016", "L0", "pay_any", "25000", "2026-06-01", used=day).decision == "allow"
     assert _ask("pk-sbp-bb-2016", "L0", "load", "1", "2026-06-01", used=day).decision == "deny"
