@@ -75,9 +75,9 @@ def explain(
     """What a wallet at a tier of `pack` in `state` could expect of an operation.
 
     `operation`: a word of packs (see kyc.operations); `any` asks the rules over any operation, as money out
-    and as money in, and `load_reload` is the load of a wallet that was loaded before. `amount`: decimal, above
-    zero. `now`: when, unless the state says. A draft answers as if it were in force. Raises UnknownTier,
-    InvalidState, InvalidAmount.
+    and as money in, and `load_reload` is the load of a wallet that was loaded before. `amount`: a decimal
+    above zero. `now`: when, unless the state says. A draft answers as if it were in force.
+    Raises UnknownTier, InvalidState, InvalidAmount.
     """
     tier = pack.tier(tier_id)
     if operation == "load_reload":

@@ -29,7 +29,8 @@ def packs(as_json: AsJson = False) -> None:
         (
             pack.id,
             pack.currency,
-            f"{pack.status.replace('_', ' ')}, {pack.valid.from_ or ''} to {pack.valid.to or 'now'}",
+            f"{pack.valid.from_ or ''} to {pack.valid.to or ''}"
+            + ("" if pack.status == "in_force" else f" ({pack.status})"),
             ", ".join(tier.id for tier in pack.tiers),
             "the legal text" if pack.all_primary else NOT_PRIMARY,
         )
