@@ -14,6 +14,8 @@ class Operation(StrEnum):
     """E-money issued against funds received by bank (safeguarding or in transit → holder)."""
     LOAD_CARD = "load_card"
     """E-money issued against a card payment (in transit → holder)."""
+    LOAD_EMONEY = "load_emoney"
+    """E-money issued against e-money of another instrument or issuer (in transit → holder)."""
     REMIT_IN = "remit_in"
     """E-money issued against a remittance from abroad (safeguarding or in transit → holder)."""
     CASH_IN = "cash_in"
@@ -82,4 +84,5 @@ _NUMBERS = {
     Operation.CROSS_BORDER: 20,
     Operation.CRYPTO: 21,
     Operation.REDEEM_OWN_BANK: 22,
+    Operation.LOAD_EMONEY: 24,
 }

@@ -15,7 +15,15 @@ EFFECTIVE_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 EFFECTIVE_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
 
-ISSUES = frozenset({Operation.OPENING, Operation.LOAD, Operation.LOAD_CARD, Operation.REMIT_IN})
+ISSUES = frozenset(
+    {
+        Operation.OPENING,
+        Operation.LOAD,
+        Operation.LOAD_CARD,
+        Operation.LOAD_EMONEY,
+        Operation.REMIT_IN,
+    }
+)
 """Operations that issue e-money against a receipt."""
 
 GIVES_BACK = frozenset({Operation.REFUND, Operation.REVERSAL})

@@ -3,7 +3,7 @@
 from ledger.migration import run_sql
 
 revision = "ledger_0012"
-down_revision = "ledger_0010"
+down_revision = "ledger_0011"
 branch_labels = None
 depends_on = None
 
