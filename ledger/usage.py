@@ -335,11 +335,11 @@ class Changed:
     def write(self, connection: Connection) -> None:
         """Store them: per period, one statement for the rows that are there and one for new ones."""
         with connection.pipeline():
-            for statement, changes in ((_queries.update.sql, self.known), (_queries.insert.sql, self.new)):
+            for is_new, changes in ((False, self.known), (True, self.new)):
                 for (span, starts_on), rows in changes.items():
                     columns = dict(zip(_COLUMNS, map(array_of, zip(*rows, strict=True)), strict=True))
-                    about = {"span": span.value, "starts_on": starts_on}
-                    connection.execute(statement, about | columns)
+                    about = {"is_new": is_new, "span": span.value, "starts_on": starts_on}
+                    connection.execute(_queries.write.sql, about | columns)
 
 
 _COLUMNS = ("scopes", "totals", "days", "moved", "returned")

@@ -133,6 +133,7 @@ FROM ledger.usage_cell
 WHERE span = 'month' AND operation IS NOT NULL AND scope_id IN (SELECT id FROM ledger.account);
 
 DROP VIEW ledger.usage_cell;
+DROP FUNCTION ledger.write_usage_v1(boolean, date, text, uuid[], text[], text[], bigint[], bigint[]);
 DROP TABLE ledger.usage_after;
 DROP TABLE ledger.operation_number;
 
