@@ -36,7 +36,8 @@ from ledger.errors import (
     CurrencyMismatch,
     IdempotencyConflict,
     IntegrityViolation,
-    InvalidInput,
+    InvalidReference,
+    SplitGroup,
     UnknownAccount,
 )
 from ledger.limits import Direction
@@ -119,7 +120,7 @@ def _check(transfers: Sequence[Transfer]) -> list[Transfer]:
                 ended_groups.add(group)
             group = transfer.group
             if group in ended_groups:
-                raise InvalidInput(f"group {group} is interrupted; its transfers must follow each other")
+                raise SplitGroup(f"group {group} is interrupted; its transfers must follow each other")
     return list(unique.values())
 
 
@@ -154,7 +155,9 @@ def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
         return
     for group, _ in sent:
         if {(group, True), (group, False)} <= sent:
-            raise IdempotencyConflict(f"group {group} was sent before with fewer transfers; send it whole")
+            raise SplitGroup(
+                f"group {group} was sent before with fewer transfers; send it whole, under new ids"
+            )
 
 
 def _check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
@@ -171,7 +174,7 @@ def _check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
                 f"which holds {other.currency}"
             )
         if payer.sign > 0 > payee.sign and transfer.reference is None:
-            raise InvalidInput(
+            raise InvalidReference(
                 f"transfer {transfer.id}: raises funds and what is owed for them, which issues value; "
                 "name the receipt in reference"
             )
