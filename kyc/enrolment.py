@@ -7,15 +7,16 @@ batches with persons in common wait for each other and never in a circle.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from kyc import wallets
+from kyc import evidence_records, wallets
 from kyc.errors import AlreadyEnrolled, InvalidPerson, ReferenceTaken
+from kyc.evidence_records import NewEvidence
 from kyc.pack import Pack, Tier
 from kyc.packs import load_pack, pack_ids, pack_of_currency
 from kyc.person import PersonDetails, parse_person
@@ -33,7 +34,17 @@ PERSONS_MAX = 10_000
 
 _queries = queries_beside(__file__)
 
-_SEALED_FIELDS = ("name", "birth_date", "phone", "id_kind", "id_number", "address")
+_SEALED_FIELDS = (
+    "name",
+    "birth_date",
+    "phone",
+    "id_kind",
+    "id_number",
+    "id_country",
+    "tax_number",
+    "tax_country",
+    "address",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +123,14 @@ class Enrolment:
             (field.subject, field.place.column): value.ciphertext
             for field, value in zip(clear, self._vault.seal_many(connection, clear), strict=True)
         }
-        persons = [
-            {"id": each.id, "external_ref": each.ref, "at": now}
-            | {column: sealed.get((each.id, column)) for column in _SEALED_FIELDS}
-            for each in candidates
-        ]
-        if not _inserted(connection, persons):
+        if not _inserted(connection, candidates, sealed, now):
             raise AlreadyEnrolled("external_ref: a person of this reference was enrolled at the same moment")
-        evidence = [row for each in candidates for row in _evidence(each)]
-        columns = ("ids", "persons", "kinds", "states", "methods")
-        connection.execute(
-            _queries.record_evidence.sql,
-            {column: [row[place] for row in evidence] for place, column in enumerate(columns)} | {"at": now},
+        evidence_records.record(
+            connection,
+            [row for each in candidates for row in _evidence(each, now.date())],
+            by="enrolment",
+            because="given at enrolment",
+            at=now,
         )
 
 
@@ -183,24 +190,37 @@ def _demand_free(connection: Connection, candidates: list[_Candidate]) -> None:
             )
 
 
-def _inserted(connection: Connection, persons: list[dict[str, Any]]) -> bool:
+def _inserted(
+    connection: Connection,
+    candidates: list[_Candidate],
+    sealed: dict[tuple[UUID, str], bytes],
+    now: datetime,
+) -> bool:
     """Whether all could be written; False when another call enrolled one of them in the meantime."""
+    columns = ", ".join(("id", "external_ref", "kind", "enrolled_at", *_SEALED_FIELDS))
     try:
-        with connection.cursor() as cursor:
-            cursor.executemany(_queries.record_person.sql, persons)
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY kyc.person ({columns}) FROM STDIN") as copy,
+        ):
+            for each in candidates:
+                fields = (sealed.get((each.id, column)) for column in _SEALED_FIELDS)
+                copy.write_row((each.id, each.ref, "natural", now, *fields))
     except UniqueViolation:  # its text quotes the reference, so it does not become anyone's cause
         return False
     return True
 
 
-def _evidence(candidate: _Candidate) -> Iterator[tuple[UUID, UUID, str, str, str]]:
-    """Each kind with how it came to be known: given at enrolment, or implied by the pack."""
-    given = candidate.details.shows
-    for kind in sorted(candidate.pack.with_implied(given)):
-        if kind in given:
-            yield new_id(), candidate.id, kind, "captured", "enrolment"
+def _evidence(candidate: _Candidate, today: date) -> Iterator[NewEvidence]:
+    """Each kind that was given. What the pack takes as implied follows from these, and is not recorded."""
+    details = candidate.details
+    for kind in sorted(details.shows):
+        if kind == "id_document":
+            yield NewEvidence(
+                candidate.id, kind, method=details.id_method, expires_on=details.id_valid_through(today)
+            )
         else:
-            yield new_id(), candidate.id, kind, "implied", f"pack {candidate.pack.id}"
+            yield NewEvidence(candidate.id, kind)
 
 
 def _open_wallets(connection: Connection, candidates: list[_Candidate], now: datetime) -> None:

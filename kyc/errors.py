@@ -45,3 +45,35 @@ class UnfitAccount(InvalidInput):
 
 class InvalidDecision(InvalidInput):
     """A decision on a tier that does not say when, why and on what."""
+
+
+class InvalidEvidence(InvalidInput):
+    """Evidence, or a change of its state, that cannot be: the message names kinds and states, no values."""
+
+
+class UnknownEvidence(InvalidInput):
+    """An id under which no evidence is recorded."""
+
+
+class UnknownPerson(InvalidInput):
+    """A reference or an id of nobody who is enrolled."""
+
+
+class InvalidRequest(InvalidInput):
+    """A request for approval, or a decision on one, that does not say what is asked, by whom and why."""
+
+
+class NotApproved(InvalidInput):
+    """What takes a second person, and no second person has approved it."""
+
+
+class SamePerson(NotApproved):
+    """The one who asked cannot be the one who decides."""
+
+
+class RequestClosed(NotApproved):
+    """A request that was decided before, or has expired."""
+
+
+class InvalidSettings(InvalidInput):
+    """A file of the operator's settings that does not follow its schema."""

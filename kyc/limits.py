@@ -5,8 +5,8 @@ from ledger.limits import Bound, LimitProfile, LimitRule, Metric, OnExceed, Wind
 from ledger.money import to_minor
 from ledger.operations import Operation
 
-_COUNTED = frozenset(Operation) - {Operation.OPENING}
-"""Every operation but the carrying over of a balance, which is not the holder's doing."""
+_COUNTED = frozenset(Operation) - {Operation.OPENING, Operation.DORMANCY}
+"""Every operation but those that are not the holder's doing: a balance carried over, or moved as dormant."""
 
 _OPERATIONS: dict[PackOperation, frozenset[Operation]] = {
     "any": _COUNTED,

@@ -40,3 +40,5 @@ class Operation(StrEnum):
     """E-money redeemed to a bank account (holder → safeguarding or in transit)."""
     REDEEM_CASH = "redeem_cash"
     """E-money redeemed in cash by the issuer itself (holder → safeguarding or in transit)."""
+    DORMANCY = "dormancy"
+    """E-money of a holder long inactive, moved apart and back (holder ↔ dormant, dormant → escheat)."""

@@ -63,7 +63,6 @@ def test_enrolled_with_a_wallet_at_the_tier_the_details_reach(
             ("address_proof", "captured", "enrolment"),
             ("id_document", "captured", "enrolment"),
             ("phone", "captured", "enrolment"),
-            ("sim_registration_data", "implied", "pack gh-bog-2024"),
         }
 
 

@@ -1,0 +1,114 @@
+"""The tier follows the evidence: whatever is added, revoked or expires moves the person's wallets by itself.
+
+A wallet whose holder shows more goes up and keeps what it has used; one whose holder shows less goes down, by
+stages where its balance is above the new cap; one whose holder reaches no tier stays under the least one,
+restricted. A tier that two persons have set (`kyc.overrides`) stays until its date.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from kyc import evidence_records
+from kyc.errors import NoTier
+from kyc.pack import Pack, Tier
+from kyc.packs import load_pack
+from kyc.restrictions import Downgrades, downgrades
+from kyc.tiers import tier_for
+from kyc.wallets import change_tier
+from ledger.database import Connection
+from ledger.queries import queries_beside
+
+MOVED_AT_ONCE_MAX = 1000
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A wallet whose tier followed. `no_tier`: the evidence reaches none."""
+
+    account_id: UUID
+    pack: str
+    before: str
+    tier: str
+    no_tier: bool
+
+
+def reached(
+    pack: Pack, evidence: list[evidence_records.Evidence], day: date
+) -> tuple[Tier, bool, tuple[str, ...]]:
+    """The tier that evidence reaches on a day, whether it reaches none at all, and the kinds it rests on."""
+    kinds = evidence_records.shown(evidence, day)
+    shown = tuple(sorted(pack.with_implied(kinds) & pack.evidence_kinds))
+    try:
+        return tier_for(pack, kinds), False, shown
+    except NoTier:
+        return pack.tiers[0], True, shown
+
+
+def follow(
+    connection: Connection,
+    person_id: UUID,
+    *,
+    at: datetime,
+    because: str = "evidence changed",
+    policies: Downgrades | None = None,
+) -> list[Moved]:
+    """Put all wallets of a person at the tier that the evidence reaches now; gives those that moved.
+
+    What is past its last day is expired first. Wallets under a pack that is not in force stay as they are.
+    """
+    evidence_records.expire_due(connection, at, person_id=person_id)
+    evidence = evidence_records.of_person(connection, person_id)
+    policies = policies or downgrades()
+    moved = []
+    for account_id, pack_id, before, override_until, cause in connection.execute(
+        _queries.wallets_of.sql, {"person": person_id}
+    ).fetchall():
+        pack = load_pack(pack_id)
+        if (override_until is not None and at < override_until) or not pack.in_force(at):
+            continue
+        tier, no_tier, kinds = reached(pack, evidence, pack.local_day(at))
+        if tier.id == before and cause is None and not no_tier:
+            continue
+        if change_tier(
+            connection,
+            account_id,
+            pack,
+            tier.id,
+            because=because,
+            evidence=kinds,
+            at=at,
+            no_tier=no_tier,
+            policy=policies.of(pack_id),
+        ):
+            moved.append(Moved(account_id, pack_id, before, tier.id, no_tier))
+    return moved
+
+
+def expire_evidence(
+    connection: Connection, at: datetime, *, policies: Downgrades | None = None, most: int = MOVED_AT_ONCE_MAX
+) -> tuple[int, list[Moved]]:
+    """Expire what is past its last day, at most `most` pieces, and let the tiers follow.
+
+    Gives how many persons it concerned, and the wallets that moved. Call until no person is left.
+    """
+    persons = evidence_records.expire_due(connection, at, most=most)
+    moved: list[Moved] = []
+    for person_id in sorted(persons):
+        moved += follow(connection, person_id, at=at, because="evidence expired", policies=policies)
+    return len(persons), moved
+
+
+def end_overrides(
+    connection: Connection, at: datetime, *, policies: Downgrades | None = None, most: int = MOVED_AT_ONCE_MAX
+) -> list[Moved]:
+    """Let the wallets whose override has ended follow their evidence again."""
+    ended = connection.execute(_queries.overrides_over.sql, {"at": at, "most": most}).fetchall()
+    moved: list[Moved] = []
+    for account_id, person_id in sorted(ended):
+        connection.execute(_queries.end_override.sql, {"account": account_id})
+        if person_id is not None:
+            moved += follow(connection, person_id, at=at, because="override ended", policies=policies)
+    return moved
