@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from kyc import approvals, evidence_records, following, freezing, overrides
+from kyc import approvals, duplicates, evidence_records, following, freezing, overrides
 from kyc.approvals import Action, Apply, Approval
 from kyc.errors import InvalidRequest
 from kyc.evidence_records import State
@@ -36,6 +36,8 @@ APPLY: dict[Action, Apply] = {
     Action.EVIDENCE_ACCEPTANCE: _accept_evidence,
     Action.PACK_ACCEPTANCE: _record_only,
     Action.UNFREEZING: freezing.apply,
+    Action.LINKING_PERSONS: duplicates.apply,
+    Action.SEPARATING_PERSONS: duplicates.apply,
 }
 
 

@@ -14,9 +14,10 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from kyc import evidence_records, wallets
+from kyc import duplicates, evidence_records, wallets
 from kyc.errors import AlreadyEnrolled, InvalidPerson, ReferenceTaken
 from kyc.evidence_records import NewEvidence
+from kyc.fingerprints import Fingerprints, SearchIndexes
 from kyc.pack import Pack, Tier
 from kyc.packs import load_pack, pack_ids, pack_of_currency
 from kyc.person import PersonDetails, parse_person
@@ -75,12 +76,23 @@ class _Candidate:
 
 
 class Enrolment:
-    """Enrols persons into `database`, sealing with `vault`."""
+    """Enrols persons into `database`, sealing with `vault`.
 
-    def __init__(self, database: Database, vault: Vault, clock: Clock = system_clock) -> None:
+    `indexes`: where equal numbers, phones and names with birth dates are found; by default `Fingerprints`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock = system_clock,
+        *,
+        indexes: SearchIndexes | None = None,
+    ) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
+        self.indexes: SearchIndexes = indexes or Fingerprints(database, vault, clock)
 
     def enrol(self, details: dict[str, Any], *, pack_id: str | None = None) -> Enrolled:
         """Enrol one person. See `enrol_many`."""
@@ -106,6 +118,8 @@ class Enrolment:
             with self._database.connection() as connection:
                 _demand_free(connection, in_order)
                 self._record(connection, in_order, now)
+                told = [(each.id, each.details) for each in in_order]
+                duplicates.index_and_note(connection, self.indexes, told, now)
                 _open_wallets(connection, in_order, now)
         return [
             Enrolled(each.ref, each.account_id, each.id, each.pack.id, each.tier.id) for each in candidates

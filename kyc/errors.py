@@ -55,6 +55,10 @@ class UnknownEvidence(InvalidInput):
     """An id under which no evidence is recorded."""
 
 
+class TooManyWallets(InvalidInput):
+    """One wallet more than the pack lets a person have."""
+
+
 class UnknownPerson(InvalidInput):
     """A reference or an id of nobody who is enrolled."""
 

@@ -44,7 +44,12 @@ def reached(
     try:
         return tier_for(pack, kinds), False, shown
     except NoTier:
-        return pack.tiers[0], True, shown
+        return next(filter(_by_evidence, pack.tiers), pack.tiers[0]), True, shown
+
+
+def _by_evidence(tier: Tier) -> bool:
+    """Whether wallets come to the tier by evidence, and not by the operator's choosing."""
+    return bool(getattr(tier, "by_evidence", True))
 
 
 def follow(
@@ -57,7 +62,8 @@ def follow(
 ) -> list[Moved]:
     """Put all wallets of a person at the tier that the evidence reaches now; gives those that moved.
 
-    What is past its last day is expired first. Wallets under a pack that is not in force stay as they are.
+    What is past its last day is expired first. Wallets under a pack not in force, or at a tier that the
+    operator assigns, stay as they are.
     """
     evidence_records.expire_due(connection, at, person_id=person_id)
     evidence = evidence_records.of_person(connection, person_id)
@@ -68,6 +74,8 @@ def follow(
     ).fetchall():
         pack = load_pack(pack_id)
         if (override_until is not None and at < override_until) or not pack.in_force(at):
+            continue
+        if not _by_evidence(pack.tier(before)):
             continue
         tier, no_tier, kinds = reached(pack, evidence, pack.local_day(at))
         if tier.id == before and cause is None and not no_tier:

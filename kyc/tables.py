@@ -41,6 +41,7 @@ class Person(SQLModel, table=True):
     tax_country: Sealed | None = _sealed(GOVERNMENT_ID)
     address: Sealed | None = _sealed(IDENTITY)
     enrolled_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    holder_id: UUID | None = Field(sa_column=Column(Uuid))
 
 
 class Evidence(SQLModel, table=True):
