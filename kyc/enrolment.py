@@ -9,17 +9,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from kyc import duplicates, evidence_records, wallets
-from kyc.errors import AlreadyEnrolled, InvalidPerson, ReferenceTaken
+from kyc import duplicates, evidence_records, guardians, wallets
+from kyc.errors import AlreadyEnrolled, InvalidGuardian, InvalidPerson, ReferenceTaken
 from kyc.evidence_records import NewEvidence
 from kyc.fingerprints import Fingerprints, SearchIndexes
+from kyc.guardians import Minor
 from kyc.pack import Pack, Tier
 from kyc.packs import load_pack, pack_ids, pack_of_currency
+from kyc.parties import Parties, parties
 from kyc.person import PersonDetails, parse_person
 from kyc.tiers import tier_for
 from ledger import accounts
@@ -79,6 +82,7 @@ class Enrolment:
     """Enrols persons into `database`, sealing with `vault`.
 
     `indexes`: where equal numbers, phones and names with birth dates are found; by default `Fingerprints`.
+    `home`: the installation whose settings hold; by default the shipped ones.
     """
 
     def __init__(
@@ -88,10 +92,12 @@ class Enrolment:
         clock: Clock = system_clock,
         *,
         indexes: SearchIndexes | None = None,
+        home: Path | None = None,
     ) -> None:
         self._database = database
         self._vault = vault
         self._clock = clock
+        self._parties = parties(home)
         self.indexes: SearchIndexes = indexes or Fingerprints(database, vault, clock)
 
     def enrol(self, details: dict[str, Any], *, pack_id: str | None = None) -> Enrolled:
@@ -109,7 +115,7 @@ class Enrolment:
             raise InvalidInput(f"{len(persons)} persons in one call; {PERSONS_MAX} are the most")
         now = self._clock()
         candidates = [
-            _candidate(details, f"person {number}: " if len(persons) > 1 else "", pack_id, now)
+            _candidate(details, f"person {number}: " if len(persons) > 1 else "", pack_id, now, self._parties)
             for number, details in enumerate(persons, 1)
         ]
         in_order = sorted(candidates, key=lambda candidate: candidate.ref)
@@ -118,6 +124,7 @@ class Enrolment:
             with self._database.connection() as connection:
                 _demand_free(connection, in_order)
                 self._record(connection, in_order, now)
+                self._record_guardians(connection, in_order, now)
                 told = [(each.id, each.details) for each in in_order]
                 duplicates.index_and_note(connection, self.indexes, told, now)
                 _open_wallets(connection, in_order, now)
@@ -147,8 +154,28 @@ class Enrolment:
             at=now,
         )
 
+    def _record_guardians(self, connection: Connection, candidates: list[_Candidate], now: datetime) -> None:
+        for each in candidates:
+            details = each.details
+            if details.guardian is None or details.birth_date is None:
+                continue
+            minor = Minor(each.id, details.guardian, details.birth_date)
+            try:
+                guardians.record(
+                    connection,
+                    self._vault,
+                    minor,
+                    each.pack,
+                    each.tier,
+                    parties=self._parties,
+                    by="enrolment",
+                    at=now,
+                )
+            except InvalidGuardian as error:
+                raise InvalidGuardian(f"{each.label}{error}") from None
 
-def _candidate(details: Any, label: str, pack_id: str | None, now: datetime) -> _Candidate:
+
+def _candidate(details: Any, label: str, pack_id: str | None, now: datetime, settled: Parties) -> _Candidate:
     try:
         person = parse_person(details, now.date())
         pack = _pack(person, pack_id, now)
@@ -158,11 +185,28 @@ def _candidate(details: Any, label: str, pack_id: str | None, now: datetime) -> 
                 f"evidence: {len(unknown)} of the kinds are in no policy pack; "
                 f"there are {', '.join(sorted(_known_kinds(pack) - {'phone', 'id_document'}))}"
             )
-        return _Candidate(label, new_id(), new_id(), person, pack, tier_for(pack, person.shows))
+        tier = tier_for(pack, person.shows)
+        _demand_of_age(person, pack, now, settled)
+        if person.kind == "legal_entity" and getattr(tier, "natural_persons_only", False):
+            raise InvalidPerson(f"kind: {pack.id}/{tier.id} is for natural persons only")
+        return _Candidate(label, new_id(), new_id(), person, pack, tier)
     except InvalidInput as error:
         if not label:
             raise
         raise type(error)(f"{label}{error}") from None
+
+
+def _demand_of_age(person: PersonDetails, pack: Pack, now: datetime, settled: Parties) -> None:
+    """Minors name who answers for them, and others do not."""
+    if person.birth_date is None:
+        if person.guardian is not None:
+            raise InvalidGuardian("guardian: is for minors; give the birth_date")
+        return
+    minor = settled.of_age_on(person.birth_date, pack.id) > pack.local_day(now)
+    if minor and person.guardian is None:
+        raise InvalidGuardian("guardian: a minor needs one: the external_ref of an enrolled, verified adult")
+    if not minor and person.guardian is not None:
+        raise InvalidGuardian("guardian: is for minors, and birth_date is of an adult")
 
 
 def _pack(person: PersonDetails, pack_id: str | None, now: datetime) -> Pack:
@@ -219,7 +263,7 @@ def _inserted(
         ):
             for each in candidates:
                 fields = (sealed.get((each.id, column)) for column in _SEALED_FIELDS)
-                copy.write_row((each.id, each.ref, "natural", now, *fields))
+                copy.write_row((each.id, each.ref, each.details.kind, now, *fields))
     except UniqueViolation:  # its text quotes the reference, so it does not become anyone's cause
         return False
     return True
@@ -229,7 +273,7 @@ def _evidence(candidate: _Candidate, today: date) -> Iterator[NewEvidence]:
     """Each kind that was given. What the pack takes as implied follows from these, and is not recorded."""
     details = candidate.details
     for kind in sorted(details.shows):
-        if kind == "id_document":
+        if kind in ("id_document", "registration"):
             yield NewEvidence(
                 candidate.id, kind, method=details.id_method, expires_on=details.id_valid_through(today)
             )

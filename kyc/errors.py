@@ -81,3 +81,15 @@ class RequestClosed(NotApproved):
 
 class InvalidSettings(InvalidInput):
     """A file of the operator's settings that does not follow its schema."""
+
+
+class InvalidGuardian(InvalidPerson):
+    """Someone who may not answer for a minor, or a minor for whom nobody does."""
+
+
+class InvalidOwnership(InvalidInput):
+    """Owners of an entity that do not add up, are not enrolled, or go in a circle."""
+
+
+class NotIdentified(InvalidInput):
+    """A person who shows too little for what is asked."""

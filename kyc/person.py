@@ -6,7 +6,7 @@ No error of this module carries a value: it says which field is wrong and what w
 import re
 import unicodedata
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -25,6 +25,7 @@ _WHAT_IS_RIGHT = {
     "id_kind": "the kind of document, such as national_id, in 1 to 40 characters",
     "id_country": "the issuing country as two capitals, such as GH",
     "tax_country": "the country of the tax number as two capitals, such as GH",
+    "kind": "natural or legal_entity",
     "birth_date": "a date as 1990-01-31",
     "id_expires_on": "a date as 2031-01-31",
     "guardian": "the external_ref of an enrolled person",
@@ -35,7 +36,7 @@ _Line = Annotated[str, Field(min_length=1)]
 
 
 class PersonDetails(BaseModel):
-    """What an operator gives to enrol a person.
+    """What an operator gives to enrol a person, natural or a legal entity.
 
     `external_ref`: the operator's own id, unique, no personal data; it becomes the wallet's reference too.
     `phone`: in international form. `id_country`: who issued the document (ISO 3166), which lets its number be
@@ -51,6 +52,7 @@ class PersonDetails(BaseModel):
 
     external_ref: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")
     currency: str = Field(pattern=r"^[A-Z]{3}$")
+    kind: Literal["natural", "legal_entity"] = Field(default="natural", repr=False)
     name: Annotated[_Line, Field(max_length=200)] | None = Field(default=None, repr=False)
     birth_date: date | None = Field(default=None, repr=False)
     phone: Annotated[_Line, Field(max_length=32)] | None = Field(default=None, repr=False)
@@ -98,7 +100,7 @@ class PersonDetails(BaseModel):
     @field_validator("evidence")
     @classmethod
     def _not_by_word_alone(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
-        if "phone" in kinds or "id_document" in kinds:
+        if {"phone", "id_document", "registration", "beneficial_owners"} & set(kinds):
             raise ValueError(
                 "a phone or an identity document is shown by giving phone, or id_kind and id_number"
             )
@@ -125,7 +127,7 @@ class PersonDetails(BaseModel):
         if self.phone is not None:
             kinds.add("phone")
         if self.id_number is not None:
-            kinds.add("id_document")
+            kinds.add("id_document" if self.kind == "natural" else "registration")
         return frozenset(kinds)
 
 
@@ -177,6 +179,13 @@ def _document_faults(person: PersonDetails, today: date) -> list[str]:
     if (person.id_kind is None) != (person.id_number is None):
         return ["id_kind and id_number: give both or neither"]
     faults = []
+    if person.kind == "legal_entity":
+        if person.birth_date is not None or person.guardian is not None or person.mrz is not None:
+            return ["kind: a legal entity has no birth_date, guardian or mrz"]
+        if person.name is None or person.id_number is None:
+            return [
+                "kind: a legal entity has its registered name, and its registration as id_kind and id_number"
+            ]
     if person.id_number is None and (person.id_country or person.id_expires_on or person.mrz):
         faults.append("id_country, id_expires_on and mrz: belong to an id_number")
     if person.id_kind is not None and person.id_number is not None:
