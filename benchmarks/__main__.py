@@ -10,12 +10,13 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import aml_detection, group_commit, import_rate, posting, proofs
+from benchmarks import aml_detection, enrolment, group_commit, import_rate, posting, proofs
 
 BENCHMARKS = {
     "posting": posting.measure,
     "group-commit": group_commit.measure,
     "import": import_rate.measure,
+    "enrolment": enrolment.measure,
     "aml": aml_detection.measure,
     "proofs": proofs.measure,
 }

@@ -1,13 +1,15 @@
 """What is done when a request is approved: one function per action, in the transaction of the approval."""
 
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
-from kyc import approvals, duplicates, evidence_records, following, freezing, overrides
+from kyc import approvals, deaths, duplicates, evidence_records, following, freezing, overrides
 from kyc.approvals import Action, Apply, Approval
 from kyc.errors import InvalidRequest
 from kyc.evidence_records import State
 from ledger.database import Connection
+from ledger.ledger import Ledger
 
 
 def _accept_evidence(connection: Connection, approval: Approval) -> None:
@@ -31,11 +33,19 @@ def _record_only(_connection: Connection, _approval: Approval) -> None:
     """The approval itself is what was asked for; whoever needs it looks it up (`approvals.standing`)."""
 
 
+def _unfreeze(connection: Connection, approval: Approval) -> None:
+    """The subject is a wallet, or the person whose death was reported by mistake."""
+    if approval.details.get("of") == "death":
+        deaths.withdraw(connection, approval)
+    else:
+        freezing.apply(connection, approval)
+
+
 APPLY: dict[Action, Apply] = {
     Action.TIER_OVERRIDE: overrides.apply,
     Action.EVIDENCE_ACCEPTANCE: _accept_evidence,
     Action.PACK_ACCEPTANCE: _record_only,
-    Action.UNFREEZING: freezing.apply,
+    Action.UNFREEZING: _unfreeze,
     Action.LINKING_PERSONS: duplicates.apply,
     Action.SEPARATING_PERSONS: duplicates.apply,
 }
@@ -60,10 +70,23 @@ def request_acceptance(
     )
 
 
-def approve(connection: Connection, request_id: UUID, *, by: str, because: str, at: datetime) -> Approval:
-    """Approve a request and do what it asks for. Raises as `approvals.approve`."""
+def approve(
+    connection: Connection,
+    request_id: UUID,
+    *,
+    by: str,
+    because: str,
+    at: datetime,
+    ledger: Ledger | None = None,
+) -> Approval:
+    """Approve a request and do what it asks for; `ledger` posts where that moves money.
+
+    Raises as `approvals.approve`, and InvalidRequest for what needs a ledger when none is given.
+    """
     wanted = approvals.find(connection, request_id)
     apply = APPLY.get(wanted.action)
     if apply is None:
-        raise InvalidRequest(f"nothing is done here on {wanted.action}")
+        if wanted.action is not Action.ESTATE_RELEASE or ledger is None:
+            raise InvalidRequest(f"{wanted.action} moves money: approve it with a ledger")
+        apply = partial(deaths.release, ledger)
     return approvals.approve(connection, request_id, by=by, because=because, at=at, apply=apply)

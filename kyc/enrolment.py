@@ -15,7 +15,7 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from kyc import duplicates, evidence_records, guardians, wallets
+from kyc import duplicates, evidence_records, guardians, refresh, wallets
 from kyc.errors import AlreadyEnrolled, InvalidGuardian, InvalidPerson, ReferenceTaken
 from kyc.evidence_records import NewEvidence
 from kyc.fingerprints import Fingerprints, SearchIndexes
@@ -24,6 +24,7 @@ from kyc.pack import Pack, Tier
 from kyc.packs import load_pack, pack_ids, pack_of_currency
 from kyc.parties import Parties, parties
 from kyc.person import PersonDetails, parse_person
+from kyc.risk_rating import risk_policy
 from kyc.tiers import tier_for
 from ledger import accounts
 from ledger.clock import Clock, system_clock
@@ -35,6 +36,8 @@ from privacy import ClearField, Place, Vault
 
 PERSONS_MAX = 10_000
 """Persons in one call."""
+
+_ENROLLED = "external_ref: a person with this reference is enrolled already"
 
 _queries = queries_beside(__file__)
 
@@ -94,9 +97,10 @@ class Enrolment:
         indexes: SearchIndexes | None = None,
         home: Path | None = None,
     ) -> None:
-        self._database = database
+        self.database = database
         self._vault = vault
-        self._clock = clock
+        self.clock = clock
+        self._refresh = risk_policy(home).refresh
         self._parties = parties(home)
         self.indexes: SearchIndexes = indexes or Fingerprints(database, vault, clock)
 
@@ -111,9 +115,18 @@ class Enrolment:
         say which person, counted from 1. Raises InvalidPerson, NoTier, UnknownPack, PackNotInForce,
         AlreadyEnrolled, ReferenceTaken.
         """
-        if len(persons) > PERSONS_MAX:
-            raise InvalidInput(f"{len(persons)} persons in one call; {PERSONS_MAX} are the most")
-        now = self._clock()
+        _demand_few(persons)
+        if not persons:
+            return []
+        with self.database.connection() as connection:
+            return self.enrol_in(connection, persons, pack_id=pack_id)
+
+    def enrol_in(
+        self, connection: Connection, persons: Sequence[dict[str, Any]], *, pack_id: str | None = None
+    ) -> list[Enrolled]:
+        """Enrol in a transaction of the caller's, who commits, or rolls back after an error."""
+        _demand_few(persons)
+        now = self.clock()
         candidates = [
             _candidate(details, f"person {number}: " if len(persons) > 1 else "", pack_id, now, self._parties)
             for number, details in enumerate(persons, 1)
@@ -121,16 +134,40 @@ class Enrolment:
         in_order = sorted(candidates, key=lambda candidate: candidate.ref)
         _demand_distinct(in_order)
         if in_order:
-            with self._database.connection() as connection:
-                _demand_free(connection, in_order)
-                self._record(connection, in_order, now)
-                self._record_guardians(connection, in_order, now)
-                told = [(each.id, each.details) for each in in_order]
-                duplicates.index_and_note(connection, self.indexes, told, now)
-                _open_wallets(connection, in_order, now)
+            _demand_free(connection, in_order)
+            self._record(connection, in_order, now)
+            self._record_guardians(connection, in_order, now)
+            refresh.begin(connection, [each.id for each in in_order], self._refresh, now)
+            told = [(each.id, each.details) for each in in_order]
+            duplicates.index_and_note(connection, self.indexes, told, now)
+            _open_wallets(connection, in_order, now)
         return [
             Enrolled(each.ref, each.account_id, each.id, each.pack.id, each.tier.id) for each in candidates
         ]
+
+    def faults(self, persons: Sequence[Any], *, pack_id: str | None = None) -> list[str | None]:
+        """What is wrong with each of at most PERSONS_MAX persons, or None: nothing is written.
+
+        Each by itself and against those who are enrolled; not against each other, and not whether a guardian
+        may answer.
+        """
+        _demand_few(persons)
+        now = self.clock()
+        found: list[str | None] = []
+        good: list[tuple[int, str]] = []
+        for place, details in enumerate(persons):
+            try:
+                candidate = _candidate(details, "", pack_id, now, self._parties)
+            except InvalidInput as error:
+                found.append(str(error))
+            else:
+                found.append(None)
+                good.append((place, candidate.ref))
+        with self.database.connection() as connection:
+            taken = _taken(connection, [ref for _, ref in good])
+        for place, ref in good:
+            found[place] = taken.get(ref)
+        return found
 
     def _record(self, connection: Connection, candidates: list[_Candidate], now: datetime) -> None:
         """The sealed records and the evidence."""
@@ -224,6 +261,11 @@ def _known_kinds(pack: Pack) -> frozenset[str]:
     return pack.evidence_kinds.union(*(load_pack(pack_id).evidence_kinds for pack_id in pack_ids()))
 
 
+def _demand_few(persons: Sequence[Any]) -> None:
+    if len(persons) > PERSONS_MAX:
+        raise InvalidInput(f"{len(persons)} persons in one call; {PERSONS_MAX} are the most")
+
+
 def _demand_distinct(in_order: list[_Candidate]) -> None:
     for before, after in pairwise(in_order):
         if before.ref == after.ref:
@@ -232,20 +274,25 @@ def _demand_distinct(in_order: list[_Candidate]) -> None:
 
 def _demand_free(connection: Connection, candidates: list[_Candidate]) -> None:
     """That no reference is anyone's yet. What comes at the same moment, unique keys refuse."""
-    refs = [each.ref for each in candidates]
+    taken = _taken(connection, [each.ref for each in candidates])
+    for each in candidates:
+        if (fault := taken.get(each.ref)) is not None:
+            error = AlreadyEnrolled if fault is _ENROLLED else ReferenceTaken
+            raise error(f"{each.label}{fault}")
+
+
+def _taken(connection: Connection, refs: list[str]) -> dict[str, str]:
+    """What is wrong with those of the references that are someone's already."""
     # accounts first: what an enrolment commits between the two reads is then known as an enrolment
     in_ledger = accounts.find(connection, refs)
     enrolled = {row[0] for row in connection.execute(_queries.enrolled_among.sql, {"refs": refs})}
-    for each in candidates:
-        if each.ref in enrolled:
-            raise AlreadyEnrolled(
-                f"{each.label}external_ref: a person with this reference is enrolled already"
-            )
-        if each.ref in in_ledger:
-            raise ReferenceTaken(
-                f"{each.label}external_ref: the ledger holds a {in_ledger[each.ref].kind} account of this "
-                "reference that no enrolment opened, such as an imported one; enrol under another reference"
-            )
+    return {
+        ref: (
+            f"external_ref: the ledger holds a {account.kind} account of this reference that no enrolment "
+            "opened, such as an imported one; enrol under another reference"
+        )
+        for ref, account in in_ledger.items()
+    } | dict.fromkeys(enrolled, _ENROLLED)
 
 
 def _inserted(

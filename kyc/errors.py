@@ -1,6 +1,6 @@
 """What the KYC floor raises. No message carries personal data."""
 
-from ledger.errors import InvalidInput
+from ledger.errors import EmoneyError, InvalidInput
 
 
 class InvalidPack(InvalidInput):
@@ -93,3 +93,23 @@ class InvalidOwnership(InvalidInput):
 
 class NotIdentified(InvalidInput):
     """A person who shows too little for what is asked."""
+
+
+class UnknownFactor(InvalidInput):
+    """A risk factor that the operator's policy does not know."""
+
+
+class InvalidTerms(InvalidInput):
+    """Terms that are not published, or consent that cannot be recorded."""
+
+
+class InvalidStep(InvalidInput):
+    """A step of dormancy, or after a death, that does not follow from where the wallet or person stands."""
+
+
+class ProviderUnavailable(EmoneyError):
+    """The identity provider did not answer. A retry is safe."""
+
+
+class UnknownReference(InvalidInput):
+    """A reference that the identity provider has nobody under."""

@@ -33,7 +33,7 @@ def freeze(
     """Stop debits, credits or both; what is stopped stays so. Raises UnknownAccount, InvalidRequest."""
     if not debit and not credit:
         raise InvalidRequest("freezing stops debits, credits or both; letting go takes an approval")
-    frozen = _lock(connection, account_id)
+    frozen = lock(connection, account_id)
     about = {"account": account_id, "debit": debit or frozen[0], "credit": credit or frozen[1]}
     said = {"because": checked_reason(because), "by": checked_actor(by), "at": at, "approval": None}
     connection.execute(_queries.record.sql, about | said | {"id": new_id()})
@@ -44,14 +44,14 @@ def request_unfreezing(
     connection: Connection, account_id: UUID, *, by: str, because: str, at: datetime
 ) -> UUID:
     """Ask that the staff's freeze be lifted; returns the request's id. Raises as `freeze`."""
-    if _lock(connection, account_id) == (False, False):
+    if lock(connection, account_id) == (False, False):
         raise InvalidRequest(f"account {account_id} is not frozen by the staff")
     return approvals.request(connection, Action.UNFREEZING, account_id, {}, by=by, because=because, at=at)
 
 
 def apply(connection: Connection, approval: Approval) -> None:
     """Lift the staff's freeze, as approved."""
-    _lock(connection, approval.subject)
+    lock(connection, approval.subject)
     connection.execute(
         _queries.record.sql,
         {
@@ -71,15 +71,15 @@ def apply(connection: Connection, approval: Approval) -> None:
 def settle(connection: Connection, account_id: UUID) -> None:
     """Freeze the account where any reason for it stands, and only there. The caller has locked it."""
     debit = credit = False
-    for query in (_queries.frozen_by_staff,):
+    for query in (_queries.frozen_by_staff, _queries.frozen_by_dormancy, _queries.frozen_by_death):
         row = connection.execute(query.sql, {"account": account_id}).fetchone()
         if row is not None:
             debit, credit = debit or row[0], credit or row[1]
     accounts.freeze(connection, account_id, debit=debit, credit=credit)
 
 
-def _lock(connection: Connection, account_id: UUID) -> tuple[bool, bool]:
-    """What the staff has frozen of the account, which is locked."""
+def lock(connection: Connection, account_id: UUID) -> tuple[bool, bool]:
+    """Lock the account; gives whether the staff has frozen its debits and its credits."""
     if connection.execute(_queries.lock_account.sql, {"account": account_id}).fetchone() is None:
         raise UnknownAccount(f"there is no account {account_id}")
     row = connection.execute(_queries.frozen_by_staff.sql, {"account": account_id}).fetchone()
