@@ -17,24 +17,23 @@ import data
 _KINDS_MAX = 512
 
 
-def phone_fault(phone: str) -> str | None:
-    """What is wrong with a phone number in international form, or None.
+class ImpossiblePhone(ValueError):
+    """A phone number that cannot be. Its text contains no value."""
 
-    Whether its length and prefix are possible in its country's plan; new ranges appear before any list has
-    them, so a number is not refused for its range.
+
+def canonical_phone(phone: str) -> str:
+    """A phone number, given in international form, in its one spelling (E.164). Raises ImpossiblePhone.
+
+    Checked is whether its length and prefix are possible in its country's plan; new ranges appear before any
+    list has them, so a number is not refused for its range.
     """
     try:
         number = phonenumbers.parse(phone)
     except phonenumbers.NumberParseException:
-        return "must begin with the calling code of a country"
+        raise ImpossiblePhone("must begin with the calling code of a country") from None
     if not phonenumbers.is_possible_number(number):
-        return "is not a possible number of its country: too short, too long or of no plan"
-    return None
-
-
-def canonical_phone(phone: str) -> str:
-    """A number without fault in its one spelling (E.164)."""
-    return phonenumbers.format_number(phonenumbers.parse(phone), phonenumbers.PhoneNumberFormat.E164)
+        raise ImpossiblePhone("is not a possible number of its country: too short, too long or of no plan")
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def number_fault(country: str | None, kind: str, number: str) -> str | None:

@@ -16,21 +16,17 @@ from uuid import UUID
 from psycopg.errors import UniqueViolation
 
 from kyc import duplicates, evidence_records, guardians, refresh, wallets
-from kyc.errors import AlreadyEnrolled, InvalidGuardian, InvalidPerson, ReferenceTaken
+from kyc.candidates import Candidate, Examiner
+from kyc.errors import AlreadyEnrolled, InvalidGuardian, ReferenceTaken
 from kyc.evidence_records import NewEvidence
 from kyc.fingerprints import Fingerprints, SearchIndexes
 from kyc.guardians import Minor
-from kyc.pack import Pack, Tier
-from kyc.packs import load_pack, pack_ids, pack_of_currency
-from kyc.parties import Parties, parties
-from kyc.person import PersonDetails, parse_person
+from kyc.parties import parties
 from kyc.risk_rating import risk_policy
-from kyc.tiers import tier_for
 from ledger import accounts
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection, Database
 from ledger.errors import InvalidInput
-from ledger.ids import new_id
 from ledger.queries import queries_beside
 from privacy import ClearField, Place, Vault
 
@@ -63,22 +59,6 @@ class Enrolled:
     person_id: UUID
     pack: str
     tier: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A person whose details are good and reach a tier. `label`: which of the batch, for errors."""
-
-    label: str
-    id: UUID
-    account_id: UUID
-    details: PersonDetails
-    pack: Pack
-    tier: Tier
-
-    @property
-    def ref(self) -> str:
-        return self.details.external_ref
 
 
 class Enrolment:
@@ -127,8 +107,9 @@ class Enrolment:
         """Enrol in a transaction of the caller's, who commits, or rolls back after an error."""
         _demand_few(persons)
         now = self.clock()
+        examiner = Examiner(pack_id, now, self._parties)
         candidates = [
-            _candidate(details, f"person {number}: " if len(persons) > 1 else "", pack_id, now, self._parties)
+            examiner.examine(details, f"person {number}: " if len(persons) > 1 else "")
             for number, details in enumerate(persons, 1)
         ]
         in_order = sorted(candidates, key=lambda candidate: candidate.ref)
@@ -153,11 +134,12 @@ class Enrolment:
         """
         _demand_few(persons)
         now = self.clock()
+        examiner = Examiner(pack_id, now, self._parties)
         found: list[str | None] = []
         good: list[tuple[int, str]] = []
         for place, details in enumerate(persons):
             try:
-                candidate = _candidate(details, "", pack_id, now, self._parties)
+                candidate = examiner.examine(details)
             except InvalidInput as error:
                 found.append(str(error))
             else:
@@ -169,7 +151,7 @@ class Enrolment:
             found[place] = taken.get(ref)
         return found
 
-    def _record(self, connection: Connection, candidates: list[_Candidate], now: datetime) -> None:
+    def _record(self, connection: Connection, candidates: list[Candidate], now: datetime) -> None:
         """The sealed records and the evidence."""
         clear = [
             ClearField(each.id, Place("kyc.person", column, each.id), str(getattr(each.details, column)))
@@ -191,7 +173,7 @@ class Enrolment:
             at=now,
         )
 
-    def _record_guardians(self, connection: Connection, candidates: list[_Candidate], now: datetime) -> None:
+    def _record_guardians(self, connection: Connection, candidates: list[Candidate], now: datetime) -> None:
         for each in candidates:
             details = each.details
             if details.guardian is None or details.birth_date is None:
@@ -212,67 +194,18 @@ class Enrolment:
                 raise InvalidGuardian(f"{each.label}{error}") from None
 
 
-def _candidate(details: Any, label: str, pack_id: str | None, now: datetime, settled: Parties) -> _Candidate:
-    try:
-        person = parse_person(details, now.date())
-        pack = _pack(person, pack_id, now)
-        if unknown := set(person.evidence) - _known_kinds(pack):
-            # not named: free text may be anything, and evidence is not sealed
-            raise InvalidPerson(
-                f"evidence: {len(unknown)} of the kinds are in no policy pack; "
-                f"there are {', '.join(sorted(_known_kinds(pack) - {'phone', 'id_document'}))}"
-            )
-        tier = tier_for(pack, person.shows)
-        _demand_of_age(person, pack, now, settled)
-        if person.kind == "legal_entity" and getattr(tier, "natural_persons_only", False):
-            raise InvalidPerson(f"kind: {pack.id}/{tier.id} is for natural persons only")
-        return _Candidate(label, new_id(), new_id(), person, pack, tier)
-    except InvalidInput as error:
-        if not label:
-            raise
-        raise type(error)(f"{label}{error}") from None
-
-
-def _demand_of_age(person: PersonDetails, pack: Pack, now: datetime, settled: Parties) -> None:
-    """Minors name who answers for them, and others do not."""
-    if person.birth_date is None:
-        if person.guardian is not None:
-            raise InvalidGuardian("guardian: is for minors; give the birth_date")
-        return
-    minor = settled.of_age_on(person.birth_date, pack.id) > pack.local_day(now)
-    if minor and person.guardian is None:
-        raise InvalidGuardian("guardian: a minor needs one: the external_ref of an enrolled, verified adult")
-    if not minor and person.guardian is not None:
-        raise InvalidGuardian("guardian: is for minors, and birth_date is of an adult")
-
-
-def _pack(person: PersonDetails, pack_id: str | None, now: datetime) -> Pack:
-    if pack_id is None:
-        return pack_of_currency(person.currency, now)
-    pack = load_pack(pack_id)
-    pack.demand_in_force(now)
-    if pack.currency != person.currency:
-        raise InvalidPerson(f"currency: pack {pack.id} is for wallets in {pack.currency}")
-    return pack
-
-
-def _known_kinds(pack: Pack) -> frozenset[str]:
-    """A kind that another pack asks for is no mistake: the person may move there."""
-    return pack.evidence_kinds.union(*(load_pack(pack_id).evidence_kinds for pack_id in pack_ids()))
-
-
 def _demand_few(persons: Sequence[Any]) -> None:
     if len(persons) > PERSONS_MAX:
         raise InvalidInput(f"{len(persons)} persons in one call; {PERSONS_MAX} are the most")
 
 
-def _demand_distinct(in_order: list[_Candidate]) -> None:
+def _demand_distinct(in_order: list[Candidate]) -> None:
     for before, after in pairwise(in_order):
         if before.ref == after.ref:
             raise AlreadyEnrolled(f"{after.label}external_ref: also that of {before.label.rstrip(': ')}")
 
 
-def _demand_free(connection: Connection, candidates: list[_Candidate]) -> None:
+def _demand_free(connection: Connection, candidates: list[Candidate]) -> None:
     """That no reference is anyone's yet. What comes at the same moment, unique keys refuse."""
     taken = _taken(connection, [each.ref for each in candidates])
     for each in candidates:
@@ -297,7 +230,7 @@ def _taken(connection: Connection, refs: list[str]) -> dict[str, str]:
 
 def _inserted(
     connection: Connection,
-    candidates: list[_Candidate],
+    candidates: list[Candidate],
     sealed: dict[tuple[UUID, str], bytes],
     now: datetime,
 ) -> bool:
@@ -316,7 +249,7 @@ def _inserted(
     return True
 
 
-def _evidence(candidate: _Candidate, today: date) -> Iterator[NewEvidence]:
+def _evidence(candidate: Candidate, today: date) -> Iterator[NewEvidence]:
     """Each kind that was given. What the pack takes as implied follows from these, and is not recorded."""
     details = candidate.details
     for kind in sorted(details.shows):
@@ -328,7 +261,7 @@ def _evidence(candidate: _Candidate, today: date) -> Iterator[NewEvidence]:
             yield NewEvidence(candidate.id, kind)
 
 
-def _open_wallets(connection: Connection, candidates: list[_Candidate], now: datetime) -> None:
+def _open_wallets(connection: Connection, candidates: list[Candidate], now: datetime) -> None:
     packs = {each.pack.id: each.pack for each in candidates}
     for _, pack in sorted(packs.items()):
         wallets.open_wallets(

@@ -28,7 +28,6 @@ from ledger.ids import new_id
 from ledger.queries import queries_beside
 
 METHOD_MAX = 100
-EXPIRED_AT_ONCE_MAX = 1000
 
 _queries = queries_beside(__file__)
 
@@ -244,12 +243,16 @@ def history(connection: Connection, evidence_id: UUID) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def expire_due(
-    connection: Connection, at: datetime, *, person_id: UUID | None = None, most: int = EXPIRED_AT_ONCE_MAX
-) -> set[UUID]:
-    """Expire what is past its last day, at most `most` at once; gives the persons concerned."""
-    about = {"today": at.astimezone(UTC).date(), "person": person_id, "most": most, "at": at}
-    return {row[0] for row in connection.execute(_queries.expire_some.sql, about)}
+def persons_due(connection: Connection, at: datetime, *, most: int) -> list[UUID]:
+    """The persons with evidence past its last day that is not expired yet, in id order."""
+    about = {"today": at.astimezone(UTC).date(), "most": most}
+    return [row[0] for row in connection.execute(_queries.persons_due.sql, about)]
+
+
+def expire(connection: Connection, person_id: UUID, at: datetime) -> int:
+    """Expire a person's evidence that is past its last day; returns how many pieces."""
+    about = {"today": at.astimezone(UTC).date(), "person": person_id, "at": at}
+    return connection.execute(_queries.expire.sql, about).rowcount
 
 
 def _demand_method(method: str) -> str:

@@ -24,16 +24,20 @@ FROM kyc.evidence WHERE person_id = ANY(:persons::uuid[]) ORDER BY person_id, re
 SELECT number, state, method, assurance, expires_on, recorded_by, because, provider, approval_id, recorded_at
 FROM kyc.evidence_state WHERE evidence_id = :id ORDER BY number;
 
--- name: expire_some
--- By its index, in id order and a bounded number at a time; what another call has locked is left to it.
+-- name: persons_due
+-- By its index; in id order, as they are then gone through.
+SELECT DISTINCT person_id FROM (
+    SELECT person_id FROM kyc.evidence
+    WHERE expires_on < :today AND state NOT IN ('rejected', 'expired') ORDER BY expires_on LIMIT :most
+) AS due ORDER BY person_id;
+
+-- name: expire
 WITH due AS (
     SELECT id FROM kyc.evidence
-    WHERE expires_on < :today AND state NOT IN ('rejected', 'expired')
-      AND (:person::uuid IS NULL OR person_id = :person)
-    ORDER BY expires_on LIMIT :most FOR NO KEY UPDATE SKIP LOCKED
+    WHERE person_id = :person AND expires_on < :today AND state NOT IN ('rejected', 'expired')
+    ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE kyc.evidence AS e
 SET number = number + 1, state = 'expired', recorded_by = 'evidence-expiry',
     because = 'past its last day, ' || expires_on, recorded_at = greatest(:at, recorded_at)
-FROM due WHERE e.id = due.id
-RETURNING e.person_id;
+FROM due WHERE e.id = due.id;

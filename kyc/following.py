@@ -5,6 +5,7 @@ stages where its balance is above the new cap; one whose holder reaches no tier 
 restricted. A tier that two persons have set (`kyc.overrides`) stays until its date.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -16,10 +17,11 @@ from kyc.packs import load_pack
 from kyc.restrictions import Downgrades, downgrades
 from kyc.tiers import tier_for
 from kyc.wallets import change_tier
-from ledger.database import Connection
+from ledger.database import Connection, Database
 from ledger.queries import queries_beside
 
-MOVED_AT_ONCE_MAX = 1000
+PERSONS_MAX = 100_000
+"""Persons of one run."""
 
 _queries = queries_beside(__file__)
 
@@ -65,7 +67,7 @@ def follow(
     What is past its last day is expired first. Wallets under a pack not in force, or at a tier that the
     operator assigns, stay as they are.
     """
-    evidence_records.expire_due(connection, at, person_id=person_id)
+    evidence_records.expire(connection, person_id, at)
     evidence = evidence_records.of_person(connection, person_id)
     policies = policies or downgrades()
     moved = []
@@ -96,27 +98,45 @@ def follow(
 
 
 def expire_evidence(
-    connection: Connection, at: datetime, *, policies: Downgrades | None = None, most: int = MOVED_AT_ONCE_MAX
+    database: Database,
+    at: datetime,
+    *,
+    policies: Downgrades | None = None,
+    seen: Callable[[int], None] = lambda _: None,
 ) -> tuple[int, list[Moved]]:
-    """Expire what is past its last day, at most `most` pieces, and let the tiers follow.
+    """Expire what is past its last day, and let the tiers follow: one person, one transaction.
 
-    Gives how many persons it concerned, and the wallets that moved. Call until no person is left.
+    Gives how many persons it concerned, at most PERSONS_MAX a run, and the wallets that moved.
     """
-    persons = evidence_records.expire_due(connection, at, most=most)
+    with database.connection() as connection:
+        persons = evidence_records.persons_due(connection, at, most=PERSONS_MAX)
+    return len(persons), _follow_each(database, persons, at, "evidence expired", policies, seen)
+
+
+def end_overrides(database: Database, at: datetime, *, policies: Downgrades | None = None) -> list[Moved]:
+    """Let the wallets whose override has ended follow their evidence again; gives those that moved."""
+    with database.connection() as connection:
+        ended = connection.execute(_queries.overrides_over.sql, {"at": at, "most": PERSONS_MAX}).fetchall()
     moved: list[Moved] = []
-    for person_id in sorted(persons):
-        moved += follow(connection, person_id, at=at, because="evidence expired", policies=policies)
-    return len(persons), moved
+    for account_id, person_id in ended:
+        with database.connection() as connection:
+            connection.execute(_queries.end_override.sql, {"account": account_id, "at": at})
+            if person_id is not None:
+                moved += follow(connection, person_id, at=at, because="override ended", policies=policies)
+    return moved
 
 
-def end_overrides(
-    connection: Connection, at: datetime, *, policies: Downgrades | None = None, most: int = MOVED_AT_ONCE_MAX
+def _follow_each(
+    database: Database,
+    persons: Sequence[UUID],
+    at: datetime,
+    because: str,
+    policies: Downgrades | None,
+    seen: Callable[[int], None],
 ) -> list[Moved]:
-    """Let the wallets whose override has ended follow their evidence again."""
-    ended = connection.execute(_queries.overrides_over.sql, {"at": at, "most": most}).fetchall()
     moved: list[Moved] = []
-    for account_id, person_id in sorted(ended):
-        connection.execute(_queries.end_override.sql, {"account": account_id})
-        if person_id is not None:
-            moved += follow(connection, person_id, at=at, because="override ended", policies=policies)
+    for number, person_id in enumerate(persons, 1):
+        with database.connection() as connection:
+            moved += follow(connection, person_id, at=at, because=because, policies=policies)
+        seen(number)
     return moved

@@ -7,4 +7,5 @@ WHERE person_id = :person ORDER BY account_id;
 SELECT account_id, person_id FROM kyc.wallet WHERE override_until <= :at ORDER BY override_until LIMIT :most;
 
 -- name: end_override!
-UPDATE kyc.wallet SET override_until = NULL WHERE account_id = :account;
+UPDATE kyc.wallet SET override_until = NULL
+WHERE account_id = :account AND override_until <= :at;

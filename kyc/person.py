@@ -85,8 +85,6 @@ class PersonDetails(BaseModel):
         compact = re.sub(r"[ ().-]", "", phone)
         if not re.fullmatch(r"\+[1-9][0-9]{6,14}", compact):
             raise ValueError("must be an international number: + and 7 to 15 digits")
-        if fault := documents.phone_fault(compact):
-            raise ValueError(fault)
         return documents.canonical_phone(compact)
 
     @field_validator("name", "id_kind", "id_number", "tax_number", "mrz", "address")

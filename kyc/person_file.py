@@ -1,8 +1,8 @@
 """Importing persons: a file of one JSON object a line is checked as a whole, then enrolled in batches.
 
-Nothing of a file with a bad line is enrolled, unless the bad lines are to be skipped. A fault names its line and
-field, never a value. Memory is bounded whatever the size of the file: lines are read in batches, and of the
-references seen so far 8 bytes each are kept. A run that was interrupted is made again with the bad lines
+Nothing of a file with a bad line is enrolled, unless the bad lines are to be skipped. A fault names its line
+and field, never a value. Memory is bounded whatever the size of the file: lines are read in batches, and of
+the references seen so far 8 bytes each are kept. A run that was interrupted is made again with the bad lines
 skipped: those who are enrolled already are told as such and left as they are.
 """
 

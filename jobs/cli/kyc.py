@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobs.cli import kyc_approvals, kyc_persons, kyc_terms, kyc_wallets
 from jobs.cli.output import AsJson, fail, print_json, screen, table
 from jobs.emoney import Emoney
 from kyc import load_pack, pack_ids
@@ -13,6 +14,10 @@ from kyc import load_pack, pack_ids
 PERSON_BYTES_MAX = 65_536
 
 app = typer.Typer(help="Persons, tiers and policy packs.", no_args_is_help=True)
+for part in (kyc_persons, kyc_wallets, kyc_approvals):
+    part.register(app)
+app.add_typer(kyc_approvals.death, name="death")
+app.add_typer(kyc_terms.app, name="terms")
 
 
 @app.command()

@@ -192,11 +192,10 @@ def test_requests_and_decisions_are_never_changed(owner_url: str, database: Data
 
 def test_an_override_ends_on_its_date(database: Database, enrolled: Any) -> None:
     approve(database, asked(database, enrolled.account_id, days=2))
-    with database.connection() as connection:
-        assert end_overrides(connection, NOW + timedelta(days=1)) == []
-        [moved] = end_overrides(connection, NOW + timedelta(days=2))
-        assert (moved.before, moved.tier) == ("enhanced", "medium")
-        assert end_overrides(connection, NOW + timedelta(days=3)) == []
+    assert end_overrides(database, NOW + timedelta(days=1)) == []
+    [moved] = end_overrides(database, NOW + timedelta(days=2))
+    assert (moved.before, moved.tier) == ("enhanced", "medium")
+    assert end_overrides(database, NOW + timedelta(days=3)) == []
 
 
 def test_frozen_by_one_let_go_by_two(database: Database, enrolled: Any) -> None:

@@ -106,18 +106,19 @@ def test_the_tier_follows_what_is_revoked_and_added(database: Database, enrolled
 
 def test_the_tier_follows_what_expires_by_the_job_and_on_the_call(database: Database, enrolled: Any) -> None:
     last_day = datetime(2026, 6, 30, 23, 59, tzinfo=UTC)
+    assert expire_evidence(database, last_day) == (0, [])
     with database.connection() as connection:
-        assert expire_evidence(connection, last_day) == (0, [])
         assert follow(connection, enrolled.person_id, at=last_day) == []
         with connection.transaction(force_rollback=True):  # on the call, where the job has not run
             [moved] = follow(connection, enrolled.person_id, at=last_day + timedelta(minutes=1))
             assert moved.tier == "minimum"
-        persons, [moved] = expire_evidence(connection, last_day + timedelta(minutes=1))
-        assert (persons, moved.before, moved.tier) == (1, "enhanced", "minimum")
+    persons, [moved] = expire_evidence(database, last_day + timedelta(minutes=1))
+    assert (persons, moved.before, moved.tier) == (1, "enhanced", "minimum")
+    with database.connection() as connection:
         document = of_kind(connection, enrolled.person_id, "id_document")
         assert (document.state, document.recorded_by) == (State.EXPIRED, "evidence-expiry")
         assert document.because == "past its last day, 2026-06-30"
-        assert expire_evidence(connection, last_day + timedelta(days=9)) == (0, [])
+    assert expire_evidence(database, last_day + timedelta(days=9)) == (0, [])
 
 
 def test_who_shows_nothing_any_more_is_at_the_least_tier_and_restricted(
