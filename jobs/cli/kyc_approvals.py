@@ -37,18 +37,16 @@ def list_(
     if as_json:
         print_json([_json(each) for each in found])
         return
-    rows = [
-        (
-            each.id,
-            each.action,
-            each.subject,
-            each.requested_by,
-            f"{each.expires_at:%Y-%m-%d %H:%M}",
-            _state(each),
+    for each in found:
+        what = ", ".join(f"{name} {value}" for name, value in each.details.items())
+        screen.print(
+            f"{each.id}  {each.action.replace('_', ' ')} of {each.subject}", highlight=False, soft_wrap=True
         )
-        for each in found
-    ]
-    table("Approvals", ("request", "action", "subject", "asked by", "open until", "state"), rows)
+        asked = f"asked by {each.requested_by}, open until {each.expires_at:%Y-%m-%d %H:%M}, {_state(each)}"
+        for line in filter(None, (what, asked, each.because)):
+            screen.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
+    if not found:
+        screen.print("nothing waits for a second person" if not every else "nothing was ever asked for")
 
 
 @app.command()
@@ -137,8 +135,10 @@ def tell_request(request: UUID, as_json: bool) -> None:
     if as_json:
         print_json({"request": request})
         return
-    screen.print(f"request {request} waits for a second person:", highlight=False)
-    screen.print(f"  emoney kyc approvals approve {request} --by … --because …", highlight=False)
+    screen.print(f"request {request} waits for a second person:", highlight=False, soft_wrap=True)
+    screen.print(
+        f"  emoney kyc approvals approve {request} --by … --because …", highlight=False, soft_wrap=True
+    )
 
 
 def _tell(done: Approval, as_json: bool) -> None:

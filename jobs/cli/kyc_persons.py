@@ -84,25 +84,31 @@ def list_evidence(person: Person, as_json: AsJson = False) -> None:
     """All evidence of a person, with every state it was in."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         known = evidence_records.of_person(connection, persons.find(connection, person).id)
-        told = [
-            {
-                "evidence": each.id,
-                "kind": each.kind,
-                "state": each.state,
-                "method": each.method,
-                "assurance": each.assurance,
-                "expires_on": each.expires_on,
-                "by": each.recorded_by,
-                "provider": each.provider,
-                "history": evidence_records.history(connection, each.id),
-            }
-            for each in known
-        ]
+        histories = {each.id: evidence_records.history(connection, each.id) for each in known}
     if as_json:
-        print_json(told)
+        print_json(
+            [
+                {
+                    "evidence": each.id,
+                    "kind": each.kind,
+                    "state": each.state,
+                    "method": each.method,
+                    "assurance": each.assurance,
+                    "expires_on": each.expires_on,
+                    "by": each.recorded_by,
+                    "provider": each.provider,
+                    "history": histories[each.id],
+                }
+                for each in known
+            ]
+        )
         return
-    columns = ("evidence", "kind", "state", "method", "assurance", "expires_on", "by")
-    table("Evidence", columns, [[each[column] or "" for column in columns] for each in told])
+    for each in known:
+        until = f", until {each.expires_on}" if each.expires_on else ""
+        how = f"{each.method}, {each.assurance}{until}"
+        state = each.state.replace("_", " ")
+        screen.print(f"{each.kind}: {state} ({how})", markup=False, highlight=False, soft_wrap=True)
+        screen.print(f"    {each.id}, by {each.recorded_by}", highlight=False, soft_wrap=True)
 
 
 @evidence.command("add")
@@ -309,4 +315,4 @@ def rate(
         return
     screen.print(f"{person}: {rated.rating} ({rated.points:+d}), policy {rated.policy}", highlight=False)
     for reason in rated.reasons:
-        screen.print(f"  {reason}", highlight=False)
+        screen.print(f"  {reason}", highlight=False, soft_wrap=True)
