@@ -1,18 +1,31 @@
 """What is done when a request is approved: one function per action, in the transaction of the approval."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 from kyc import approvals, deaths, duplicates, evidence_records, following, freezing, overrides
-from kyc.approvals import Action, Apply, Approval
+from kyc.approvals import Action, Approval
 from kyc.errors import InvalidRequest
 from kyc.evidence_records import State
+from kyc.restrictions import Downgrades
 from ledger.database import Connection
 from ledger.ledger import Ledger
 
 
-def _accept_evidence(connection: Connection, approval: Approval) -> None:
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What doing it may take: a ledger where money moves, the operator's policy where a tier does."""
+
+    ledger: Ledger | None = None
+    policies: Downgrades | None = None
+
+
+Done = Callable[[Connection, Approval, Means], None]
+
+
+def _accept_evidence(connection: Connection, approval: Approval, means: Means) -> None:
     """The evidence is verified by the two, and the tiers of its person follow."""
     assert approval.decided_by is not None
     assert approval.decided_at is not None
@@ -26,14 +39,20 @@ def _accept_evidence(connection: Connection, approval: Approval) -> None:
         method=approval.details.get("method"),
         approval=approval.id,
     )
-    following.follow(connection, before.person_id, at=approval.decided_at, because="evidence verified")
+    following.follow(
+        connection,
+        before.person_id,
+        at=approval.decided_at,
+        because="evidence verified",
+        policies=means.policies,
+    )
 
 
-def _record_only(_connection: Connection, _approval: Approval) -> None:
-    """The approval itself is what was asked for; whoever needs it looks it up (`approvals.standing`)."""
+def _override(connection: Connection, approval: Approval, means: Means) -> None:
+    overrides.apply(connection, approval, policies=means.policies)
 
 
-def _unfreeze(connection: Connection, approval: Approval) -> None:
+def _unfreeze(connection: Connection, approval: Approval, _means: Means) -> None:
     """The subject is a wallet, or the person whose death was reported by mistake."""
     if approval.details.get("of") == "death":
         deaths.withdraw(connection, approval)
@@ -41,13 +60,28 @@ def _unfreeze(connection: Connection, approval: Approval) -> None:
         freezing.apply(connection, approval)
 
 
-APPLY: dict[Action, Apply] = {
-    Action.TIER_OVERRIDE: overrides.apply,
+def _link(connection: Connection, approval: Approval, _means: Means) -> None:
+    duplicates.apply(connection, approval)
+
+
+def _release_estate(connection: Connection, approval: Approval, means: Means) -> None:
+    if means.ledger is None:
+        raise InvalidRequest(f"{approval.action} moves money: approve it with a ledger")
+    deaths.release(means.ledger, connection, approval, policies=means.policies)
+
+
+def _record_only(_connection: Connection, _approval: Approval, _means: Means) -> None:
+    """The approval itself is what was asked for; whoever needs it looks it up (`approvals.standing`)."""
+
+
+APPLY: dict[Action, Done] = {
+    Action.TIER_OVERRIDE: _override,
     Action.EVIDENCE_ACCEPTANCE: _accept_evidence,
     Action.PACK_ACCEPTANCE: _record_only,
     Action.UNFREEZING: _unfreeze,
-    Action.LINKING_PERSONS: duplicates.apply,
-    Action.SEPARATING_PERSONS: duplicates.apply,
+    Action.LINKING_PERSONS: _link,
+    Action.SEPARATING_PERSONS: _link,
+    Action.ESTATE_RELEASE: _release_estate,
 }
 
 
@@ -78,15 +112,16 @@ def approve(
     because: str,
     at: datetime,
     ledger: Ledger | None = None,
+    policies: Downgrades | None = None,
 ) -> Approval:
     """Approve a request and do what it asks for; `ledger` posts where that moves money.
 
-    Raises as `approvals.approve`, and InvalidRequest for what needs a ledger when none is given.
+    `policies`: the operator's for downgrades, by default the shipped ones. Raises as `approvals.approve`, and
+    InvalidRequest for what needs a ledger when none is given.
     """
-    wanted = approvals.find(connection, request_id)
-    apply = APPLY.get(wanted.action)
-    if apply is None:
-        if wanted.action is not Action.ESTATE_RELEASE or ledger is None:
-            raise InvalidRequest(f"{wanted.action} moves money: approve it with a ledger")
-        apply = partial(deaths.release, ledger)
+    means = Means(ledger, policies)
+
+    def apply(connection: Connection, approval: Approval) -> None:
+        APPLY[approval.action](connection, approval, means)
+
     return approvals.approve(connection, request_id, by=by, because=because, at=at, apply=apply)

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 
 from kyc.actors import checked_actor
-from kyc.errors import InvalidTerms
+from kyc.errors import InvalidTerms, UnknownPerson
 from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.queries import queries_beside
@@ -93,6 +93,8 @@ def record(
             connection.execute(_queries.record.sql, about | {"by": checked_actor(by), "at": at})
     except psycopg.errors.CheckViolation:
         raise InvalidTerms("a channel is named in small letters, such as app or branch") from None
+    except psycopg.errors.ForeignKeyViolation:
+        raise UnknownPerson(f"there is no person {person_id}") from None
 
 
 def standing(connection: Connection, person_id: UUID) -> list[Consent]:

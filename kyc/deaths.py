@@ -104,7 +104,13 @@ def request_release(
     )
 
 
-def release(ledger: Ledger, connection: Connection, approval: Approval) -> None:
+def release(
+    ledger: Ledger,
+    connection: Connection,
+    approval: Approval,
+    *,
+    policies: restrictions.Downgrades | None = None,
+) -> None:
     """Redeem every balance, as approved, in the approval's transaction. Raises InvalidStep."""
     assert approval.decided_by is not None
     assert approval.decided_at is not None
@@ -118,7 +124,7 @@ def release(ledger: Ledger, connection: Connection, approval: Approval) -> None:
         if not held.balance:
             continue
         pack = load_pack(pack_id)
-        policy = restrictions.downgrades().of(pack_id)
+        policy = (policies or restrictions.downgrades()).of(pack_id)
         open_to_redeem = restrictions.restricted(
             compile_profile(pack, pack.tier(tier)), restrictions.Stage.DEBITS_STOPPED, policy, verified=True
         )

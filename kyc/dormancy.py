@@ -134,9 +134,10 @@ def reactivate(
 def exempt(
     connection: Connection, account_id: UUID, ground: Ground, *, by: str, because: str, at: datetime
 ) -> None:
-    """Stop the clock of a wallet: no step is made until `end_exemption`."""
+    """Stop the clock of a wallet: no step is made until `end_exemption`. Raises UnknownWallet."""
     about = {"id": new_id(), "account": account_id, "ground": ground, "at": at}
     said = {"by": checked_actor(by), "because": checked_reason(because)}
+    _lock(connection, account_id)
     connection.execute(_queries.add_exemption.sql, about | said)
 
 

@@ -22,6 +22,7 @@ from kyc.evidence_records import NewEvidence
 from kyc.fingerprints import Fingerprints, SearchIndexes
 from kyc.guardians import Minor
 from kyc.parties import parties
+from kyc.restrictions import downgrades
 from kyc.risk_rating import risk_policy
 from ledger import accounts
 from ledger.clock import Clock, system_clock
@@ -80,6 +81,7 @@ class Enrolment:
         self.database = database
         self._vault = vault
         self.clock = clock
+        self.policies = downgrades(home)
         self._refresh = risk_policy(home).refresh
         self._parties = parties(home)
         self.indexes: SearchIndexes = indexes or Fingerprints(database, vault, clock)
@@ -98,6 +100,7 @@ class Enrolment:
         _demand_few(persons)
         if not persons:
             return []
+        self.indexes.make_ready()
         with self.database.connection() as connection:
             return self.enrol_in(connection, persons, pack_id=pack_id)
 

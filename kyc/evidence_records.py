@@ -21,8 +21,10 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import ForeignKeyViolation
+
 from kyc.actors import checked_actor, checked_reason
-from kyc.errors import InvalidEvidence, UnknownEvidence
+from kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
 from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.queries import queries_beside
@@ -129,7 +131,9 @@ def record(
         if each.expires_on is not None and each.expires_on < at.date():
             raise InvalidEvidence(f"{each.kind}: its last day has passed")
     ids = [new_id() for _ in new]
-    if new:
+    if not new:
+        return ids
+    try:
         connection.execute(
             _queries.record.sql,
             {
@@ -146,6 +150,8 @@ def record(
                 "at": at,
             },
         )
+    except ForeignKeyViolation:
+        raise UnknownPerson("evidence is of an enrolled person; one of these is not enrolled") from None
     return ids
 
 

@@ -53,8 +53,11 @@ class Entry:
 class SearchIndexes(Protocol):
     """Blind indexes over persons: filled at enrolment, asked for equal values."""
 
+    def make_ready(self) -> None:
+        """Get the keys, before a transaction is open that would wait for a second connection."""
+
     def fill(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        """Add entries; those that are there already stay."""
+        """Add entries of new persons."""
 
     def holders(self, connection: Connection, asked: Sequence[tuple[Index, str]]) -> list[list[UUID]]:
         """For each normalised value, at most HOLDERS_MAX persons who have it, in id order."""
@@ -73,8 +76,14 @@ class Fingerprints:
         self._keys: dict[Index, bytes] = {}
         self._lock = threading.Lock()
 
+    def make_ready(self) -> None:
+        """See `SearchIndexes`."""
+        for index in Index:
+            if index not in self._keys:
+                self._key(index)
+
     def fill(self, connection: Connection, entries: Sequence[Entry]) -> None:
-        """See `SearchIndexes`. The persons are new: their codes are written by COPY."""
+        """See `SearchIndexes`."""
         rows = {(self._code(each.index, each.value), each.index, each.person_id) for each in entries}
         with (
             connection.cursor() as cursor,

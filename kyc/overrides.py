@@ -13,6 +13,7 @@ from kyc.approvals import Action, Approval
 from kyc.errors import InvalidRequest, UnknownWallet
 from kyc.pack import Pack
 from kyc.packs import load_pack
+from kyc.restrictions import Downgrades, downgrades
 from kyc.wallets import change_tier
 from ledger.database import Connection
 from ledger.ids import new_id
@@ -44,7 +45,7 @@ def request(
     )
 
 
-def apply(connection: Connection, approval: Approval) -> None:
+def apply(connection: Connection, approval: Approval, *, policies: Downgrades | None = None) -> None:
     """Do what was approved: the wallet moves and stays until the date. Raises InvalidRequest after it."""
     at, until = _moment(approval.decided_at), datetime.fromisoformat(approval.details["until"])
     if until <= at:
@@ -58,6 +59,7 @@ def apply(connection: Connection, approval: Approval) -> None:
         because=f"override approved in request {approval.id}",
         evidence=(),
         at=at,
+        policy=(policies or downgrades()).of(pack.id),
     )
     about: dict[str, Any] = {
         "account": approval.subject,

@@ -152,6 +152,12 @@ def enrol_from(
             at=at,
             provider=provider.name,
         )
-        moved = following.follow(connection, enrolled.person_id, at=at, because="identified by provider")
+        moved = following.follow(
+            connection,
+            enrolled.person_id,
+            at=at,
+            because="identified by provider",
+            policies=enrolment.policies,
+        )
     tier = moved[0].tier if moved else enrolled.tier
     return Enrolled(enrolled.wallet, enrolled.account_id, enrolled.person_id, enrolled.pack, tier)

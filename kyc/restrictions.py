@@ -13,7 +13,7 @@ database. The steps are made by `kyc.wallets` and, on their date, `kyc.downgrade
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -104,9 +104,23 @@ class Restriction:
     next_at: datetime | None
 
 
-def caps(profile: LimitProfile) -> list[LimitRule]:
-    """The rules of a profile that cap a balance with a known number."""
-    return [rule for rule in profile.rules if rule.metric is Metric.BALANCE and rule.bound is Bound.CAPPED]
+def caps(profile: LimitProfile, day: date) -> list[LimitRule]:
+    """The rules of a profile that cap a balance with a known number on a local day."""
+    return [
+        rule
+        for rule in profile.rules
+        if rule.metric is Metric.BALANCE and rule.bound is Bound.CAPPED and _in_force(rule, day)
+    ]
+
+
+def per_person(rule: LimitRule) -> bool:
+    """Whether the rule caps what all wallets of the person hold together."""
+    return str(getattr(rule, "scope", "wallet")) == "person"
+
+
+def _in_force(rule: LimitRule, day: date) -> bool:
+    dated = getattr(rule, "in_force", None)
+    return dated is None or bool(dated(day))
 
 
 def next_restriction(

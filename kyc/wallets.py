@@ -25,6 +25,7 @@ from kyc.restrictions import (
     caps,
     downgrades,
     next_restriction,
+    per_person,
     restricted,
 )
 from ledger import accounts, profiles
@@ -281,10 +282,13 @@ def _limits_at(
 ) -> _Limits:
     policy = policy or downgrades().of(pack.id)
     profile = compile_profile(pack, tier)
-    cap = min((rule.amount for rule in caps(profile) if rule.amount is not None), default=None)
+    limits = caps(profile, pack.local_day(at))
+    together = _held_together(connection, account) if any(map(per_person, limits)) else account.balance
+    room = [(rule.amount or 0) - (together if per_person(rule) else account.balance) for rule in limits]
+    cap = min((rule.amount for rule in limits if rule.amount is not None), default=None)
     restriction = next_restriction(
         wallet.restriction,
-        excess=cap is not None and account.balance > cap,
+        excess=min(room, default=0) < 0,
         no_tier=no_tier,
         policy=policy,
         at=at,
@@ -294,6 +298,13 @@ def _limits_at(
         sure = evidence_records.verified(known, pack.local_day(at), frozenset(policy.verified_by))
         profile = restricted(profile, restriction.stage, policy, verified=sure)
     return _Limits(profiles.store(connection, profile), restriction, cap, policy.source)
+
+
+def _held_together(connection: Connection, account: accounts.Account) -> int:
+    """What all wallets of the holder hold in the currency, minor units."""
+    about = {"holder": account.holder, "currency": account.currency, "account": account.id}
+    [held] = connection.execute(_queries.held_together.sql, about).fetchone() or (0,)
+    return int(held)
 
 
 def _put_under(

@@ -67,6 +67,11 @@ FROM kyc.wallet WHERE account_id = :account FOR NO KEY UPDATE;
 -- name: lock_account
 SELECT id FROM ledger.account WHERE id = :account FOR NO KEY UPDATE;
 
+-- name: held_together
+SELECT coalesce(sum(a.sign * (a.debits_posted - a.credits_posted)), 0)
+FROM ledger.account AS a
+WHERE a.currency = :currency AND a.kind = 'customer' AND (a.holder = :holder OR a.id = :account);
+
 -- name: restrict_wallet!
 UPDATE kyc.wallet
 SET restriction = :stage, restriction_cause = :cause, restriction_next_at = :next_at

@@ -10,6 +10,7 @@ from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from kyc import approvals, approved_actions, deaths, freezing, overrides, persons
 from kyc.approvals import Approval
+from kyc.restrictions import downgrades
 from ledger import accounts
 
 By = Annotated[str, typer.Option(help="Who does it: an id of your own.", envvar="EMONEY_ACTOR")]
@@ -59,7 +60,13 @@ def approve(
     """Approve a request of another one, and do what it asks for."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         done = approved_actions.approve(
-            connection, request, by=by, because=because, at=emoney.clock(), ledger=emoney.ledger
+            connection,
+            request,
+            by=by,
+            because=because,
+            at=emoney.clock(),
+            ledger=emoney.ledger,
+            policies=downgrades(emoney.home),
         )
     _tell(done, as_json)
 

@@ -8,10 +8,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from kyc import Enrolment, downgrade, evidence_records
+from kyc import Enrolment, approved_actions, downgrade, evidence_records, overrides
 from kyc.errors import InvalidSettings
 from kyc.evidence_records import NewEvidence, State
-from kyc.following import follow
+from kyc.following import end_overrides, follow
 from kyc.restrictions import Downgrades, downgrades
 from ledger import Database, Operation, accounts
 
@@ -175,3 +175,21 @@ def test_the_shipped_policy_reads(home: Path) -> None:
 def test_restrictions_that_cannot_be_are_refused_by_the_database(database: Database, wallet: Any) -> None:
     with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation):
         connection.execute("UPDATE kyc.wallet SET restriction_next_at = NULL")
+
+
+def test_what_two_approve_uses_the_operators_policy(database: Database, desk: Enrolment, at: Any) -> None:
+    """An override that ends above the cap restricts by the policy in force, not by the shipped one."""
+    ours = Downgrades.model_validate(
+        {"format": "emoney-downgrades/1", "default": {"grace_days": 10, "source": "our policy"}}
+    )
+    person = {"external_ref": "P-1", "currency": "GHS", "phone": "+233244771902"}
+    wallet = desk.enrol(person).account_id
+    with database.connection() as connection:
+        until = NOW + timedelta(days=2)
+        request = overrides.request(
+            connection, wallet, "enhanced", until=until, by="clerk-1", because="papers", at=NOW
+        )
+        approved_actions.approve(connection, request, by="clerk-2", because="papers", at=NOW, policies=ours)
+    assert at.load(wallet, "70000").posted
+    assert len(end_overrides(database, until, policies=ours)) == 1
+    assert stage(database) == ("credits_stopped", until + timedelta(days=10))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyc import Enrolment, evidence_records, load_pack
-from kyc.errors import InvalidEvidence, UnknownEvidence
+from kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
 from kyc.evidence_records import BY_WORD, Assurance, Evidence, NewEvidence, State
 from kyc.following import expire_evidence, follow, reached
 from ledger import Database
@@ -156,6 +156,13 @@ def test_evidence_that_cannot_be_is_not_recorded(
     with database.connection() as connection, pytest.raises(InvalidEvidence):
         evidence_records.record(connection, [new], by="clerk-1", because="x", at=NOW)
     assert count("kyc.evidence") == before
+
+
+def test_evidence_of_nobody_is_refused(database: Database) -> None:
+    with database.connection() as connection, pytest.raises(UnknownPerson):
+        evidence_records.record(
+            connection, [NewEvidence(new_id(), "selfie")], by="clerk-1", because="x", at=NOW
+        )
 
 
 pieces = st.builds(
