@@ -32,6 +32,16 @@ class Candidate:
         """The operator's reference."""
         return self.details.external_ref
 
+    @property
+    def declares(self) -> frozenset[str]:
+        """What was declared of the kinds that the pack asks for."""
+        return self.details.declares & self.pack.evidence_kinds
+
+    @property
+    def shows(self) -> frozenset[str]:
+        """The kinds of evidence that the details show or declare."""
+        return self.details.shows | self.declares
+
 
 class Examiner:
     """Examines the persons of one call: under one pack, or the one of each currency, at one moment."""
@@ -51,7 +61,7 @@ class Examiner:
             person = parse_person(details, self._now.date())
             pack = self._pack(person)
             self._demand_known_kinds(person, pack)
-            tier = tier_for(pack, person.shows)
+            tier = tier_for(pack, person.shows | person.declares)
             self._demand_of_age(person, pack)
             if person.kind == "legal_entity" and getattr(tier, "natural_persons_only", False):
                 raise InvalidPerson(f"kind: {pack.id}/{tier.id} is for natural persons only")

@@ -18,7 +18,7 @@ from psycopg.errors import UniqueViolation
 from kyc import duplicates, evidence_records, guardians, refresh, wallets
 from kyc.candidates import Candidate, Examiner
 from kyc.errors import AlreadyEnrolled, InvalidGuardian, ReferenceTaken
-from kyc.evidence_records import NewEvidence
+from kyc.evidence_records import NewEvidence, State
 from kyc.fingerprints import Fingerprints, SearchIndexes
 from kyc.guardians import Minor
 from kyc.parties import parties
@@ -262,6 +262,8 @@ def _evidence(candidate: Candidate, today: date) -> Iterator[NewEvidence]:
             )
         else:
             yield NewEvidence(candidate.id, kind)
+    for kind in sorted(candidate.declares - details.shows):
+        yield NewEvidence(candidate.id, kind, State.DECLARED)
 
 
 def _open_wallets(connection: Connection, candidates: list[Candidate], now: datetime) -> None:
@@ -278,7 +280,7 @@ def _open_wallets(connection: Connection, candidates: list[Candidate], now: date
                     opened_at=now,
                     holder=each.id,
                     person_id=each.id,
-                    evidence=tuple(sorted(pack.with_implied(each.details.shows))),
+                    evidence=tuple(sorted(pack.with_implied(each.shows))),
                 )
                 for each in candidates
                 if each.pack.id == pack.id

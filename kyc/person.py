@@ -104,6 +104,12 @@ class PersonDetails(BaseModel):
             )
         return kinds
 
+    @property
+    def declares(self) -> frozenset[str]:
+        """The kinds of evidence that these details declare, and no more."""
+        given = {"name": self.name, "dob": self.birth_date, "address": self.address}
+        return frozenset(kind for kind, value in given.items() if value is not None)
+
     def id_valid_through(self, today: date) -> date | None:
         """The last day of the identity document, as given or as its zone says; None where it is not known."""
         if self.id_expires_on is not None or self.mrz is None:

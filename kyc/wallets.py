@@ -293,10 +293,11 @@ def _limits_at(
         policy=policy,
         at=at,
     )
-    if restriction is not None:
-        known = evidence_records.of_person(connection, wallet.person_id) if wallet.person_id else []
-        sure = evidence_records.verified(known, pack.local_day(at), frozenset(policy.verified_by))
-        profile = restricted(profile, restriction.stage, policy, verified=sure)
+    if restriction is None:
+        return _Limits(profile_id(connection, pack, tier.id), None, cap, policy.source)
+    known = evidence_records.of_person(connection, wallet.person_id) if wallet.person_id else []
+    sure = evidence_records.verified(known, pack.local_day(at), frozenset(policy.verified_by))
+    profile = restricted(profile, restriction.stage, policy, verified=sure)
     return _Limits(profiles.store(connection, profile), restriction, cap, policy.source)
 
 
