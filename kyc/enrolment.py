@@ -132,14 +132,13 @@ class Enrolment:
     def faults(self, persons: Sequence[Any], *, pack_id: str | None = None) -> list[str | None]:
         """What is wrong with each of at most PERSONS_MAX persons, or None: nothing is written.
 
-        Each by itself and against those who are enrolled; not against each other, and not whether a guardian
-        may answer.
+        Each by itself and against those who are enrolled; not against each other.
         """
         _demand_few(persons)
         now = self.clock()
         examiner = Examiner(pack_id, now, self._parties)
         found: list[str | None] = []
-        good: list[tuple[int, str]] = []
+        good: list[tuple[int, Candidate]] = []
         for place, details in enumerate(persons):
             try:
                 candidate = examiner.examine(details)
@@ -147,11 +146,11 @@ class Enrolment:
                 found.append(str(error))
             else:
                 found.append(None)
-                good.append((place, candidate.ref))
+                good.append((place, candidate))
         with self.database.connection() as connection:
-            taken = _taken(connection, [ref for _, ref in good])
-        for place, ref in good:
-            found[place] = taken.get(ref)
+            taken = _taken(connection, [candidate.ref for _, candidate in good])
+            for place, candidate in good:
+                found[place] = taken.get(candidate.ref) or self._guardian_fault(connection, candidate, now)
         return found
 
     def _record(self, connection: Connection, candidates: list[Candidate], now: datetime) -> None:
@@ -176,12 +175,22 @@ class Enrolment:
             at=now,
         )
 
+    def _guardian_fault(self, connection: Connection, candidate: Candidate, now: datetime) -> str | None:
+        minor = _minor(candidate)
+        if minor is None:
+            return None
+        about = (minor, candidate.pack, candidate.tier)
+        try:
+            guardians.demand(connection, self._vault, *about, parties=self._parties, at=now)
+        except InvalidGuardian as error:
+            return str(error)
+        return None
+
     def _record_guardians(self, connection: Connection, candidates: list[Candidate], now: datetime) -> None:
         for each in candidates:
-            details = each.details
-            if details.guardian is None or details.birth_date is None:
+            minor = _minor(each)
+            if minor is None:
                 continue
-            minor = Minor(each.id, details.guardian, details.birth_date)
             try:
                 guardians.record(
                     connection,
@@ -195,6 +204,14 @@ class Enrolment:
                 )
             except InvalidGuardian as error:
                 raise InvalidGuardian(f"{each.label}{error}") from None
+
+
+def _minor(candidate: Candidate) -> Minor | None:
+    """The candidate as a minor, who names a guardian; None for all others."""
+    details = candidate.details
+    if details.guardian is None or details.birth_date is None:
+        return None
+    return Minor(candidate.id, details.guardian, details.birth_date)
 
 
 def _demand_few(persons: Sequence[Any]) -> None:

@@ -50,6 +50,23 @@ def record(
     at: datetime,
 ) -> None:
     """Record who answers for a minor. Raises InvalidGuardian when the guardian may not."""
+    guardian = demand(connection, vault, minor, pack, tier, parties=parties, at=at)
+    about = {"id": new_id(), "minor": minor.person_id, "guardian": guardian, "authority": minor.authority}
+    until = parties.of_age_on(minor.born, pack.id).year
+    connection.execute(_queries.record.sql, about | {"until_year": until, "by": checked_actor(by), "at": at})
+
+
+def demand(
+    connection: Connection,
+    vault: Vault,
+    minor: Minor,
+    pack: Pack,
+    tier: Tier,
+    *,
+    parties: Parties,
+    at: datetime,
+) -> UUID:
+    """The guardian whom a minor names, who may answer for one more. Raises InvalidGuardian."""
     row = connection.execute(_queries.guardian.sql, {"ref": minor.guardian}).fetchone()
     if row is None:
         raise InvalidGuardian("guardian: nobody is enrolled under this reference; enrol the guardian first")
@@ -64,9 +81,7 @@ def record(
     if not evidence_records.verified(evidence, day, frozenset(parties.guardian.verified_by)):
         raise InvalidGuardian("guardian: is not verified yet; have the identity document verified first")
     _demand_room(connection, guardian, tier)
-    about = {"id": new_id(), "minor": minor.person_id, "guardian": guardian, "authority": minor.authority}
-    until = parties.of_age_on(minor.born, pack.id).year
-    connection.execute(_queries.record.sql, about | {"until_year": until, "by": checked_actor(by), "at": at})
+    return UUID(str(guardian))
 
 
 def _demand_room(connection: Connection, guardian: UUID, tier: Tier) -> None:

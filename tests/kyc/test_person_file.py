@@ -34,6 +34,8 @@ BAD: list[tuple[Any, str]] = [
     (person(1, nickname="Ama Serwaa"), "an unknown field"),
     (person(1, currency="JPY"), "no policy pack in force"),
     ({"external_ref": "P-1", "currency": "GHS"}, "still needs phone"),
+    (person(1, birth_date="2015-01-01"), "guardian: a minor needs one"),
+    (person(1, birth_date="2015-01-01", guardian="P-0"), "guardian: must be a natural person whose birth"),
     (person(7), "external_ref: also that of line 1"),
     (person(0), "external_ref: a person with this reference is enrolled already"),
 ]
