@@ -29,7 +29,7 @@ class Emoney:
             keyring = open_keyring(home, connection, clock)
         self.vault = Vault(keyring, clock)
         self.ledger = Ledger(database, clock)
-        self.kyc = Enrolment(database, self.vault, clock)
+        self.kyc = Enrolment(database, self.vault, clock, home=home)
 
     @classmethod
     def open(cls, url: str | None = None, home: Path | None = None, clock: Clock = system_clock) -> Self:
