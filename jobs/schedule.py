@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
+from functools import partial
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MISSED, JobExecutionEvent
@@ -81,9 +82,7 @@ def _expire_holds(emoney: Emoney, observe: Observe) -> dict[str, Any]:
 def _seal(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     with emoney.database.connection() as connection:
         key = proofs.signing_key(connection, emoney.home)
-    sealed = proofs.seal(
-        emoney.database, key, clock=emoney.clock, progress=lambda added: observe("sealing", added, None)
-    )
+    sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=partial(observe, "sealing"))
     return {"leaves added": sealed.added, "log size": sealed.size}
 
 
@@ -91,7 +90,7 @@ JOBS = {
     job.name: job
     for job in (
         Job("expire-holds", "Give back what is held past its deadline", "* * * * *", _expire_holds),
-        Job("seal", "Add what was posted and refused to the proof log, and sign it", "* * * * *", _seal),
+        Job("seal", "Add what was written to the proof log, and sign it", "* * * * *", _seal),
         Job("extract", "Extract new transfers to the AML history", "*/15 * * * *", _extract),
         Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor),
         Job("deliver", "Send new events to the webhook", "* * * * *", _deliver, webhooks.configured),
