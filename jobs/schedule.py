@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -98,9 +99,7 @@ def _expire_holds(emoney: Emoney, observe: Observe) -> dict[str, Any]:
 def _seal(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     with emoney.database.connection() as connection:
         key = proofs.signing_key(connection, emoney.home)
-    sealed = proofs.seal(
-        emoney.database, key, clock=emoney.clock, progress=lambda added: observe("sealing", added, None)
-    )
+    sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=partial(observe, "sealing"))
     return {"leaves added": sealed.added, "log size": sealed.size}
 
 
@@ -192,7 +191,7 @@ JOBS = {
     job.name: job
     for job in (
         Job("expire-holds", "Give back what is held past its deadline", "* * * * *", _expire_holds),
-        Job("seal", "Add what was posted and refused to the proof log, and sign it", "* * * * *", _seal),
+        Job("seal", "Add what was written to the proof log, and sign it", "* * * * *", _seal),
         Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),
         Job("evidence-expiry", "Expire evidence and overrides; tiers follow", "10 * * * *", _expire_evidence),
         Job("downgrades", "Move restricted wallets on their dates", "20 * * * *", _advance_downgrades),

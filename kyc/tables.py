@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Date, DateTime, Integer, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -117,6 +117,8 @@ class TierDecision(SQLModel, table=True):
     because: str = Field(sa_column=Column(Text, nullable=False))
     evidence: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     decided_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
 
 
 class PackAcceptance(SQLModel, table=True):

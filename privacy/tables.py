@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, LargeBinary
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Uuid
 from sqlmodel import Field, SQLModel
 
-from ledger.declarations import Basis, Category, declare
+from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
 
 _KEY_RETENTION = "until the subject's records expire, then destroyed"
 _ACCOUNTABILITY = declare(
@@ -67,6 +67,8 @@ class KeyEvent(SQLModel, table=True):
     actor: str | None = None
     reason: str | None = None
     happened_at: datetime = Field(sa_type=DateTime(timezone=True))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
 
 
 class Opening(SQLModel, table=True):
@@ -83,3 +85,5 @@ class Opening(SQLModel, table=True):
     row_id: UUID
     subject: UUID
     opened_at: datetime = Field(sa_type=DateTime(timezone=True))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
