@@ -37,7 +37,6 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
     (5, 'ledger.hold_event', 1, 'id', ARRAY[
         'hold_id uuid', 'number integer', 'kind text', 'amount integer', 'transfer_id uuid', 'at time']),
     (6, 'ledger.reversal', 1, 'transfer_id', ARRAY['original_id uuid', 'amount integer', 'reason text', 'at time']),
-    -- an account's changes are events, too
     (7, 'ledger.event', 1, 'id', ARRAY['kind text', 'subject uuid', 'payload json', 'recorded_at time']),
     (8, 'ledger.dispute', 1, 'id', ARRAY['original_id uuid', 'reason_code text', 'actor text', 'opened_at time']),
     (9, 'ledger.dispute_outcome', 1, 'dispute_id', ARRAY[

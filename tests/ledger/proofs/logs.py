@@ -9,7 +9,7 @@ from books import Books
 from ledger import Operation
 from ledger.proofs import Audit, Sealed, SigningKey, audit, seal
 
-DECLARED = 10
+DECLARED = 11
 """Leaves that every log begins with: the declarations of what else is one."""
 
 TABLES = {
@@ -23,6 +23,7 @@ TABLES = {
     8: ("ledger.dispute", "id"),
     9: ("ledger.dispute_outcome", "dispute_id"),
     10: ("ledger.closed_period", "id"),
+    11: ("ledger.account_change", "id"),
     32: ("privacy.key_event", "id"),
     33: ("privacy.opening", "id"),
     64: ("kyc.tier_decision", "id"),

@@ -20,7 +20,7 @@ COLUMNS = (
 
 @pytest.fixture
 def sealed(log: Log) -> Log:
-    """A log of 912 leaves and two checkpoints, with a refusal."""
+    """A log of 913 leaves and two checkpoints, with a refusal."""
     log.post(500, batch=50)
     log.seal()
     log.refuse()
@@ -160,7 +160,7 @@ def test_swapped_leaves_are_named(sealed: Log, one: int, other: int) -> None:
         ("reordered", f"transfer {was[one][0]}"),
         ("reordered", f"transfer {was[other][0]}"),
         ("log", "leaves 0 to 255"),
-        ("checkpoint", "checkpoint of 511 leaves"),
+        ("checkpoint", "checkpoint of 512 leaves"),
     } <= found(sealed)
 
 
@@ -175,12 +175,12 @@ def test_a_row_rewritten_with_its_leaf_is_narrowed_down(sealed: Log) -> None:
         f" overlay(hashes PLACING '\\x{leaf_hash(row.leaf).hex()}' FROM {32 * 44 + 1}) WHERE first = 256"
     )
     assert found(sealed) == {
-        ("checkpoint", "checkpoint of 511 leaves"),
-        ("checkpoint", "checkpoint of 912 leaves"),
+        ("checkpoint", "checkpoint of 512 leaves"),
+        ("checkpoint", "checkpoint of 913 leaves"),
         ("log", "leaves 256 to 511"),
         ("entries", f"transfer {victim}"),
     }
-    assert any("among leaves 0 to 510" in finding.detail for finding in sealed.audit().findings)
+    assert any("among leaves 0 to 511" in finding.detail for finding in sealed.audit().findings)
 
 
 def cut(log: Log, size: int) -> None:
@@ -197,11 +197,11 @@ def cut(log: Log, size: int) -> None:
 def test_a_tail_that_was_cut_off_is_told_by_the_checkpoint(sealed: Log) -> None:
     kept = sealed.seal().checkpoint
     assert kept is not None
-    cut(sealed, 511)
-    assert found(sealed) == {("checkpoint", "checkpoint of 912 leaves")}
-    sealed.books.owner("DELETE FROM ledger.checkpoint WHERE size = 912", "DELETE FROM ledger.refusal")
+    cut(sealed, 512)
+    assert found(sealed) == {("checkpoint", "checkpoint of 913 leaves")}
+    sealed.books.owner("DELETE FROM ledger.checkpoint WHERE size = 913", "DELETE FROM ledger.refusal")
     assert found(sealed) == set()
-    assert found(sealed, kept) == {("checkpoint", "checkpoint of 912 leaves, kept elsewhere")}
+    assert found(sealed, kept) == {("checkpoint", "checkpoint of 913 leaves, kept elsewhere")}
 
 
 def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhere(sealed: Log) -> None:
@@ -216,13 +216,13 @@ def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhe
     )
     sealed.seal()
     assert found(sealed) == set()
-    assert found(sealed, kept) == {("checkpoint", "checkpoint of 912 leaves, kept elsewhere")}
+    assert found(sealed, kept) == {("checkpoint", "checkpoint of 913 leaves, kept elsewhere")}
     assert found(sealed, "no note") == {("checkpoint", "checkpoint kept elsewhere")}
 
 
 def test_a_block_that_is_gone_is_named(sealed: Log) -> None:
     sealed.books.owner("DELETE FROM ledger.leaf_block WHERE first = 256")
-    assert ("log", "leaves 256 to 510") in found(sealed)
+    assert ("log", "leaves 256 to 511") in found(sealed)
 
 
 def test_a_repeated_leaf_is_named(sealed: Log) -> None:
@@ -248,30 +248,30 @@ def test_altered_missing_and_surplus_nodes_are_named(sealed: Log) -> None:
 
 def forge(log: Log, key: SigningKey) -> str:
     with psycopg.connect(log.books.owner_url) as connection:
-        ((root,),) = connection.execute("SELECT root FROM ledger.checkpoint WHERE size = 912").fetchall()
-    return key.sign(912, bytes(root))
+        ((root,),) = connection.execute("SELECT root FROM ledger.checkpoint WHERE size = 913").fetchall()
+    return key.sign(913, bytes(root))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda log: "note = replace(note, '912', '911')",
+        lambda log: "note = replace(note, '913', '912')",
         lambda log: "root = sha256(root)",
-        lambda log: f"note = '{log.key.sign(912, bytes(32))}'",
+        lambda log: f"note = '{log.key.sign(913, bytes(32))}'",
         lambda log: f"note = '{forge(log, SigningKey(log.key.origin, bytes(32)))}'",
         lambda log: "note = 'nonsense'",
     ],
 )
 def test_a_replaced_checkpoint_is_named(sealed: Log, change: Callable[[Log], str]) -> None:
-    sealed.books.owner(f"UPDATE ledger.checkpoint SET {change(sealed)} WHERE size = 912")
-    assert found(sealed) == {("checkpoint", "checkpoint of 912 leaves")}
+    sealed.books.owner(f"UPDATE ledger.checkpoint SET {change(sealed)} WHERE size = 913")
+    assert found(sealed) == {("checkpoint", "checkpoint of 913 leaves")}
 
 
 def test_a_log_under_another_key_is_told(sealed: Log) -> None:
     audited = sealed.audit(key=SigningKey(sealed.key.origin, bytes(32)))
     assert {finding.subject for finding in audited.findings} == {
-        "checkpoint of 511 leaves",
-        "checkpoint of 912 leaves",
+        "checkpoint of 512 leaves",
+        "checkpoint of 913 leaves",
     }
     assert all("not signed by the key" in finding.detail for finding in audited.findings)
 
