@@ -4,8 +4,10 @@
 reads what every mapped column declares of itself; `assessment` makes the privacy impact assessment of it.
 """
 
+from privacy.choosing import former_providers, open_provider
 from privacy.errors import CannotOpen, KeyDestroyed
-from privacy.keyring import KeyProvider, LocalKeyring, open_keyring
+from privacy.keyring import LocalKeyring, open_keyring
+from privacy.providers import KeyProvider, KeyUse
 from privacy.purposes import Purpose
 from privacy.sealed import Sealed, SealedText
 from privacy.sealing import ClearField, Place, SealedField, Vault
@@ -19,8 +21,11 @@ __all__ = [
     "SealedText",
     "Purpose",
     "KeyProvider",
+    "KeyUse",
     "LocalKeyring",
     "open_keyring",
+    "open_provider",
+    "former_providers",
     "CannotOpen",
     "KeyDestroyed",
 ]
