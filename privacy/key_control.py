@@ -129,9 +129,7 @@ class KeyControl:
             self._providers.named(provider[0]).destroy(found.target)
         return len(events)
 
-    def export_root(
-        self, connection: Connection, request: UUID, *, shares: int, threshold: int
-    ) -> list[str]:
+    def export_root(self, connection: Connection, request: UUID, *, shares: int, threshold: int) -> list[str]:
         """The local keyring's root in shares, any `threshold` of which give it back. Raises DualControl."""
         found = self._agreed(connection, request, EXPORT)
         keyring = self._providers.now
@@ -171,9 +169,7 @@ class KeyControl:
         """What was asked for and is not done, the oldest first."""
         return [_request(row) for row in connection.execute(_queries.open_requests.sql)]
 
-    def _events(
-        self, connection: Connection, kind: KeyKind, target: str, event: Event
-    ) -> list[Happened]:
+    def _events(self, connection: Connection, kind: KeyKind, target: str, event: Event) -> list[Happened]:
         """One event for each living key that a target names."""
         if kind is KeyKind.ROOT:
             return [Happened(kind, ROOT, event)] if target == ROOT else []
@@ -211,5 +207,3 @@ def _uuid(text: str) -> UUID:
         return UUID(text)
     except ValueError:
         raise InvalidInput("A subject is named by its UUID.") from None
-
-

@@ -68,13 +68,13 @@ class KeyringFile:
         """The content. Raises KeyringMissing, KeyringUnsafe, KeyringDamaged, KeyringLocked."""
         raw = self._file.read()
         parsed = _parsed(raw)
-        if parsed is not None and parsed.get("format") not in (1, FORMAT):
+        if parsed is not None and parsed.get("format", 1) not in (1, FORMAT):
             raise KeyringDamaged(
                 f"{self.path} has format {parsed.get('format')!r}; this version reads 1 and {FORMAT}."
             )
         content = None
         if parsed is not None:
-            content = _old(parsed) if parsed.get("format") == 1 else self._current(parsed)
+            content = _old(parsed) if parsed.get("format", 1) == 1 else self._current(parsed)
         if content is None:  # raised outside any handler: a parser's error would carry the file's content
             raise KeyringDamaged(
                 f"{self.path} is damaged: restore it from its backup. It is never made anew beside existing keys."
@@ -103,7 +103,9 @@ class KeyringFile:
                 return None
             cipher = _cipher(root)
             keys = {
-                name: LocalKey(KeyUse(entry["use"]), str(entry["created_at"]), _unwrapped(cipher, name, entry))
+                name: LocalKey(
+                    KeyUse(entry["use"]), str(entry["created_at"]), _unwrapped(cipher, name, entry)
+                )
                 for name, entry in parsed["keys"].items()
             }
             created_at = str(parsed["created_at"])

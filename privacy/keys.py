@@ -108,9 +108,7 @@ class SubjectKeys:
             demand_usable(row, act, now)
         return self._unwrapper.ready(rows)
 
-    def succeed(
-        self, connection: Connection, versions: dict[UUID, int], rotation: UUID | None = None
-    ) -> int:
+    def succeed(self, connection: Connection, versions: dict[UUID, int], rotation: UUID | None = None) -> int:
         """Make the version after each subject's given one (0: none yet) and retire that; returns how many.
 
         Of a subject that another transaction has moved on already, nothing changes.
@@ -189,4 +187,3 @@ def _newest(connection: Connection, subjects: list[UUID]) -> dict[UUID, SubjectR
 
 def _by_subject(rows: list[tuple[Any, ...]]) -> dict[UUID, SubjectRow]:
     return {row[0]: SubjectRow._make(row) for row in rows}
-

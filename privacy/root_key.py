@@ -103,7 +103,9 @@ def load(directory: Path, kept: Mapping[str, Any]) -> RootKey:
 def split(root: RootKey, *, shares: int, threshold: int) -> list[str]:
     """The root as `shares` lines of words, any `threshold` of which give it back. Raises InvalidInput."""
     if not 2 <= threshold <= shares <= SHARES_MAX:
-        raise InvalidInput(f"A root is split in 2 to {SHARES_MAX} shares, with a threshold of 2 or more of them.")
+        raise InvalidInput(
+            f"A root is split in 2 to {SHARES_MAX} shares, with a threshold of 2 or more of them."
+        )
     return generate_mnemonics(1, [(threshold, shares)], root.secret)[0]
 
 

@@ -165,9 +165,7 @@ class Vault:
                 return []
             values = self._decrypted(connection, items)
         now = self.clock()
-        fields = [
-            Opened(item.place.table, item.place.column, item.place.row, item.subject) for item in items
-        ]
+        fields = [Opened(item.place.table, item.place.column, item.place.row, item.subject) for item in items]
         self._log.opened(connection, fields, purpose=reason.value, actor=who, now=now)
         return values
 
@@ -212,9 +210,7 @@ class Vault:
             raise
 
 
-def demand_newest(
-    connection: Connection, items: Sequence[SealedField], headers: Sequence[Header]
-) -> None:
+def demand_newest(connection: Connection, items: Sequence[SealedField], headers: Sequence[Header]) -> None:
     """That each ciphertext is of the newest version of its place. Raises CannotOpen.
 
     One of format 1 has no version: it opens as long as none is recorded for its place.

@@ -72,7 +72,9 @@ def demand_usable(row: KeyRow[Owner], act: Act, now: datetime) -> None:
     if row.state == KeyState.PRE_ACTIVE:
         raise KeyExpired(f"{named} is not active yet.")
     if now >= min(row.open_until, row.kek_open_until):
-        raise KeyExpired(f"{named} or the one above it is past its cryptoperiod: run `emoney privacy rotate`.")
+        raise KeyExpired(
+            f"{named} or the one above it is past its cryptoperiod: run `emoney privacy rotate`."
+        )
 
 
 class Unwrapper(Generic[Owner, Ready]):

@@ -83,9 +83,15 @@ class Pkcs11Token(EachAlone):
         with self._lock, self._errors(kek):
             found = self._find(kek)
             nonce = self._session.generate_random(NONCE_BYTES * 8)
-            return bytes([FORMAT]) + nonce + bytes(
-                found.encrypt(
-                    key, mechanism=self._p11.Mechanism.AES_GCM, mechanism_param=self._gcm(nonce, kek, context)
+            return (
+                bytes([FORMAT])
+                + nonce
+                + bytes(
+                    found.encrypt(
+                        key,
+                        mechanism=self._p11.Mechanism.AES_GCM,
+                        mechanism_param=self._gcm(nonce, kek, context),
+                    )
                 )
             )
 
@@ -133,7 +139,9 @@ class _Translated:
         errors = self._errors
         if isinstance(error, errors.NoSuchKey):
             raise KeyUnavailable(f"The PKCS#11 token has no key {self._kek}.") from None
-        if isinstance(error, errors.EncryptedDataInvalid | errors.EncryptedDataLenRange | errors.GeneralError):
+        if isinstance(
+            error, errors.EncryptedDataInvalid | errors.EncryptedDataLenRange | errors.GeneralError
+        ):
             raise CannotOpen from None  # modules answer a wrong tag with one of these
         if isinstance(error, errors.PKCS11Error):
             raise ProviderUnreachable(

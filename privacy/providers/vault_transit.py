@@ -80,9 +80,7 @@ class VaultTransit:
         argument = "plaintext" if operation == "encrypt_data" else "ciphertext"
         for start in range(0, len(items), BATCH):
             batch = items[start : start + BATCH]
-            answer = self._call(
-                operation, kek, name=self._key(kek), batch_input=batch, **{argument: None}
-            )
+            answer = self._call(operation, kek, name=self._key(kek), batch_input=batch, **{argument: None})
             results = answer["data"]["batch_results"]
             if len(results) != len(batch) or any(wanted not in result for result in results):
                 raise CannotOpen
@@ -101,7 +99,11 @@ class VaultTransit:
             return getattr(transit, operation)(mount_point=self._mount, **arguments)
         except self._errors.InvalidRequest as error:
             missing = "not found" in str(error)
-        except (self._errors.VaultDown, self._errors.RateLimitExceeded, self._errors.InternalServerError) as error:
+        except (
+            self._errors.VaultDown,
+            self._errors.RateLimitExceeded,
+            self._errors.InternalServerError,
+        ) as error:
             raise ProviderUnreachable(
                 f"Vault does not serve ({type(error).__name__}): sealed, overloaded or starting. Try again."
             ) from None
