@@ -9,13 +9,13 @@ from collections.abc import Callable
 from statistics import median
 from uuid import UUID
 
+from benchmarks import population as people
 from benchmarks.figures import Figure
-from benchmarks.posting import BATCH, _batch, _open_wallets
 from benchmarks.scratch import scratch_database
 from ledger import Database, Ledger
 from ledger.proofs import audit, proofs_of, seal, signing_key, verify
 
-WALLETS = 2_000
+WALLETS, BATCH = 2_000, 1_000
 SIZES, SIZES_SMOKE = (1_000, 10_000, 100_000), (1_000, 3_000)
 PROOFS = 200
 
@@ -26,14 +26,14 @@ def measure(*, smoke: bool) -> list[Figure]:
     figures = []
     chance = random.Random(1)
     with scratch_database() as (database, folder):
-        wallets = _open_wallets(database, WALLETS if not smoke else BATCH, None)
-        ledger = Ledger(database)
+        wallets = people.open_wallets(database, WALLETS if not smoke else BATCH, tier=None)
+        ledger, make = Ledger(database), people.between(wallets)
         with database.connection() as connection:
             key = signing_key(connection, folder)
         posted: list[UUID] = []
         for size in sizes:
             while len(posted) < size:
-                batch = _batch(wallets, chance)
+                batch = people.batch(make, BATCH, chance)
                 ledger.post(batch)
                 posted += [transfer.id for transfer in batch]
             began = time.perf_counter()

@@ -1,23 +1,71 @@
-"""A database to measure on: embedded, migrated, empty, with the server's ordinary durable commits."""
+"""Databases to measure on: embedded, migrated, empty, with the server's ordinary durable commits."""
 
-from collections.abc import Iterator
+import atexit
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from jobs.migrate import upgrade
 from ledger import Database, embedded
+
+Fresh = Callable[[str], Database]
+"""Makes an empty, migrated database of this name."""
 
 
 @contextmanager
 def scratch_database() -> Iterator[tuple[Database, Path]]:
     """The database, and an empty directory beside it."""
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)  # as root, the server runs as a user of its own
-        url = embedded.start(Path(folder))
-        upgrade(url)
-        database = Database(url)
-        try:
-            yield database, Path(folder)
-        finally:
+    with scratch_server() as fresh, TemporaryDirectory() as folder:
+        yield fresh("scratch"), Path(folder)
+
+
+@contextmanager
+def scratch_server() -> Iterator[Fresh]:
+    """A server on which databases are made by name, each a copy of one that was migrated; gone at the end."""
+    opened: dict[str, Database] = {}
+    template = _server()
+
+    def administer(statement: str, *names: str) -> None:
+        with psycopg.connect(make_conninfo(template, dbname="postgres"), autocommit=True) as admin:
+            admin.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+    def fresh(name: str) -> Database:
+        administer("CREATE DATABASE {} TEMPLATE {}", name, embedded.DATABASE)
+        opened[name] = Database(make_conninfo(template, dbname=name))
+        return opened[name]
+
+    try:
+        yield fresh
+    finally:
+        for name, database in opened.items():
             database.close()
+            administer("DROP DATABASE {} WITH (FORCE)", name)
+
+
+@cache
+def _server() -> str:
+    """The URL of a migrated, empty database on this process's own server, which ends with the process."""
+    folder = Path(mkdtemp(prefix="emoney-bench-"))
+    # registered before the server is, so it runs when the server has stopped, at this process's end
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)  # as root, the server runs as a user of its own
+    url = embedded.start(folder)
+    upgrade(url)
+    return url
+
+
+def settle(database: Database) -> None:
+    """Statistics, visibility and dirty pages as they are between bursts: what follows is measured alone.
+
+    Plans made on empty tables would be kept, and make one way slower than another for no reason of its own.
+    """
+    with psycopg.connect(database.url, autocommit=True) as owner:
+        owner.execute("VACUUM (ANALYZE)")
+        owner.execute("CHECKPOINT")

@@ -5,7 +5,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from jobs import migrate
 from kyc import Enrolment
 from ledger import Database, Ledger, embedded
 from ledger.clock import Clock, system_clock
@@ -40,6 +39,8 @@ class Emoney:
         whose schema is brought up to date. `home`: see `ledger.home`. An operator's own database is not
         changed here: raises ConfigurationError until `emoney init` has been run on it.
         """
+        from jobs import migrate  # slow to load, and only needed here
+
         where = installation_home(home)
         own = url or os.environ.get(DATABASE_URL)
         if not own:
@@ -69,5 +70,7 @@ class Emoney:
 
 def init(url: str | None = None, home: Path | None = None) -> bool:
     """Bring the schema of the database up to date; True when anything changed. The URL is an owner's."""
+    from jobs import migrate
+
     own = url or os.environ.get(DATABASE_URL) or embedded.start(installation_home(home))
     return migrate.upgrade(own)

@@ -10,16 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MISSED, JobExecutionEvent
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
 
 from aml import history, monitoring
-from jobs import webhooks
+from jobs import reconciling, webhooks
 from jobs.emoney import Emoney
-from ledger import holds, proofs
+from ledger import holds, partitions, proofs
 from ledger.errors import InvalidInput
+from ledger.safeguarding.reconciliation import SHORTFALLS
 
 MISFIRE_GRACE_S = 3600
 DELIVERY_S_MAX = 50.0
@@ -36,7 +38,8 @@ class UnknownJob(InvalidInput):
 class Job:
     """A job: `cron` in UTC; `run` does it once and returns counts worth telling.
 
-    `wanted` is asked when the schedule starts: a job that nothing is configured for is left out.
+    Asked when the schedule starts: `wanted`, for a job that nothing is configured for is left out, and
+    `configured_at`, where an operator may set the time: its cron and time zone go before `cron`.
     """
 
     name: str
@@ -44,6 +47,11 @@ class Job:
     cron: str
     run: Callable[[Emoney, Observe], dict[str, Any]]
     wanted: Callable[[], bool] = lambda: True
+    configured_at: Callable[[], tuple[str, str]] | None = None
+
+    def when(self) -> tuple[str, str]:
+        """Its cron and the time zone that is meant in. Raises ConfigurationError."""
+        return self.configured_at() if self.configured_at else (self.cron, "UTC")
 
 
 def _extract(emoney: Emoney, observe: Observe) -> dict[str, Any]:
@@ -87,13 +95,41 @@ def _seal(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     return {"leaves added": sealed.added, "log size": sealed.size}
 
 
+def _reconcile(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    found = reconciling.reconcile_due(emoney, reconciling.Settings.from_environment())
+    observe("reconciling", len(found), len(found))
+    kinds = [event.kind for each in found for event in each.events]
+    shortfalls = sum(kind in SHORTFALLS for kind in kinds)
+    return {"days": len(found), "shortfalls": shortfalls, "breaks": len(kinds) - shortfalls}
+
+
+def _reconcile_at() -> tuple[str, str]:
+    settings = reconciling.Settings.from_environment()
+    return settings.cron, settings.time_zone
+
+
+def _partitions(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    with emoney.database.connection() as connection:
+        made = partitions.make(connection, emoney.clock(), 1 + partitions.MONTHS_AHEAD)
+    observe("making partitions", made, made)
+    return {"made": made}
+
+
 JOBS = {
     job.name: job
     for job in (
         Job("expire-holds", "Give back what is held past its deadline", "* * * * *", _expire_holds),
         Job("seal", "Add what was posted and refused to the proof log, and sign it", "* * * * *", _seal),
+        Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),
         Job("extract", "Extract new transfers to the AML history", "*/15 * * * *", _extract),
         Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor),
+        Job(
+            "reconcile",
+            "Hold outstanding e-money, the books and the banks against each other",
+            "0 9 * * *",
+            _reconcile,
+            configured_at=_reconcile_at,
+        ),
         Job("deliver", "Send new events to the webhook", "* * * * *", _deliver, webhooks.configured),
     )
 }
@@ -115,9 +151,10 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
     scheduler = BlockingScheduler(timezone=UTC)
     wanted = [job for job in JOBS.values() if job.wanted()]
     for job in wanted:
+        cron, zone = job.when()
         scheduler.add_job(
             lambda job=job: job.run(emoney, _unobserved),
-            CronTrigger.from_crontab(job.cron, timezone=UTC),
+            CronTrigger.from_crontab(cron, timezone=ZoneInfo(zone)),
             id=job.name,
             max_instances=1,
             coalesce=True,
@@ -141,7 +178,8 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     for job in wanted:
-        tell(f"{job.name}: {job.cron} (UTC)  {job.title}")
+        cron, zone = job.when()
+        tell(f"{job.name}: {cron} ({zone})  {job.title}")
     scheduler.start()
 
 

@@ -16,8 +16,9 @@ from psycopg.errors import UniqueViolation
 
 from kyc import wallets
 from kyc.errors import AlreadyEnrolled, InvalidPerson, ReferenceTaken
+from kyc.evidence import KINDS
 from kyc.pack import Pack, Tier
-from kyc.packs import load_pack, pack_ids, pack_of_currency
+from kyc.packs import load_pack, pack_of_currency
 from kyc.person import PersonDetails, parse_person
 from kyc.tiers import tier_for
 from ledger import accounts
@@ -156,7 +157,7 @@ def _pack(person: PersonDetails, pack_id: str | None, now: datetime) -> Pack:
 
 def _known_kinds(pack: Pack) -> frozenset[str]:
     """A kind that another pack asks for is no mistake: the person may move there."""
-    return pack.evidence_kinds.union(*(load_pack(pack_id).evidence_kinds for pack_id in pack_ids()))
+    return pack.evidence_kinds.union(KINDS)
 
 
 def _demand_distinct(in_order: list[_Candidate]) -> None:

@@ -11,6 +11,22 @@ class UnknownPack(InvalidInput):
     """A pack id that no shipped policy pack has, or a currency that no single one is for."""
 
 
+class UnknownUnit(InvalidInput):
+    """An index unit whose rates no shipped file has."""
+
+
+class PackNotAccepted(InvalidInput):
+    """In production, a pack with numbers from outside the legal text that no one has accepted in writing."""
+
+
+class InvalidState(InvalidInput):
+    """A state, of what would happen if, that is not well formed."""
+
+
+class UnknownRefusal(InvalidInput):
+    """The id of a transfer that was not refused."""
+
+
 class PackNotInForce(InvalidInput):
     """A pack at a moment outside its dates, or a draft."""
 

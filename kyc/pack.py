@@ -1,171 +1,48 @@
 """The schema of a policy pack: what a jurisdiction allows at which tier, by which text.
 
-Every number carries its source and a confidence; "none" says that the text sets no limit, null with
-confidence `unknown` that the number is not known, which fails closed. See docs/policy-packs.md.
+A pack's rules are in `kyc.pack_rule`; how packs are read and held against each other, in `kyc.packs`. See
+docs/policy-packs.md.
 """
 
+import hashlib
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from kyc.errors import PackNotInForce, UnknownTier
-from kyc.evidence import EvidenceExpression, Kind, Kinds
-from ledger.limits import Direction, Metric, OnExceed
-from ledger.money import AMOUNT_MAX, exponent, to_minor
+from kyc.evidence import KINDS, EvidenceExpression, Kind, Kinds
+from kyc.pack_rule import (
+    Allowed,
+    Confidence,
+    Denied,
+    Feature,
+    PackRule,
+    Part,
+    Source,
+    Sourced,
+    Text,
+)
+from ledger.limits import Metric
+from ledger.money import exponent, to_minor
 
 FORMAT = "emoney-policy-pack/1"
 
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+TierId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,40}$")]
+PackId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")]
 
 
-class Confidence(StrEnum):
-    """How well a number is known."""
-
-    PRIMARY = "primary"
-    """The legal text itself was read."""
-    SECONDARY_MULTI = "secondary_multi"
-    """Two or more independent reports agree."""
-    SECONDARY_SINGLE = "secondary_single"
-    """One report only."""
-    CONFLICT = "conflict"
-    """Sources disagree."""
-    DERIVED = "derived"
-    """Arithmetic on other numbers."""
-    MEMORY = "memory"
-    """Found in no source."""
-    UNKNOWN = "unknown"
-    """There is no number."""
-
-
-PackOperation = Literal[
-    "any",
-    "load",
-    "load_cash",
-    "load_bank",
-    "pay_present",
-    "pay_remote",
-    "pay_any",
-    "bill_pay",
-    "p2p_in",
-    "p2p_out",
-    "bank_out",
-    "cash_out",
-    "redeem_cash",
-    "redeem_bank",
+TierEvidence = Annotated[
+    EvidenceExpression,
+    BeforeValidator(
+        lambda evidence: {"unknown": True} if evidence == "unknown" else evidence,
+        json_schema_input_type=EvidenceExpression | Literal["unknown"],
+    ),
 ]
-
-INWARD: frozenset[PackOperation] = frozenset({"load", "load_cash", "load_bank", "p2p_in"})
-"""Operations that bring money into a wallet; all others but `any` take it out."""
-
-
-def direction_of(operation: PackOperation) -> Direction | None:
-    """The direction an operation has by its name; None for `any`, which has both."""
-    if operation == "any":
-        return None
-    return Direction.IN if operation in INWARD else Direction.OUT
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Source(_Part):
-    """A text that numbers come from, and where it was read."""
-
-    title: Text
-    at: Text
-
-
-class Sourced(_Part):
-    """Which text says so, and how sure that is."""
-
-    source: Text
-    confidence: Confidence
-
-
-class PackRule(Sourced):
-    """One limit. `amount`: decimal in the pack's currency (a whole number for counts), "none" or null."""
-
-    metric: Metric
-    direction: Direction | None = None
-    operations: tuple[PackOperation, ...] = Field(default=("any",), min_length=1, max_length=20)
-    window: Literal["instant", "per_tx", "day", "calendar_month"]
-    scope: Literal["wallet", "instrument"]
-    amount: Annotated[Decimal, Field(ge=0)] | Literal["none"] | None
-    applies_if: Literal["reloadable"] | None = None
-    on_exceed: OnExceed = OnExceed.DENY
-
-    @field_validator("amount", mode="before")
-    @classmethod
-    def _a_number(cls, amount: object) -> object:
-        if isinstance(amount, bool):  # what YAML makes of yes, no, on and off
-            raise ValueError("must be a number, none or null")  # noqa: TRY004  # pydantic takes ValueError
-        return amount
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        windows = {
-            Metric.BALANCE: {"instant"},
-            Metric.SINGLE: {"per_tx"},
-            Metric.FLOW: {"day", "calendar_month"},
-            Metric.COUNT: {"day", "calendar_month"},
-        }[self.metric]
-        if self.window not in windows:
-            raise ValueError(f"a {self.metric} rule takes the window {' or '.join(sorted(windows))}")
-        if (self.direction is None) != (self.metric is Metric.BALANCE):
-            raise ValueError("every rule but a balance rule states its direction, and a balance rule none")
-        if self.metric is Metric.BALANCE and self.operations != ("any",):
-            raise ValueError("a balance rule holds for every operation and lists none")
-        if len(set(self.operations)) < len(self.operations):
-            raise ValueError("an operation stands twice in the rule")
-        for operation in self.operations:
-            if self.direction and direction_of(operation) not in (None, self.direction):
-                raise ValueError(f"{operation} never goes {self.direction}: the rule would measure nothing")
-        if (self.amount is None) != (self.confidence is Confidence.UNKNOWN):
-            raise ValueError('null goes with confidence "unknown"; where the text sets no limit write "none"')
-        if (
-            self.metric is Metric.COUNT
-            and isinstance(self.amount, Decimal)
-            and (self.amount % 1 or self.amount > AMOUNT_MAX)
-        ):
-            raise ValueError("a count is a whole number")
-        return self
-
-    @property
-    def name(self) -> str:
-        """What the rule measures, as its id ends: `flow-out-any-day`, `single-out-redeem_cash`, `balance`."""
-        if self.metric is Metric.BALANCE:
-            return "balance"
-        window = () if self.metric is Metric.SINGLE else (self.window,)
-        assert self.direction is not None
-        return "-".join((self.metric, self.direction, "+".join(sorted(self.operations)), *window))
-
-
-class Denied(Sourced):
-    """Operations, all in one direction, that a tier may not do at all."""
-
-    operations: tuple[PackOperation, ...] = Field(min_length=1, max_length=20)
-    because: Text
-
-    @model_validator(mode="after")
-    def _one_direction(self) -> Self:
-        if len({direction_of(operation) for operation in self.operations}) > 1 or "any" in self.operations:
-            raise ValueError(
-                "name operations in one direction, and not `any`; deny the others in a second entry"
-            )
-        return self
-
-    @property
-    def direction(self) -> Direction:
-        """The direction of the operations."""
-        direction = direction_of(self.operations[0])
-        assert direction is not None
-        return direction
 
 
 class Implied(Sourced):
@@ -176,27 +53,88 @@ class Implied(Sourced):
     because: Text
 
 
-class Tier(_Part):
-    """A level of identification: what it asks for and what it allows.
+class MaxWallets(Sourced):
+    """How many wallets of the tier one person may have at the issuer."""
 
-    `left_to_operator`: conditions of the text that no rule here can hold.
+    amount: int = Field(ge=1, le=1000)
+    scope: Literal["person_at_issuer"]
+
+
+class Minors(Sourced):
+    """On which condition a minor may hold a wallet, and how many one guardian may have opened."""
+
+    allowed_with: Text | None = None
+    max_per_guardian: int | None = Field(default=None, ge=1, le=1000)
+
+
+class TimeLimit(Sourced):
+    """By when a wallet has to leave the tier. `within`: P24M or P2Y, from the day it was opened.
+
+    `then`: what the text says happens; where that is unknown, no further credit, for redemption stays open
+    and nothing is ever taken.
     """
 
-    id: str = Field(pattern=r"^[A-Za-z0-9_]{1,40}$")
+    within: str = Field(pattern=r"^P[1-9][0-9]{0,2}[MY]$")
+    from_: Literal["opening"] = Field(alias="from")
+    upgrade_to: TierId | None = None
+    then: Literal["no_further_credit", "unknown"]
+
+    @property
+    def months(self) -> int:
+        """The time in months."""
+        number = int(self.within[1:-1])
+        return number if self.within.endswith("M") else 12 * number
+
+
+class Says(Sourced):
+    """Something the text says that no rule here holds."""
+
+    says: Text
+
+
+class Tier(Part):
+    """A level of identification, or a kind of instrument: what it asks for and what it allows.
+
+    `assigned`: by the evidence shown, or by the operator who opens this kind of wallet. `requires`: what a
+    wallet has to be. `left_to_operator`: conditions of the text that no rule here can hold.
+    """
+
+    id: TierId
     title: Text
-    evidence: EvidenceExpression
+    assigned: Literal["by_evidence", "by_operator"] = "by_evidence"
+    evidence: TierEvidence
     evidence_source: Sourced
+    natural_persons_only: bool = False
+    bearer: bool = False
+    requires: tuple[Feature, ...] = Field(default=(), max_length=4)
+    max_wallets: MaxWallets | None = None
+    minors: Minors | None = None
+    time_limit: TimeLimit | None = None
     left_to_operator: tuple[Text, ...] = Field(default=(), max_length=20)
+    allowed: Allowed | None = None
     denied: tuple[Denied, ...] = Field(default=(), max_length=20)
     rules: tuple[PackRule, ...] = Field(max_length=50)
 
+    @property
+    def by_evidence(self) -> bool:
+        """Whether evidence alone can put a wallet at the tier."""
+        return self.assigned == "by_evidence" and not self.evidence.unknown
 
-class Validity(_Part):
+    @property
+    def sourced(self) -> Iterator[Sourced]:
+        """Everything in the tier that names its source."""
+        optional = (self.max_wallets, self.minors, self.time_limit, self.allowed)
+        yield from (part for part in optional if part is not None)
+        yield from (self.evidence_source, *self.denied, *self.rules)
+
+
+class Validity(Part):
     """From when to when (exclusive) a pack is in force; null where open."""
 
     from_: date | None = Field(alias="from")
     to: date | None
     confidence: Confidence
+    note: Text | None = None
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -205,22 +143,71 @@ class Validity(_Part):
         return self
 
 
-class Pack(_Part):
-    """A jurisdiction's tiers, from the least to the best identified."""
+class Succession(Part):
+    """The pack that follows on the day this one ends, and which tier of it follows on which of this one."""
+
+    pack: PackId
+    tiers: dict[TierId, TierId] = Field(min_length=1, max_length=20)
+    note: Text | None = None
+
+
+class Override(Sourced):
+    """Other amounts for a while, for some wallets of a tier.
+
+    `cohort`: the name by which a wallet is marked as one of them; `who`: who they are. `amounts`: by the name
+    of the rule, such as `balance`, in the pack's currency. `to` is exclusive.
+    """
+
+    from_: date = Field(alias="from")
+    to: date
+    tier: TierId
+    cohort: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+    who: Text
+    amounts: dict[str, Annotated[Decimal, Field(ge=0)]] = Field(min_length=1, max_length=20)
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.from_ >= self.to:
+            raise ValueError(f"ends on {self.to}, which is not after it starts on {self.from_}")
+        return self
+
+
+class Transition(Sourced):
+    """What a change of rules does to wallets that do not meet it, from a day on."""
+
+    event: Text
+    wallets: Literal["all", "funded", "unfunded"] = "all"
+    effective: date
+    action: Literal["no_debit_no_credit", "no_further_credit", "revalidate"]
+
+
+class Pack(Part):
+    """A jurisdiction's tiers, from the least to the best identified.
+
+    `line`: packs of one line follow each other and are never in force together. `fiscal_year_starts`: a
+    month, needed where a rule is over the fiscal year.
+    """
 
     format: Literal["emoney-policy-pack/1"]
-    id: str = Field(pattern=r"^[a-z0-9-]{1,40}$")
+    id: PackId
     title: Text
     jurisdiction: Text
     currency: str
     time_zone: str
+    line: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,40}$")] | None = None
     legal: Text
     status: Literal["in_force", "draft", "superseded"]
     valid: Validity
+    succeeded_by: Succession | None = None
     collected: Text
+    fiscal_year_starts: int | None = Field(default=None, ge=1, le=12)
     sources: dict[str, Source] = Field(min_length=1, max_length=50)
+    own_kinds: dict[Kind, Text] = Field(default={}, max_length=20)
     implied_evidence: tuple[Implied, ...] = Field(default=(), max_length=20)
     tiers: tuple[Tier, ...] = Field(min_length=1, max_length=20)
+    overrides: tuple[Override, ...] = Field(default=(), max_length=20)
+    transitions: tuple[Transition, ...] = Field(default=(), max_length=20)
+    also_says: tuple[Says, ...] = Field(default=(), max_length=50)
 
     @field_validator("currency")
     @classmethod
@@ -244,23 +231,46 @@ class Pack(_Part):
         ids = [tier.id for tier in self.tiers]
         if len(set(ids)) != len(ids):
             raise ValueError("two tiers have one id")
-        parts: list[tuple[str, Sourced]] = [("implied_evidence", part) for part in self.implied_evidence]
         for tier in self.tiers:
-            parts += [(f"tier {tier.id}", part) for part in (tier.evidence_source, *tier.denied, *tier.rules)]
             for rule in tier.rules:
-                if isinstance(rule.amount, Decimal) and rule.metric is not Metric.COUNT:
+                if isinstance(rule.amount, Decimal) and rule.metric is not Metric.COUNT and not rule.unit:
                     to_minor(rule.amount, self.currency)
-        for where, part in parts:
-            if part.source not in self.sources:
+                if rule.window == "fiscal_year" and self.fiscal_year_starts is None:
+                    raise ValueError(
+                        "a rule is over the fiscal year: say in fiscal_year_starts when it begins"
+                    )
+            if tier.time_limit and tier.time_limit.upgrade_to not in (None, *ids):
+                raise ValueError(
+                    f"tier {tier.id} has to be left for {tier.time_limit.upgrade_to}, no tier of it"
+                )
+        for where, part in self._sourced():
+            if part.source is not None and part.source not in self.sources:
                 raise ValueError(f"{where} names the source {part.source!r}, which is not listed")
+        for kind in sorted(self.evidence_kinds - KINDS.keys() - self.own_kinds.keys()):
+            raise ValueError(
+                f"evidence of the kind {kind!r} cannot be recorded, so no one would reach what asks for it: "
+                "take a kind of kyc.evidence.KINDS or say under own_kinds what it is"
+            )
+        if self.succeeded_by:
+            if self.valid.to is None:
+                raise ValueError("a pack that another succeeds says in valid when it ends")
+            for tier_id in self.succeeded_by.tiers:
+                if tier_id not in ids:
+                    raise ValueError(f"succeeded_by names the tier {tier_id!r}, which the pack does not have")
         return self
+
+    def _sourced(self) -> Iterator[tuple[str, Sourced]]:
+        for tier in self.tiers:
+            yield from ((f"tier {tier.id}", part) for part in tier.sourced)
+        for name in ("implied_evidence", "overrides", "transitions", "also_says"):
+            yield from ((name, part) for part in getattr(self, name))
 
     def tier(self, tier_id: str) -> Tier:
         """The tier of this id. Raises UnknownTier."""
         for tier in self.tiers:
             if tier.id == tier_id:
                 return tier
-        raise UnknownTier(f"pack {self.id} has no tier {tier_id!r}; it has {self._tier_ids}")
+        raise UnknownTier(f"pack {self.id} has no tier {tier_id[:40]!r}; it has {self._tier_ids}")
 
     @property
     def _tier_ids(self) -> str:
@@ -294,12 +304,30 @@ class Pack(_Part):
             return
         if self.status == "draft":
             raise PackNotInForce(f"pack {self.id} is a draft: no wallet can be put under it")
-        raise PackNotInForce(
-            f"pack {self.id} is not in force on {self.local_day(at)}; "
-            f"it is from {self.valid.from_ or 'ever'} until {self.valid.to or 'further notice'}"
-        )
+        raise PackNotInForce(f"pack {self.id} is not in force on {self.local_day(at)}; it is {self.validity}")
+
+    @property
+    def validity(self) -> str:
+        """From when to when it is in force, in words."""
+        return f"from {self.valid.from_ or 'ever'} until {self.valid.to or 'further notice'}"
+
+    @property
+    def units(self) -> frozenset[str]:
+        """The index units that its rules are in."""
+        return frozenset(rule.unit for tier in self.tiers for rule in tier.rules if rule.unit)
 
     @property
     def all_primary(self) -> bool:
-        """Whether every number was read in the legal text itself."""
-        return all(rule.confidence is Confidence.PRIMARY for tier in self.tiers for rule in tier.rules)
+        """Whether every number was read in the legal text itself.
+
+        An index unit's rate is a number from elsewhere, so a pack that needs one is not.
+        """
+        numbers: list[Sourced] = [*self.overrides]
+        for tier in self.tiers:
+            numbers += [part for part in (*tier.rules, tier.max_wallets, tier.time_limit) if part is not None]
+        return not self.units and all(part.confidence is Confidence.PRIMARY for part in numbers)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the pack's content, in hexadecimal: changes with every word of it."""
+        return hashlib.sha256(self.model_dump_json(by_alias=True).encode()).hexdigest()

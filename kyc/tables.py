@@ -84,3 +84,25 @@ class TierDecision(SQLModel, table=True):
     because: str = Field(sa_column=Column(Text, nullable=False))
     evidence: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     decided_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class PackAcceptance(SQLModel, table=True):
+    """Who answers for a policy pack as it is: never edited."""
+
+    __tablename__ = "pack_acceptance"
+    __table_args__ = {
+        "schema": "kyc",
+        "info": declare(
+            Category.PSEUDONYMOUS,
+            "showing who accepted a policy pack for production",
+            Basis.LEGAL_OBLIGATION,
+            "as long as wallets are under the pack, and 5 years",
+        ),
+    }
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    pack_id: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
+    content_hash: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
+    accepted_by: str = Field(sa_column=Column(Text, nullable=False))
+    accepted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    note: str = Field(sa_column=Column(Text, nullable=False))

@@ -14,7 +14,7 @@ def tier_for(pack: Pack, kinds: AbstractSet[str]) -> Tier:
     """The best tier of `pack` that evidence of `kinds` reaches. Raises NoTier, saying what is missing."""
     shown = pack.with_implied(kinds)
     for tier in reversed(pack.tiers):
-        if tier.evidence.holds(shown):
+        if tier.by_evidence and tier.evidence.holds(shown):
             return tier
     least = pack.tiers[0]
     missing = ", ".join(least.evidence.missing(shown))

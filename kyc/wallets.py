@@ -12,6 +12,7 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
+from kyc import acceptance
 from kyc.errors import InvalidDecision, ReferenceTaken, UnfitAccount, UnknownWallet
 from kyc.evidence import KINDS_MAX
 from kyc.limits import compile_profile
@@ -55,7 +56,8 @@ class GivenTier:
 
 
 def profile_id(connection: Connection, pack: Pack, tier_id: str) -> UUID:
-    """The ledger's id of the limits of a tier, stored on first use. Raises UnknownTier."""
+    """The ledger's id of the limits of a tier, stored on first use. Raises UnknownTier, PackNotAccepted."""
+    acceptance.demand(connection, pack)
     return profiles.store(connection, compile_profile(pack, pack.tier(tier_id)))
 
 

@@ -1,22 +1,14 @@
 -- name: version_at
--- The last version of an account that was posted at or before a moment (0: before the first), and its balance.
--- Posting times never step back along an account's versions, so this is a binary search over the primary key:
--- about log2(versions) probes, each of one entry, whatever lies before or after. An index on the posting time
--- would answer in one and slow every posting down for it.
--- No row comes back when a version is missing on the way.
-WITH RECURSIVE search AS (
-    SELECT 0::bigint AS low, a.version AS high FROM ledger.account AS a WHERE a.id = :account
-    UNION ALL
-    SELECT CASE WHEN e.posted_at <= :moment THEN e.version ELSE s.low END,
-           CASE WHEN e.posted_at <= :moment THEN s.high ELSE e.version - 1 END
-    FROM search AS s
-    JOIN ledger.entry AS e ON e.account_id = :account AND e.version = (s.low + s.high + 1) / 2
-    WHERE s.low < s.high
-)
-SELECT s.low, coalesce(e.balance_after, 0)
-FROM search AS s
-LEFT JOIN ledger.entry AS e ON e.account_id = :account AND e.version = s.low
-WHERE s.low = s.high AND (s.low = 0 OR e.version IS NOT NULL);
+-- The last version of an account that was posted at or before a moment (0: before the first), and its balance: one
+-- probe of the key, in the partition of the moment and in those before it as long as they hold nothing of the account.
+SELECT coalesce(e.version, 0), coalesce(e.balance_after, 0)
+FROM ledger.account AS a
+LEFT JOIN LATERAL (
+    SELECT version, balance_after FROM ledger.entry
+    WHERE account_id = a.id AND posted_at <= :moment
+    ORDER BY posted_at DESC, version DESC LIMIT 1
+) AS e ON true
+WHERE a.id = :account;
 
 -- name: balance_by_effective_time
 -- The sum of an account's entries whose transfers are effective up to a moment: reads them all.

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
-from sqlalchemy import Engine, create_engine
+from psycopg.pq import ConnStatus
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
@@ -45,9 +46,9 @@ class Database:
             pool_size=POOL_SIZE,
             max_overflow=POOL_SIZE,
             pool_timeout=POOL_WAIT_S,
-            pool_pre_ping=True,
             hide_parameters=True,  # a failing statement must not print what it was given
         )
+        event.listen(self._engine, "checkout", _demand_alive)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -89,6 +90,16 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
+
+
+def _demand_alive(connection: Connection, _record: object, _proxy: object) -> None:
+    """The pool replaces what its server has closed: a look at the socket, where a ping is a round trip."""
+    try:
+        connection.pgconn.consume_input()
+    except psycopg.OperationalError as error:
+        raise DisconnectionError from error
+    if connection.pgconn.status != ConnStatus.OK:
+        raise DisconnectionError
 
 
 def raw(session: Session) -> Connection:

@@ -55,3 +55,11 @@ def declare(category: Category, purpose: str, basis: Basis, retention: str) -> d
 
 NOT_PERSONAL = declare(Category.NONE, "operating the ledger", Basis.NOT_PERSONAL, "life of the installation")
 """For columns that say nothing about anyone."""
+
+BOOKS = declare(
+    Category.PSEUDONYMOUS,
+    "keeping the books of electronic money and enforcing its limits",
+    Basis.LEGAL_OBLIGATION,
+    "5 years after the transaction or the end of the relationship",
+)
+"""For columns of the books: about holders, whom the ledger does not know."""

@@ -36,6 +36,18 @@ class IdempotencyConflict(InvalidInput):
     """An id that was used before, now sent with other content."""
 
 
+class SelfTransfer(InvalidInput):
+    """A transfer that debits and credits the same account."""
+
+
+class InvalidReference(InvalidInput):
+    """A reference that is missing where one is needed, too long, or holds a NUL."""
+
+
+class SplitGroup(InvalidInput):
+    """A group of linked transfers that is not sent whole, one after the other, in one batch."""
+
+
 class BatchTooLarge(InvalidInput):
     """More transfers in one batch than the ledger takes."""
 

@@ -4,8 +4,11 @@ A hold lowers what its payer has available and raises nobody's. It is never edit
 rows of `ledger.hold_event`. What it has left follows from these in the database's own triggers, which hold
 the deadline too: at or after it nothing is captured, whether or not the expiry job has run.
 
-Placing a hold asks the same rules as a transfer would. Limits count when money moves, so a capture is decided
-anew, with its hold already given back to it; a capture that is refused leaves the hold as it was.
+Placing a hold asks the same rules as a transfer would and is counted by the limits of both sides at once:
+what is reserved is used up. A capture is not counted again; it is decided anew by the accounts' state, the
+funds, with its hold given back to it, and the payee's balance limit. A capture that is refused leaves the
+hold as it was. What is released, voided or expires is given back to the windows that it was counted in; the
+number of a hold, where nothing of it was captured.
 
 Each call locks the two accounts in id order, like a batch of one; costs four to seven round trips.
 """
@@ -19,15 +22,24 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import posting
+from ledger import locks, posting, writing
 from ledger.database import Connection
-from ledger.decide import LEDGER_RULE, Accepted, Decision, Rejected, decide, why_refused
+from ledger.decide import (
+    LEDGER_RULE,
+    Accepted,
+    Decision,
+    Rejected,
+    count_usage,
+    decide_captured,
+    why_refused,
+)
 from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
 from ledger.ledger import Ledger
+from ledger.locks import Locked
 from ledger.operations import Operation
 from ledger.queries import queries_beside
 from ledger.requests import content_hash, earlier_outcome
-from ledger.transfers import Outcome, Refusal, Transfer
+from ledger.transfers import GIVES_BACK, Outcome, Refusal, Transfer
 
 EXPIRE_BATCH = 500
 
@@ -86,43 +98,52 @@ def place(ledger: Ledger, hold: Hold) -> Outcome:
     """
     request = hold.as_transfer(hold.id, hold.amount)
     request.check()
-    if hold.expires_at.tzinfo is None:
-        raise InvalidInput(f"hold {hold.id}: expires_at needs a time zone")
     content = content_hash("hold/1", hold.expires_at.isoformat(), request.content_hash().hex())
-    sides = (hold.debit_account, hold.credit_account)
 
     def placing(connection: Connection) -> Outcome:
-        fresh, locked = posting.claim_and_lock(connection, {hold.id: content}, sides)
+        sides = (hold.debit_account, hold.credit_account)
+        fresh, locked = locks.lock_and_claim(connection, sides, lambda: {hold.id: content}, ledger.profiles)
         if hold.id not in fresh:
             return earlier_outcome(connection, hold.id, content)
-        now = ledger.clock()
-        if hold.expires_at <= now:
-            raise InvalidInput(f"hold {hold.id}: expires_at has passed")
-        states = posting.states_for(connection, [request], locked, ledger.profiles, now)
-        if any(states[side].sign > 0 for side in sides):
-            raise InvalidInput(f"hold {hold.id}: money is held between holders' accounts only")
-        refusal = why_refused(request, states[hold.debit_account], states[hold.credit_account], now)
-        if refusal is not None:
-            posting.write(connection, [Rejected(request, now, refusal)], (), now)
-            return Outcome(hold.id, refusal)
-        with _database_agrees():
-            connection.execute(
-                _queries.place.sql,
-                {
-                    "id": hold.id,
-                    "debit": hold.debit_account,
-                    "credit": hold.credit_account,
-                    "amount": hold.amount,
-                    "currency": hold.currency,
-                    "operation": hold.operation.value,
-                    "reference": hold.reference,
-                    "placed_at": now,
-                    "expires_at": hold.expires_at,
-                },
-            )
-        return Outcome(hold.id)
+        return reserve(ledger, connection, hold, locked)
 
     return ledger.run(placing)
+
+
+def reserve(ledger: Ledger, connection: Connection, hold: Hold, locked: Locked) -> Outcome:
+    """Place `hold` in the transaction of a caller who has claimed its id and locked its accounts."""
+    if hold.expires_at.tzinfo is None:
+        raise InvalidInput(f"hold {hold.id}: expires_at needs a time zone")
+    now = ledger.clock()
+    if hold.expires_at <= now:
+        raise InvalidInput(f"hold {hold.id}: expires_at has passed")
+    request = hold.as_transfer(hold.id, hold.amount)
+    states = posting.states_for(connection, [request], locked, now)
+    payer, payee = states[hold.debit_account.int], states[hold.credit_account.int]
+    if payer.sign > 0 or payee.sign > 0:
+        raise InvalidInput(f"hold {hold.id}: money is held between holders' accounts only")
+    refusal = why_refused(request, payer, payee, now)
+    if refusal is not None:
+        writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+        return Outcome(hold.id, refusal)
+    count_usage(request, payer, payee, now)
+    writing.write(connection, (), states, now)
+    with _database_agrees():
+        connection.execute(
+            _queries.place.sql,
+            {
+                "id": hold.id,
+                "debit": hold.debit_account,
+                "credit": hold.credit_account,
+                "amount": hold.amount,
+                "currency": hold.currency,
+                "operation": hold.operation.value,
+                "reference": hold.reference,
+                "placed_at": now,
+                "expires_at": hold.expires_at,
+            },
+        )
+    return Outcome(hold.id)
 
 
 def capture(
@@ -138,25 +159,41 @@ def capture(
     content = content_hash("capture/1", hold_id.hex, str(amount), str(release_rest))
 
     def capturing(connection: Connection) -> Outcome:
-        hold = _find(connection, hold_id).hold
+        hold = find(connection, hold_id).hold
+        _check_not_disputed(hold)
         sides = (hold.debit_account, hold.credit_account)
-        fresh, locked = posting.claim_and_lock(connection, {transfer_id: content}, sides)
+        fresh, locked = locks.lock_and_claim(
+            connection, sides, lambda: {transfer_id: content}, ledger.profiles
+        )
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
-        now, held = posting.moment(ledger.clock, locked), _find(connection, hold_id)
+        now, held = locks.moment(ledger.clock, locked), find(connection, hold_id)
         request = hold.as_transfer(transfer_id, amount or held.remaining or hold.amount)
-        refusal = _not_capturable(held, request.amount, now)
-        decision: Decision = (
-            Rejected(request, now, refusal)
-            if refusal
-            else _capture_now(ledger, connection, held, request, now, release_rest=release_rest)
-        )
-        if isinstance(decision, Rejected):
-            posting.write(connection, [decision], (), now)
-            return Outcome(transfer_id, decision.refusal)
-        return Outcome(transfer_id)
+        return take(ledger, connection, held, request, now, release_rest=release_rest)
 
     return ledger.run(capturing)
+
+
+def take(
+    ledger: Ledger,
+    connection: Connection,
+    held: PlacedHold,
+    request: Transfer,
+    now: datetime,
+    *,
+    release_rest: bool,
+) -> Outcome:
+    """Capture `request` in the transaction of a caller who has claimed its id and locked the accounts."""
+    refusal = _not_capturable(held, request.amount, now)
+    decision: Decision = (
+        Rejected(request, now, refusal)
+        if refusal
+        else _capture_now(ledger, connection, held, request, now, release_rest=release_rest)
+    )
+    if isinstance(decision, Rejected):
+        writing.write(connection, [decision], {}, now)
+        return Outcome(request.id, decision.refusal)
+    return Outcome(request.id)
 
 
 def void(ledger: Ledger, hold_id: UUID) -> PlacedHold:
@@ -166,13 +203,14 @@ def void(ledger: Ledger, hold_id: UUID) -> PlacedHold:
     """
 
     def voiding(connection: Connection) -> PlacedHold:
-        held = _locked(connection, hold_id)
+        held, locked = lock(ledger, connection, hold_id)
+        _check_not_disputed(held.hold)
         if held.remaining == 0:
             if _last_kind(connection, held) == "voided":
                 return held
             raise HoldEnded(f"hold {hold_id} has nothing left to void")
-        _end(connection, held, "voided", held.remaining, ledger.clock())
-        return _find(connection, hold_id)
+        give_back(connection, held, locked, "voided", ledger.clock())
+        return find(connection, hold_id)
 
     return ledger.run(voiding)
 
@@ -186,20 +224,15 @@ def expire_due(ledger: Ledger, limit: int = EXPIRE_BATCH) -> int:
     overdue = ledger.run(
         lambda connection: connection.execute(_queries.overdue.sql, {"now": now, "limit": limit}).fetchall()
     )
-    return sum(ledger.run(partial(_expire, hold_id, now)) for (hold_id,) in overdue)
+    return sum(ledger.run(partial(_expire, ledger, hold_id, now)) for (hold_id,) in overdue)
 
 
-def _expire(hold_id: UUID, now: datetime, connection: Connection) -> bool:
-    held = _locked(connection, hold_id)
+def _expire(ledger: Ledger, hold_id: UUID, now: datetime, connection: Connection) -> bool:
+    held, locked = lock(ledger, connection, hold_id)
     if held.remaining == 0 or held.hold.expires_at > now:
         return False
-    _end(connection, held, "expired", held.remaining, now)
+    give_back(connection, held, locked, "expired", now)
     return True
-
-
-def find(connection: Connection, hold_id: UUID) -> PlacedHold:
-    """A hold as it stands. Raises UnknownHold."""
-    return _find(connection, hold_id)
 
 
 def _capture_now(
@@ -214,16 +247,14 @@ def _capture_now(
     """Take the amount off the hold, then decide the transfer; a refusal takes both back."""
     sides = (held.hold.debit_account, held.hold.credit_account)
     with connection.transaction() as attempt:
-        _end(connection, held, "captured", request.amount, now, request.id)
-        rows = posting.lock(connection, sides)
-        states = posting.states_for(connection, [request], rows, ledger.profiles, now)
-        (decision,) = decide([request], states, now)
+        end(connection, held, "captured", request.amount, now, request.id)
+        locked = locks.lock(connection, sides, ledger.profiles)
+        decision = decide_captured(request, locked.states, now)
         if not isinstance(decision, Accepted):
             raise psycopg.Rollback(attempt)
-        posting.write(connection, [decision], states.values(), now)
-        rest = held.remaining - request.amount
-        if release_rest and rest:
-            _end(connection, _find(connection, held.hold.id), "released", rest, now)
+        writing.write(connection, [decision], {}, now)
+        if release_rest and held.remaining > request.amount:
+            give_back(connection, find(connection, held.hold.id), locked, "released", now)
     return decision
 
 
@@ -235,14 +266,23 @@ def _not_capturable(held: PlacedHold, amount: int, now: datetime) -> Refusal | N
     return None
 
 
-def _locked(connection: Connection, hold_id: UUID) -> PlacedHold:
-    """The hold as it stands once its accounts are locked."""
-    hold = _find(connection, hold_id).hold
-    posting.lock(connection, (hold.debit_account, hold.credit_account))
-    return _find(connection, hold_id)
+def lock(ledger: Ledger, connection: Connection, hold_id: UUID) -> tuple[PlacedHold, Locked]:
+    """The hold as it stands once its accounts are locked, and these. Raises UnknownHold."""
+    hold = find(connection, hold_id).hold
+    locked = locks.lock(connection, (hold.debit_account, hold.credit_account), ledger.profiles)
+    return find(connection, hold_id), locked
 
 
-def _find(connection: Connection, hold_id: UUID) -> PlacedHold:
+def give_back(connection: Connection, held: PlacedHold, locked: Locked, kind: str, now: datetime) -> None:
+    """End a hold with what remains of it, which limits no longer count. Its accounts are locked."""
+    end(connection, held, kind, held.remaining, now)
+    writing.give_back_usage(
+        connection, held.hold, held.placed_at, locked.states, held.remaining, whole=held.captured == 0
+    )
+
+
+def find(connection: Connection, hold_id: UUID) -> PlacedHold:
+    """A hold as it stands. Raises UnknownHold."""
     row = connection.execute(_queries.find.sql, {"id": hold_id}).fetchone()
     if row is None:
         raise UnknownHold(f"there is no hold {hold_id}")
@@ -251,7 +291,7 @@ def _find(connection: Connection, hold_id: UUID) -> PlacedHold:
     return PlacedHold(hold, placed_at, *state)
 
 
-def _end(
+def end(
     connection: Connection,
     held: PlacedHold,
     kind: str,
@@ -259,6 +299,7 @@ def _end(
     now: datetime,
     transfer_id: UUID | None = None,
 ) -> None:
+    """Record that `amount` of a hold, whose accounts are locked, is captured, released, voided or expired."""
     with _database_agrees():
         connection.execute(
             _queries.end.sql,
@@ -271,6 +312,11 @@ def _end(
                 "at": now,
             },
         )
+
+
+def _check_not_disputed(hold: Hold) -> None:
+    if hold.operation in GIVES_BACK:
+        raise InvalidInput(f"hold {hold.id} is a dispute's: ledger.disputes upholds or rejects it")
 
 
 def _last_kind(connection: Connection, held: PlacedHold) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import accounts, posting
+from ledger import accounts, partitions, posting
 from ledger.accounts import NewAccount
 from ledger.chart import AccountKind
 from ledger.clock import Clock, system_clock
@@ -75,6 +75,12 @@ class Ledger:
             try:
                 with self.database.connection() as connection:
                     return work(connection)
+            except partitions.PartitionMissing as missing:
+                if attempt >= ATTEMPTS_MAX:
+                    raise
+                attempt += 1
+                with self.database.connection() as connection:
+                    partitions.make(connection, missing.at)
             except Unavailable as error:
                 if not isinstance(error.__cause__, _RETRIED) or attempt >= ATTEMPTS_MAX:
                     raise

@@ -1,22 +1,28 @@
 """Limits, jurisdiction-neutral: what a profile allows, decided by one pure function.
 
 `kyc` compiles policy packs into profiles; posting asks `first_exceeded` under the locks of the accounts
-concerned; "what would happen if" asks the same function. No jurisdiction, date or number lives here.
+concerned; "what would happen if" asks the same function of a `Standing` of its own. No jurisdiction, date or
+number lives here.
 
 A limit is respected when the measured amount is at most the limit; strictly more is refused. A rule whose
 amount is unknown refuses everything it applies to.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
-from functools import lru_cache
-from math import floor
+from typing import Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from ledger.errors import InvalidInput
 from ledger.money import exponent
 from ledger.operations import Operation
+from ledger.windows import Window as Window
+from ledger.windows import local_day, months_later
+
+_REMEMBERED_MAX = 10_000
 
 
 class Metric(StrEnum):
@@ -35,19 +41,21 @@ class Metric(StrEnum):
 class Direction(StrEnum):
     """Seen from the wallet: money in (credit) or out (debit)."""
 
-    __hash__ = str.__hash__  # counters are keyed by it, and Enum\'s own hash runs in Python
+    __hash__ = str.__hash__  # rules are looked up by it, and Enum's own hash runs in Python
 
     IN = "in"
     OUT = "out"
 
 
-class Window(StrEnum):
-    """Over which time a flow or a count is taken, in the profile's time zone."""
+class Scope(StrEnum):
+    """Of whom a rule measures."""
 
-    __hash__ = str.__hash__  # counters are keyed by it, and Enum\'s own hash runs in Python
-
-    DAY = "day"
-    CALENDAR_MONTH = "calendar_month"
+    WALLET = "wallet"
+    """The wallet itself."""
+    PERSON = "person"
+    """All wallets of the holder in the same currency whose profiles have a rule of this scope."""
+    PAYEE = "payee"
+    """What the wallet moves to or from the other account of the transfer."""
 
 
 class OnExceed(StrEnum):
@@ -58,6 +66,8 @@ class OnExceed(StrEnum):
     REQUIRE_UPGRADE = "require_upgrade"
     BLOCK_UNTIL_WINDOW_END = "block_until_window_end"
     REVIEW = "review"
+    ALLOW_UNTIL_END_OF_DAY = "allow_until_end_of_day"
+    """Posted all the same; what is above the limit must be gone when the day ends."""
 
 
 class Bound(StrEnum):
@@ -73,8 +83,10 @@ class LimitRule:
     """One rule of a profile.
 
     `operations`: those the rule measures; empty means every operation. `amount`: minor units of the
-    profile's currency (for COUNT: a number of transfers); None unless `bound` is CAPPED.
-    `direction`: None for BALANCE rules, which measure every credit.
+    profile's currency (for COUNT: a number of transfers); None unless `bound` is CAPPED. `direction`: None
+    measures both, summed; a BALANCE rule has none and applies to every credit. `valid_from`, `valid_to`: the
+    local days on which it is in force, the second exclusive; open where None. `after_months`: in force only
+    from so many months after the wallet was opened.
     """
 
     id: str
@@ -86,146 +98,225 @@ class LimitRule:
     window: Window | None
     on_exceed: OnExceed
     source: str
+    scope: Scope = Scope.WALLET
+    valid_from: date | None = None
+    valid_to: date | None = None
+    after_months: int | None = None
+    codes: frozenset[int] = field(init=False, repr=False, compare=False)
+    """What the rule measures, as counters name it: see `code`."""
 
     def __post_init__(self) -> None:
         if (self.bound is Bound.CAPPED) != (self.amount is not None):
             raise InvalidInput(f"rule {self.id}: an amount belongs to a capped rule, and only there")
         if (self.metric in (Metric.FLOW, Metric.COUNT)) != (self.window is not None):
             raise InvalidInput(f"rule {self.id}: a window belongs to flow and count rules, and only there")
-        if self.metric is not Metric.BALANCE and self.direction is None:
-            raise InvalidInput(f"rule {self.id}: a {self.metric} rule needs a direction")
+        if self.metric is Metric.BALANCE and self.scope is Scope.PAYEE:
+            raise InvalidInput(f"rule {self.id}: a balance has no payee")
+        if self.valid_from and self.valid_to and self.valid_from >= self.valid_to:
+            raise InvalidInput(f"rule {self.id}: is never in force: it ends before it begins")
+        if self.after_months is not None and not 0 <= self.after_months <= 1200:
+            raise InvalidInput(f"rule {self.id}: after_months is between 0 and 1200")
+        directions = (self.direction,) if self.direction else tuple(Direction)
+        operations = self.operations or tuple(Operation)
+        codes = frozenset(code(direction, operation) for direction in directions for operation in operations)
+        object.__setattr__(self, "codes", codes)
+
+    def in_force(self, day: date) -> bool:
+        """Whether the rule is in force on this local day."""
+        return (self.valid_from is None or self.valid_from <= day) and (
+            self.valid_to is None or day < self.valid_to
+        )
+
+    def applies_to(self, opened_on: date | None, day: date) -> bool:
+        """Whether a wallet opened on this day is old enough for the rule. Unknown counts as old."""
+        return (
+            self.after_months is None
+            or opened_on is None
+            or day >= months_later(opened_on, self.after_months)
+        )
 
 
-WindowKey = tuple[Window, date, Direction]
-"""A window, its first day, and the direction counted."""
+def code(direction: Direction, operation: Operation) -> int:
+    """One number, 0 to 255, for a direction and an operation."""
+    return _CODES[direction, operation]
 
-Counters = dict[WindowKey, dict[Operation, list[int]]]
-"""Per window and operation: amount in minor units, number of transfers, and how much of each is new."""
+
+_CODES = {
+    (direction, operation): operation.number | (0x80 if direction is Direction.OUT else 0)
+    for direction in Direction
+    for operation in Operation
+}
+
+
+Counted = frozenset[tuple[Direction, Window]]
+
+
+class Standing(Protocol):
+    """What a wallet holds and has moved, as far as a profile's rules ask for it. Sums in minor units."""
+
+    @property
+    def opened_on(self) -> date | None:
+        """The local day the wallet was opened; None where it is not known."""
+
+    def held(self, scope: Scope) -> int:
+        """The balance of the wallet, or of its person's wallets."""
+
+    def moved(self, rule: LimitRule, day: date, payee: UUID | None) -> tuple[int, int]:
+        """The amount and the number of transfers that a flow or count rule measures in its window so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class LimitProfile:
-    """The rules of one tier under one version of one policy pack.
+    """The rules of one tier under one policy pack and what follows it.
 
-    `counted`: the (direction, window) pairs whose usage is kept for wallets of this profile. It covers
-    every tier of the pack, so that a change of tier finds its counters filled. A rule over a window that is
-    not counted would never be reached: InvalidInput.
+    `counted`, `counted_per_payee`: the directions and windows whose usage is kept for wallets of this
+    profile. They cover every tier of the pack, so that a change of tier finds its counters filled. A rule
+    over a window that is not counted would never be reached: InvalidInput. `fiscal_year_starts`: a month.
     """
 
     name: str
     currency: str
     time_zone: str
     rules: tuple[LimitRule, ...]
-    counted: frozenset[tuple[Direction, Window]]
-    _asked: dict[tuple[Direction, Operation], tuple[LimitRule, ...]] = field(
+    counted: Counted
+    counted_per_payee: Counted = frozenset()
+    fiscal_year_starts: int = 1
+    per_person: bool = field(init=False, repr=False, compare=False)
+    """Whether some rule measures all wallets of the holder."""
+    by_age: bool = field(init=False, repr=False, compare=False)
+    """Whether some rule asks when the wallet was opened."""
+    directions: frozenset[Direction] = field(init=False, repr=False, compare=False)
+    """The directions in which anything is counted."""
+    _last_day: tuple[datetime | None, date] = field(
+        default=(None, date.min), init=False, repr=False, compare=False
+    )
+    _asked: dict[tuple[Direction, Operation, date], tuple[LimitRule, ...]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
 
-    def asked(self, direction: Direction, operation: Operation) -> tuple[LimitRule, ...]:
-        """The rules that a transfer of this kind has to pass, in their order."""
-        rules = self._asked.get((direction, operation))
+    def __post_init__(self) -> None:
+        exponent(self.currency)
+        object.__setattr__(self, "per_person", any(rule.scope is Scope.PERSON for rule in self.rules))
+        by_age = any(rule.after_months is not None for rule in self.rules)
+        object.__setattr__(self, "by_age", by_age)
+        counted = self.counted | self.counted_per_payee
+        object.__setattr__(self, "directions", frozenset(direction for direction, _ in counted))
+        try:
+            ZoneInfo(self.time_zone)
+        except (KeyError, ValueError, OSError):
+            raise InvalidInput(f"profile {self.name}: {self.time_zone!r} is not a time zone") from None
+        if not 1 <= self.fiscal_year_starts <= 12:
+            raise InvalidInput(f"profile {self.name}: a fiscal year starts in a month from 1 to 12")
+        for rule in self.rules:
+            if rule.window is None:
+                continue
+            kept = self.counted_per_payee if rule.scope is Scope.PAYEE else self.counted
+            directions = (rule.direction,) if rule.direction else tuple(Direction)
+            if not kept.issuperset((direction, rule.window) for direction in directions):
+                raise InvalidInput(f"profile {self.name}: rule {rule.id} measures what is not counted")
+
+    def local_day(self, at: datetime) -> date:
+        """The day that a moment falls on where the profile is in force."""
+        last, day = self._last_day  # of a batch, most transfers count at the same moment
+        if last is not at:
+            day = local_day(at, self.time_zone)
+            object.__setattr__(self, "_last_day", (at, day))
+        return day
+
+    def asked(self, direction: Direction, operation: Operation, day: date) -> tuple[LimitRule, ...]:
+        """The rules that a transfer of this kind has to pass on this local day, in their order."""
+        key = (direction, operation, day)
+        rules = self._asked.get(key)
         if rules is None:
-            rules = self._asked[direction, operation] = tuple(
+            if len(self._asked) >= _REMEMBERED_MAX:
+                self._asked.clear()
+            rules = self._asked[key] = tuple(
                 rule
                 for rule in self.rules
                 if rule.bound is not Bound.NONE
                 and rule.direction in (None, direction)
                 and (not rule.operations or operation in rule.operations)
                 and (rule.metric is not Metric.BALANCE or direction is Direction.IN)
+                and rule.in_force(day)
             )
         return rules
 
-    def window_keys(self, direction: Direction, at: datetime) -> dict[Window, WindowKey]:
-        """The windows over which this direction is counted, as they stand at `at`."""
-        return _window_keys(_slot(at), self.time_zone, direction, self.counted)
-
-    def __post_init__(self) -> None:
-        exponent(self.currency)
-        try:
-            ZoneInfo(self.time_zone)
-        except (KeyError, ValueError, OSError):
-            raise InvalidInput(f"profile {self.name}: {self.time_zone!r} is not a time zone") from None
-        for rule in self.rules:
-            if rule.window is not None and (rule.direction, rule.window) not in self.counted:
-                raise InvalidInput(f"profile {self.name}: rule {rule.id} measures what is not counted")
-
 
 @dataclass(frozen=True, slots=True)
-class Exceeded:
-    """A rule that a transfer would pass, with its numbers in minor units (or transfers, for COUNT).
+class Headroom:
+    """What a rule still allows, in minor units (or transfers, for COUNT).
 
-    `headroom`: how much the rule still allows, 0 when nothing; `limit`: None when the rule's number is
-    unknown.
+    `limit`: None when the rule's number is unknown, and nothing is allowed. `left`: 0 when nothing.
     """
 
     rule: LimitRule
     limit: int | None
     used: int
-    headroom: int
+    left: int
+
+    @classmethod
+    def of(cls, rule: LimitRule, used: int) -> "Headroom":
+        """What is left of a rule that has measured `used`."""
+        return cls(rule, rule.amount, used, max(0, rule.amount - used) if rule.amount is not None else 0)
+
+
+def headrooms(
+    profile: LimitProfile,
+    standing: Standing,
+    *,
+    direction: Direction,
+    operation: Operation,
+    day: date,
+    payee: UUID | None = None,
+) -> Iterator[Headroom]:
+    """What each rule that a transfer of this kind has to pass still allows, in the profile's order.
+
+    `day`: the local day the transfer counts on. `payee`: the account on its other side.
+    """
+    for rule in profile.asked(direction, operation, day):
+        if rule.after_months is None or rule.applies_to(standing.opened_on, day):
+            yield Headroom.of(rule, _measured(rule, standing, day, payee))
 
 
 def first_exceeded(
     profile: LimitProfile,
-    *,
+    standing: Standing,
     direction: Direction,
     operation: Operation,
     amount: int,
-    balance: int,
-    usage: Counters,
-    at: datetime,
-) -> Exceeded | None:
+    day: date,
+    payee: UUID | None = None,
+    only: Metric | None = None,
+) -> Headroom | None:
     """The first rule of `profile` that a transfer of `amount` would pass, or None when all allow it.
 
-    `balance`: the wallet's balance before the transfer, minor units. `usage`: what its windows hold so far.
-    `at`: when the transfer counts.
+    A rule that tolerates its excess until the day ends is named only where no other one is passed.
+    `only`: ask rules of this metric alone.
     """
-    for rule in profile.asked(direction, operation):
-        if rule.metric is Metric.BALANCE:
-            used = balance
-        elif rule.window is None:
-            used = 0
-        else:
-            used = _used(rule, usage.get(profile.window_keys(direction, at)[rule.window]))
-        if rule.amount is None:
-            return Exceeded(rule, None, used, 0)
-        if used + (1 if rule.metric is Metric.COUNT else amount) > rule.amount:
-            return Exceeded(rule, rule.amount, used, max(0, rule.amount - used))
-    return None
+    tolerated: Headroom | None = None
+    for rule in profile.asked(direction, operation, day):
+        if only is not None and rule.metric is not only:
+            continue
+        if rule.after_months is not None and not rule.applies_to(standing.opened_on, day):
+            continue
+        used = _measured(rule, standing, day, payee)
+        if rule.amount is not None and used + (1 if rule.metric is _COUNT else amount) <= rule.amount:
+            continue
+        if rule.on_exceed is not OnExceed.ALLOW_UNTIL_END_OF_DAY:
+            return Headroom.of(rule, used)
+        tolerated = tolerated or Headroom.of(rule, used)
+    return tolerated
 
 
-def _used(rule: LimitRule, counter: dict[Operation, list[int]] | None) -> int:
-    """What a flow or count rule has measured in a window so far."""
-    if counter is None:
+def _measured(rule: LimitRule, standing: Standing, day: date, payee: UUID | None) -> int:
+    """What the rule has measured so far."""
+    metric = rule.metric
+    if metric is _BALANCE:
+        return standing.held(rule.scope)
+    if metric is _SINGLE:
         return 0
-    of, measured = 1 if rule.metric is Metric.COUNT else 0, rule.operations
-    return sum([used[of] for operation, used in counter.items() if not measured or operation in measured])
+    return standing.moved(rule, day, payee)[1 if metric is _COUNT else 0]
 
 
-def window_start(window: Window, at: datetime, time_zone: str) -> date:
-    """The first local day of the window that `at` falls into."""
-    day = _local_day(_slot(at), time_zone)
-    return day.replace(day=1) if window is Window.CALENDAR_MONTH else day
-
-
-_SLOT_S = 900  # every offset from UTC in force today is a multiple of a quarter of an hour
-
-
-def _slot(at: datetime) -> int:
-    return floor(at.timestamp()) // _SLOT_S
-
-
-@lru_cache(maxsize=65536)
-def _local_day(slot: int, time_zone: str) -> date:
-    return datetime.fromtimestamp(slot * _SLOT_S, ZoneInfo(time_zone)).date()
-
-
-@lru_cache(maxsize=65536)
-def _window_keys(
-    slot: int, time_zone: str, direction: Direction, counted: frozenset[tuple[Direction, Window]]
-) -> dict[Window, WindowKey]:
-    at = datetime.fromtimestamp(slot * _SLOT_S, UTC)
-    return {
-        window: (window, window_start(window, at, time_zone), direction)
-        for of, window in counted
-        if of is direction
-    }
+_BALANCE, _SINGLE, _COUNT = Metric.BALANCE, Metric.SINGLE, Metric.COUNT
+"""Each look-up of a member costs as much as a call."""

@@ -4,7 +4,7 @@ All that is given back of a transfer never passes its amount, under any concurre
 and the database sums again. What limits had counted of the original is returned to the windows it was counted
 in; the giving back itself is under no limit, but it needs the funds.
 
-A dispute is a hold on the receiver for the payer (`ledger.holds`), captured in part or in full, or voided.
+A transfer that its payer disputes is held first and given back, or not, afterwards: `ledger.disputes`.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,16 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import posting
+from ledger import locks, posting, writing
 from ledger.database import Connection
-from ledger.decide import LEDGER_RULE, AccountState, Rejected, decide
+from ledger.decide import LEDGER_RULE, Accounts, Rejected, decide
 from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
 from ledger.ledger import Ledger
-from ledger.limits import Direction
 from ledger.operations import Operation
 from ledger.queries import queries_beside
+from ledger.references import check_reason
 from ledger.requests import content_hash, earlier_outcome
 from ledger.transfers import GIVES_BACK, Outcome, Refusal, Transfer
-
-REASON_MAX = 200
 
 _queries = queries_beside(__file__)
 
@@ -34,13 +32,18 @@ class UnknownTransfer(InvalidInput):
 
 
 @dataclass(frozen=True, slots=True)
-class _Original:
+class Original:
+    """What of a posted transfer its giving back follows from.
+
+    `counted_at`: when limits counted it; a capture, when its hold was placed.
+    """
+
     debit_account: UUID
     credit_account: UUID
     amount: int
     currency: str
     operation: Operation
-    effective_at: datetime
+    counted_at: datetime
 
 
 def refund(
@@ -71,20 +74,19 @@ def _give_back(
 ) -> Outcome:
     if amount is not None and (type(amount) is not int or amount <= 0):
         raise InvalidAmount(f"{operation} {transfer_id}: the amount must be a positive number of minor units")
-    if not 0 < len(reason) <= REASON_MAX or not reason.isprintable():
-        raise InvalidInput(f"{operation} {transfer_id}: a reason has 1 to {REASON_MAX} printable characters")
+    check_reason(reason)
     content = content_hash(f"{operation.value}/1", original_id.hex, str(amount), reason)
 
     def giving_back(connection: Connection) -> Outcome:
-        original = _find(connection, original_id)
+        original = find_original(connection, original_id)
         sides = (original.debit_account, original.credit_account)
-        fresh, locked = posting.claim_and_lock(connection, {transfer_id: content}, sides)
+        fresh, locked = locks.lock_and_claim(
+            connection, sides, lambda: {transfer_id: content}, ledger.profiles
+        )
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
-        now = posting.moment(ledger.clock, locked)
-        row = connection.execute(_queries.given_back.sql, {"id": original_id}).fetchone()
-        given_back = row[0] if row else 0
-        left = original.amount - given_back
+        now = locks.moment(ledger.clock, locked)
+        left = original.amount - given_back(connection, original_id)
         request = Transfer(
             transfer_id,
             original.credit_account,
@@ -95,27 +97,52 @@ def _give_back(
             reference=str(original_id),
         )
         if request.amount > left:
-            refusal = Refusal("original.amount", "deny", LEDGER_RULE, original.amount, given_back, left)
-            posting.write(connection, [Rejected(request, now, refusal)], (), now)
+            refusal = beyond(original, left)
+            writing.write(connection, [Rejected(request, now, refusal)], {}, now)
             return Outcome(transfer_id, refusal)
-        states = posting.states_for(connection, [request], locked, ledger.profiles, now)
-        (decision,) = decide([request], states, now)
-        posting.write(connection, [decision], states.values(), now)
+        states = posting.states_for(connection, [request], locked, now)
+        (decision,) = writing.write(connection, decide([request], states, now), {}, now)
         if isinstance(decision, Rejected):
             return Outcome(transfer_id, decision.refusal)
-        _record(connection, original_id, request, reason, now)
-        _return_usage(connection, original, states, request.amount, whole=request.amount == left)
+        count(connection, original_id, original, request, states, reason, now)
         return Outcome(transfer_id)
 
     return ledger.run(giving_back)
 
 
-def _find(connection: Connection, original_id: UUID) -> _Original:
+def given_back(connection: Connection, original_id: UUID) -> int:
+    """How much was given back of a transfer so far, minor units."""
+    row = connection.execute(_queries.given_back.sql, {"id": original_id}).fetchone()
+    return row[0] if row else 0
+
+
+def beyond(original: Original, left: int) -> Refusal:
+    """The refusal of giving back more than is `left` of a transfer."""
+    return Refusal("original.amount", "deny", LEDGER_RULE, original.amount, original.amount - left, left)
+
+
+def count(
+    connection: Connection,
+    original_id: UUID,
+    original: Original,
+    request: Transfer,
+    states: Accounts,
+    reason: str,
+    now: datetime,
+) -> None:
+    """Record that `request`, just posted, gives back the original, and return what limits counted of it."""
+    _record(connection, original_id, request, reason, now)
+    whole = given_back(connection, original_id) == original.amount
+    writing.give_back_usage(connection, original, original.counted_at, states, request.amount, whole=whole)
+
+
+def find_original(connection: Connection, original_id: UUID) -> Original:
+    """The transfer that is to be given back. Raises UnknownTransfer; InvalidInput for one that gives back."""
     row = connection.execute(_queries.original.sql, {"id": original_id}).fetchone()
     if row is None:
         raise UnknownTransfer(f"there is no transfer {original_id}")
-    debit, credit, amount, currency, operation, effective_at = row
-    original = _Original(debit, credit, amount, currency, Operation(operation), effective_at)
+    debit, credit, amount, currency, operation, counted_at = row
+    original = Original(debit, credit, amount, currency, Operation(operation), counted_at)
     if original.operation in GIVES_BACK:
         raise InvalidInput(f"transfer {original_id} gives back another one and is itself not given back")
     return original
@@ -136,31 +163,3 @@ def _record(connection: Connection, original_id: UUID, request: Transfer, reason
     except psycopg.IntegrityError as error:
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused the {request.operation}: {why}") from error
-
-
-def _return_usage(
-    connection: Connection,
-    original: _Original,
-    states: dict[UUID, AccountState],
-    amount: int,
-    *,
-    whole: bool,
-) -> None:
-    """Give the amount back to the counters of the original's windows; the number once nothing is left."""
-    sides = ((original.debit_account, Direction.OUT), (original.credit_account, Direction.IN))
-    for account_id, direction in sides:
-        profile = states[account_id].profile
-        keys = profile.window_keys(direction, original.effective_at) if profile else {}
-        for window, starts_on, _ in keys.values():
-            connection.execute(
-                _queries.return_usage.sql,
-                {
-                    "amount": amount,
-                    "count": int(whole),
-                    "account": account_id,
-                    "starts_on": starts_on,
-                    "span": window.value,
-                    "direction": direction.value,
-                    "operation": original.operation.value,
-                },
-            )

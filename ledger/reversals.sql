@@ -1,5 +1,10 @@
 -- name: original
-SELECT debit_account, credit_account, amount, currency, operation, effective_at FROM ledger.transfer WHERE id = :id;
+-- A captured transfer was counted when its hold was placed.
+SELECT t.debit_account, t.credit_account, t.amount, t.currency, t.operation, coalesce(h.placed_at, t.effective_at)
+FROM ledger.transfer AS t
+LEFT JOIN ledger.hold_event AS e ON e.transfer_id = t.id
+LEFT JOIN ledger.hold AS h ON h.id = e.hold_id
+WHERE t.id = :id;
 
 -- name: given_back
 SELECT coalesce(sum(amount), 0)::bigint FROM ledger.reversal WHERE original_id = :id;
@@ -7,9 +12,3 @@ SELECT coalesce(sum(amount), 0)::bigint FROM ledger.reversal WHERE original_id =
 -- name: record!
 INSERT INTO ledger.reversal (transfer_id, original_id, amount, reason, at)
 VALUES (:transfer, :original, :amount, :reason, :at);
-
--- name: return_usage!
--- Only where the original was counted: a wallet without limits has no counters.
-UPDATE ledger.usage SET returned_amount = returned_amount + :amount, returned_count = returned_count + :count
-WHERE account_id = :account AND starts_on = :starts_on AND span = :span
-  AND direction = :direction AND operation = :operation;

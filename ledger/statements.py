@@ -7,7 +7,7 @@ statement of any length takes the memory of one page, and a period that is over 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from ledger import as_of
@@ -19,6 +19,7 @@ from ledger.queries import queries_beside
 
 PAGE_MAX = 1000
 _LAST_VERSION = 2**63 - 1
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 
 _queries = queries_beside(__file__)
 
@@ -59,7 +60,13 @@ class Statement:
 
     def lines(self, connection: Connection) -> Iterator[StatementLine]:
         """The period's entries, oldest first, read page by page."""
-        return lines(connection, self.account.id, after=self.opening.version, until=self.closing.version)
+        return lines(
+            connection,
+            self.account.id,
+            after=self.opening.version,
+            until=self.closing.version,
+            since=self.start,
+        )
 
 
 def between(connection: Connection, account: Account, start: datetime, end: datetime) -> Statement:
@@ -82,15 +89,23 @@ def page(
     *,
     after: int = 0,
     until: int = _LAST_VERSION,
+    since: datetime = _BEGINNING,
     limit: int = PAGE_MAX,
 ) -> list[StatementLine]:
     """Up to `limit` lines after version `after` and up to `until`, oldest first.
 
-    The next page starts after the last line's version.
+    The next page starts after the last line's version. `since`: a moment that no line asked for was posted
+    before, such as the last line's of the page before: where in the key to begin.
     """
     rows = connection.execute(
         _queries.page.sql,
-        {"account": account_id, "after": after, "until": until, "limit": min(limit, PAGE_MAX)},
+        {
+            "account": account_id,
+            "after": after,
+            "until": until,
+            "since": since,
+            "limit": min(limit, PAGE_MAX),
+        },
     )
     return [
         StatementLine(
@@ -101,9 +116,14 @@ def page(
 
 
 def lines(
-    connection: Connection, account_id: UUID, *, after: int = 0, until: int = _LAST_VERSION
+    connection: Connection,
+    account_id: UUID,
+    *,
+    after: int = 0,
+    until: int = _LAST_VERSION,
+    since: datetime = _BEGINNING,
 ) -> Iterator[StatementLine]:
     """The lines of an account after version `after` and up to `until`, oldest first, read page by page."""
-    while batch := page(connection, account_id, after=after, until=until):
+    while batch := page(connection, account_id, after=after, until=until, since=since):
         yield from batch
-        after = batch[-1].version
+        after, since = batch[-1].version, batch[-1].posted_at

@@ -7,6 +7,6 @@ FROM ledger.entry AS e
 JOIN ledger.account AS a ON a.id = e.account_id
 JOIN ledger.transfer AS t ON t.id = e.transfer_id
 JOIN ledger.account AS o ON o.id = CASE WHEN e.direction = 1 THEN t.credit_account ELSE t.debit_account END
-WHERE e.account_id = :account AND e.version > :after AND e.version <= :until
-ORDER BY e.version
+WHERE e.account_id = :account AND e.posted_at >= :since AND e.version > :after AND e.version <= :until
+ORDER BY e.posted_at, e.version
 LIMIT :limit;

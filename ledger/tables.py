@@ -11,15 +11,9 @@ from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, LargeBinary,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+import ledger.control_tables
 import ledger.safeguarding.tables  # noqa: F401  mapped there, found here
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-
-BOOKS = declare(
-    Category.PSEUDONYMOUS,
-    "keeping the books of electronic money and enforcing its limits",
-    Basis.LEGAL_OBLIGATION,
-    "5 years after the transaction or the end of the relationship",
-)
+from ledger.declarations import BOOKS, NOT_PERSONAL
 
 
 class LimitProfileRow(SQLModel, table=True):
@@ -34,6 +28,8 @@ class LimitProfileRow(SQLModel, table=True):
     time_zone: str = Field(sa_column=Column(Text, nullable=False))
     rules: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
     counted: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
+    counted_per_payee: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
+    fiscal_year_starts: int = Field(sa_column=Column(SmallInteger, nullable=False))
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
@@ -61,6 +57,7 @@ class AccountRow(SQLModel, table=True):
     credits_pending: int = Field(sa_column=Column(BigInteger, nullable=False))
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     last_posted_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
 
 
 class ClaimRow(SQLModel, table=True):
@@ -105,10 +102,10 @@ class EntryRow(SQLModel, table=True):
 
     account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     version: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    posted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
     transfer_id: UUID
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
     balance_after: int = Field(sa_column=Column(BigInteger, nullable=False))
-    posted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     direction: int = Field(sa_column=Column(SmallInteger, nullable=False))
 
 
@@ -137,20 +134,38 @@ class RefusalRow(SQLModel, table=True):
 
 
 class UsageRow(SQLModel, table=True):
-    """What a wallet has moved in a window by one operation."""
+    """What a wallet moved in a period, packed: see `ledger.usage`."""
 
     __tablename__ = "usage"
     __table_args__ = {"schema": "ledger", "info": BOOKS}
 
-    account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    scope_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     starts_on: date = Field(sa_column=Column(Date, primary_key=True))
     span: str = Field(sa_column=Column(Text, primary_key=True))
-    direction: str = Field(sa_column=Column(Text, primary_key=True))
+    totals: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    days: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    moved: int = Field(sa_column=Column(BigInteger, nullable=False))
+    returned: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class PartitionStartRow(SQLModel, table=True):
+    """Up to where the first partition of a table reaches."""
+
+    __tablename__ = "partition_start"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    until: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class OperationNumberRow(SQLModel, table=True):
+    """The number by which usage names an operation."""
+
+    __tablename__ = "operation_number"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
     operation: str = Field(sa_column=Column(Text, primary_key=True))
-    amount: int = Field(sa_column=Column(BigInteger, nullable=False))
-    count: int = Field(sa_column=Column(BigInteger, nullable=False))
-    returned_amount: int = Field(sa_column=Column(BigInteger, nullable=False))
-    returned_count: int = Field(sa_column=Column(BigInteger, nullable=False))
+    number: int = Field(sa_column=Column(SmallInteger, nullable=False, unique=True))
 
 
 class EventRow(SQLModel, table=True):

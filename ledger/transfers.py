@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from ledger.errors import InvalidAmount, InvalidInput
+from ledger.errors import InvalidAmount, InvalidInput, InvalidReference, SelfTransfer
 from ledger.money import AMOUNT_MAX, exponent
 from ledger.operations import Operation
 from ledger.references import REFERENCE_MAX as REFERENCE_MAX
@@ -14,6 +14,17 @@ from ledger.references import is_reference
 EFFECTIVE_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 EFFECTIVE_LAST = datetime(9000, 1, 1, tzinfo=UTC)
 
+
+ISSUES = frozenset(
+    {
+        Operation.OPENING,
+        Operation.LOAD,
+        Operation.LOAD_CARD,
+        Operation.LOAD_EMONEY,
+        Operation.REMIT_IN,
+    }
+)
+"""Operations that issue e-money against a receipt."""
 
 GIVES_BACK = frozenset({Operation.REFUND, Operation.REVERSAL})
 """Operations of transfers that give back another one: under no limit, so made by `ledger.reversals` only."""
@@ -48,7 +59,7 @@ class Transfer:
             )
         exponent(self.currency)
         if self.debit_account == self.credit_account:
-            raise InvalidInput(f"transfer {self.id}: debits and credits the same account")
+            raise SelfTransfer(f"transfer {self.id}: debits and credits the same account")
         if not isinstance(self.operation, Operation):
             raise InvalidInput(f"transfer {self.id}: {self.operation!r} is not an Operation")
         if self.operation in GIVES_BACK:
@@ -56,11 +67,11 @@ class Transfer:
                 f"transfer {self.id}: ledger.reversals makes these, from the original transfer"
             )
         if self.reference is not None and not is_reference(self.reference):
-            raise InvalidInput(
+            raise InvalidReference(
                 f"transfer {self.id}: a reference has 1 to {REFERENCE_MAX} characters and no NUL"
             )
-        if self.operation in (Operation.OPENING, Operation.LOAD) and self.reference is None:
-            raise InvalidInput(
+        if self.operation in ISSUES and self.reference is None:
+            raise InvalidReference(
                 f"transfer {self.id}: e-money is issued against a receipt; name it in reference"
             )
         if self.effective_at is not None:

@@ -31,8 +31,10 @@ ORDER BY a.id;
 -- without exactly one outcome.
 SELECT t.id
 FROM ledger.transfer AS t
-LEFT JOIN ledger.entry AS d ON d.account_id = t.debit_account AND d.version = t.debit_version
-LEFT JOIN ledger.entry AS c ON c.account_id = t.credit_account AND c.version = t.credit_version
+LEFT JOIN ledger.entry AS d
+    ON d.account_id = t.debit_account AND d.version = t.debit_version AND d.posted_at = t.posted_at
+LEFT JOIN ledger.entry AS c
+    ON c.account_id = t.credit_account AND c.version = t.credit_version AND c.posted_at = t.posted_at
 WHERE (d.transfer_id, d.direction, d.amount, d.balance_after)
         IS DISTINCT FROM (t.id, 1::smallint, t.amount, t.debit_balance)
    OR (c.transfer_id, c.direction, c.amount, c.balance_after)

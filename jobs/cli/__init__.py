@@ -2,14 +2,54 @@
 
 import signal
 import sys
-from importlib import metadata
-from typing import Annotated
+from functools import cache
+from importlib import import_module, metadata
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from jobs.cli import aml, events, kyc, ledger, privacy, proof, safeguarding, schedule, setup, statement
 from jobs.cli.output import notices, screen
 from ledger.errors import EmoneyError
+
+_GROUPS = {
+    "accounts": "accounts",
+    "periods": "periods",
+    "kyc": "kyc",
+    "aml": "aml",
+    "events": "events",
+    "privacy": "privacy",
+    "safeguarding": "safeguarding",
+    "proof": "proof",
+    "jobs": "schedule",
+    "bench": "bench",
+}
+"""The groups of commands, and the module of each, which is loaded when one of its commands is given."""
+
+_TOP = ("setup", "ledger", "statement")
+"""The modules of the commands that are in no group."""
+
+
+class _OnDemand(TyperGroup):
+    """Loads what a command needs when it is given: a question about a limit waits for no data frames."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *_top_commands(), *_GROUPS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name in _GROUPS:
+            group = typer.main.get_group(import_module(f"jobs.cli.{_GROUPS[cmd_name]}").app)
+            group.name = cmd_name
+            return group
+        return super().get_command(ctx, cmd_name) or _top_commands().get(cmd_name)
+
+
+@cache
+def _top_commands() -> dict[str, Any]:
+    top = typer.Typer()
+    for name in _TOP:
+        import_module(f"jobs.cli.{name}").register(top)
+    return dict(typer.main.get_group(top).commands)
 
 
 def _version(asked: bool) -> None:
@@ -20,6 +60,7 @@ def _version(asked: bool) -> None:
 
 app = typer.Typer(
     name="emoney",
+    cls=_OnDemand,
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # a traceback with local values would show what nobody should see
     add_completion=False,
@@ -33,18 +74,6 @@ def _options(
     ] = False,
 ) -> None:
     """The e-money ledger: limits inside the posting, KYC, AML monitoring, privacy assessments."""
-
-
-setup.register(app)
-ledger.register(app)
-statement.register(app)
-app.add_typer(kyc.app, name="kyc")
-app.add_typer(aml.app, name="aml")
-app.add_typer(events.app, name="events")
-app.add_typer(privacy.app, name="privacy")
-app.add_typer(safeguarding.app, name="safeguarding")
-app.add_typer(proof.app, name="proof")
-app.add_typer(schedule.app, name="jobs")
 
 
 def _end(number: int, _frame: object) -> None:

@@ -6,13 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.output import AsJson, fail, print_json, screen, table
+from jobs.cli import explain, packs
+from jobs.cli.output import AsJson, fail, print_json, screen
 from jobs.emoney import Emoney
-from kyc import load_pack, pack_ids
 
 PERSON_BYTES_MAX = 65_536
 
 app = typer.Typer(help="Persons, tiers and policy packs.", no_args_is_help=True)
+app.command()(packs.packs)
+app.add_typer(packs.app, name="pack")
+app.command()(explain.explain)
+app.command()(explain.headroom)
 
 
 @app.command()
@@ -65,38 +69,3 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) < len(pairs):
         fail("the input gives a field twice")
     return dict(pairs)
-
-
-@app.command()
-def packs(as_json: AsJson = False) -> None:
-    """The policy packs, their validity, and whether every number was read in the legal text."""
-    loaded = [load_pack(pack_id) for pack_id in pack_ids()]
-    if as_json:
-        print_json(
-            [
-                {
-                    "id": pack.id,
-                    "title": pack.title,
-                    "jurisdiction": pack.jurisdiction,
-                    "currency": pack.currency,
-                    "status": pack.status,
-                    "valid_from": pack.valid.from_,
-                    "valid_to": pack.valid.to,
-                    "tiers": [tier.id for tier in pack.tiers],
-                    "all_primary": pack.all_primary,
-                }
-                for pack in loaded
-            ]
-        )
-        return
-    rows = [
-        (
-            pack.id,
-            pack.currency,
-            f"{pack.status.replace('_', ' ')}, {pack.valid.from_ or ''} to {pack.valid.to or 'now'}",
-            ", ".join(tier.id for tier in pack.tiers),
-            "the legal text" if pack.all_primary else "secondary sources: verify first",
-        )
-        for pack in loaded
-    ]
-    table("Policy packs", ("id", "currency", "in force", "tiers", "numbers from"), rows)

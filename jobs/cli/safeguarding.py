@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobs import reconciling
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from ledger import accounts, as_of, safeguarding
@@ -17,7 +18,10 @@ from ledger.safeguarding.reconciliation import TRANSIT_DAYS_MAX, Event, Reconcil
 
 app = typer.Typer(help="Bank statements, the daily reconciliation, own funds.", no_args_is_help=True)
 
-TimeZone = Annotated[str, typer.Option(help="Whose calendar days, such as Africa/Accra.")]
+TimeZone = Annotated[
+    str,
+    typer.Option(envvar=reconciling.TIME_ZONE, help="Whose calendar days, such as Africa/Accra."),
+]
 
 
 @app.command("import-statement")
@@ -69,7 +73,8 @@ def reconcile(
     ] = None,
     time_zone: TimeZone = "UTC",
     transit_days: Annotated[
-        int, typer.Option(min=0, help="How many days an item may be in transit.")
+        int,
+        typer.Option(min=0, envvar=reconciling.TRANSIT_DAYS, help="How many days an item may be in transit."),
     ] = TRANSIT_DAYS_MAX,
     as_json: AsJson = False,
 ) -> None:

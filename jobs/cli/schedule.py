@@ -14,11 +14,11 @@ app = typer.Typer(help="Scheduled jobs: extraction and monitoring.", no_args_is_
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """The jobs and when they run."""
-    rows = [(job.name, job.cron, job.title) for job in schedule.JOBS.values()]
+    rows = [(job.name, *job.when(), job.title) for job in schedule.JOBS.values()]
     if as_json:
-        print_json([dict(zip(("name", "cron", "title"), row, strict=True)) for row in rows])
+        print_json([dict(zip(("name", "cron", "time_zone", "title"), row, strict=True)) for row in rows])
     else:
-        table("Jobs", ("name", "when (cron, UTC)", "what"), rows)
+        table("Jobs", ("name", "when (cron)", "in", "what"), rows)
 
 
 @app.command()

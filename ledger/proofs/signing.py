@@ -42,7 +42,11 @@ class SigningKey:
 
     def sign(self, size: int, root: bytes) -> str:
         """The signed note of the log's checkpoint at `size` leaves."""
-        text = f"{self.origin}\n{size}\n{base64.b64encode(root).decode()}\n"
+        return self.sign_note(f"{self.origin}\n{size}\n{base64.b64encode(root).decode()}\n")
+
+    def sign_note(self, text: str) -> str:
+        """The signed note (C2SP signed-note) of `text`, whose first line says what kind of note it is: a
+        checkpoint's is the log's name."""
         signature = base64.b64encode(self.public.hash + self._key.sign(text.encode())).decode()
         return f"{text}\n\u2014 {self.origin} {signature}\n"
 

@@ -228,6 +228,14 @@ def check_consistency(old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -
 
 def open_checkpoint(note: str, key: PublicKey) -> Checkpoint:
     """The checkpoint that a signed note holds, if `key` signed it. Raises ProofInvalid."""
+    found = parse_checkpoint(open_note(note, key))
+    if found.origin != key.name:
+        raise ProofInvalid(f"the checkpoint is of the log {found.origin}, the key of {key.name}")
+    return found
+
+
+def open_note(note: str, key: PublicKey) -> str:
+    """The text of a signed note (C2SP signed-note), if `key` signed it. Raises ProofInvalid."""
     if not isinstance(note, str) or len(note) > NOTE_CHARACTERS_MAX:
         raise ProofInvalid("the checkpoint is not a signed note")
     text, blank, signatures = note.rpartition("\n\n")
@@ -246,10 +254,7 @@ def open_checkpoint(note: str, key: PublicKey) -> Checkpoint:
             Ed25519PublicKey.from_public_bytes(key.key).verify(signature[4:], text.encode())
         except (InvalidSignature, ValueError):
             raise ProofInvalid("the checkpoint's signature is not by this key over this text") from None
-    found = parse_checkpoint(text)
-    if found.origin != key.name:
-        raise ProofInvalid(f"the checkpoint is of the log {found.origin}, the key of {key.name}")
-    return found
+    return text
 
 
 def _signature(line: str) -> tuple[str, bytes]:

@@ -9,6 +9,7 @@ from ledger.safeguarding.reconciliation import (
     Event,
     EventKind,
     Reconciliation,
+    last_day,
     reconcile,
 )
 
@@ -27,4 +28,5 @@ __all__ = [
     "EventKind",
     "Reconciliation",
     "reconcile",
+    "last_day",
 ]

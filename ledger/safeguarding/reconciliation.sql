@@ -13,6 +13,9 @@ LEFT JOIN LATERAL (
 WHERE a.kind = 'safeguarding' AND a.opened_at <= :moment AND (a.closed_at IS NULL OR a.closed_at > :moment)
 ORDER BY a.currency, 3;
 
+-- name: last_day
+SELECT max(day) FROM ledger.reconciliation WHERE time_zone = :time_zone;
+
 -- name: statement_gaps
 -- Where an account's statement does not open with what the one before it closed with.
 SELECT statement_ref, opening_on, opening_balance - closed_with

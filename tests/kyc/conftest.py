@@ -107,8 +107,12 @@ class Till:
             Operation.P2P: self.peer,
             Operation.REDEEM_CASH: self.parties[AccountKind.SAFEGUARDING],
             Operation.REDEEM_BANK: self.parties[AccountKind.SAFEGUARDING],
+            Operation.REDEEM_OWN_BANK: self.parties[AccountKind.SAFEGUARDING],
         }.get(operation, self.parties[AccountKind.MERCHANT])
         return self._move(wallet, to, amount, operation, at)
+
+    def pay(self, wallet: UUID, payee: UUID, amount: str, operation: Operation) -> Outcome:
+        return self._move(wallet, payee, amount, operation, NOW)
 
     def receive(self, wallet: UUID, amount: str, operation: Operation, at: datetime = NOW) -> Outcome:
         return self._move(self.peer, wallet, amount, operation, at)

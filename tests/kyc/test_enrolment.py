@@ -85,7 +85,7 @@ def _tables(connection: psycopg.Connection[Any]) -> Iterator[bytes]:
     assert ("kyc", "person") in tables
     for schema, table in tables:
         for form in ("text", "binary"):
-            copy = sql.SQL("COPY {} TO STDOUT (FORMAT {})").format(
+            copy = sql.SQL("COPY (SELECT * FROM {}) TO STDOUT (FORMAT {})").format(
                 sql.Identifier(schema, table), sql.SQL(form)
             )
             with connection.cursor().copy(copy) as rows:
@@ -281,7 +281,8 @@ def test_a_kind_of_evidence_that_no_pack_knows_is_refused_unseen(
 ) -> None:
     with pytest.raises(InvalidPerson) as refused:
         desk.enrol(ama | {"evidence": ["adress_proof", "Serwaa"]})
-    assert "2 of the kinds are in no policy pack; there are address_proof" in str(refused.value)
+    assert "2 of the kinds are in no policy pack; there are " in str(refused.value)
+    assert " address_proof," in str(refused.value)
     assert "Serwaa" not in repr(refused.value)
     assert refused.value.__context__ is None
 

@@ -18,6 +18,7 @@ from ledger import (
     Operation,
     Outcome,
     Transfer,
+    account_changes,
     accounts,
     profiles,
     statements,
@@ -58,18 +59,19 @@ class Books:
         *,
         profile: LimitProfile | None = None,
         ref: str | None = None,
+        holder: UUID | None = None,
     ) -> UUID:
         """Open an account."""
         account_id = new_id()
         with self.database.connection() as connection:
             profile_id = None if profile is None else profiles.store(connection, profile)
-            new = NewAccount(account_id, kind, currency, self.now, ref, None, profile_id)
+            new = NewAccount(account_id, kind, currency, self.now, ref, holder, profile_id)
             assert accounts.open_accounts(connection, [new]) == 1
         return account_id
 
-    def funded(self, amount: int, *, profile: LimitProfile | None = None) -> UUID:
+    def funded(self, amount: int, *, profile: LimitProfile | None = None, holder: UUID | None = None) -> UUID:
         """A customer's wallet that holds `amount`; what was loaded counts in no limit."""
-        wallet = self.account()
+        wallet = self.account(holder=holder)
         funds = self.account(AccountKind.SAFEGUARDING)
         if amount:
             self.posted(self.transfer(funds, wallet, amount, Operation.LOAD, reference="receipt"))
@@ -81,6 +83,20 @@ class Books:
         """Put an account under a profile."""
         with self.database.connection() as connection:
             accounts.set_profile(connection, account_id, profiles.store(connection, profile))
+
+    def freeze(self, account_id: UUID, *, debit: bool, credit: bool) -> None:
+        """Freeze these sides and unfreeze the others."""
+        by = {"actor": "ops-1", "reason": "court order 17"}
+        for change, sides in (
+            (account_changes.freeze, {"debit": debit, "credit": credit}),
+            (account_changes.unfreeze, {"debit": not debit, "credit": not credit}),
+        ):
+            if any(sides.values()):
+                change(self.ledger, account_id, **sides, **by)
+
+    def close(self, account_id: UUID) -> None:
+        """Close an empty account."""
+        account_changes.close(self.ledger, account_id, actor="ops-1", reason="holder left")
 
     def transfer(
         self,
@@ -161,8 +177,10 @@ def rule(
     *operations: Operation,
     bound: Bound = Bound.CAPPED,
     name: str = "",
+    on_exceed: OnExceed = OnExceed.REQUIRE_UPGRADE,
+    **more: Any,
 ) -> LimitRule:
-    """A limit rule; its name says what it is."""
+    """A limit rule; its name says what it is. `more`: as LimitRule has it."""
     return LimitRule(
         name or "-".join(str(part) for part in (metric, direction, window) if part),
         metric,
@@ -171,15 +189,15 @@ def rule(
         direction,
         frozenset(operations),
         window,
-        OnExceed.REQUIRE_UPGRADE,
+        on_exceed,
         "Act 1, section 2",
+        **more,
     )
 
 
 def profile(
-    *rules: LimitRule, time_zone: str = "UTC", name: str = "tier", currency: str = "EUR"
+    *rules: LimitRule, time_zone: str = "UTC", name: str = "tier", currency: str = "EUR", **more: Any
 ) -> LimitProfile:
-    """A profile that counts every window both ways."""
-    return LimitProfile(
-        name, currency, time_zone, rules, frozenset((d, w) for d in Direction for w in Window)
-    )
+    """A profile that counts every window both ways. `more`: as LimitProfile has it."""
+    counted = frozenset((d, w) for d in Direction for w in Window)
+    return LimitProfile(name, currency, time_zone, rules, counted, **more)

@@ -76,8 +76,6 @@ def test_unknown_accounts_cannot_be_changed(books: Books) -> None:
         with pytest.raises(UnknownAccount):
             accounts.set_profile(connection, new_id(), stored)
         with pytest.raises(UnknownAccount):
-            accounts.freeze(connection, new_id(), debit=True, credit=True)
-        with pytest.raises(UnknownAccount):
             accounts.get(connection, new_id())
 
 

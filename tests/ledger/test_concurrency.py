@@ -89,8 +89,8 @@ def test_no_limit_is_passed_by_a_minor_unit(books: Books, direction: Direction) 
     assert not all(outcome.posted for outcome in together(work))
     with books.database.connection() as connection:
         used = connection.execute(
-            "SELECT sum(amount)::bigint, sum(count)::bigint FROM ledger.usage"
-            " WHERE account_id = %s AND span = 'day' AND direction = %s",
+            "SELECT sum(amount)::bigint, sum(count)::bigint FROM ledger.usage_cell"
+            " WHERE scope_id = %s AND span = 'month' AND day IS NOT NULL AND direction = %s",
             (wallet, direction.value),
         ).fetchone()
     assert used is not None

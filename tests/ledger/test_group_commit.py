@@ -30,6 +30,8 @@ from ledger.errors import (
     IntegrityViolation,
     InvalidAmount,
     InvalidInput,
+    InvalidReference,
+    SplitGroup,
     Unavailable,
     UnknownAccount,
 )
@@ -202,7 +204,7 @@ def test_a_group_sent_twice_at_once_posts_once(books: Books, pool: ThreadPoolExe
             until(lambda number=number: commits.waiting >= 2 * number)  # type: ignore[misc]
     first, again, third = futures
     assert [outcome.replayed for outcome in first.result() + again.result()] == [False, False, True, True]
-    with pytest.raises(IdempotencyConflict):
+    with pytest.raises(SplitGroup):
         third.result()
     assert books.balance(payee) == 2
 
@@ -249,7 +251,7 @@ def test_each_error_reaches_its_own_caller_only(books: Books, pool: ThreadPoolEx
         CurrencyMismatch: books.transfer(payer, dollars, 1),
         IdempotencyConflict: replace(known, amount=2),
         IntegrityViolation: books.transfer(payer, tampered, 1),
-        InvalidInput: books.transfer(books.account(AccountKind.SAFEGUARDING), payee, 1),
+        InvalidReference: books.transfer(books.account(AccountKind.SAFEGUARDING), payee, 1),
         AttributeError: replace(books.transfer(payer, payee, 1), debit_account="no account"),  # type: ignore[arg-type]
     }
     sent = good.copy()

@@ -11,7 +11,7 @@ from books import NOON, Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, accounts, holds
+from ledger import AccountKind, Operation, accounts, holds, reversals
 from ledger.errors import IdempotencyConflict, InvalidInput, UnknownAccount
 from ledger.holds import Hold, HoldEnded, UnknownHold
 from ledger.ids import new_id
@@ -147,7 +147,7 @@ def test_the_expiry_job_gives_back_what_is_due_and_only_that(books: Books) -> No
 def test_a_capture_that_a_limit_refuses_leaves_the_hold(books: Books) -> None:
     payer, payee = books.funded(100), books.account()
     hold = placed(books, payer, payee, 60)
-    books.set_profile(payer, profile(rule(Metric.FLOW, 50, Direction.OUT, Window.DAY)))
+    books.set_profile(payee, profile(rule(Metric.BALANCE, 50, None)))
     refused = holds.capture(books.ledger, hold, new_id())
     assert refused.refusal is not None
     assert refused.refusal.limit == 50
@@ -155,6 +155,60 @@ def test_a_capture_that_a_limit_refuses_leaves_the_hold(books: Books) -> None:
     assert available(books, payer) == 40
     assert holds.capture(books.ledger, hold, new_id(), 50).posted
     assert holds.place(books.ledger, hold_of(books, payer, payee, 1)).refusal is not None
+    books.check()
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_a_hold_is_counted_when_it_is_placed_and_not_again(books: Books, direction: Direction) -> None:
+    limited = profile(
+        rule(Metric.FLOW, 100, direction, Window.DAY), rule(Metric.COUNT, 2, direction, Window.DAY)
+    )
+    payer, payee = books.funded(1000), books.account()
+    books.set_profile(payer if direction is Direction.OUT else payee, limited)
+    hold = placed(books, payer, payee, 60)
+    over = books.post(books.transfer(payer, payee, 41))[0].refusal
+    assert over is not None
+    assert (over.used, over.headroom) == (60, 40)
+    assert holds.capture(books.ledger, hold, new_id()).posted
+    over = books.post(books.transfer(payer, payee, 41))[0].refusal
+    assert over is not None
+    assert (over.used, over.headroom) == (60, 40)
+    books.posted(books.transfer(payer, payee, 40))
+    books.check()
+
+
+@pytest.mark.parametrize("end", ["void", "expire", "capture in part"])
+def test_what_a_hold_gives_back_limits_give_back_to_its_day(books: Books, end: str) -> None:
+    limited = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.CALENDAR_MONTH))
+    payer, payee = books.funded(1000, profile=limited), books.account()
+    hold = placed(books, payer, payee, 60)
+    books.now += timedelta(days=8)  # in the same month, past the deadline
+    if end == "expire":
+        assert holds.expire_due(books.ledger) == 1
+    else:
+        books.now -= timedelta(days=8)
+        if end == "void":
+            holds.void(books.ledger, hold)
+        else:
+            assert holds.capture(books.ledger, hold, new_id(), 25).posted
+    left = 75 if end == "capture in part" else 100
+    over = books.post(books.transfer(payer, payee, left + 1))[0].refusal
+    assert over is not None
+    assert over.headroom == left
+    books.posted(books.transfer(payer, payee, left))
+    books.check()
+
+
+def test_a_refund_of_a_capture_is_given_back_to_the_day_of_its_hold(books: Books) -> None:
+    limited = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.DAY))
+    payer, payee = books.funded(1000, profile=limited), books.account()
+    hold, captured = placed(books, payer, payee, 60, hours=20), new_id()
+    first_day = books.now
+    books.now += timedelta(hours=13)
+    assert holds.capture(books.ledger, hold, captured).posted
+    assert reversals.refund(books.ledger, captured, new_id(), reason="returned").posted
+    books.posted(books.transfer(payer, payee, 100, at=first_day))
+    books.posted(books.transfer(payer, payee, 100))
     books.check()
 
 

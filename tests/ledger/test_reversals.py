@@ -153,7 +153,7 @@ def test_the_database_itself_sums_what_is_given_back(books: Books) -> None:
                 (transfer, original, amount),
             )
     with pytest.raises(psycopg.Error), books.database.connection() as connection:
-        connection.execute("UPDATE ledger.usage SET returned_amount = amount + 1")
+        connection.execute("UPDATE ledger.usage SET returned = moved + 1")
     assert books.dump() == before
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.limits import Window, window_start
+from ledger.windows import Window, local_day, months_later, window_start
 
 ZONES = [
     "Africa/Accra",
@@ -44,7 +44,7 @@ ZONES = [
     ],
 )
 def test_the_day_of_a_moment(zone: str, moment: str, day: str) -> None:
-    assert window_start(Window.DAY, datetime.fromisoformat(moment), zone) == date.fromisoformat(day)
+    assert local_day(datetime.fromisoformat(moment), zone) == date.fromisoformat(day)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_the_day_of_a_moment(zone: str, moment: str, day: str) -> None:
     ],
 )
 def test_the_month_of_a_moment(zone: str, moment: str, first: str) -> None:
-    found = window_start(Window.CALENDAR_MONTH, datetime.fromisoformat(moment), zone)
+    found = window_start(Window.CALENDAR_MONTH, local_day(datetime.fromisoformat(moment), zone))
     assert found == date.fromisoformat(first)
 
 
@@ -70,13 +70,47 @@ def test_the_month_of_a_moment(zone: str, moment: str, first: str) -> None:
 )
 def test_windows_are_those_of_the_local_calendar(moment: datetime, zone: str) -> None:
     local = moment.astimezone(ZoneInfo(zone)).date()
-    assert window_start(Window.DAY, moment, zone) == local
-    assert window_start(Window.CALENDAR_MONTH, moment, zone) == local.replace(day=1)
-    assert window_start(Window.DAY, moment.astimezone(ZoneInfo("Asia/Tokyo")), zone) == local
+    assert local_day(moment, zone) == local
+    assert window_start(Window.CALENDAR_MONTH, local) == local.replace(day=1)
+    assert local_day(moment.astimezone(ZoneInfo("Asia/Tokyo")), zone) == local
 
 
 @given(st.datetimes(datetime(1975, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_time_going_on_never_goes_back_a_day(moment: datetime) -> None:
     for zone in ZONES:
-        later = window_start(Window.DAY, moment + timedelta(seconds=1), zone)
-        assert later - window_start(Window.DAY, moment, zone) in (timedelta(0), timedelta(days=1))
+        later = local_day(moment + timedelta(seconds=1), zone)
+        assert later - local_day(moment, zone) in (timedelta(0), timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("window", "day", "first"),
+    [
+        (Window.CALENDAR_YEAR, "2028-02-29", "2028-01-01"),
+        (Window.FISCAL_YEAR, "2026-03-31", "2025-04-01"),
+        (Window.FISCAL_YEAR, "2026-04-01", "2026-04-01"),
+        (Window.ROLLING_30D, "2026-03-30", "2026-03-01"),
+        (Window.ROLLING_30D, "2028-03-01", "2028-02-01"),
+        (Window.ROLLING_12M, "2026-11-24", "2025-11-25"),
+        (Window.ROLLING_12M, "2028-02-29", "2027-03-01"),
+        (Window.ROLLING_12M, "2029-02-28", "2028-02-29"),
+        (Window.LIFETIME, "2026-11-24", "0001-01-01"),
+    ],
+)
+def test_where_longer_windows_begin(window: Window, day: str, first: str) -> None:
+    assert window_start(window, date.fromisoformat(day), fiscal_year_starts=4) == date.fromisoformat(first)
+
+
+@given(st.dates(date(1950, 1, 1), date(2090, 1, 1)), st.integers(1, 12))
+def test_a_window_holds_its_day_and_its_first_day_is_in_the_same_window(day: date, starts: int) -> None:
+    for window in Window:
+        first = window_start(window, day, starts)
+        assert first <= day
+        if window not in (Window.ROLLING_30D, Window.ROLLING_12M):
+            assert window_start(window, first, starts) == first
+
+
+@given(st.dates(date(1950, 1, 1), date(2090, 1, 1)), st.integers(-30, 30))
+def test_months_later_lands_in_that_month_on_that_day_or_its_last(day: date, months: int) -> None:
+    later = months_later(day, months)
+    assert (later.year * 12 + later.month) - (day.year * 12 + day.month) == months
+    assert later.day == day.day or (later + timedelta(days=1)).day == 1

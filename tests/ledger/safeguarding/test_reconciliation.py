@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import AccountKind, Operation, accounts
+from ledger.database import Connection
 from ledger.errors import InvalidInput
-from ledger.safeguarding import Event, EventKind, Reconciliation, import_statements, reconcile
+from ledger.outbox import Consumer
+from ledger.safeguarding import Event, EventKind, Reconciliation, import_statements, reconcile, reconciliation
 from ledger.safeguarding.matching import Side
 
 DAY = NOON.date()
@@ -308,3 +310,49 @@ def test_books_less_bank_is_what_the_items_say(
         by_side = {side: sum(item.amount for item in account.items if item.side is side) for side in Side}
         assert account.books - account.bank == by_side[Side.BOOKS] - by_side[Side.BANK]
         assert all(item.day <= found.day for item in account.items)
+
+
+def test_each_finding_is_an_event_for_others_too(
+    books: Books, funds: UUID, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the account has moved since the snapshot that is read."""
+    wallet = load(books, funds, 1000, "r1")
+    bank.says(DAY, Entry(900, DAY, "other"))
+    store = reconciliation._store
+
+    def moved_meanwhile(connection: Connection, found: Reconciliation) -> None:
+        books.posted(books.transfer(wallet, funds, 1, Operation.REDEEM_BANK, reference="r9"))
+        store(connection, found)
+
+    monkeypatch.setattr(reconciliation, "_store", moved_meanwhile)
+    found = run(books, DAY + ONE, transit_days_max=0)
+    told = [e for e in Consumer(books.database, "test").read() if e.type.startswith("safeguarding.")]
+    with books.database.connection() as connection:
+        stored = connection.execute("SELECT id, kind, amount FROM ledger.safeguarding_event").fetchall()
+    assert [e.type for e in told] == [f"safeguarding.{event.kind}" for event in found.events]
+    assert {(e.id, e.type, e.data["payload"]["minor"]) for e in told} == {
+        (event_id, f"safeguarding.{kind}", amount) for event_id, kind, amount in stored
+    }
+    shortfall = next(e for e in told if e.type == "safeguarding.shortfall_at_banks")
+    assert shortfall.data == {
+        "subject": str(found.id),
+        "payload": {
+            "reconciliation": str(found.id),
+            "day": "2026-03-11",
+            "minor": 1000,
+            "currency": "EUR",
+            "account": None,
+            "since": None,
+            "age_days": None,
+            "reference": None,
+        },
+    }
+    late = next(e for e in told if e.type == "safeguarding.not_at_bank").data["payload"]
+    assert (late["account"], late["minor"], late["reference"]) == ("bank-1", 1000, "r1")
+
+
+def test_a_clean_day_tells_nobody(books: Books, funds: UUID, bank: Bank) -> None:
+    load(books, funds, 1000, "r1")
+    bank.says(DAY, Entry(1000, DAY, "r1"))
+    assert run(books).clean
+    assert all(e.type == "transfer.posted" for e in Consumer(books.database, "test").read())

@@ -1,0 +1,134 @@
+"""`emoney periods`: closing the books of a period, and checking later that they are as they were closed."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from jobs.cli.output import AsJson, print_json, screen, table
+from jobs.emoney import Emoney
+from ledger import periods
+from ledger.money import format_amount, to_decimal
+from ledger.periods import Period, PeriodCheck, PeriodTotal
+
+app = typer.Typer(help="Closed periods: nothing counts in them any more.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="A month such as 2026-10, or 2026-10-31 for all through that day.")]
+
+
+@app.command()
+def close(
+    name: Name,
+    time_zone: Annotated[str, typer.Option(help="Whose calendar days, such as Africa/Accra.")] = "UTC",
+    actor: Annotated[
+        str,
+        typer.Option(envvar="EMONEY_ACTOR", help="Who closes it, as an id of your own; no person's name."),
+    ] = "command line",
+    as_json: AsJson = False,
+) -> None:
+    """Close the books of all currencies up to a period's end, for good. Once more changes nothing."""
+    with Emoney.open() as emoney:
+        period = periods.close(emoney.ledger, name, time_zone=time_zone, actor=actor)
+    if as_json:
+        print_json(_json(period))
+    else:
+        screen.print(
+            f"{period.name} is closed: nothing counts before {_text(period.ends_at)} any more",
+            highlight=False,
+        )
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """The closed periods, oldest first."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = periods.periods(connection)
+    if as_json:
+        print_json([_json(period) for period in found])
+        return
+    rows = [
+        (
+            period.name,
+            "beginning" if period.starts_at is None else _text(period.starts_at),
+            _text(period.ends_at),
+            "not summed" if period.transfers is None else period.transfers,
+            _text(period.closed_at),
+            period.actor,
+        )
+        for period in found
+    ]
+    columns = ("period", "from", "to before", "transfers", "closed", "by")
+    table("Closed periods", columns, rows, right=("transfers",))
+
+
+@app.command()
+def show(name: Name, as_json: AsJson = False) -> None:
+    """A closed period's trial balance, summed again. Exit code 1 when it is not what the close recorded."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = periods.check(connection, name)
+    if as_json:
+        print_json(
+            {
+                **_json(found.period),
+                "holds": found.holds,
+                "transfers_found": found.transfers_found,
+                "recorded": [_total_json(total) for total in found.recorded],
+                "found": [_total_json(total) for total in found.found],
+            }
+        )
+    else:
+        _show(found)
+    if not found.holds:
+        raise typer.Exit(1)
+
+
+def _show(found: PeriodCheck) -> None:
+    numbers = ("debits", "credits", "balance")
+    title = f"What counts before {_text(found.period.ends_at)}"
+    table(title, ("currency", "kind", *numbers), _rows(found.recorded), right=numbers)
+    if found.holds:
+        screen.print(f"[green]as it was closed[/]: {found.transfers_found:,} transfers", highlight=False)
+    elif found.period.transfers is None:
+        screen.print("[bold red]not summed[/]: close it once more", highlight=False)
+    else:
+        screen.print("[bold red]NOT as it was closed[/]; its transfers give", highlight=False)
+        table(
+            f"{found.transfers_found:,} transfers",
+            ("currency", "kind", *numbers),
+            _rows(found.found),
+            right=numbers,
+        )
+
+
+def _rows(totals: tuple[PeriodTotal, ...]) -> list[tuple[Any, ...]]:
+    return [
+        (t.currency, t.kind, *(format_amount(each, t.currency) for each in (t.debits, t.credits, t.balance)))
+        for t in totals
+    ]
+
+
+def _text(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
+
+
+def _json(period: Period) -> dict[str, Any]:
+    return {
+        "period": period.name,
+        "id": period.id,
+        "starts_at": period.starts_at,
+        "ends_at": period.ends_at,
+        "time_zone": period.time_zone,
+        "closed_at": period.closed_at,
+        "actor": period.actor,
+        "transfers": period.transfers,
+    }
+
+
+def _total_json(total: PeriodTotal) -> dict[str, Any]:
+    return {
+        "currency": total.currency,
+        "kind": total.kind,
+        "debits": to_decimal(total.debits, total.currency),
+        "credits": to_decimal(total.credits, total.currency),
+        "balance": to_decimal(total.balance, total.currency),
+    }

@@ -1,0 +1,131 @@
+"""The operator's signed word for a policy pack whose numbers were not all read in the legal text.
+
+In production (`EMONEY_ENV=production`) no wallet is put under such a pack before someone has accepted it, as
+it is: a changed number, or a new rate of an index unit, needs another acceptance. The record is signed with
+the installation's key, as the proof log's checkpoints are, and is never edited.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from kyc.errors import InvalidDecision, PackNotAccepted
+from kyc.pack import Pack
+from kyc.packs import load_pack
+from kyc.rates import load_unit
+from ledger.database import Connection
+from ledger.errors import ConfigurationError
+from ledger.ids import new_id
+from ledger.proofs import PublicKey, SigningKey
+from ledger.proofs.verifying import ProofInvalid, open_note
+from ledger.queries import queries_beside
+
+ENVIRONMENT = "EMONEY_ENV"
+KIND = "emoney/kyc/pack-acceptance/v1"
+"""The first line of the signed note, so that no other note can stand for one of these."""
+NAME_MAX = 100
+LISTED_MAX = 10_000
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Who accepted which content of a pack, and when. `note`: the same, signed."""
+
+    id: UUID
+    pack_id: str
+    content_hash: str
+    accepted_by: str
+    accepted_at: datetime
+    note: str
+
+    @property
+    def text(self) -> str:
+        """What is signed."""
+        at = self.accepted_at.astimezone(UTC).isoformat()
+        return f"{KIND}\n{self.id}\n{self.pack_id}\n{self.content_hash}\n{at}\n{self.accepted_by}\n"
+
+    def demand_signed(self, key: PublicKey) -> None:
+        """Raises ProofInvalid unless the record says what `key` signed."""
+        if open_note(self.note, key) != self.text:
+            raise ProofInvalid(f"acceptance {self.id} does not say what was signed")
+
+
+def in_production() -> bool:
+    """Whether this installation is in production. Raises ConfigurationError for an unknown setting."""
+    setting = os.environ.get(ENVIRONMENT, "")
+    if setting not in ("", "production", "development"):
+        raise ConfigurationError(
+            f"{ENVIRONMENT} is production or development, or not set; not {setting[:40]!r}"
+        )
+    return setting == "production"
+
+
+def needed_for(pack: Pack) -> list[Pack]:
+    """`pack` and those that follow it, as far as they need to be accepted."""
+    chain = [pack]
+    while chain[-1].succeeded_by is not None:
+        chain.append(load_pack(chain[-1].succeeded_by.pack))
+    return [each for each in chain if not each.all_primary]
+
+
+def content_hash(pack: Pack) -> str:
+    """SHA-256, in hexadecimal, of a pack and the rates of its index units."""
+    units = [load_unit(unit).model_dump_json(by_alias=True) for unit in sorted(pack.units)]
+    return hashlib.sha256("\n".join([pack.content_hash, *units]).encode()).hexdigest()
+
+
+def accept(connection: Connection, pack: Pack, key: SigningKey, *, by: str, at: datetime) -> Acceptance:
+    """Record that `by` answers for `pack` as it is. Raises InvalidDecision for a name that is none."""
+    name = by.strip()
+    if not 0 < len(name) <= NAME_MAX or not name.isprintable():
+        raise InvalidDecision(f"who accepts a pack is named in 1 to {NAME_MAX} printable characters")
+    unsigned = Acceptance(new_id(), pack.id, content_hash(pack), name, at, "")
+    accepted = Acceptance(
+        unsigned.id, unsigned.pack_id, unsigned.content_hash, name, at, key.sign_note(unsigned.text)
+    )
+    connection.execute(
+        _queries.record.sql,
+        {
+            "id": accepted.id,
+            "pack": accepted.pack_id,
+            "hash": accepted.content_hash,
+            "by": accepted.accepted_by,
+            "at": accepted.accepted_at,
+            "note": accepted.note,
+        },
+    )
+    return accepted
+
+
+def every(connection: Connection) -> Iterator[Acceptance]:
+    """The acceptances on record, the oldest first; at most LISTED_MAX."""
+    for row in connection.execute(_queries.every.sql, {"most": LISTED_MAX}):
+        yield Acceptance(*row)
+
+
+def missing(connection: Connection, pack: Pack) -> list[str]:
+    """The ids of `pack` and of those that follow it which still need an acceptance."""
+    hashes = {content_hash(each): each.id for each in needed_for(pack)}
+    if not hashes:
+        return []
+    found = connection.execute(
+        _queries.accepted.sql, {"packs": list(hashes.values()), "hashes": list(hashes)}
+    )
+    accepted = {row[0] for row in found}
+    return [pack_id for hashed, pack_id in hashes.items() if hashed not in accepted]
+
+
+def demand(connection: Connection, pack: Pack) -> None:
+    """In production, raises PackNotAccepted unless `pack` and what follows it are accepted or need not be."""
+    if not in_production():
+        return
+    for pack_id in missing(connection, pack):
+        raise PackNotAccepted(
+            f"policy pack {pack_id} has numbers that were not read in the legal text, and no one has "
+            f"accepted it as it is: verify them, then `emoney kyc pack accept {pack_id} --by NAME`"
+        )

@@ -1,0 +1,8 @@
+-- name: changes
+SELECT account_id, number, kind, frozen_debit, frozen_credit, floor, ceiling, parent_id, actor, reason, at
+FROM ledger.account_change WHERE account_id = :account ORDER BY number;
+
+-- name: record!
+INSERT INTO ledger.account_change (account_id, number, kind, frozen_debit, frozen_credit, floor, ceiling, parent_id,
+    actor, reason, at)
+VALUES (:account, :number, :kind, :frozen_debit, :frozen_credit, :floor, :ceiling, :parent, :actor, :reason, :at);

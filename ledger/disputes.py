@@ -1,0 +1,279 @@
+"""Disputes: a payer says that a transfer should not have been; its money is held until that is decided.
+
+A dispute is a hold (`ledger.holds`) on the receiver of the original transfer in favour of its payer, with a
+reason code. It ends in one of three ways: *upheld*, in full or in part, when the hold is captured as a
+reversal of the original (`ledger.reversals`), so that refunds, reversals and disputes together never give
+back more than it was; *rejected*, when the hold is voided; *expired*, when its deadline passes undecided,
+with or without the job that gives back what is held past its deadline.
+
+Open disputes of one transfer never hold more than what is left of it. A refund while a dispute is open is
+possible and leaves less to uphold. Like a reversal, a dispute is under no limit, but it needs the funds: what
+the receiver has spent already cannot be held. A receiver frozen for debit keeps the money where it is, and
+must be unfrozen for the dispute to be opened or upheld.
+
+Everything is append-only: `ledger.dispute`, `ledger.dispute_outcome`, and the hold's own rows. The database
+checks each against the others. Locks as holds; each call costs five to twelve round trips.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from ledger import holds, locks, reversals, writing
+from ledger.database import Connection
+from ledger.decide import Rejected
+from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
+from ledger.holds import Hold
+from ledger.ledger import Ledger
+from ledger.operations import Operation
+from ledger.outbox import record
+from ledger.queries import queries_beside
+from ledger.references import check_actor, check_reason
+from ledger.requests import content_hash, earlier_outcome
+from ledger.reversals import Original
+from ledger.transfers import Outcome
+
+_REASON_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+_queries = queries_beside(__file__)
+
+
+class UnknownDispute(InvalidInput):
+    """An id under which no dispute was opened."""
+
+
+class DisputeEnded(InvalidInput):
+    """A dispute that was upheld or has expired, so it cannot be rejected."""
+
+
+class DisputeState(StrEnum):
+    """Where a dispute stands."""
+
+    OPEN = "open"
+    UPHELD = "upheld"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A dispute as it stands, minor units. `held`: still reserved; `given_back`: what the payer got.
+
+    `transfer_id`, `decided_by`, `reason`, `decided_at`: of its outcome, None while it has none.
+    """
+
+    id: UUID
+    original_id: UUID
+    reason_code: str
+    opened_by: str
+    opened_at: datetime
+    expires_at: datetime
+    amount: int
+    currency: str
+    held: int
+    state: DisputeState
+    given_back: int
+    transfer_id: UUID | None
+    decided_by: str | None
+    reason: str | None
+    decided_at: datetime | None
+
+
+def open_dispute(
+    ledger: Ledger,
+    original_id: UUID,
+    dispute_id: UUID,
+    amount: int | None = None,
+    *,
+    reason_code: str,
+    expires_at: datetime,
+    actor: str,
+) -> Outcome:
+    """Hold `amount` (what is left of the original, if None) on the receiver; idempotent by the dispute's id.
+
+    `reason_code`: the operator's or scheme's own, 1 to 32 letters, digits, points, dashes, underscores.
+    `actor`: who opens it, as an id of the operator's own. Refused beyond what is left of the original and not
+    disputed already, and by the rules that a reversal would break. Raises UnknownTransfer, InvalidInput.
+    """
+    _check_amount(amount, dispute_id)
+    check_actor(actor)
+    if not _REASON_CODE.fullmatch(reason_code):
+        raise InvalidInput(
+            f"dispute {dispute_id}: a reason code has 1 to 32 letters, digits, points, dashes or underscores"
+        )
+    content = content_hash(
+        "dispute/1", original_id.hex, str(amount), reason_code, expires_at.isoformat(), actor
+    )
+
+    def opening(connection: Connection) -> Outcome:
+        original = reversals.find_original(connection, original_id)
+        fresh, locked = locks.lock_and_claim(
+            connection, _sides(original), lambda: {dispute_id: content}, ledger.profiles
+        )
+        if dispute_id not in fresh:
+            return earlier_outcome(connection, dispute_id, content)
+        now = locks.moment(ledger.clock, locked)
+        row = connection.execute(_queries.disputed.sql, {"original": original_id}).fetchone()
+        disputed = row[0] if row else 0
+        left = original.amount - reversals.given_back(connection, original_id) - disputed
+        hold = Hold(
+            dispute_id,
+            original.credit_account,
+            original.debit_account,
+            amount or left or original.amount,
+            original.currency,
+            Operation.REVERSAL,
+            expires_at,
+            str(original_id),
+        )
+        if hold.amount > left:
+            refusal = reversals.beyond(original, left)
+            request = hold.as_transfer(dispute_id, hold.amount)
+            writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+            return Outcome(dispute_id, refusal)
+        outcome = holds.reserve(ledger, connection, hold, locked)
+        if outcome.posted:
+            opened = {
+                "id": dispute_id,
+                "original": original_id,
+                "reason_code": reason_code,
+                "actor": actor,
+                "at": now,
+            }
+            _write(connection, _queries.open.sql, opened)
+            _tell(connection, "opened", original, dispute_id, hold.amount, {"reason_code": reason_code}, now)
+        return outcome
+
+    return ledger.run(opening)
+
+
+def uphold(
+    ledger: Ledger, dispute_id: UUID, transfer_id: UUID, amount: int | None = None, *, actor: str, reason: str
+) -> Outcome:
+    """Give the payer `amount` (all that is held and not given back otherwise, if None); the rest is released.
+
+    Posted as the reversal `transfer_id`, idempotent by it. Refused beyond what is held or left of the
+    original, for a dispute that has ended, and by the rules that a reversal would break. Raises
+    UnknownDispute, InvalidInput.
+    """
+    _check_amount(amount, transfer_id)
+    check_actor(actor)
+    check_reason(reason)
+    content = content_hash("uphold/1", dispute_id.hex, str(amount), actor, reason)
+
+    def upholding(connection: Connection) -> Outcome:
+        original_id = find(connection, dispute_id).original_id
+        original = reversals.find_original(connection, original_id)
+        sides = _sides(original)
+        fresh, locked = locks.lock_and_claim(
+            connection, sides, lambda: {transfer_id: content}, ledger.profiles
+        )
+        if transfer_id not in fresh:
+            return earlier_outcome(connection, transfer_id, content)
+        now = locks.moment(ledger.clock, locked)
+        held = holds.find(connection, dispute_id)
+        left = original.amount - reversals.given_back(connection, original_id)
+        request = held.hold.as_transfer(transfer_id, amount or min(held.remaining, left) or held.hold.amount)
+        if request.amount > left and held.remaining:
+            refusal = reversals.beyond(original, left)
+            writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+            return Outcome(transfer_id, refusal)
+        outcome = holds.take(ledger, connection, held, request, now, release_rest=True)
+        if outcome.posted:
+            states = locks.lock(connection, sides, ledger.profiles).states
+            reversals.count(connection, original_id, original, request, states, reason, now)
+            _decide(connection, dispute_id, "upheld", request.amount, transfer_id, actor, reason, now)
+            _tell(connection, "upheld", original, dispute_id, request.amount, {"reason": reason}, now)
+        return outcome
+
+    return ledger.run(upholding)
+
+
+def reject(ledger: Ledger, dispute_id: UUID, *, actor: str, reason: str) -> Dispute:
+    """Give what is held back to the receiver. Rejecting a rejected dispute changes nothing.
+
+    Raises UnknownDispute; DisputeEnded when it was upheld or has expired.
+    """
+    check_actor(actor)
+    check_reason(reason)
+
+    def rejecting(connection: Connection) -> Dispute:
+        original = reversals.find_original(connection, find(connection, dispute_id).original_id)
+        held, locked = holds.lock(ledger, connection, dispute_id)
+        dispute = find(connection, dispute_id)
+        if dispute.state is DisputeState.REJECTED:
+            return dispute
+        if held.remaining == 0:
+            raise DisputeEnded(f"dispute {dispute_id} is {dispute.state}; only an open one can be rejected")
+        now = ledger.clock()
+        holds.give_back(connection, held, locked, "voided", now)
+        _decide(connection, dispute_id, "rejected", 0, None, actor, reason, now)
+        _tell(connection, "rejected", original, dispute_id, 0, {"reason": reason}, now)
+        return find(connection, dispute_id)
+
+    return ledger.run(rejecting)
+
+
+def find(connection: Connection, dispute_id: UUID) -> Dispute:
+    """A dispute as it stands. Raises UnknownDispute."""
+    row = connection.execute(_queries.find.sql, {"id": dispute_id}).fetchone()
+    if row is None:
+        raise UnknownDispute(f"there is no dispute {dispute_id}")
+    return _dispute(row)
+
+
+def of_transfer(connection: Connection, original_id: UUID) -> list[Dispute]:
+    """All disputes of a transfer, oldest first."""
+    return [_dispute(row) for row in connection.execute(_queries.of_transfer.sql, {"original": original_id})]
+
+
+def _dispute(row: tuple[Any, ...]) -> Dispute:
+    return Dispute(*(*row[:9], DisputeState(row[9]), *row[10:]))
+
+
+def _sides(original: Original) -> tuple[UUID, UUID]:
+    return original.debit_account, original.credit_account
+
+
+def _check_amount(amount: int | None, request_id: UUID) -> None:
+    if amount is not None and (type(amount) is not int or amount <= 0):
+        raise InvalidAmount(f"{request_id}: the amount must be a positive number of minor units")
+
+
+def _decide(
+    connection: Connection,
+    dispute_id: UUID,
+    kind: str,
+    amount: int,
+    transfer_id: UUID | None,
+    actor: str,
+    reason: str,
+    at: datetime,
+) -> None:
+    decided = {"id": dispute_id, "kind": kind, "amount": amount, "transfer": transfer_id}
+    _write(connection, _queries.decide.sql, {**decided, "actor": actor, "reason": reason, "at": at})
+
+
+def _write(connection: Connection, statement: str, parameters: dict[str, Any]) -> None:
+    try:
+        connection.execute(statement, parameters)
+    except psycopg.IntegrityError as error:
+        raise IntegrityViolation(f"The database refused the dispute: {error.diag.message_primary}") from error
+
+
+def _tell(
+    connection: Connection,
+    what: str,
+    original: Original,
+    dispute_id: UUID,
+    amount: int,
+    more: dict[str, Any],
+    at: datetime,
+) -> None:
+    """An event among those of the receiver, whose account is locked."""
+    payload = {"dispute": str(dispute_id), "minor": amount, "currency": original.currency, **more}
+    record(connection, f"dispute.{what}", original.credit_account, payload, at=at)

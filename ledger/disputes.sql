@@ -1,0 +1,33 @@
+-- name: disputed
+-- What open disputes hold of a transfer.
+SELECT coalesce(sum(p.remaining), 0)::bigint
+FROM ledger.dispute AS d JOIN ledger.open_hold AS p ON p.id = d.id WHERE d.original_id = :original;
+
+-- name: open!
+INSERT INTO ledger.dispute (id, original_id, reason_code, actor, opened_at)
+VALUES (:id, :original, :reason_code, :actor, :at);
+
+-- name: decide!
+INSERT INTO ledger.dispute_outcome (dispute_id, kind, amount, transfer_id, actor, reason, at)
+VALUES (:id, :kind, :amount, :transfer, :actor, :reason, :at);
+
+-- name: find
+-- A hold that has ended without an outcome has expired.
+SELECT d.id, d.original_id, d.reason_code, d.actor, d.opened_at, h.expires_at, h.amount, h.currency,
+       coalesce(p.remaining, 0), coalesce(o.kind, CASE WHEN p.id IS NULL THEN 'expired' ELSE 'open' END),
+       coalesce(o.amount, 0), o.transfer_id, o.actor, o.reason, o.at
+FROM ledger.dispute AS d
+JOIN ledger.hold AS h ON h.id = d.id
+LEFT JOIN ledger.open_hold AS p ON p.id = d.id
+LEFT JOIN ledger.dispute_outcome AS o ON o.dispute_id = d.id
+WHERE d.id = :id;
+
+-- name: of_transfer
+SELECT d.id, d.original_id, d.reason_code, d.actor, d.opened_at, h.expires_at, h.amount, h.currency,
+       coalesce(p.remaining, 0), coalesce(o.kind, CASE WHEN p.id IS NULL THEN 'expired' ELSE 'open' END),
+       coalesce(o.amount, 0), o.transfer_id, o.actor, o.reason, o.at
+FROM ledger.dispute AS d
+JOIN ledger.hold AS h ON h.id = d.id
+LEFT JOIN ledger.open_hold AS p ON p.id = d.id
+LEFT JOIN ledger.dispute_outcome AS o ON o.dispute_id = d.id
+WHERE d.original_id = :original ORDER BY d.opened_at, d.id;

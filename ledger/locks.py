@@ -1,0 +1,137 @@
+"""Locks: the accounts of a batch, locked and read in one statement, and the ids it claims.
+
+Order: accounts first (and, under limits of a person, the other wallets of their holders), claims second, each
+in id order. Whoever waits for a claim waits for someone who has all accounts, so nobody waits in a circle.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from ledger import usage
+from ledger.arrays import array_of
+from ledger.clock import Clock
+from ledger.database import Connection
+from ledger.decide import Accounts, AccountState
+from ledger.profiles import ProfileCache
+from ledger.queries import queries_beside
+
+_queries = queries_beside(__file__)
+
+_LAST_POSTED, _PROFILE, _HOLDER = 12, 13, 14
+_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+
+_Rows = list[tuple[Any, ...]]
+"""An AccountState's first fields, when the account last posted as PostgreSQL sends it (reading times is
+dear), its profile's id, and its holder where siblings were locked, too."""
+
+
+class Locked(NamedTuple):
+    """Accounts under lock. `periods`: those whose usage was read with them."""
+
+    states: Accounts
+    last_posted_at: datetime | None
+    periods: AbstractSet[usage.PeriodStart]
+
+
+def lock_and_claim(
+    connection: Connection,
+    accounts: Collection[UUID],
+    contents: Callable[[], Mapping[UUID, bytes]],
+    profiles: ProfileCache,
+    periods: Collection[usage.PeriodStart] = (),
+) -> tuple[AbstractSet[UUID], Locked]:
+    """Lock the accounts and claim the ids not seen before; gives these ids and the accounts.
+
+    `contents`: the ids with the hashes of what is sent under them, asked for while PostgreSQL locks.
+    `periods`: those whose usage is likely to be wanted, to be read in the same round trip.
+    """
+    with connection.pipeline():
+        asked = _lock(connection, accounts, profiles)
+        counted = None
+        if periods and not profiles.per_person:
+            counted = usage.ask(connection, accounts, periods)
+        connection.pgconn.send_flush_request()  # these answers may come while the ids are claimed
+        hashes = contents()
+        claimed = connection.execute(
+            _queries.claim.sql,
+            {
+                "ids": array_of([each.hex for each in hashes]),
+                "hashes": array_of(map(bytes.hex, hashes.values())),
+                "sent": len(hashes),
+            },
+        )
+        locked = _locked(connection, asked.fetchall(), profiles)
+        if counted is not None:
+            places = {number: (state.usage, None) for number, state in locked.states.items()}
+            usage.fill(places, counted)
+            locked = locked._replace(periods=frozenset(periods))
+        taken = claimed.fetchone()
+    return hashes.keys() if taken is None or taken[0] is None else set(taken[0]), locked
+
+
+def lock(connection: Connection, accounts: Collection[UUID], profiles: ProfileCache) -> Locked:
+    """Lock the accounts; gives them as the lock finds them."""
+    return _locked(connection, _lock(connection, accounts, profiles).fetchall(), profiles)
+
+
+def moment(clock: Clock, locked: Locked) -> datetime:
+    """The posting time for these accounts: never before what was last posted on one of them.
+
+    So the entries of an account are in order of time even where two writers' clocks differ.
+    """
+    now = clock()
+    return now if locked.last_posted_at is None else max(now, locked.last_posted_at)
+
+
+def _lock(
+    connection: Connection, accounts: Collection[UUID], profiles: ProfileCache
+) -> psycopg.Cursor[tuple[Any, ...]]:
+    statement = _queries.lock_with_siblings if profiles.per_person else _queries.lock_accounts
+    return connection.execute(
+        statement.sql, {"accounts": array_of([account.hex for account in accounts])}, binary=True
+    )
+
+
+def _locked(connection: Connection, rows: _Rows, profiles: ProfileCache) -> Locked:
+    had_siblings = profiles.per_person
+    known = profiles.get(connection, {row[_PROFILE] for row in rows if row[_PROFILE] is not None})
+    if profiles.per_person and not had_siblings:  # the first limits of a person that this process meets
+        return lock(connection, [row[0] for row in rows], profiles)
+    states: Accounts = {}
+    for row in rows:
+        profile = None if row[_PROFILE] is None else known[row[_PROFILE]]
+        states[row[0].int] = AccountState(*row[:_LAST_POSTED], profile=profile)
+    if profiles.per_person:
+        _join_siblings(states, rows)
+    if profiles.by_age:
+        _read_openings(connection, states)
+    last = [int.from_bytes(row[_LAST_POSTED], signed=True) for row in rows if row[_LAST_POSTED]]
+    return Locked(states, _POSTGRES_EPOCH + timedelta(microseconds=max(last)) if last else None, frozenset())
+
+
+def _join_siblings(states: Accounts, rows: _Rows) -> None:
+    """Wallets of one holder and currency share the limits that their profiles set per person."""
+    families: dict[tuple[UUID, str], list[AccountState]] = {}
+    for row in rows:
+        state = states[row[0].int]
+        if row[_HOLDER] is not None and state.profile is not None and state.profile.per_person:
+            families.setdefault((row[_HOLDER], state.currency), []).append(state)
+    for family in families.values():
+        for state in family:
+            state.siblings = tuple(other for other in family if other is not state)
+
+
+def _read_openings(connection: Connection, states: Accounts) -> None:
+    """When the wallets were opened whose profiles ask for their age."""
+    asked = {state.id: state.profile for state in states.values() if state.profile and state.profile.by_age}
+    rows = connection.execute(
+        _queries.read_openings.sql, {"accounts": array_of([account.hex for account in asked])}
+    )
+    for account_id, opened_at in rows:
+        profile = asked[account_id]
+        states[account_id.int].opened_on = profile.local_day(opened_at)

@@ -1,0 +1,37 @@
+-- name: lock_accounts
+-- In id order. What a locking read returns is the row as it is after the wait.
+SELECT id, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
+       CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END, version, ceiling,
+       timestamptz_send(last_posted_at), profile_id
+FROM ledger.account WHERE id = ANY(:accounts::uuid[]) ORDER BY id FOR NO KEY UPDATE;
+
+-- name: lock_with_siblings
+-- The same, and the other accounts of the same holders, whose limits may be shared.
+SELECT id, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
+       CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END, version, ceiling,
+       timestamptz_send(last_posted_at), profile_id, holder
+FROM ledger.account
+WHERE id IN (
+    SELECT unnest(:accounts::uuid[])
+    UNION
+    SELECT sibling.id
+    FROM ledger.account AS named JOIN ledger.account AS sibling ON sibling.holder = named.holder
+    WHERE named.id = ANY(:accounts::uuid[])
+)
+ORDER BY id FOR NO KEY UPDATE;
+
+-- name: read_openings
+SELECT id, opened_at FROM ledger.account WHERE id = ANY(:accounts::uuid[]);
+
+-- name: claim
+-- Takes the ids not seen before; answers with these where some were, and with nothing where all are new.
+-- An id being claimed elsewhere is waited for. In id order: no deadlocks.
+WITH taken AS (
+    INSERT INTO ledger.claim (id, content_hash)
+    SELECT id, decode(content_hash, 'hex')
+    FROM unnest(:ids::uuid[], :hashes::text[]) AS sent (id, content_hash)
+    ORDER BY id
+    ON CONFLICT (id) DO NOTHING
+    RETURNING id
+)
+SELECT CASE WHEN count(*) < :sent THEN coalesce(array_agg(id), '{}') END FROM taken;

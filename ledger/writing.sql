@@ -1,0 +1,11 @@
+-- name: insert_transfers!
+INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
+    effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance) VALUES
+
+-- name: copy_transfers!
+COPY ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
+    effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance) FROM STDIN (FORMAT BINARY);
+
+-- name: copy_refusals!
+COPY ledger.refusal (transfer_id, debit_account, credit_account, amount, currency, operation, reference, group_id,
+    effective_at, decided_at, rule, decision, source, numbers) FROM STDIN (FORMAT BINARY);
