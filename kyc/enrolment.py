@@ -20,6 +20,7 @@ from kyc.evidence import KINDS
 from kyc.pack import Pack, Tier
 from kyc.packs import load_pack, pack_of_currency
 from kyc.person import PersonDetails, parse_person
+from kyc.search import index_persons
 from kyc.tiers import tier_for
 from ledger import accounts
 from ledger.clock import Clock, system_clock
@@ -120,6 +121,7 @@ class Enrolment:
         ]
         if not _inserted(connection, persons):
             raise AlreadyEnrolled("external_ref: a person of this reference was enrolled at the same moment")
+        index_persons(connection, self._vault, ((each.id, each.details) for each in candidates))
         evidence = [row for each in candidates for row in _evidence(each)]
         columns = ("ids", "persons", "kinds", "states", "methods")
         connection.execute(

@@ -4,6 +4,8 @@
 reads what every mapped column declares of itself; `assessment` makes the privacy impact assessment of it.
 """
 
+from privacy.blind_index import BlindIndex
+from privacy.blind_index import Entry as IndexEntry
 from privacy.choosing import former_providers, open_provider
 from privacy.errors import CannotOpen, KeyDestroyed
 from privacy.keyring import LocalKeyring, open_keyring
@@ -17,6 +19,8 @@ __all__ = [
     "Place",
     "ClearField",
     "SealedField",
+    "BlindIndex",
+    "IndexEntry",
     "Sealed",
     "SealedText",
     "Purpose",

@@ -1,6 +1,7 @@
 """The algorithm registry: each cryptographic suite with its reference and state, and how long keys may serve.
 
-Both are data, in `data/cryptography/`. The references are the inventory that ISO/TS 12812-2, Annex C, asks for.
+Both are data, in `data/cryptography/`. The references are the inventory that ISO/TS 12812-2, Annex C, asks
+for.
 """
 
 from datetime import datetime, timedelta

@@ -1,6 +1,7 @@
 """Which key provider an installation uses: `EMONEY_KEY_PROVIDER`, by default the local keyring.
 
-`EMONEY_FORMER_KEY_PROVIDER` names one that keys are being moved away from, until `emoney privacy rotate` is done.
+`EMONEY_FORMER_KEY_PROVIDER` names one that keys are being moved away from, until `emoney privacy rotate` is
+done.
 """
 
 import os

@@ -15,8 +15,9 @@ Format 2, the one that is written:
 The padded value is its length in two bytes, big endian, its UTF-8, and zero bytes up to a multiple of 32:
 short values of one kind, such as names, all have ciphertexts of one length.
 
-Associated data: a domain tag, format and suite, table and column, each behind its length, then row, subject, key
-version and field version, which have fixed lengths. So a ciphertext opens only where it was sealed.
+Associated data: a domain tag, format and suite, table and column, each behind its length, then row,
+subject, key version and field version, which have fixed lengths. So a ciphertext opens only where it was
+sealed.
 
 Format 1 has neither suite nor field version; it is read, and written by nobody.
 """

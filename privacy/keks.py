@@ -1,7 +1,7 @@
 """Key-encryption keys: which one wraps new keys, what each is for, and where it stands.
 
-The keys themselves are in the provider. For each use, and later for each month in which records expire, one is
-active; `expires_month` makes room for keys that die with the records below them.
+The keys themselves are in the provider. For each use, and later for each month in which records expire, one
+is active; `expires_month` makes room for keys that die with the records below them.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """What keys suffer on purpose: marked compromised by one person, destroyed or exported by two.
 
 Destroying and exporting take three steps: one person asks (`request`), another agrees within seven days
-(`approve`), and then it is done (`destroy`, `export_root`). The database holds that the two differ, and refuses a
-destroyed state without them.
+(`approve`), and then it is done (`destroy`, `export_root`). The database holds that the two differ, and
+refuses a destroyed state without them.
 """
 
 from dataclasses import dataclass
@@ -96,8 +96,8 @@ class KeyControl:
 
         A subject: all versions of its key. Copies of its wrapped key remain in backups and in the write-ahead
         log until the key-encryption key above it ends. A key-encryption key: at its provider too, after what
-        the database knows of it is committed by nobody but the caller; `shred`: even with keys under it, which
-        then end with it, in every copy. Raises DualControl.
+        the database knows of it is committed by nobody but the caller; `shred`: even with keys under it,
+        which then end with it, in every copy. Raises DualControl.
         """
         found = self._agreed(connection, request, DESTROY)
         about = {"target": found.target}
@@ -106,7 +106,7 @@ class KeyControl:
             below = connection.execute(_queries.keys_below.sql, about).fetchone()
             if below and below[0] and not shred:
                 raise DualControl(
-                    f"{below[0]} keys are wrapped under {found.target}: rotate first, or say that they end too."
+                    f"{below[0]} keys are wrapped under {found.target}: rotate first, or shred them too."
                 )
             events += [
                 Happened(KeyKind.SUBJECT_KEY, found.target, Event.DESTROYED, subject, None, version)
@@ -145,8 +145,9 @@ class KeyControl:
     def compromise(
         self, connection: Connection, kind: KeyKind, target: str, *, actor: str, reason: str
     ) -> int:
-        """Mark a key compromised, at once and by one person: nothing is sealed or opened with it any more, until
-        a rotation has moved what it protects. Returns how many keys. Raises InvalidActor, InvalidInput."""
+        """Mark a key compromised, at once and by one person: nothing is sealed or opened with it any more,
+        until a rotation has moved what it protects. Returns how many keys. Raises InvalidActor,
+        InvalidInput."""
         who, why = checked_name(actor, "actor"), checked_name(reason, "reason")
         query = {
             KeyKind.SUBJECT_KEY: _queries.compromise_subject,

@@ -1,4 +1,5 @@
-"""The local keyring: the key provider by default. Its keys are in a file, under a root key kept apart from it.
+"""The local keyring: the key provider by default. Its keys are in a file, under a root key kept apart from
+it.
 
 Whoever has the file, the root key and the database has everything, so back them up apart. A wrapped key is
 
@@ -67,7 +68,8 @@ class LocalKeyring(EachAlone):
         return name
 
     def destroy(self, kek: str) -> None:
-        """See KeyProvider. The file is replaced by one without the key; copies of the file are beyond reach."""
+        """See KeyProvider. The file is replaced by one without the key; copies of the file are beyond
+        reach."""
         self._key(kek)
 
         def without(before: Content) -> Mapping[str, LocalKey]:
@@ -93,7 +95,8 @@ class LocalKeyring(EachAlone):
             raise CannotOpen from None
 
     def split_root(self, *, shares: int, threshold: int) -> list[str]:
-        """The root key in shares, see `root_key.split`. Asked for under dual control by `privacy.key_control`."""
+        """The root key in shares, see `root_key.split`. Asked for under dual control by
+        `privacy.key_control`."""
         content = self._file.read()
         if content.root is None:  # format 1 had none
             content = self._file.change(lambda before: before.keys)
@@ -145,10 +148,12 @@ class LocalKeyring(EachAlone):
 
 
 def restore_root(home: Path, shares: list[str]) -> None:
-    """Put a lost root key file back from its shares. Raises InvalidInput, KeyringDamaged when it is another's."""
+    """Put a lost root key file back from its shares. Raises InvalidInput, KeyringDamaged when it is
+    another's."""
     file = KeyringFile(home)
-    root_key.make(file.directory, root_key.combine(shares))
-    file.read()  # the keyring's check is under the root: a root of another keyring does not pass
+    secret = root_key.combine(shares)
+    file.read(secret)  # the keyring's check is under the root: a root of another keyring does not pass
+    root_key.make(file.directory, secret)
 
 
 def open_keyring(home: Path, connection: Connection, clock: Clock = system_clock) -> LocalKeyring:

@@ -7,8 +7,8 @@
                 bound to id and use
     check       HMAC-SHA-256 under the root over all the above as canonical JSON: tells tampering
 
-Format 1 held one key in clear beside a checksum; it loads, and becomes format 2 with the first key that is made
-or destroyed.
+Format 1 held one key in clear beside a checksum; it loads, and becomes format 2 with the first key that is
+made or destroyed.
 """
 
 import base64
@@ -64,8 +64,11 @@ class KeyringFile:
         self.path = self.directory / FILE
         self._file = SecretFile(self.path, FILE_BYTES_MAX, _missing, KeyringUnsafe)
 
-    def read(self) -> Content:
-        """The content. Raises KeyringMissing, KeyringUnsafe, KeyringDamaged, KeyringLocked."""
+    def read(self, root: bytes | None = None) -> Content:
+        """The content. Raises KeyringMissing, KeyringUnsafe, KeyringDamaged, KeyringLocked.
+
+        `root`: the root key's bytes, where they come from elsewhere than the file says.
+        """
         raw = self._file.read()
         parsed = _parsed(raw)
         if parsed is not None and parsed.get("format", 1) not in (1, FORMAT):
@@ -74,10 +77,10 @@ class KeyringFile:
             )
         content = None
         if parsed is not None:
-            content = _old(parsed) if parsed.get("format", 1) == 1 else self._current(parsed)
+            content = _old(parsed) if parsed.get("format", 1) == 1 else self._current(parsed, root)
         if content is None:  # raised outside any handler: a parser's error would carry the file's content
             raise KeyringDamaged(
-                f"{self.path} is damaged: restore it from its backup. It is never made anew beside existing keys."
+                f"{self.path} is damaged: restore it from its backup. It is never made anew beside keys."
             )
         return content
 
@@ -86,7 +89,8 @@ class KeyringFile:
         self._file.write_once(_written(content))
 
     def change(self, change: Callable[[Content], Mapping[str, LocalKey]]) -> Content:
-        """Replace the keys by what `change` makes of the content, alone among all processes; returns the new."""
+        """Replace the keys by what `change` makes of the content, alone among all processes; returns the
+        new."""
         with self._file.locked():
             before = self.read()
             root = before.root or root_key.make(self.directory)
@@ -94,10 +98,11 @@ class KeyringFile:
             self._file.replace(_written(after))
         return after
 
-    def _current(self, parsed: dict[str, Any]) -> Content | None:
+    def _current(self, parsed: dict[str, Any], secret: bytes | None) -> Content | None:
         if not isinstance(parsed.get("root"), dict):
             return None
-        root = root_key.load(self.directory, parsed["root"])
+        kept = parsed["root"]
+        root = RootKey(secret, kept) if secret is not None else root_key.load(self.directory, kept)
         try:
             if not hmac.compare_digest(str(parsed["check"]), _check(parsed, root)):
                 return None

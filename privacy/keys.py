@@ -14,7 +14,6 @@ import hmac
 import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -103,7 +102,7 @@ class SubjectKeys:
             _queries.keys_of_versions.sql,
             {"subjects": [subject for subject, _ in ids], "versions": [version for _, version in ids]},
         ).fetchall()
-        rows = [SubjectRow._make(row) for row in found]
+        rows = [KeyRow[UUID](*row) for row in found]
         for row in rows:
             demand_usable(row, act, now)
         return self._unwrapper.ready(rows)
@@ -186,4 +185,4 @@ def _newest(connection: Connection, subjects: list[UUID]) -> dict[UUID, SubjectR
 
 
 def _by_subject(rows: list[tuple[Any, ...]]) -> dict[UUID, SubjectRow]:
-    return {row[0]: SubjectRow._make(row) for row in rows}
+    return {row[0]: KeyRow[UUID](*row) for row in rows}

@@ -1,9 +1,9 @@
 """The log of openings and of refused ones: the one place that writes `privacy.opening`.
 
-Rows are committed over a connection of the log's own before any content is given out, so that a caller who rolls
-back takes nothing back. That connection goes to the caller's database, as the caller's role; there is one for
-each database, used by one thread at a time, since a log that waited for a place in the caller's pool could wait
-for ever.
+Rows are committed over a connection of the log's own before any content is given out, so that a caller who
+rolls back takes nothing back. That connection goes to the caller's database, as the caller's role; there is
+one for each database, used by one thread at a time, since a log that waited for a place in the caller's
+pool could wait for ever.
 """
 
 import os

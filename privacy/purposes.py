@@ -1,7 +1,7 @@
 """Why a sealed field may be opened. Each purpose is described in `data/assessment/purposes.yaml`.
 
-Which of them fields are in fact opened for, the newest approved assessment says. As long as none was approved,
-all that this library knows of are: the draft assessment lists them.
+Which of them fields are in fact opened for, the newest approved assessment says. As long as none was
+approved, all that this library knows of are: the draft assessment lists them.
 """
 
 from collections.abc import Collection

@@ -1,8 +1,9 @@
 """Sealing fields anew under their subject's current key, row by row, while everybody reads and writes.
 
-What is left to do is read from the ciphertexts' headers, so that a run that was killed needs no memory of where it
-was: the next one finds what is left. The version of a field stays: who read the old ciphertext just before still
-opens it, since the old key opens until it is destroyed. A field of format 1 gets version 1 here.
+What is left to do is read from the ciphertexts' headers, so that a run that was killed needs no memory of
+where it was: the next one finds what is left. The version of a field stays: who read the old ciphertext
+just before still opens it, since the old key opens until it is destroyed. A field of format 1 gets version
+1 here.
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,12 @@
-"""The root key of the local keyring: 32 random bytes that wrap its key-encryption keys, and how they are kept.
+"""The root key of the local keyring: 32 random bytes that wrap its key-encryption keys, and how they are
+kept.
 
-Either in a file of their own, `keys/root.key` (elsewhere with `EMONEY_ROOT_KEY_FILE`, such as a mounted secret),
-or under a passphrase, `EMONEY_KEYRING_PASSPHRASE`, stretched by Argon2id (RFC 9106) and asked for at every start.
+Either in a file of their own, `keys/root.key` (elsewhere with `EMONEY_ROOT_KEY_FILE`, such as a mounted
+secret), or under a passphrase, `EMONEY_KEYRING_PASSPHRASE`, stretched by Argon2id (RFC 9106) and asked for
+at every start.
 
-A root is backed up in m of n shares (SLIP-39: Shamir's scheme with checksums, as words that can be written down).
-Fewer than m shares tell nothing.
+A root is backed up in m of n shares (SLIP-39: Shamir's scheme with checksums, as words that can be written
+down). Fewer than m shares tell nothing.
 """
 
 import base64
@@ -26,7 +28,7 @@ from privacy.errors import KeyringDamaged, KeyringLocked, KeyringMissing, Keyrin
 from privacy.framing import framed
 
 FILE = "root.key"
-FILE_VARIABLE, PASSPHRASE_VARIABLE = "EMONEY_ROOT_KEY_FILE", "EMONEY_KEYRING_PASSPHRASE"  # noqa: S105
+FILE_VARIABLE, PASSPHRASE_VARIABLE = "EMONEY_ROOT_KEY_FILE", "EMONEY_KEYRING_PASSPHRASE"
 ROOT_BYTES, SALT_BYTES, NONCE_BYTES = 32, 16, 12
 PASSPHRASE_CHARACTERS = (12, 1024)
 SHARES_MAX = 16
@@ -87,11 +89,16 @@ def load(directory: Path, kept: Mapping[str, Any]) -> RootKey:
     try:
         salt, wrapped = base64.b64decode(kept["salt"]), base64.b64decode(kept["wrapped"])
         cost = {name: int(kept[name]) for name in ("iterations", "lanes", "memory_kib")}
-        fit = 1 <= cost["iterations"] <= 100 and 1 <= cost["lanes"] <= 16
-        if not (fit and 8 * cost["lanes"] <= cost["memory_kib"] <= 1 << 21 and len(salt) == SALT_BYTES):
-            raise ValueError
+        sound = (
+            1 <= cost["iterations"] <= 100
+            and 1 <= cost["lanes"] <= 16
+            and 8 * cost["lanes"] <= cost["memory_kib"] <= 1 << 21
+            and len(salt) == SALT_BYTES
+        )
     except (KeyError, TypeError, ValueError):
-        raise KeyringDamaged("The keyring does not say soundly how its root key is kept.") from None
+        sound = False
+    if not sound:
+        raise KeyringDamaged("The keyring does not say soundly how its root key is kept.")
     try:
         key = AESGCM(_stretched(passphrase, salt, cost))
         secret = key.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], _associated(salt, cost))
@@ -106,13 +113,13 @@ def split(root: RootKey, *, shares: int, threshold: int) -> list[str]:
         raise InvalidInput(
             f"A root is split in 2 to {SHARES_MAX} shares, with a threshold of 2 or more of them."
         )
-    return generate_mnemonics(1, [(threshold, shares)], root.secret)[0]
+    return list(generate_mnemonics(1, [(threshold, shares)], root.secret)[0])
 
 
 def combine(shares: Sequence[str]) -> bytes:
     """The root that shares were made of. Raises InvalidInput for too few, mistyped or foreign ones."""
     try:
-        found = combine_mnemonics([share.strip().lower() for share in shares])
+        found = bytes(combine_mnemonics([share.strip().lower() for share in shares]))
     except (MnemonicError, ValueError):  # its text quotes words of the shares
         found = b""
     if len(found) != ROOT_BYTES:

@@ -1,18 +1,19 @@
 """Rotation: keys are replaced while everybody reads and writes.
 
-`rewrap` gives every key-encryption key a successor and wraps all keys below under it: fields stay as they are.
-`reencrypt` gives every subject key a next version and seals all fields anew under it. Each works in short
-transactions and can be killed at any point: what is done is committed, and the next run goes on with what is left.
-At the end a query over every key row and every sealed column proves that nothing is left under an old key.
+`rewrap` gives every key-encryption key a successor and wraps all keys below under it: fields stay as they
+are. `reencrypt` gives every subject key a next version and seals all fields anew under it. `reindex` does
+so for the keys of blind indexes, and fills indexes that are new. Each works in short transactions and can
+be killed at any point: what is done is committed, and the next run goes on with what is left. At the end a
+query over every key row and every sealed column proves that nothing is left under an old key.
 
 Old keys only retire: they open what was read just before, and old backups. Who wants them gone destroys them
 (`privacy.key_control`).
 
-What is locked: a batch of key rows in subject order, or a batch of rows in id order and then their subjects' keys.
-Sealing holds its subject's key and waits for at most one such batch.
+What is locked: a batch of key rows in subject order, or a batch of rows in id order and then their
+subjects' keys. Sealing holds its subject's key and waits for at most one such batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -23,7 +24,8 @@ from ledger.clock import Clock
 from ledger.database import Connection, Database
 from ledger.ids import new_id
 from ledger.queries import queries_beside
-from privacy import keks, key_events, resealing
+from privacy import keks, key_events, reindexing, resealing
+from privacy.blind_index import BlindIndex, index_context
 from privacy.errors import RotationUnfinished
 from privacy.key_events import Event, Happened, KeyKind
 from privacy.keys import checked_name, subject_context
@@ -79,7 +81,7 @@ class Rotation:
         With another provider set up than before, this is also how keys move to it. Raises InvalidActor,
         ProviderUnreachable, and RotationUnfinished when the proof finds something left.
         """
-        run = self._begin("rewrap", actor, lambda c: self._successors(c, KeyUse.SUBJECT_KEYS))
+        run = self._begin("rewrap", actor, self._successors)
         with self._database.connection() as connection:
             total = run.keys + self._left_wrapped(connection)["privacy.subject_key"]
         done = run.keys
@@ -91,13 +93,16 @@ class Rotation:
                 break
             done += moved
             observe("subject keys", done, total)
+        with self._database.connection() as connection:
+            self._count(connection, run, keys=self._rewrap_index_keys(connection))
         return self._finish(run, "rewrap")
 
     def reencrypt(self, *, actor: str, observe: Observe = lambda *_: None) -> Rotated:
         """Give every subject a new key and seal every field anew under it, in the current format.
 
-        Subjects whose keys were destroyed stay as they are; a compromised key is replaced. Raises InvalidActor,
-        CannotOpen when a field does not open, RotationUnfinished when the proof finds something left.
+        Subjects whose keys were destroyed stay as they are; a compromised key is replaced. Raises
+        InvalidActor, CannotOpen when a field does not open, RotationUnfinished when the proof finds
+        something left.
         """
         run = self._begin("re-encrypt", actor, lambda _: None)
         with self._database.connection() as connection:
@@ -125,10 +130,55 @@ class Rotation:
                 observe(table.name, done, total)
         return self._finish(run, "re-encrypt")
 
-    def left(self, connection: Connection, kind: str, since: datetime) -> dict[str, int]:
-        """What is under an old key, by table: the proof of a finished rotation when all are zero."""
+    def reindex(
+        self, indexes: Sequence[BlindIndex], *, actor: str, observe: Observe = lambda *_: None
+    ) -> Rotated:
+        """Give every index a new key and fill it anew from the opened values, rows never indexed included.
+
+        Searches go on under the old key's entries until then. Raises as `reencrypt` does, and IndexRefused.
+        """
+        run = self._begin("re-index", actor, lambda _: None)
+        for index in indexes:
+            with self._database.connection() as connection:
+                about = {"index": index.name} | self._about(run)
+                former = connection.execute(_queries.newest_index_key.sql, about).fetchone()
+                if former:
+                    self._vault.indexes.succeed(connection, index, former[0], run.id)
+                    self._count(connection, run, keys=1)
+            after, done = _START, 0
+            table = next(table for table in self._tables if table.name == index.table)
+            while True:
+                with self._database.connection() as connection:
+                    step = reindexing.step(connection, self._vault, index, table, after, ROWS_PER_STEP)
+                    self._count(connection, run, fields=step.codes)
+                if step.last is None:
+                    break
+                after, done = step.last, done + step.codes
+                observe(index.name, done, None)
+            self._drop_old_entries(index)
+        return self._finish(run, "re-index", indexes)
+
+    def _drop_old_entries(self, index: BlindIndex) -> None:
+        while True:
+            with self._database.connection() as connection:
+                version = self._vault.indexes.sealing_key(connection, index).version
+                about = {"index": index.name, "version": version, "rows": 10 * ROWS_PER_STEP}
+                if not connection.execute(_queries.drop_old_entries.sql, about).rowcount:
+                    return
+
+    def left(
+        self, connection: Connection, kind: str, since: datetime, indexes: Sequence[BlindIndex] = ()
+    ) -> dict[str, int]:
+        """What is under an old key, by table or index: the proof of a finished rotation when all are zero."""
         if kind == "rewrap":
             return self._left_wrapped(connection)
+        if kind == "re-index":
+            return {
+                index.name: connection.execute(_queries.left_indexed.sql, {"index": index.name}).fetchall()[
+                    0
+                ][0]
+                for index in indexes
+            }
         [(keys,)] = connection.execute(_queries.keys_before.sql, {"since": since}).fetchall()
         return {"privacy.subject_key": keys} | {
             table.name: resealing.left(connection, table) for table in self._tables
@@ -144,16 +194,34 @@ class Rotation:
             connection.execute(_queries.lock_rotation.sql)
             found = connection.execute(_queries.unfinished.sql, {"kind": kind}).fetchone()
             if found:
-                return _Run(*found, resumed=True)
+                return _Run(found[0], found[1], found[2], found[3], resumed=True)
             run = _Run(new_id(), self._clock(), 0, 0, resumed=False)
             about = {"id": run.id, "kind": kind, "actor": who, "now": run.started_at}
             connection.execute(_queries.insert_rotation.sql, about)
             first(connection)
         return run
 
-    def _successors(self, connection: Connection, use: KeyUse) -> None:
-        if not keks.succeed(connection, self._vault.providers, use, self._clock):
-            keks.current(connection, self._vault.providers, use, self._clock)
+    def _successors(self, connection: Connection) -> None:
+        """New key-encryption keys; where none was active, as after a compromise, there is one now."""
+        indexed = connection.execute(_queries.any_index_key.sql).fetchone() is not None
+        for use in KeyUse if indexed else (KeyUse.SUBJECT_KEYS,):
+            if not keks.succeed(connection, self._vault.providers, use, self._clock):
+                keks.current(connection, self._vault.providers, use, self._clock)
+
+    def _rewrap_index_keys(self, connection: Connection) -> int:
+        """All at once: there are a few."""
+        providers = self._vault.providers
+        found = connection.execute(_queries.index_keys_under_old.sql).fetchall()
+        for name, version, kek, provider, wrapped in found:
+            context = index_context(name, version)
+            key = providers.named(provider).unwrap(bytes(wrapped), kek=kek, context=context)
+            target, holder = keks.current(connection, providers, KeyUse.INDEX_KEYS, self._clock)
+            again = holder.wrap(key, kek=target, context=context)
+            row = {"index": name, "version": version, "wrapped": again, "kek": target}
+            connection.execute(_queries.rewrap_index_key.sql, row)
+            event = Happened(KeyKind.INDEX_KEY, target, Event.REWRAPPED, None, name, version)
+            key_events.record(connection, [event], self._clock())
+        return len(found)
 
     def _rewrap_step(self, connection: Connection) -> int:
         found = connection.execute(_queries.wrapped_under_old.sql, {"rows": KEYS_PER_STEP}).fetchall()
@@ -195,9 +263,9 @@ class Rotation:
         if keys or fields:
             connection.execute(_queries.count_work.sql, {"id": run.id, "keys": keys, "fields": fields})
 
-    def _finish(self, run: _Run, kind: str) -> Rotated:
+    def _finish(self, run: _Run, kind: str, indexes: Sequence[BlindIndex] = ()) -> Rotated:
         with self._database.connection() as connection:
-            left = self.left(connection, kind, run.started_at)
+            left = self.left(connection, kind, run.started_at, indexes)
             if any(left.values()):
                 places = ", ".join(f"{count} in {name}" for name, count in left.items() if count)
                 raise RotationUnfinished(f"Still under old keys: {places}. Run the rotation again.")

@@ -22,6 +22,9 @@ SELECT keys, fields FROM privacy.rotation WHERE id = :id AND NOT EXISTS (SELECT 
 -- name: left_wrapped
 -- Living keys under a key-encryption key that is not active.
 SELECT 'privacy.subject_key', count(*) FROM privacy.subject_key
+WHERE state <> 'destroyed' AND kek IN (SELECT id FROM privacy.kek WHERE state <> 'active')
+UNION ALL
+SELECT 'privacy.index_key', count(*) FROM privacy.index_key
 WHERE state <> 'destroyed' AND kek IN (SELECT id FROM privacy.kek WHERE state <> 'active');
 
 -- name: wrapped_under_old
@@ -55,3 +58,33 @@ SELECT count(*) FROM (
     SELECT DISTINCT ON (subject) state, created_at FROM privacy.subject_key ORDER BY subject, version DESC
 ) AS newest
 WHERE state <> 'destroyed' AND created_at < :since;
+
+-- name: index_keys_under_old
+SELECT k.index_name, k.version, k.kek, e.provider, k.wrapped
+FROM privacy.index_key AS k JOIN privacy.kek AS e ON e.id = k.kek
+WHERE k.state <> 'destroyed' AND e.state <> 'active' AND e.state <> 'destroyed'
+ORDER BY k.index_name, k.version FOR NO KEY UPDATE OF k;
+
+-- name: rewrap_index_key!
+UPDATE privacy.index_key SET wrapped = :wrapped, kek = :kek WHERE index_name = :index AND version = :version;
+
+-- name: any_index_key
+SELECT FROM privacy.index_key LIMIT 1;
+
+-- name: newest_index_key
+SELECT version FROM privacy.index_key
+WHERE index_name = :index AND made_by IS DISTINCT FROM :run::uuid
+  AND NOT EXISTS (SELECT FROM privacy.index_key AS mine WHERE mine.index_name = :index AND mine.made_by = :run::uuid)
+ORDER BY version DESC LIMIT 1;
+
+-- name: drop_old_entries
+-- What is under another key than the active one, a batch at a time.
+DELETE FROM privacy.index_entry WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM privacy.index_entry AS e WHERE e.index_name = :index AND e.key_version <> :version LIMIT :rows));
+
+-- name: left_indexed
+-- Entries of an index that are not under its active key.
+SELECT count(*) FROM privacy.index_entry AS e
+WHERE e.index_name = :index AND NOT EXISTS (
+    SELECT FROM privacy.index_key AS k
+    WHERE k.index_name = e.index_name AND k.version = e.key_version AND k.state = 'active');

@@ -51,8 +51,8 @@ class Sealed:
 class SealedText(TypeDecorator[Sealed]):
     """A `bytea` column of sealed text. Takes and gives `Sealed`; anything else is refused.
 
-    In a SQLModel class: `name: Sealed = Field(sa_type=SealedText)`. `subject`: the column of the same row that
-    says whom the value is about; rotation seals anew by it.
+    In a SQLModel class: `name: Sealed = Field(sa_type=SealedText)`. `subject`: the column of the same row
+    that says whom the value is about; rotation seals anew by it.
     """
 
     impl = LargeBinary

@@ -28,8 +28,8 @@ class SealedTable:
 def sealed_tables(metadata: MetaData) -> list[SealedTable]:
     """Every table with sealed columns, in the order of their names.
 
-    Raises UndeclaredColumns for one whose rows cannot be told: its primary key must be one UUID column, and all
-    its sealed columns must be about one subject, which one of its columns names.
+    Raises UndeclaredColumns for one whose rows cannot be told: its primary key must be one UUID column, and
+    all its sealed columns must be about one subject, which one of its columns names.
     """
     return sorted(_tables(metadata), key=lambda table: table.name)
 
@@ -43,7 +43,7 @@ def _tables(metadata: MetaData) -> Iterator[SealedTable]:
         subjects = {kind.subject for kind in sealed.values()}
         if len(key) != 1 or len(subjects) != 1 or not subjects <= set(table.columns.keys()):
             raise UndeclaredColumns(
-                f"{table.fullname} has sealed columns: it needs a primary key of one column, and one column that "
-                "names whom they are about, as SealedText(subject=…)."
+                f"{table.fullname} has sealed columns: it needs a primary key of one column, and one "
+                "column that names whom they are about, as SealedText(subject=…)."
             )
         yield SealedTable(table.schema or "public", table.name, key[0], subjects.pop(), tuple(sealed))

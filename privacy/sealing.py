@@ -1,12 +1,13 @@
 """The vault: seals fields, and opens them for a purpose that is logged.
 
-What a sealed field is bound to, beside its place (see `field_format`), is its version: each sealing of the same
-place takes the next one, and `privacy.sealed_row` says which is the newest. An older ciphertext put back in its
-place does not open.
+What a sealed field is bound to, beside its place (see `field_format`), is its version: each sealing of the
+same place takes the next one, and `privacy.sealed_row` says which is the newest. An older ciphertext put
+back in its place does not open.
 
-Costs, whatever the number of fields. `seal_many`: one query for the keys, one for the versions. `open`: one query
-for the approved purposes, one for the keys, one for the versions, and one COPY into the log, committed over a
-connection of the log's own before any content is given out: a caller who rolls back takes no log row back.
+Costs, whatever the number of fields. `seal_many`: one query for the keys, one for the versions. `open`: one
+query for the approved purposes, one for the keys, one for the versions, and one COPY into the log,
+committed over a connection of the log's own before any content is given out: a caller who rolls back takes
+no log row back.
 
 Who reads a field and opens it in two statements of a READ COMMITTED transaction may meet a value that was
 replaced in between, and gets CannotOpen; in REPEATABLE READ both statements see the same.
@@ -18,10 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from psycopg import sql
+
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection
 from ledger.queries import queries_beside
 from privacy import field_format, purposes
+from privacy.blind_index import BlindIndex, BlindIndexes, spellings
 from privacy.errors import (
     CannotOpen,
     InvalidField,
@@ -37,11 +41,12 @@ from privacy.errors import (
 from privacy.field_format import FORMAT, VALUE_BYTES_MAX, Header
 from privacy.keks import Providers
 from privacy.key_control import KeyControl
-from privacy.keys import CACHE_KEYS_MAX, SubjectKeys, checked_name
+from privacy.keys import SubjectKeys, checked_name
 from privacy.openings import Opened, OpeningLog, Refused
 from privacy.providers.protocol import KeyProvider
 from privacy.purposes import Purpose, known
 from privacy.sealed import Sealed
+from privacy.unwrapping import CACHE_KEYS_MAX
 
 _queries = queries_beside(__file__)
 
@@ -112,6 +117,7 @@ class Vault:
         self.providers = Providers(provider, former)
         self.keys = SubjectKeys(self.providers, clock, cache_keys_max)
         self.control = KeyControl(self.providers, clock)
+        self.indexes = BlindIndexes(self.providers, clock)
         self._log = OpeningLog()
 
     def seal(self, connection: Connection, *, subject: UUID, place: Place, value: str) -> Sealed:
@@ -122,11 +128,11 @@ class Vault:
         """Seal values, in the order given, each under its subject's key, made when the subject has none.
 
         A value is 1 to 4096 bytes of UTF-8 without NUL. Each sealing takes the next version of its place, so
-        that what stood there before no longer opens: store the result in the same transaction. All fields of a
-        row are about one subject. Keys and versions are locked in one order, so two calls never wait for each
-        other in a circle; two transactions of several calls each might, and PostgreSQL then ends one of them.
-        Raises InvalidField before anything is written when a value is not fit or a place is named twice,
-        TooManyFields, KeyDestroyed, KeyCompromised.
+        that what stood there before no longer opens: store the result in the same transaction. All fields
+        of a row are about one subject. Keys and versions are locked in one order, so two calls never wait
+        for each other in a circle; two transactions of several calls each might, and PostgreSQL then ends
+        one of them. Raises InvalidField before anything is written when a value is not fit or a place is
+        named twice, TooManyFields, KeyDestroyed, KeyCompromised.
         """
         _demand_few(fields)
         values = [_padded(item) for item in fields]
@@ -169,6 +175,35 @@ class Vault:
         self._log.opened(connection, fields, purpose=reason.value, actor=who, now=now)
         return values
 
+    def find(
+        self, connection: Connection, index: BlindIndex, *values: str | None, purpose: str, actor: str
+    ) -> list[UUID]:
+        """The rows whose values are equal to these, as the index spells them, in id order.
+
+        `values`: one for each column of the index. Rows that the index names are opened, which is logged, and
+        compared: an index entry that was swapped or that collides names nobody. Raises what `open` does, and
+        IndexRefused.
+        """
+        subjects = {it.row: it.subject for it in self.indexes.candidates(connection, index, *values)}
+        rows = rows_of(connection, index.table, index.columns, list(subjects))
+        items = [
+            SealedField(subjects[row], Place(index.table, column, row), sealed)
+            for row, columns in rows
+            for column, sealed in columns.items()
+        ]
+        opened = iter(self.open(connection, items, purpose=purpose, actor=actor))
+        wanted = set(spellings(index, values))
+        found = []
+        for row, columns in rows:
+            clear = {column: next(opened) for column in columns}
+            if wanted & set(spellings(index, [clear.get(column) for column in index.columns])):
+                found.append(row)
+        return found
+
+    def opened_for_index(self, connection: Connection, items: Sequence[SealedField]) -> list[str]:
+        """The contents, for filling an index only: nobody is given them, so nothing is logged."""
+        return self._decrypted(connection, items)
+
     def _decrypted(self, connection: Connection, items: Sequence[SealedField]) -> list[str]:
         headers = [field_format.header(item.sealed.ciphertext) for item in items]
         ids = [(item.subject, found.key_version) for item, found in zip(items, headers, strict=True)]
@@ -208,6 +243,21 @@ class Vault:
                     now=self.clock(),
                 )
             raise
+
+
+def rows_of(
+    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[UUID]
+) -> list[tuple[UUID, dict[str, Sealed]]]:
+    """Sealed columns of some rows, those that are empty left out, in id order."""
+    if not rows:
+        return []
+    query = sql.SQL("SELECT id, {} FROM {} WHERE id = ANY(%s) ORDER BY id").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(*table.split("."))
+    )
+    return [
+        (row[0], {name: Sealed(raw) for name, raw in zip(columns, row[1:], strict=True) if raw is not None})
+        for row in connection.execute(query, (list(rows),))
+    ]
 
 
 def demand_newest(connection: Connection, items: Sequence[SealedField], headers: Sequence[Header]) -> None:

@@ -45,6 +45,6 @@ ALTER TABLE privacy.subject_key
     DROP COLUMN seal_until,
     DROP COLUMN open_until,
     DROP COLUMN made_by;
+DROP FUNCTION privacy.destruction_agreed(text, text);
 DROP TABLE privacy.kek, privacy.key_request;
-DROP FUNCTION privacy.guard_kek(), privacy.guard_key_request(), privacy.destruction_agreed(text, text),
-    privacy.key_may_become(text, text);
+DROP FUNCTION privacy.guard_kek(), privacy.guard_key_request(), privacy.key_may_become(text, text);

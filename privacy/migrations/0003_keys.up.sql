@@ -130,7 +130,7 @@ ALTER TABLE privacy.subject_key
     ALTER COLUMN seal_until SET NOT NULL,
     ALTER COLUMN open_until SET NOT NULL,
     ADD CHECK (created_at < seal_until AND seal_until <= open_until);
-COMMENT ON COLUMN privacy.subject_key.made_by IS 'The rotation that made this version, if one did.';
+-- made_by: the rotation that made this version, if one did.
 
 GRANT UPDATE (kek) ON privacy.subject_key TO emoney_app;
 

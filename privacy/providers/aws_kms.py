@@ -1,4 +1,5 @@
-"""AWS KMS: one symmetric customer key per KEK. Settings: those of boto3; `EMONEY_AWS_KMS_KEY` names a prepared key.
+"""AWS KMS: one symmetric customer key per KEK. Settings: those of boto3; `EMONEY_AWS_KMS_KEY` names a
+prepared key.
 
 The context goes in as the encryption context, which KMS authenticates and writes to CloudTrail, as a hash.
 Destroying schedules the deletion; KMS waits at least seven days, in which the key cannot be used.

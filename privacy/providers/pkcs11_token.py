@@ -16,7 +16,7 @@ from privacy.framing import framed
 from privacy.providers.protocol import EachAlone, KeyUse
 from privacy.providers.settings import extra, setting
 
-MODULE, TOKEN, PIN = "EMONEY_PKCS11_MODULE", "EMONEY_PKCS11_TOKEN", "EMONEY_PKCS11_PIN"  # noqa: S105
+MODULE, TOKEN, PIN = "EMONEY_PKCS11_MODULE", "EMONEY_PKCS11_TOKEN", "EMONEY_PKCS11_PIN"
 FORMAT = 1
 NONCE_BYTES, TAG_BITS = 12, 128
 _SCHEME = "pkcs11:"
@@ -82,18 +82,13 @@ class Pkcs11Token(EachAlone):
         """See KeyProvider."""
         with self._lock, self._errors(kek):
             found = self._find(kek)
-            nonce = self._session.generate_random(NONCE_BYTES * 8)
-            return (
-                bytes([FORMAT])
-                + nonce
-                + bytes(
-                    found.encrypt(
-                        key,
-                        mechanism=self._p11.Mechanism.AES_GCM,
-                        mechanism_param=self._gcm(nonce, kek, context),
-                    )
-                )
+            nonce: bytes = self._session.generate_random(NONCE_BYTES * 8)
+            sealed: bytes = found.encrypt(
+                key,
+                mechanism=self._p11.Mechanism.AES_GCM,
+                mechanism_param=self._gcm(nonce, kek, context),
             )
+        return bytes([FORMAT]) + nonce + sealed
 
     def unwrap(self, wrapped: bytes, *, kek: str, context: bytes) -> bytes:
         """See KeyProvider."""

@@ -10,7 +10,7 @@ from ledger.errors import ConfigurationError
 CONNECT_TIMEOUT_S = 3
 ANSWER_TIMEOUT_S = 5
 ATTEMPTS = 2
-"""A call ends within about (CONNECT + ANSWER) × ATTEMPTS seconds, whatever the service does."""
+"""A call ends within about (CONNECT + ANSWER) * ATTEMPTS seconds, whatever the service does."""
 
 
 def setting(variable: str, what: str, default: str | None = None) -> str:

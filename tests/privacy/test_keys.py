@@ -57,7 +57,8 @@ def test_a_destruction_leaves_no_key_and_is_logged(
     with database.connection() as connection:
         keys = connection.execute("SELECT state, wrapped FROM privacy.subject_key").fetchall()
         events = connection.execute(
-            "SELECT event, actor, reason FROM privacy.key_event WHERE kind = 'subject key' ORDER BY happened_at"
+            "SELECT event, actor, reason FROM privacy.key_event WHERE kind = 'subject key' "
+            "ORDER BY happened_at"
         ).fetchall()
     assert keys == [("destroyed", None)]
     assert events == [
@@ -102,7 +103,8 @@ def test_a_destruction_needs_an_actor_and_a_reason(
         "UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL",
         "UPDATE privacy.subject_key SET state = 'pre-active'",
         "UPDATE privacy.subject_key SET open_until = open_until + interval '1 day'",
-        "INSERT INTO privacy.subject_key SELECT subject, 2, wrapped, kek, 'active', created_at, seal_until, open_until "
+        "INSERT INTO privacy.subject_key "
+        "SELECT subject, 2, wrapped, kek, 'active', created_at, seal_until, open_until "
         "FROM privacy.subject_key",
     ],
 )

@@ -2,8 +2,8 @@
 
 from ledger.migration import run_sql
 
-revision = "kyc_0002"
-down_revision = "kyc_0001"
+revision = "kyc_0020"
+down_revision = "kyc_0005"
 branch_labels = None
 depends_on = ("privacy_0004",)
 
