@@ -8,7 +8,7 @@ Destroying schedules the deletion; KMS waits at least seven days, in which the k
 import os
 from typing import Any
 
-from ledger.errors import InvalidInput
+
 from privacy.errors import CannotOpen, KeyUnavailable, ProviderUnreachable
 from privacy.providers.protocol import EachAlone, KeyUse
 from privacy.providers.settings import ANSWER_TIMEOUT_S, ATTEMPTS, CONNECT_TIMEOUT_S, context_code, extra
@@ -62,22 +62,23 @@ class AwsKms(EachAlone):
 
     def unwrap(self, wrapped: bytes, *, kek: str, context: bytes) -> bytes:
         """See KeyProvider."""
+        if not wrapped:
+            raise CannotOpen
         bound = {"emoney": context_code(context)}
         found = self._call("decrypt", kek, KeyId=kek, CiphertextBlob=wrapped, EncryptionContext=bound)
         return bytes(found["Plaintext"])
 
     def destroy(self, kek: str) -> None:
         """See KeyProvider."""
-        self._call("schedule_key_deletion", kek, KeyId=kek, PendingWindowInDays=PENDING_DAYS)
+        key_id = kek.rsplit("/", 1)[-1]
+        self._call("schedule_key_deletion", kek, KeyId=key_id, PendingWindowInDays=PENDING_DAYS)
 
     def _call(self, operation: str, kek: str, **arguments: Any) -> Any:
         try:
             return getattr(self._client, operation)(**arguments)
         except self._refused.ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", "unknown"))
-        except self._refused.ParamValidationError:
-            raise CannotOpen from None  # a wrapped key of no possible length; the error quotes it
-        except (self._refused.HTTPClientError, self._refused.BotoCoreError, InvalidInput) as error:
+        except (self._refused.HTTPClientError, self._refused.BotoCoreError) as error:
             raise ProviderUnreachable(
                 f"AWS KMS did not answer ({type(error).__name__}). Nothing was sealed or opened; try again."
             ) from None

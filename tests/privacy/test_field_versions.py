@@ -1,4 +1,4 @@
-"""An older value put back in its old place does not open, nor does one of the first format once it was replaced."""
+"""An older value put back does not open, nor one of the first format once it was replaced."""
 
 import os
 from uuid import UUID
@@ -78,7 +78,7 @@ def test_versions_only_grow_for_the_owner_too(
         _seal(database, vault, subject, place, value)
     with (
         psycopg.connect(owner_url) as connection,
-        pytest.raises(psycopg.Error, match="grows|kept|append-only"),
+        pytest.raises(psycopg.Error, match=r"grows|kept|append-only"),
     ):
         connection.execute(statement.encode())
 
