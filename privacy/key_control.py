@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from psycopg.errors import IntegrityConstraintViolation
+import psycopg
 
 from ledger.clock import Clock
 from ledger.database import Connection
@@ -85,7 +85,7 @@ class KeyControl:
         try:
             with connection.transaction():
                 connection.execute(_queries.approve.sql, {"id": request, "actor": who, "now": self._clock()})
-        except IntegrityConstraintViolation:
+        except psycopg.IntegrityError:
             raise DualControl(
                 "A request is approved by another person than asked for it, within seven days."
             ) from None

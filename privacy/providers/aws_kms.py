@@ -8,7 +8,6 @@ Destroying schedules the deletion; KMS waits at least seven days, in which the k
 import os
 from typing import Any
 
-
 from privacy.errors import CannotOpen, KeyUnavailable, ProviderUnreachable
 from privacy.providers.protocol import EachAlone, KeyUse
 from privacy.providers.settings import ANSWER_TIMEOUT_S, ATTEMPTS, CONNECT_TIMEOUT_S, context_code, extra

@@ -1,7 +1,7 @@
 """A local Google Cloud KMS: the real service's messages over gRPC, with what matters here of its behaviour.
 
-It authenticates the additional data, checks and returns checksums, refuses what the service refuses with the same
-codes, and gives a key's state. Keys live in memory.
+It authenticates the additional data, checks and returns checksums, refuses what the service refuses with the
+same codes, and gives a key's state. Keys live in memory.
 """
 
 import os
@@ -35,7 +35,9 @@ class _Kms:
         key = self._enabled(request.name, context)
         self._demand_sums(request, "plaintext", context)
         nonce = os.urandom(12)
-        sealed = b"\x0a$" + nonce + key.encrypt(nonce, request.plaintext, request.additional_authenticated_data)
+        sealed = (
+            b"\x0a$" + nonce + key.encrypt(nonce, request.plaintext, request.additional_authenticated_data)
+        )
         return types.EncryptResponse(
             name=f"{request.name}/cryptoKeyVersions/1",
             ciphertext=sealed,

@@ -1,4 +1,4 @@
-"""A local Vault with a transit engine: its HTTP API and errors, as its documentation states them, for what is used here."""
+"""A local Vault with a transit engine: of its HTTP API and errors what is used here, as documented."""
 
 import base64
 import json
@@ -37,7 +37,7 @@ class FakeVault:
                 self.end_headers()
                 self.wfile.write(raw)
 
-            do_GET = do_POST = do_PUT = do_DELETE = _answer  # noqa: N815
+            do_GET = do_POST = do_PUT = do_DELETE = _answer
 
             def log_message(self, *_: Any) -> None:
                 pass
