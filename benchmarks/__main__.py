@@ -12,13 +12,19 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import aml_detection, import_rate, plot, posting, proofs, report
+from benchmarks import aml_detection, enrolment, import_rate, limits, plot, posting, proofs, report
 from benchmarks.figures import Figure
 from benchmarks.scale import FULL, SMOKE
 from ledger.errors import EmoneyError
 
 POSTING = "posting"
-OTHERS = {"import": import_rate.measure, "aml": aml_detection.measure, "proofs": proofs.measure}
+OTHERS = {
+    "limits": limits.measure,
+    "import": import_rate.measure,
+    "enrolment": enrolment.measure,
+    "aml": aml_detection.measure,
+    "proofs": proofs.measure,
+}
 
 
 def main() -> None:

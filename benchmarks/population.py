@@ -24,7 +24,12 @@ Make = Callable[[random.Random], Transfer]
 
 
 def open_wallets(
-    database: Database, count: int, *, tier: str | None = TIER, at: datetime | None = None
+    database: Database,
+    count: int,
+    *,
+    tier: str | None = TIER,
+    at: datetime | None = None,
+    currency: str = CURRENCY,
 ) -> list[UUID]:
     """Open wallets, each holding OPENING; `at`: when, by default now."""
     opened = at or datetime.now(UTC)
@@ -34,8 +39,8 @@ def open_wallets(
         accounts.open_accounts(
             connection,
             [
-                NewAccount(funds, AccountKind.SAFEGUARDING, CURRENCY, opened),
-                *(NewAccount(w, AccountKind.CUSTOMER, CURRENCY, opened, profile_id=profile) for w in wallets),
+                NewAccount(funds, AccountKind.SAFEGUARDING, currency, opened),
+                *(NewAccount(w, AccountKind.CUSTOMER, currency, opened, profile_id=profile) for w in wallets),
             ],
         )
     ledger = Ledger(database, lambda: opened)
@@ -43,7 +48,7 @@ def open_wallets(
         post(
             ledger,
             [
-                Transfer(new_id(), funds, w, OPENING, CURRENCY, Operation.OPENING, "opening")
+                Transfer(new_id(), funds, w, OPENING, currency, Operation.OPENING, "opening")
                 for w in wallets[start : start + _CHUNK]
             ],
         )

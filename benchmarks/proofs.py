@@ -94,7 +94,7 @@ def _proof_ms(database: Database, posted: list[UUID], chance: random.Random) -> 
 def _scan(database: Database) -> None:
     with (
         database.connection() as connection,
-        connection.cursor().copy("COPY ledger.transfer TO STDOUT (FORMAT BINARY)") as copy,
+        connection.cursor().copy("COPY (SELECT * FROM ledger.transfer) TO STDOUT (FORMAT BINARY)") as copy,
     ):
         for _ in copy:
             pass

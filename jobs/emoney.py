@@ -30,7 +30,7 @@ class Emoney:
             former = former_providers(home, connection, clock)
         self.vault = Vault(provider, clock, former=former)
         self.ledger = Ledger(database, clock)
-        self.kyc = Enrolment(database, self.vault, clock)
+        self.kyc = Enrolment(database, self.vault, clock, home=home)
 
     @classmethod
     def open(cls, url: str | None = None, home: Path | None = None, clock: Clock = system_clock) -> Self:

@@ -8,8 +8,10 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MISSED, JobExecutionEvent
@@ -19,6 +21,11 @@ from apscheduler.triggers.cron import CronTrigger
 from aml import history, monitoring
 from jobs import reconciling, webhooks
 from jobs.emoney import Emoney
+from kyc import dormancy, downgrade, duplicates, following, guardians, refresh
+from kyc.dormancy_rules import dormancy_rules
+from kyc.parties import parties
+from kyc.restrictions import downgrades
+from kyc.risk_rating import risk_policy
 from ledger import holds, partitions, proofs
 from ledger.errors import InvalidInput
 from ledger.safeguarding.reconciliation import SHORTFALLS
@@ -26,6 +33,9 @@ from ledger.safeguarding.reconciliation import SHORTFALLS
 MISFIRE_GRACE_S = 3600
 DELIVERY_S_MAX = 50.0
 """A delivery run ends before the next minute's begins."""
+
+DUPLICATES_BACK = timedelta(hours=25)
+"""How far back enrolments are looked at again: two at the same moment do not see each other."""
 
 Observe = Callable[[str, int, int | None], None]
 
@@ -89,9 +99,7 @@ def _expire_holds(emoney: Emoney, observe: Observe) -> dict[str, Any]:
 def _seal(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     with emoney.database.connection() as connection:
         key = proofs.signing_key(connection, emoney.home)
-    sealed = proofs.seal(
-        emoney.database, key, clock=emoney.clock, progress=lambda added: observe("sealing", added, None)
-    )
+    sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=partial(observe, "sealing"))
     return {"leaves added": sealed.added, "log size": sealed.size}
 
 
@@ -115,12 +123,82 @@ def _partitions(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     return {"made": made}
 
 
+def _expire_evidence(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    policies, at = downgrades(emoney.home), emoney.clock()
+    persons, moved = following.expire_evidence(
+        emoney.database, at, policies=policies, seen=lambda count: observe("expiring evidence", count, None)
+    )
+    moved += following.end_overrides(emoney.database, at, policies=policies)
+    return {"persons": persons, "wallets moved": len(moved)}
+
+
+def _advance_downgrades(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    done = downgrade.advance(
+        emoney.database,
+        emoney.clock(),
+        policies=downgrades(emoney.home),
+        seen=lambda count: observe("restricted wallets", count, None),
+    )
+    return {"restricted": done.seen, "debits stopped": done.debits_stopped, "lifted": done.lifted}
+
+
+def _dormancy(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    made = dormancy.run(
+        emoney.ledger,
+        dormancy_rules(emoney.home),
+        emoney.clock(),
+        seen=lambda count: observe("dormancy", count, None),
+    )
+    return {"steps": sum(made.values()), **made}
+
+
+def _remind(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    policy, sent = risk_policy(emoney.home).refresh, 0
+    while True:
+        with emoney.database.connection() as connection:
+            some = refresh.remind(connection, policy, emoney.clock())
+        sent += some
+        observe("reminding", sent, None)
+        if not some:
+            return {"reminders": sent}
+
+
+def _come_of_age(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    grown, after = 0, None
+    while True:
+        with emoney.database.connection() as connection:
+            found, after = guardians.come_of_age(
+                connection,
+                emoney.vault,
+                parties=parties(emoney.home),
+                at=emoney.clock(),
+                after=after or UUID(int=0),
+            )
+        grown += len(found)
+        observe("coming of age", grown, None)
+        if after is None:
+            return {"of age": grown}
+
+
+def _find_duplicates(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    at = emoney.clock()
+    seen = duplicates.sweep(emoney.database, emoney.kyc.indexes, since=at - DUPLICATES_BACK, at=at)
+    observe("pairs", seen, seen)
+    return {"pairs seen": seen}
+
+
 JOBS = {
     job.name: job
     for job in (
         Job("expire-holds", "Give back what is held past its deadline", "* * * * *", _expire_holds),
-        Job("seal", "Add what was posted and refused to the proof log, and sign it", "* * * * *", _seal),
+        Job("seal", "Add what was written to the proof log, and sign it", "* * * * *", _seal),
         Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),
+        Job("evidence-expiry", "Expire evidence and overrides; tiers follow", "10 * * * *", _expire_evidence),
+        Job("downgrades", "Move restricted wallets on their dates", "20 * * * *", _advance_downgrades),
+        Job("find-duplicates", "Look again at who was enrolled lately", "40 * * * *", _find_duplicates),
+        Job("dormancy", "Make the steps due for wallets long unused", "30 2 * * *", _dormancy),
+        Job("review-reminders", "Remind of reviews that come due", "0 3 * * *", _remind),
+        Job("coming-of-age", "End the guardianship of who came of age", "15 3 * * *", _come_of_age),
         Job("extract", "Extract new transfers to the AML history", "*/15 * * * *", _extract),
         Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor),
         Job(

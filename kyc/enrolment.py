@@ -7,35 +7,48 @@ batches with persons in common wait for each other and never in a circle.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from kyc import wallets
-from kyc.errors import AlreadyEnrolled, InvalidPerson, ReferenceTaken
-from kyc.evidence import KINDS
-from kyc.pack import Pack, Tier
-from kyc.packs import load_pack, pack_of_currency
-from kyc.person import PersonDetails, parse_person
-from kyc.search import index_persons
-from kyc.tiers import tier_for
+from kyc import duplicates, evidence_records, guardians, refresh, wallets
+from kyc.candidates import Candidate, Examiner
+from kyc.errors import AlreadyEnrolled, InvalidGuardian, ReferenceTaken
+from kyc.evidence_records import NewEvidence, State
+from kyc.fingerprints import Fingerprints, SearchIndexes
+from kyc.guardians import Minor
+from kyc.parties import parties
+from kyc.restrictions import downgrades
+from kyc.risk_rating import risk_policy
 from ledger import accounts
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection, Database
 from ledger.errors import InvalidInput
-from ledger.ids import new_id
 from ledger.queries import queries_beside
 from privacy import ClearField, Place, Vault
 
 PERSONS_MAX = 10_000
 """Persons in one call."""
 
+_ENROLLED = "external_ref: a person with this reference is enrolled already"
+
 _queries = queries_beside(__file__)
 
-_SEALED_FIELDS = ("name", "birth_date", "phone", "id_kind", "id_number", "address")
+_SEALED_FIELDS = (
+    "name",
+    "birth_date",
+    "phone",
+    "id_kind",
+    "id_number",
+    "id_country",
+    "tax_number",
+    "tax_country",
+    "address",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,29 +62,29 @@ class Enrolled:
     tier: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """A person whose details are good and reach a tier. `label`: which of the batch, for errors."""
-
-    label: str
-    id: UUID
-    account_id: UUID
-    details: PersonDetails
-    pack: Pack
-    tier: Tier
-
-    @property
-    def ref(self) -> str:
-        return self.details.external_ref
-
-
 class Enrolment:
-    """Enrols persons into `database`, sealing with `vault`."""
+    """Enrols persons into `database`, sealing with `vault`.
 
-    def __init__(self, database: Database, vault: Vault, clock: Clock = system_clock) -> None:
-        self._database = database
+    `indexes`: where equal numbers, phones and names with birth dates are found; by default `Fingerprints`.
+    `home`: the installation whose settings hold; by default the shipped ones.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        clock: Clock = system_clock,
+        *,
+        indexes: SearchIndexes | None = None,
+        home: Path | None = None,
+    ) -> None:
+        self.database = database
         self._vault = vault
-        self._clock = clock
+        self.clock = clock
+        self.policies = downgrades(home)
+        self._refresh = risk_policy(home).refresh
+        self._parties = parties(home)
+        self.indexes: SearchIndexes = indexes or Fingerprints(database, vault, clock)
 
     def enrol(self, details: dict[str, Any], *, pack_id: str | None = None) -> Enrolled:
         """Enrol one person. See `enrol_many`."""
@@ -84,25 +97,63 @@ class Enrolment:
         say which person, counted from 1. Raises InvalidPerson, NoTier, UnknownPack, PackNotInForce,
         AlreadyEnrolled, ReferenceTaken.
         """
-        if len(persons) > PERSONS_MAX:
-            raise InvalidInput(f"{len(persons)} persons in one call; {PERSONS_MAX} are the most")
-        now = self._clock()
+        _demand_few(persons)
+        if not persons:
+            return []
+        self.indexes.make_ready()
+        with self.database.connection() as connection:
+            return self.enrol_in(connection, persons, pack_id=pack_id)
+
+    def enrol_in(
+        self, connection: Connection, persons: Sequence[dict[str, Any]], *, pack_id: str | None = None
+    ) -> list[Enrolled]:
+        """Enrol in a transaction of the caller's, who commits, or rolls back after an error."""
+        _demand_few(persons)
+        now = self.clock()
+        examiner = Examiner(pack_id, now, self._parties)
         candidates = [
-            _candidate(details, f"person {number}: " if len(persons) > 1 else "", pack_id, now)
+            examiner.examine(details, f"person {number}: " if len(persons) > 1 else "")
             for number, details in enumerate(persons, 1)
         ]
         in_order = sorted(candidates, key=lambda candidate: candidate.ref)
         _demand_distinct(in_order)
         if in_order:
-            with self._database.connection() as connection:
-                _demand_free(connection, in_order)
-                self._record(connection, in_order, now)
-                _open_wallets(connection, in_order, now)
+            _demand_free(connection, in_order)
+            self._record(connection, in_order, now)
+            self._record_guardians(connection, in_order, now)
+            refresh.begin(connection, [each.id for each in in_order], self._refresh, now)
+            told = [(each.id, each.details) for each in in_order]
+            duplicates.index_and_note(connection, self.indexes, told, now)
+            _open_wallets(connection, in_order, now)
         return [
             Enrolled(each.ref, each.account_id, each.id, each.pack.id, each.tier.id) for each in candidates
         ]
 
-    def _record(self, connection: Connection, candidates: list[_Candidate], now: datetime) -> None:
+    def faults(self, persons: Sequence[Any], *, pack_id: str | None = None) -> list[str | None]:
+        """What is wrong with each of at most PERSONS_MAX persons, or None: nothing is written.
+
+        Each by itself and against those who are enrolled; not against each other.
+        """
+        _demand_few(persons)
+        now = self.clock()
+        examiner = Examiner(pack_id, now, self._parties)
+        found: list[str | None] = []
+        good: list[tuple[int, Candidate]] = []
+        for place, details in enumerate(persons):
+            try:
+                candidate = examiner.examine(details)
+            except InvalidInput as error:
+                found.append(str(error))
+            else:
+                found.append(None)
+                good.append((place, candidate))
+        with self.database.connection() as connection:
+            taken = _taken(connection, [candidate.ref for _, candidate in good])
+            for place, candidate in good:
+                found[place] = taken.get(candidate.ref) or self._guardian_fault(connection, candidate, now)
+        return found
+
+    def _record(self, connection: Connection, candidates: list[Candidate], now: datetime) -> None:
         """The sealed records and the evidence."""
         clear = [
             ClearField(each.id, Place("kyc.person", column, each.id), str(getattr(each.details, column)))
@@ -114,99 +165,125 @@ class Enrolment:
             (field.subject, field.place.column): value.ciphertext
             for field, value in zip(clear, self._vault.seal_many(connection, clear), strict=True)
         }
-        persons = [
-            {"id": each.id, "external_ref": each.ref, "at": now}
-            | {column: sealed.get((each.id, column)) for column in _SEALED_FIELDS}
-            for each in candidates
-        ]
-        if not _inserted(connection, persons):
+        if not _inserted(connection, candidates, sealed, now):
             raise AlreadyEnrolled("external_ref: a person of this reference was enrolled at the same moment")
-        index_persons(connection, self._vault, ((each.id, each.details) for each in candidates))
-        evidence = [row for each in candidates for row in _evidence(each)]
-        columns = ("ids", "persons", "kinds", "states", "methods")
-        connection.execute(
-            _queries.record_evidence.sql,
-            {column: [row[place] for row in evidence] for place, column in enumerate(columns)} | {"at": now},
+        evidence_records.record(
+            connection,
+            [row for each in candidates for row in _evidence(each, now.date())],
+            by="enrolment",
+            because="given at enrolment",
+            at=now,
         )
 
+    def _guardian_fault(self, connection: Connection, candidate: Candidate, now: datetime) -> str | None:
+        minor = _minor(candidate)
+        if minor is None:
+            return None
+        about = (minor, candidate.pack, candidate.tier)
+        try:
+            guardians.demand(connection, self._vault, *about, parties=self._parties, at=now)
+        except InvalidGuardian as error:
+            return str(error)
+        return None
 
-def _candidate(details: Any, label: str, pack_id: str | None, now: datetime) -> _Candidate:
-    try:
-        person = parse_person(details, now.date())
-        pack = _pack(person, pack_id, now)
-        if unknown := set(person.evidence) - _known_kinds(pack):
-            # not named: free text may be anything, and evidence is not sealed
-            raise InvalidPerson(
-                f"evidence: {len(unknown)} of the kinds are in no policy pack; "
-                f"there are {', '.join(sorted(_known_kinds(pack) - {'phone', 'id_document'}))}"
-            )
-        return _Candidate(label, new_id(), new_id(), person, pack, tier_for(pack, person.shows))
-    except InvalidInput as error:
-        if not label:
-            raise
-        raise type(error)(f"{label}{error}") from None
-
-
-def _pack(person: PersonDetails, pack_id: str | None, now: datetime) -> Pack:
-    if pack_id is None:
-        return pack_of_currency(person.currency, now)
-    pack = load_pack(pack_id)
-    pack.demand_in_force(now)
-    if pack.currency != person.currency:
-        raise InvalidPerson(f"currency: pack {pack.id} is for wallets in {pack.currency}")
-    return pack
-
-
-def _known_kinds(pack: Pack) -> frozenset[str]:
-    """A kind that another pack asks for is no mistake: the person may move there."""
-    return pack.evidence_kinds.union(KINDS)
+    def _record_guardians(self, connection: Connection, candidates: list[Candidate], now: datetime) -> None:
+        for each in candidates:
+            minor = _minor(each)
+            if minor is None:
+                continue
+            try:
+                guardians.record(
+                    connection,
+                    self._vault,
+                    minor,
+                    each.pack,
+                    each.tier,
+                    parties=self._parties,
+                    by="enrolment",
+                    at=now,
+                )
+            except InvalidGuardian as error:
+                raise InvalidGuardian(f"{each.label}{error}") from None
 
 
-def _demand_distinct(in_order: list[_Candidate]) -> None:
+def _minor(candidate: Candidate) -> Minor | None:
+    """The candidate as a minor, who names a guardian; None for all others."""
+    details = candidate.details
+    if details.guardian is None or details.birth_date is None:
+        return None
+    return Minor(candidate.id, details.guardian, details.birth_date)
+
+
+def _demand_few(persons: Sequence[Any]) -> None:
+    if len(persons) > PERSONS_MAX:
+        raise InvalidInput(f"{len(persons)} persons in one call; {PERSONS_MAX} are the most")
+
+
+def _demand_distinct(in_order: list[Candidate]) -> None:
     for before, after in pairwise(in_order):
         if before.ref == after.ref:
             raise AlreadyEnrolled(f"{after.label}external_ref: also that of {before.label.rstrip(': ')}")
 
 
-def _demand_free(connection: Connection, candidates: list[_Candidate]) -> None:
+def _demand_free(connection: Connection, candidates: list[Candidate]) -> None:
     """That no reference is anyone's yet. What comes at the same moment, unique keys refuse."""
-    refs = [each.ref for each in candidates]
+    taken = _taken(connection, [each.ref for each in candidates])
+    for each in candidates:
+        if (fault := taken.get(each.ref)) is not None:
+            error = AlreadyEnrolled if fault is _ENROLLED else ReferenceTaken
+            raise error(f"{each.label}{fault}")
+
+
+def _taken(connection: Connection, refs: list[str]) -> dict[str, str]:
+    """What is wrong with those of the references that are someone's already."""
     # accounts first: what an enrolment commits between the two reads is then known as an enrolment
     in_ledger = accounts.find(connection, refs)
     enrolled = {row[0] for row in connection.execute(_queries.enrolled_among.sql, {"refs": refs})}
-    for each in candidates:
-        if each.ref in enrolled:
-            raise AlreadyEnrolled(
-                f"{each.label}external_ref: a person with this reference is enrolled already"
-            )
-        if each.ref in in_ledger:
-            raise ReferenceTaken(
-                f"{each.label}external_ref: the ledger holds a {in_ledger[each.ref].kind} account of this "
-                "reference that no enrolment opened, such as an imported one; enrol under another reference"
-            )
+    return {
+        ref: (
+            f"external_ref: the ledger holds a {account.kind} account of this reference that no enrolment "
+            "opened, such as an imported one; enrol under another reference"
+        )
+        for ref, account in in_ledger.items()
+    } | dict.fromkeys(enrolled, _ENROLLED)
 
 
-def _inserted(connection: Connection, persons: list[dict[str, Any]]) -> bool:
+def _inserted(
+    connection: Connection,
+    candidates: list[Candidate],
+    sealed: dict[tuple[UUID, str], bytes],
+    now: datetime,
+) -> bool:
     """Whether all could be written; False when another call enrolled one of them in the meantime."""
+    columns = ", ".join(("id", "external_ref", "kind", "enrolled_at", *_SEALED_FIELDS))
     try:
-        with connection.cursor() as cursor:
-            cursor.executemany(_queries.record_person.sql, persons)
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(f"COPY kyc.person ({columns}) FROM STDIN") as copy,
+        ):
+            for each in candidates:
+                fields = (sealed.get((each.id, column)) for column in _SEALED_FIELDS)
+                copy.write_row((each.id, each.ref, each.details.kind, now, *fields))
     except UniqueViolation:  # its text quotes the reference, so it does not become anyone's cause
         return False
     return True
 
 
-def _evidence(candidate: _Candidate) -> Iterator[tuple[UUID, UUID, str, str, str]]:
-    """Each kind with how it came to be known: given at enrolment, or implied by the pack."""
-    given = candidate.details.shows
-    for kind in sorted(candidate.pack.with_implied(given)):
-        if kind in given:
-            yield new_id(), candidate.id, kind, "captured", "enrolment"
+def _evidence(candidate: Candidate, today: date) -> Iterator[NewEvidence]:
+    """Each kind that was given. What the pack takes as implied follows from these, and is not recorded."""
+    details = candidate.details
+    for kind in sorted(details.shows):
+        if kind in ("id_document", "registration"):
+            yield NewEvidence(
+                candidate.id, kind, method=details.id_method, expires_on=details.id_valid_through(today)
+            )
         else:
-            yield new_id(), candidate.id, kind, "implied", f"pack {candidate.pack.id}"
+            yield NewEvidence(candidate.id, kind)
+    for kind in sorted(candidate.declares - details.shows):
+        yield NewEvidence(candidate.id, kind, State.DECLARED)
 
 
-def _open_wallets(connection: Connection, candidates: list[_Candidate], now: datetime) -> None:
+def _open_wallets(connection: Connection, candidates: list[Candidate], now: datetime) -> None:
     packs = {each.pack.id: each.pack for each in candidates}
     for _, pack in sorted(packs.items()):
         wallets.open_wallets(
@@ -220,7 +297,7 @@ def _open_wallets(connection: Connection, candidates: list[_Candidate], now: dat
                     opened_at=now,
                     holder=each.id,
                     person_id=each.id,
-                    evidence=tuple(sorted(pack.with_implied(each.details.shows))),
+                    evidence=tuple(sorted(pack.with_implied(each.shows))),
                 )
                 for each in candidates
                 if each.pack.id == pack.id

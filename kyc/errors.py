@@ -1,6 +1,6 @@
 """What the KYC floor raises. No message carries personal data."""
 
-from ledger.errors import InvalidInput
+from ledger.errors import EmoneyError, InvalidInput
 
 
 class InvalidPack(InvalidInput):
@@ -61,3 +61,71 @@ class UnfitAccount(InvalidInput):
 
 class InvalidDecision(InvalidInput):
     """A decision on a tier that does not say when, why and on what."""
+
+
+class InvalidEvidence(InvalidInput):
+    """Evidence, or a change of its state, that cannot be: the message names kinds and states, no values."""
+
+
+class UnknownEvidence(InvalidInput):
+    """An id under which no evidence is recorded."""
+
+
+class TooManyWallets(InvalidInput):
+    """One wallet more than the pack lets a person have."""
+
+
+class UnknownPerson(InvalidInput):
+    """A reference or an id of nobody who is enrolled."""
+
+
+class InvalidRequest(InvalidInput):
+    """A request for approval, or a decision on one, that does not say what is asked, by whom and why."""
+
+
+class NotApproved(InvalidInput):
+    """What takes a second person, and no second person has approved it."""
+
+
+class SamePerson(NotApproved):
+    """The one who asked cannot be the one who decides."""
+
+
+class RequestClosed(NotApproved):
+    """A request that was decided before, or has expired."""
+
+
+class InvalidSettings(InvalidInput):
+    """A file of the operator's settings that does not follow its schema."""
+
+
+class InvalidGuardian(InvalidPerson):
+    """Someone who may not answer for a minor, or a minor for whom nobody does."""
+
+
+class InvalidOwnership(InvalidInput):
+    """Owners of an entity that do not add up, are not enrolled, or go in a circle."""
+
+
+class NotIdentified(InvalidInput):
+    """A person who shows too little for what is asked."""
+
+
+class UnknownFactor(InvalidInput):
+    """A risk factor that the operator's policy does not know."""
+
+
+class InvalidTerms(InvalidInput):
+    """Terms that are not published, or consent that cannot be recorded."""
+
+
+class InvalidStep(InvalidInput):
+    """A step of dormancy, or after a death, that does not follow from where the wallet or person stands."""
+
+
+class ProviderUnavailable(EmoneyError):
+    """The identity provider did not answer. A retry is safe."""
+
+
+class UnknownReference(InvalidInput):
+    """A reference that the identity provider has nobody under."""

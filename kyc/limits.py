@@ -105,6 +105,12 @@ def compile_profile(pack: Pack, tier: Tier, features: Features = ORDINARY) -> Li
         frozenset(counted),
         frozenset(_counted(pack, True)),
         pack.fiscal_year_starts or 1,
+        frozenset().union(
+            *(
+                operations_of(rule.operations, excluding=rule.excluding)
+                for rule in _measuring(pack, per_payee=True)
+            )
+        ),
     )
 
 
@@ -326,22 +332,32 @@ def _rule(
     )
 
 
-def _counted(pack: Pack, per_payee: bool) -> Iterator[tuple[Direction, Window]]:
-    """What any tier of the pack and of those that follow it measures, so that counters outlive both."""
+def _tiers(pack: Pack) -> Iterator[Tier]:
+    """Every tier of the pack and of those that follow it: what any measures is counted for all."""
     while True:
-        for tier in pack.tiers:
-            for rule in tier.rules:
-                if rule.metric not in (Metric.FLOW, Metric.COUNT) or rule.window is None:
-                    continue
-                if (rule.scope == "per_payee") is per_payee:
-                    for direction in rule.directions:
-                        for each in (direction,) if direction else Direction:
-                            yield each, Window(rule.window)
-            if not per_payee and any("load_reload" in each.operations for each in tier.denied):
-                yield Direction.IN, Window.LIFETIME
+        yield from pack.tiers
         if pack.status == "draft" or pack.succeeded_by is None:
             return
         pack = load_pack(pack.succeeded_by.pack)
+
+
+def _measuring(pack: Pack, per_payee: bool) -> Iterator[PackRule]:
+    """The flow and count rules of any of the tiers."""
+    for tier in _tiers(pack):
+        for rule in tier.rules:
+            measures = rule.metric in (Metric.FLOW, Metric.COUNT) and rule.window is not None
+            if measures and (rule.scope == "per_payee") is per_payee:
+                yield rule
+
+
+def _counted(pack: Pack, per_payee: bool) -> Iterator[tuple[Direction, Window]]:
+    for rule in _measuring(pack, per_payee):
+        for direction in rule.directions:
+            for each in (direction,) if direction else Direction:
+                yield each, Window(str(rule.window))
+    for tier in _tiers(pack):
+        if not per_payee and any("load_reload" in each.operations for each in tier.denied):
+            yield Direction.IN, Window.LIFETIME
 
 
 def _citation(pack: Pack, part: Sourced) -> str:

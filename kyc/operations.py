@@ -50,7 +50,7 @@ class Named(NamedTuple):
     asked_as: Operation
 
 
-COUNTED = frozenset(Operation) - {Operation.OPENING}
+COUNTED = frozenset(Operation) - {Operation.OPENING, Operation.DORMANCY}
 """Every operation but those that are not the holder's doing, such as a balance carried over."""
 
 

@@ -6,12 +6,14 @@ No error of this module carries a value: it says which field is wrong and what w
 import re
 import unicodedata
 from datetime import date, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from kyc import documents
 from kyc.errors import InvalidPerson
 from kyc.evidence import Kinds
+from kyc.mrz import UnreadableZone, read_zone
 
 AGE_MAX_YEARS = 130
 _TELLING = 6
@@ -21,7 +23,12 @@ _WHAT_IS_RIGHT = {
     "external_ref": "1 to 128 letters, digits and . _ : / -, beginning with a letter or a digit",
     "currency": "an ISO 4217 code in capitals, such as GHS",
     "id_kind": "the kind of document, such as national_id, in 1 to 40 characters",
+    "id_country": "the issuing country as two capitals, such as GH",
+    "tax_country": "the country of the tax number as two capitals, such as GH",
+    "kind": "natural or legal_entity",
     "birth_date": "a date as 1990-01-31",
+    "id_expires_on": "a date as 2031-01-31",
+    "guardian": "the external_ref of an enrolled person",
     "evidence": "a list of at most 20 kinds of evidence, such as address_proof",
 }
 
@@ -29,11 +36,14 @@ _Line = Annotated[str, Field(min_length=1)]
 
 
 class PersonDetails(BaseModel):
-    """What an operator gives to enrol a person.
+    """What an operator gives to enrol a person, natural or a legal entity.
 
     `external_ref`: the operator's own id, unique, no personal data; it becomes the wallet's reference too.
-    `phone`: in international form. `evidence`: further kinds captured, such as `address_proof`; a phone and
-    an identity document are shown by giving them.
+    `phone`: in international form. `id_country`: who issued the document (ISO 3166), which lets its number be
+    checked; `id_expires_on`: its last day; `mrz`: the lines of its machine-readable zone, checked against the
+    rest and not kept. `guardian`: of a minor, the reference of the enrolled person who answers.
+    `evidence`: further kinds captured, such as `address_proof`; a phone and an identity document are shown by
+    giving them.
     """
 
     model_config = ConfigDict(
@@ -42,15 +52,22 @@ class PersonDetails(BaseModel):
 
     external_ref: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")
     currency: str = Field(pattern=r"^[A-Z]{3}$")
+    kind: Literal["natural", "legal_entity"] = Field(default="natural", repr=False)
     name: Annotated[_Line, Field(max_length=200)] | None = Field(default=None, repr=False)
     birth_date: date | None = Field(default=None, repr=False)
     phone: Annotated[_Line, Field(max_length=32)] | None = Field(default=None, repr=False)
     id_kind: Annotated[_Line, Field(max_length=40)] | None = Field(default=None, repr=False)
     id_number: Annotated[_Line, Field(max_length=64)] | None = Field(default=None, repr=False)
+    id_country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", repr=False)
+    id_expires_on: date | None = Field(default=None, repr=False)
+    mrz: Annotated[_Line, Field(max_length=150)] | None = Field(default=None, repr=False)
+    tax_number: Annotated[_Line, Field(max_length=64)] | None = Field(default=None, repr=False)
+    tax_country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", repr=False)
     address: Annotated[_Line, Field(max_length=500)] | None = Field(default=None, repr=False)
+    guardian: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$", repr=False)
     evidence: Kinds = ()
 
-    @field_validator("birth_date", mode="before")
+    @field_validator("birth_date", "id_expires_on", mode="before")
     @classmethod
     def _calendar_date(cls, given: object) -> object:
         """Only a date as written: a number would be taken for seconds since 1970."""
@@ -68,9 +85,9 @@ class PersonDetails(BaseModel):
         compact = re.sub(r"[ ().-]", "", phone)
         if not re.fullmatch(r"\+[1-9][0-9]{6,14}", compact):
             raise ValueError("must be an international number: + and 7 to 15 digits")
-        return compact
+        return documents.canonical_phone(compact)
 
-    @field_validator("name", "id_kind", "id_number", "address")
+    @field_validator("name", "id_kind", "id_number", "tax_number", "mrz", "address")
     @classmethod
     def _readable(cls, text: str | None) -> str | None:
         for character in text or "":
@@ -81,11 +98,31 @@ class PersonDetails(BaseModel):
     @field_validator("evidence")
     @classmethod
     def _not_by_word_alone(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
-        if "phone" in kinds or "id_document" in kinds:
+        if {"phone", "id_document", "registration", "beneficial_owners"} & set(kinds):
             raise ValueError(
                 "a phone or an identity document is shown by giving phone, or id_kind and id_number"
             )
         return kinds
+
+    @property
+    def declares(self) -> frozenset[str]:
+        """The kinds of evidence that these details declare, and no more."""
+        given = {"name": self.name, "dob": self.birth_date, "address": self.address}
+        return frozenset(kind for kind, value in given.items() if value is not None)
+
+    def id_valid_through(self, today: date) -> date | None:
+        """The last day of the identity document, as given or as its zone says; None where it is not known."""
+        if self.id_expires_on is not None or self.mrz is None:
+            return self.id_expires_on
+        return read_zone(self.mrz, today).expires_on
+
+    @property
+    def id_method(self) -> str:
+        """How the identity document was taken in."""
+        if self.mrz is not None:
+            return "enrolment, zone checked"
+        known = self.id_kind is not None and documents.checks(self.id_country, self.id_kind)
+        return "enrolment, number checked" if known else "enrolment"
 
     @property
     def shows(self) -> frozenset[str]:
@@ -94,7 +131,7 @@ class PersonDetails(BaseModel):
         if self.phone is not None:
             kinds.add("phone")
         if self.id_number is not None:
-            kinds.add("id_document")
+            kinds.add("id_document" if self.kind == "natural" else "registration")
         return frozenset(kinds)
 
 
@@ -105,9 +142,7 @@ def parse_person(details: Any, today: date) -> PersonDetails:
     person = _validated(details)
     if not isinstance(person, PersonDetails):  # raised here, where no cause remembers the input
         raise InvalidPerson("; ".join(person))
-    faults = [fault for fault in (*_date_faults(person, today), *_reference_faults(person)) if fault]
-    if (person.id_kind is None) != (person.id_number is None):
-        faults.append("id_kind and id_number: give both or neither")
+    faults = [*_date_faults(person, today), *_reference_faults(person), *_document_faults(person, today)]
     if faults:
         raise InvalidPerson("; ".join(faults))
     return person
@@ -144,12 +179,61 @@ def _date_faults(person: PersonDetails, today: date) -> list[str]:
     )
 
 
+def _document_faults(person: PersonDetails, today: date) -> list[str]:
+    if (person.id_kind is None) != (person.id_number is None):
+        return ["id_kind and id_number: give both or neither"]
+    faults = []
+    if person.kind == "legal_entity":
+        if person.birth_date is not None or person.guardian is not None or person.mrz is not None:
+            return ["kind: a legal entity has no birth_date, guardian or mrz"]
+        if person.name is None or person.id_number is None:
+            return [
+                "kind: a legal entity has its registered name, and its registration as id_kind and id_number"
+            ]
+    if person.id_number is None and (person.id_country or person.id_expires_on or person.mrz):
+        faults.append("id_country, id_expires_on and mrz: belong to an id_number")
+    if person.id_kind is not None and person.id_number is not None:
+        fault = documents.number_fault(person.id_country, person.id_kind, person.id_number)
+        faults += [f"id_number: its {fault}"] if fault else []
+        if person.mrz is not None:
+            faults += _zone_faults(person, today)
+    if person.id_expires_on is not None and person.id_expires_on < today:
+        faults.append("id_expires_on: the document has expired")
+    if person.tax_number is not None:
+        country = person.tax_country or person.id_country
+        fault = documents.number_fault(country, "tax_number", person.tax_number)
+        faults += [f"tax_number: its {fault}"] if fault else []
+    elif person.tax_country is not None:
+        faults.append("tax_country: belongs to a tax_number")
+    return faults
+
+
+def _zone_faults(person: PersonDetails, today: date) -> list[str]:
+    assert person.mrz is not None
+    assert person.id_number is not None
+    try:
+        zone = read_zone(person.mrz, today)
+    except UnreadableZone as error:
+        return [f"mrz: {error}"]
+    faults = []
+    if _letters_and_digits(zone.number) != _letters_and_digits(person.id_number):
+        faults.append("mrz: is of another document than id_number")
+    if None not in (zone.birth_date, person.birth_date) and zone.birth_date != person.birth_date:
+        faults.append("mrz: has another date than birth_date")
+    if person.id_expires_on not in (None, zone.expires_on):
+        faults.append("mrz: has another date than id_expires_on")
+    if zone.expires_on < today:
+        faults.append("mrz: the document has expired")
+    return faults
+
+
 def _reference_faults(person: PersonDetails) -> list[str]:
     """The reference stands unsealed in the ledger: it must not be the phone or the document's number."""
     reference = _letters_and_digits(person.external_ref)
     numbers = {
         "phone": (person.phone or "").lstrip("+")[-9:],  # as dialled at home, without the country code
         "id_number": _letters_and_digits(person.id_number or ""),
+        "tax_number": _letters_and_digits(person.tax_number or ""),
     }
     return [
         f"external_ref: contains the {field}; use an id of your own that tells nothing about the person"

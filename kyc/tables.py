@@ -1,23 +1,19 @@
 """The KYC tables. Whatever tells who a person is stands in a sealed column."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, DateTime, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
+import kyc.decision_tables
+import kyc.life_tables
+import kyc.party_tables  # noqa: F401  mapped there, found here
+from kyc.table_columns import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY, id_column, moment, text
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
 from privacy import Sealed, SealedText
-
-_RETENTION = "5 years after the end of the relationship"
-_PURPOSE = "customer due diligence"
-
-DUE_DILIGENCE = declare(Category.PSEUDONYMOUS, _PURPOSE, Basis.LEGAL_OBLIGATION, _RETENTION)
-IDENTITY = declare(Category.IDENTITY, _PURPOSE, Basis.LEGAL_OBLIGATION, _RETENTION)
-CONTACT = declare(Category.CONTACT, "reaching the holder", Basis.CONTRACT, _RETENTION)
-GOVERNMENT_ID = declare(Category.GOVERNMENT_ID, _PURPOSE, Basis.LEGAL_OBLIGATION, _RETENTION)
 
 
 def _sealed(info: dict[str, Any]) -> Any:
@@ -25,7 +21,7 @@ def _sealed(info: dict[str, Any]) -> Any:
 
 
 class Person(SQLModel, table=True):
-    """A natural person who holds wallets."""
+    """A natural person, or a legal entity under its registered name and number."""
 
     __tablename__ = "person"
     __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
@@ -34,27 +30,60 @@ class Person(SQLModel, table=True):
 
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     external_ref: str = Field(sa_column=Column(Text, unique=True, nullable=False))
+    kind: str = text()
     name: Sealed | None = _sealed(IDENTITY)
     birth_date: Sealed | None = _sealed(IDENTITY)
     phone: Sealed | None = _sealed(CONTACT)
     id_kind: Sealed | None = _sealed(GOVERNMENT_ID)
     id_number: Sealed | None = _sealed(GOVERNMENT_ID)
+    id_country: Sealed | None = _sealed(GOVERNMENT_ID)
+    tax_number: Sealed | None = _sealed(GOVERNMENT_ID)
+    tax_country: Sealed | None = _sealed(GOVERNMENT_ID)
     address: Sealed | None = _sealed(IDENTITY)
     enrolled_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    holder_id: UUID | None = Field(sa_column=Column(Uuid))
 
 
 class Evidence(SQLModel, table=True):
-    """One thing known of a person, and how."""
+    """One thing known of a person, how, how surely and until when: as it stands now."""
 
     __tablename__ = "evidence"
     __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
 
-    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    id: UUID = id_column()
     person_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
-    kind: str = Field(sa_column=Column(Text, nullable=False))
-    state: str = Field(sa_column=Column(Text, nullable=False))
-    method: str = Field(sa_column=Column(Text, nullable=False))
-    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    kind: str = text()
+    number: int = Field(sa_column=Column(Integer, nullable=False))
+    state: str = text()
+    method: str = text()
+    assurance: str = text()
+    expires_on: date | None = Field(sa_column=Column(Date))
+    recorded_by: str = text()
+    because: str = text()
+    provider: str | None = text(nullable=True)
+    approval_id: UUID | None = Field(sa_column=Column(Uuid))
+    approval_action: str = text(info=NOT_PERSONAL)
+    approval_outcome: str = text(info=NOT_PERSONAL)
+    recorded_at: datetime = moment()
+
+
+class EvidenceState(SQLModel, table=True):
+    """A state that evidence was in: written by the database itself."""
+
+    __tablename__ = "evidence_state"
+    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
+
+    evidence_id: UUID = id_column()
+    number: int = Field(sa_column=Column(Integer, primary_key=True))
+    state: str = text()
+    method: str = text()
+    assurance: str = text()
+    expires_on: date | None = Field(sa_column=Column(Date))
+    recorded_by: str = text()
+    because: str = text()
+    provider: str | None = text(nullable=True)
+    approval_id: UUID | None = Field(sa_column=Column(Uuid))
+    recorded_at: datetime = moment()
 
 
 class Wallet(SQLModel, table=True):
@@ -68,6 +97,10 @@ class Wallet(SQLModel, table=True):
     pack_id: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
     tier: str = Field(sa_column=Column(Text, nullable=False))
     tier_since: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    restriction: str | None = text(nullable=True)
+    restriction_cause: str | None = text(nullable=True)
+    restriction_next_at: datetime | None = moment(nullable=True)
+    override_until: datetime | None = moment(nullable=True)
 
 
 class TierDecision(SQLModel, table=True):
@@ -84,6 +117,8 @@ class TierDecision(SQLModel, table=True):
     because: str = Field(sa_column=Column(Text, nullable=False))
     evidence: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     decided_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
 
 
 class PackAcceptance(SQLModel, table=True):
@@ -106,3 +141,7 @@ class PackAcceptance(SQLModel, table=True):
     accepted_by: str = Field(sa_column=Column(Text, nullable=False))
     accepted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     note: str = Field(sa_column=Column(Text, nullable=False))
+    approval_id: UUID | None = Field(sa_column=Column(Uuid))
+    approval_action: str = text(info=NOT_PERSONAL)
+    approval_subject: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    approval_outcome: str = text(info=NOT_PERSONAL)

@@ -12,16 +12,28 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from kyc import acceptance
+from kyc import acceptance, evidence_records
 from kyc.errors import InvalidDecision, ReferenceTaken, UnfitAccount, UnknownWallet
 from kyc.evidence import KINDS_MAX
 from kyc.limits import compile_profile
-from kyc.pack import Pack
+from kyc.pack import Pack, Tier
+from kyc.restrictions import (
+    Cause,
+    DowngradePolicy,
+    Restriction,
+    Stage,
+    caps,
+    downgrades,
+    next_restriction,
+    per_person,
+    restricted,
+)
 from ledger import accounts, profiles
 from ledger.chart import AccountKind
 from ledger.database import Connection
 from ledger.errors import InvalidInput
 from ledger.ids import new_id
+from ledger.outbox import recorded
 from ledger.queries import queries_beside
 
 BECAUSE_MAX = 500
@@ -88,24 +100,15 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
         )
     }
     _demand_wallets(connection, [wallet for wallet in wallets if wallet.account_id not in opened])
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            _queries.record_decision.sql,
-            [
-                {
-                    "id": new_id(),
-                    "account": wallet.account_id,
-                    "pack": pack.id,
-                    "tier": wallet.tier,
-                    "profile": limits[wallet.tier],
-                    "because": wallet.because,
-                    "evidence": list(wallet.evidence),
-                    "at": wallet.opened_at,
-                }
-                for wallet in wallets
-                if wallet.account_id in opened
-            ],
-        )
+    columns = "id, account_id, pack_id, tier, profile_id, because, evidence, decided_at"
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY kyc.tier_decision ({columns}) FROM STDIN") as copy,
+    ):
+        for wallet in wallets:
+            if wallet.account_id in opened:
+                decided = (new_id(), wallet.account_id, pack.id, wallet.tier, limits[wallet.tier])
+                copy.write_row((*decided, wallet.because, list(wallet.evidence), wallet.opened_at))
     return len(opened)
 
 
@@ -171,42 +174,179 @@ def change_tier(
     because: str,
     evidence: Sequence[str],
     at: datetime,
+    no_tier: bool = False,
+    policy: DowngradePolicy | None = None,
 ) -> bool:
     """Move a wallet to a tier: its limits change with the next transfer, what it has used stays used.
 
     `because`: the decision in a few words, no personal data; `evidence`: the kinds it rests on. A balance
-    above the new tier's limit stays; only further credits are refused. Returns False, and writes nothing,
-    when the wallet stands under exactly these limits already. Raises UnknownWallet, UnknownTier,
-    UnfitAccount, PackNotInForce, InvalidDecision.
+    above the new tier's cap stays the holder's: the wallet is restricted by stages (`kyc.restrictions`) under
+    `policy`, by default the shipped one of the pack; so it is with `no_tier`, when the holder's evidence
+    reaches none. Returns False, and writes nothing, when the wallet stands under just these limits already.
+    Raises UnknownWallet, UnknownTier, UnfitAccount, PackNotInForce, InvalidDecision.
     """
     _demand_reasons(because, evidence, at)
     if not because.strip():
         raise InvalidDecision("a change of tier says why: because is empty")
     limits = pack.tier(tier_id)
     pack.demand_in_force(at)
-    wallet = connection.execute(_queries.lock_wallet.sql, {"account": account_id}).fetchone()
-    if wallet is None:
-        raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
-    account = accounts.get(
-        connection, account_id
-    )  # after the lock: a statement that waits keeps its snapshot
+    wallet = _lock(connection, account_id)
+    account = accounts.get(connection, account_id)
     if account.currency != pack.currency:
         raise UnfitAccount(
             f"account {account_id} holds {account.currency}; pack {pack.id} is for {pack.currency}"
         )
-    if at < wallet[0]:
-        raise InvalidDecision(f"account {account_id} is at its tier since {wallet[0]}: {at} is before that")
-    profile = profile_id(connection, pack, limits.id)
-    if profile == account.profile_id:
+    if at < wallet.since:
+        raise InvalidDecision(
+            f"account {account_id} is at its tier since {wallet.since}: {at} is before that"
+        )
+    under = _limits_at(connection, wallet, account, pack, limits, at, no_tier=no_tier, policy=policy)
+    if under.profile_id == account.profile_id:
         return False
     about = {"account": account_id, "pack": pack.id, "tier": limits.id, "at": at}
     connection.execute(_queries.move_wallet.sql, about)
-    accounts.set_profile(connection, account_id, profile)
     connection.execute(
         _queries.record_decision.sql,
-        about | {"id": new_id(), "profile": profile, "because": because, "evidence": list(evidence)},
+        about | {"id": new_id(), "profile": under.profile_id, "because": because, "evidence": list(evidence)},
     )
+    _put_under(connection, wallet, account, under, at)
     return True
+
+
+def review_restriction(
+    connection: Connection,
+    account_id: UUID,
+    pack: Pack,
+    *,
+    at: datetime,
+    policy: DowngradePolicy | None = None,
+) -> Restriction | None:
+    """Bring a restricted wallet into the stage it should be in at `at`, or lift the restriction.
+
+    Returns the restriction it is under now. Raises UnknownWallet.
+    """
+    wallet = _lock(connection, account_id)
+    if wallet.restriction is None:
+        return None
+    account = accounts.get(connection, account_id)
+    no_tier = wallet.restriction.cause is Cause.NO_TIER
+    under = _limits_at(
+        connection, wallet, account, pack, pack.tier(wallet.tier), at, no_tier=no_tier, policy=policy
+    )
+    if under.profile_id != account.profile_id or under.restriction != wallet.restriction:
+        _put_under(connection, wallet, account, under, at)
+    return under.restriction
+
+
+@dataclass(frozen=True, slots=True)
+class _Wallet:
+    """A locked wallet and its locked account."""
+
+    account_id: UUID
+    person_id: UUID | None
+    tier: str
+    since: datetime
+    restriction: Restriction | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """The limits a wallet is to be under. `cap`: of its balance, minor units; None where there is none."""
+
+    profile_id: UUID
+    restriction: Restriction | None
+    cap: int | None
+    source: str
+
+
+def _lock(connection: Connection, account_id: UUID) -> _Wallet:
+    """The wallet, then its account: the balance does not move under a decision on it."""
+    row = connection.execute(_queries.lock_wallet.sql, {"account": account_id}).fetchone()
+    if row is None:
+        raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
+    connection.execute(_queries.lock_account.sql, {"account": account_id})
+    since, person, tier, stage, cause, next_at = row
+    held = None if stage is None else Restriction(Stage(stage), Cause(cause), next_at)
+    return _Wallet(account_id, person, tier, since, held)
+
+
+def _limits_at(
+    connection: Connection,
+    wallet: _Wallet,
+    account: accounts.Account,
+    pack: Pack,
+    tier: Tier,
+    at: datetime,
+    *,
+    no_tier: bool,
+    policy: DowngradePolicy | None,
+) -> _Limits:
+    policy = policy or downgrades().of(pack.id)
+    profile = compile_profile(pack, tier)
+    limits = caps(profile, pack.local_day(at))
+    together = _held_together(connection, account) if any(map(per_person, limits)) else account.balance
+    room = [(rule.amount or 0) - (together if per_person(rule) else account.balance) for rule in limits]
+    cap = min((rule.amount for rule in limits if rule.amount is not None), default=None)
+    restriction = next_restriction(
+        wallet.restriction,
+        excess=min(room, default=0) < 0,
+        no_tier=no_tier,
+        policy=policy,
+        at=at,
+    )
+    if restriction is None:
+        return _Limits(profile_id(connection, pack, tier.id), None, cap, policy.source)
+    known = evidence_records.of_person(connection, wallet.person_id) if wallet.person_id else []
+    sure = evidence_records.verified(known, pack.local_day(at), frozenset(policy.verified_by))
+    profile = restricted(profile, restriction.stage, policy, verified=sure)
+    return _Limits(profiles.store(connection, profile), restriction, cap, policy.source)
+
+
+def _held_together(connection: Connection, account: accounts.Account) -> int:
+    """What all wallets of the holder hold in the currency, minor units."""
+    about = {"holder": account.holder, "currency": account.currency, "account": account.id}
+    [held] = connection.execute(_queries.held_together.sql, about).fetchone() or (0,)
+    return int(held)
+
+
+def _put_under(
+    connection: Connection, wallet: _Wallet, account: accounts.Account, under: _Limits, at: datetime
+) -> None:
+    """Put the wallet under these limits, and tell of a restriction that begins, goes on or ends."""
+    accounts.set_profile(connection, wallet.account_id, under.profile_id)
+    before, now = wallet.restriction, under.restriction
+    if before == now:
+        return
+    told = now or before
+    assert told is not None
+    step = now.stage.value if now else "lifted"
+    about = {
+        "account": wallet.account_id,
+        "stage": now.stage.value if now else None,
+        "cause": now.cause.value if now else None,
+        "next_at": now.next_at if now else None,
+    }
+    connection.execute(_queries.restrict_wallet.sql, about)
+    numbers = {"balance": account.balance, "cap": under.cap}
+    connection.execute(
+        _queries.record_restriction.sql,
+        about
+        | numbers
+        | {"id": new_id(), "step": step, "told_cause": told.cause.value, "profile": under.profile_id}
+        | {"source": under.source, "at": at},
+    )
+    recorded.record(
+        connection,
+        "wallet.restricted" if now else "wallet.restriction_lifted",
+        wallet.account_id,
+        {
+            "step": step,
+            "cause": told.cause.value,
+            "next_at": now.next_at.isoformat() if now and now.next_at else None,
+        }
+        | numbers,
+        at=at,
+    )
 
 
 def wallets_per_tier(connection: Connection) -> dict[tuple[str, str], int]:

@@ -196,21 +196,74 @@ def _change(
             if kind == "close" and earlier:
                 return earlier[-1]
             raise AccountClosed(f"account {account_id} is closed; it takes no change")
-        nothing = dict.fromkeys(("frozen_debit", "frozen_credit", "floor", "ceiling", "parent_id"))
-        change = Change(
-            account_id=account_id,
-            number=len(earlier) + 1,
-            kind=kind,
-            **(nothing | content(account)),
-            actor=actor,
-            reason=reason,
-            at=locks.moment(ledger.clock, locked),
+        return _write(
+            connection,
+            account_id,
+            earlier,
+            kind,
+            content(account),
+            actor,
+            reason,
+            locks.moment(ledger.clock, locked),
         )
-        _record(connection, change)
-        record(connection, f"account.{kind}", account_id, change.to_json(), at=change.at)
-        return change
 
     return ledger.run(changing)
+
+
+def set_frozen(
+    connection: Connection,
+    account_id: UUID,
+    *,
+    debit: bool,
+    credit: bool,
+    actor: str,
+    reason: str,
+    at: datetime,
+) -> Change | None:
+    """Freeze just what is said, in the transaction of a caller who has locked the account.
+
+    Up to two changes are recorded, what is loosened before what is frozen; returns the last, None where it is
+    so already. Otherwise as `freeze`.
+    """
+    check_actor(actor)
+    check_reason(reason)
+    account = accounts.get(connection, account_id)
+    if account.closed_at is not None:
+        raise AccountClosed(f"account {account_id} is closed; it takes no change")
+    now = (account.frozen_debit, account.frozen_credit)
+    loosened = (debit and now[0], credit and now[1])
+    change = None
+    for kind, before, flags in (("unfreeze", now, loosened), ("freeze", loosened, (debit, credit))):
+        if flags != before:
+            content = {"frozen_debit": flags[0], "frozen_credit": flags[1]}
+            earlier = changes(connection, account_id)
+            change = _write(connection, account_id, earlier, kind, content, actor, reason, at)
+    return change
+
+
+def _write(
+    connection: Connection,
+    account_id: UUID,
+    earlier: list[Change],
+    kind: str,
+    content: dict[str, Any],
+    actor: str,
+    reason: str,
+    at: datetime,
+) -> Change:
+    nothing = dict.fromkeys(("frozen_debit", "frozen_credit", "floor", "ceiling", "parent_id"))
+    change = Change(
+        account_id=account_id,
+        number=len(earlier) + 1,
+        kind=kind,
+        **(nothing | content),
+        actor=actor,
+        reason=reason,
+        at=at,
+    )
+    _record(connection, change)
+    record(connection, f"account.{kind}", account_id, change.to_json(), at=change.at)
+    return change
 
 
 def _record(connection: Connection, change: Change) -> None:

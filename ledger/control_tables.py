@@ -29,6 +29,7 @@ class AccountChangeRow(SQLModel, table=True):
     reason: str = Field(sa_column=Column(Text, nullable=False))
     at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    id: UUID = Field(sa_column=Column(Uuid, nullable=False))
 
 
 class AccountParentRow(SQLModel, table=True):

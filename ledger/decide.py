@@ -130,7 +130,7 @@ class AccountState:
             if period is None:
                 period = usage[start] = Period()
             period.add(counted, amount, number, day.day if start[0] is _MONTH else None)
-        if profile.counted_per_payee:
+        if profile.counts_payee(operation):
             windows = profile.counted_per_payee
             for start in periods_counted(windows, profile.fiscal_year_starts, direction, day):
                 period = usage.setdefault((*start, payee), Period())

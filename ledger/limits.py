@@ -172,6 +172,7 @@ class LimitProfile:
     `counted`, `counted_per_payee`: the directions and windows whose usage is kept for wallets of this
     profile. They cover every tier of the pack, so that a change of tier finds its counters filled. A rule
     over a window that is not counted would never be reached: InvalidInput. `fiscal_year_starts`: a month.
+    `payee_operations`: those that are counted per payee; empty means every operation.
     """
 
     name: str
@@ -181,6 +182,7 @@ class LimitProfile:
     counted: Counted
     counted_per_payee: Counted = frozenset()
     fiscal_year_starts: int = 1
+    payee_operations: frozenset[Operation] = frozenset()
     per_person: bool = field(init=False, repr=False, compare=False)
     """Whether some rule measures all wallets of the holder."""
     by_age: bool = field(init=False, repr=False, compare=False)
@@ -212,8 +214,17 @@ class LimitProfile:
                 continue
             kept = self.counted_per_payee if rule.scope is Scope.PAYEE else self.counted
             directions = (rule.direction,) if rule.direction else tuple(Direction)
-            if not kept.issuperset((direction, rule.window) for direction in directions):
+            uncounted = rule.scope is Scope.PAYEE and not all(
+                map(self.counts_payee, rule.operations or Operation)
+            )
+            if uncounted or not kept.issuperset((direction, rule.window) for direction in directions):
                 raise InvalidInput(f"profile {self.name}: rule {rule.id} measures what is not counted")
+
+    def counts_payee(self, operation: Operation) -> bool:
+        """Whether what moves by this operation is counted per payee."""
+        return bool(self.counted_per_payee) and (
+            not self.payee_operations or operation in self.payee_operations
+        )
 
     def local_day(self, at: datetime) -> date:
         """The day that a moment falls on where the profile is in force."""

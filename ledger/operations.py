@@ -54,6 +54,8 @@ class Operation(StrEnum):
     """E-money redeemed to a bank account in the holder's own name (holder → safeguarding or in transit)."""
     REDEEM_CASH = "redeem_cash"
     """E-money redeemed in cash by the issuer itself (holder → safeguarding or in transit)."""
+    DORMANCY = "dormancy"
+    """E-money of a holder long inactive, moved apart and back (holder ↔ dormant, dormant → escheat)."""
 
     @property
     def number(self) -> int:
@@ -84,5 +86,6 @@ _NUMBERS = {
     Operation.CROSS_BORDER: 20,
     Operation.CRYPTO: 21,
     Operation.REDEEM_OWN_BANK: 22,
+    Operation.DORMANCY: 23,
     Operation.LOAD_EMONEY: 24,
 }

@@ -209,8 +209,9 @@ def _read_usage(connection: Connection, transfers: Sequence[Transfer], locked: L
             if (key := (id(profile), day)) not in days:
                 days.add(key)
                 periods.update(usage.periods_measured_by(profile, day))
-            if account.siblings or profile.counted_per_payee or not periods <= locked.periods:
-                usage.want(wanted, account, other)
+            per_payee = profile.counts_payee(transfer.operation)
+            if account.siblings or per_payee or not periods <= locked.periods:
+                usage.want(wanted, account, other, transfer.operation)
     usage.read(connection, wanted, periods)
 
 

@@ -19,13 +19,16 @@ def store(connection: Connection, profile: LimitProfile) -> UUID:
     rules = [_rule_to_json(rule) for rule in profile.rules]
     counted, per_payee = _counted_to_json(profile.counted), _counted_to_json(profile.counted_per_payee)
     whole: list[Any] = [profile.name, profile.currency, profile.time_zone, rules, counted]
+    payee_operations = sorted(operation.value for operation in profile.payee_operations)
     if per_payee or profile.fiscal_year_starts != 1:  # a profile stored before there were these keeps its id
         whole += [per_payee, profile.fiscal_year_starts]
+    if payee_operations:
+        whole.append(payee_operations)
     profile_id = content_id(json.dumps(whole, sort_keys=True).encode())
     connection.execute(
         "INSERT INTO ledger.limit_profile"
-        " (id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
+        " (id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts,"
+        " payee_operations) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
         (
             profile_id,
             profile.name,
@@ -35,6 +38,7 @@ def store(connection: Connection, profile: LimitProfile) -> UUID:
             Jsonb(counted),
             Jsonb(per_payee),
             profile.fiscal_year_starts,
+            Jsonb(payee_operations),
         ),
     )
     return profile_id
@@ -70,22 +74,33 @@ class ProfileCache:
 def load(connection: Connection, ids: list[UUID]) -> dict[UUID, LimitProfile]:
     """The stored profiles of `ids`; unknown ids are left out."""
     rows = connection.execute(
-        "SELECT id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts"
-        " FROM ledger.limit_profile WHERE id = ANY(%s)",
+        "SELECT id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts,"
+        " payee_operations FROM ledger.limit_profile WHERE id = ANY(%s)",
         (ids,),
     )
-    return {
-        profile_id: LimitProfile(
-            name,
-            currency,
-            time_zone,
-            tuple(_rule_from_json(rule) for rule in rules),
-            _counted_from_json(counted),
-            _counted_from_json(per_payee),
-            fiscal_year_starts,
-        )
-        for profile_id, name, currency, time_zone, rules, counted, per_payee, fiscal_year_starts in rows
-    }
+    return {row[0]: _profile(*row[1:]) for row in rows}
+
+
+def _profile(
+    name: str,
+    currency: str,
+    time_zone: str,
+    rules: list[dict[str, Any]],
+    counted: list[list[str]],
+    counted_per_payee: list[list[str]],
+    fiscal_year_starts: int,
+    payee_operations: list[str],
+) -> LimitProfile:
+    return LimitProfile(
+        name,
+        currency,
+        time_zone,
+        tuple(_rule_from_json(rule) for rule in rules),
+        _counted_from_json(counted),
+        _counted_from_json(counted_per_payee),
+        fiscal_year_starts,
+        frozenset(Operation(operation) for operation in payee_operations),
+    )
 
 
 def _counted_to_json(counted: Counted) -> list[list[str]]:

@@ -7,8 +7,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, LargeBinary, SmallInteger, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Computed,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 import ledger.control_tables
@@ -30,6 +41,7 @@ class LimitProfileRow(SQLModel, table=True):
     counted: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
     counted_per_payee: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
     fiscal_year_starts: int = Field(sa_column=Column(SmallInteger, nullable=False))
+    payee_operations: list[str] = Field(sa_column=Column(JSONB, nullable=False))
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 
@@ -260,6 +272,11 @@ class HoldEventRow(SQLModel, table=True):
     transfer_id: UUID | None
     at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    id: UUID = Field(
+        sa_column=Column(
+            Uuid, Computed("coalesce(transfer_id, hold_id)", persisted=True), nullable=False, unique=True
+        )
+    )
 
 
 class OpenHoldRow(SQLModel, table=True):
@@ -271,6 +288,21 @@ class OpenHoldRow(SQLModel, table=True):
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     remaining: int = Field(sa_column=Column(BigInteger, nullable=False))
     expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, index=True))
+
+
+class LeafSourceRow(SQLModel, table=True):
+    """A table whose rows are leaves of the proof log, and what of them the leaves commit to."""
+
+    __tablename__ = "leaf_source"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    kind: int = Field(sa_column=Column(SmallInteger, nullable=False, unique=True))
+    relation: str = Field(sa_column=Column(Text, nullable=False))
+    version: int = Field(sa_column=Column(Integer, nullable=False))
+    id_column: str = Field(sa_column=Column(Text, nullable=False))
+    fields: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class LeafBlockRow(SQLModel, table=True):

@@ -31,6 +31,7 @@ from ledger.arrays import array_of
 from ledger.database import Connection
 from ledger.ids import content_id
 from ledger.limits import Counted, Direction, LimitProfile, LimitRule
+from ledger.operations import Operation
 from ledger.queries import queries_beside
 from ledger.windows import Window, months_later, window_start
 
@@ -260,12 +261,12 @@ Wanted = dict[UUID, Place]
 """Whose rows to read: wallets and pairs."""
 
 
-def want(wanted: Wanted, account: "Counting", other: "Counting") -> None:
+def want(wanted: Wanted, account: "Counting", other: "Counting", operation: Operation) -> None:
     """Add what a transfer between two accounts asks of the first one's usage, its siblings' included."""
     for each in (account, *account.siblings):
         wanted[each.id] = (each.usage, None)
     assert account.profile is not None
-    if account.profile.counted_per_payee:
+    if account.profile.counts_payee(operation):
         wanted[pair_id(account.id, other.id)] = (account.usage, other.id)
 
 

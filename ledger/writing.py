@@ -166,7 +166,7 @@ def give_back_usage(
     periods: set[usage.PeriodStart] = set()
     for account, other, _, day in sides:
         account.usage.clear()
-        usage.want(wanted, account, other)
+        usage.want(wanted, account, other, counted.operation)
         assert account.profile is not None
         periods |= usage.periods_measured_by(account.profile, day)
     usage.read(connection, wanted, periods)

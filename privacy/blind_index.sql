@@ -62,7 +62,7 @@ JOIN LATERAL (
         SELECT FROM privacy.index_entry AS entry
         WHERE entry.code = mine.code AND entry.index_name = :index AND entry.key_version = mine.key_version
         LIMIT :most + 1
-    ) AS some
+    ) AS holder
 ) AS shared ON shared.holders <= :most
 WHERE other.row_id <> mine.row_id
 ORDER BY 1, 2;

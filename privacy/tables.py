@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Date, DateTime, LargeBinary, Text
+from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -89,6 +89,8 @@ class KeyEvent(SQLModel, table=True):
     actor: str | None = None
     reason: str | None = None
     happened_at: datetime = Field(sa_type=DateTime(timezone=True))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
 
 
 class Opening(SQLModel, table=True):
@@ -105,6 +107,8 @@ class Opening(SQLModel, table=True):
     row_id: UUID
     subject: UUID
     opened_at: datetime = Field(sa_type=DateTime(timezone=True))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
 
 
 class OpeningRefusal(SQLModel, table=True):
@@ -121,6 +125,8 @@ class OpeningRefusal(SQLModel, table=True):
     table_name: str
     subject: UUID | None = None
     refused_at: datetime = _moment()
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
 
 
 class PurposeList(SQLModel, table=True):
@@ -134,6 +140,7 @@ class PurposeList(SQLModel, table=True):
     purposes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     approved_by: str
     approved_at: datetime = _moment()
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
 class SealedRow(SQLModel, table=True):

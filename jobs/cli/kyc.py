@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli import explain, packs
+from jobs.cli import explain, kyc_approvals, kyc_persons, kyc_terms, kyc_wallets, packs
 from jobs.cli.output import AsJson, fail, print_json, screen
 from jobs.emoney import Emoney
 
@@ -17,6 +17,10 @@ app.command()(packs.packs)
 app.add_typer(packs.app, name="pack")
 app.command()(explain.explain)
 app.command()(explain.headroom)
+for part in (kyc_persons, kyc_wallets, kyc_approvals):
+    part.register(app)
+app.add_typer(kyc_approvals.death, name="death")
+app.add_typer(kyc_terms.app, name="terms")
 
 
 @app.command()

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from sqlmodel import SQLModel
 
-import ledger.tables  # noqa: F401  the assessment covers the tables of every package
+import jobs.tables  # noqa: F401  the assessment covers the tables of every package
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from privacy import assessment, inventory

@@ -1,6 +1,7 @@
 """`emoney proof`: seal the log, prove transfers, verify proofs offline and the database against its log."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,12 +10,13 @@ import typer
 from jobs.cli.output import AsJson, fail, print_json, progress, screen, table
 from jobs.emoney import Emoney
 from ledger import proofs
+from ledger.money import format_amount
 from ledger.proofs import ProofInvalid, PublicKey, SigningKey, checkpoints
 
 PROOF_BYTES_MAX = 256 << 20
 
 app = typer.Typer(
-    help="Proofs that nothing was changed: a signed log of transfers and refusals.", no_args_is_help=True
+    help="Proofs that nothing was changed: a signed log of all that happened.", no_args_is_help=True
 )
 
 
@@ -26,13 +28,11 @@ def seal(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Add what was posted and refused since the last time to the log, and sign it."""
+    """Add what was written since the last time to the log, and sign it."""
     with Emoney.open() as emoney, progress() as observe:
         with emoney.database.connection() as connection:
             key = proofs.signing_key(connection, emoney.home, origin)
-        sealed = proofs.seal(
-            emoney.database, key, clock=emoney.clock, progress=lambda added: observe("sealing", added, None)
-        )
+        sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=partial(observe, "sealing"))
     if as_json:
         print_json({"added": sealed.added, "size": sealed.size, "checkpoint": sealed.checkpoint})
     else:
@@ -41,19 +41,29 @@ def seal(
 
 @app.command()
 def show(
-    name: Annotated[str, typer.Argument(help="A transfer's id, or the operator's reference.")],
+    name: Annotated[str, typer.Argument(help="The id of a row of the log, or the operator's reference.")],
+    undisclosed: Annotated[
+        bool,
+        typer.Option("--undisclosed", help="Leave out what records say; only their commitments are shown."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Prove that a transfer, or a refusal, is in the log. With --json: the proof to hand over."""
+    """Prove that what has this id or reference is in the log. With --json: the proof to hand over."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = proofs.proofs_of(connection, proofs.ids_of(connection, name))
     if found.unsealed:
-        fail(f"transfer {found.unsealed[0]} is not in the log yet: run `emoney proof seal`")
+        fail(f"{found.unsealed[0]} is not in the log yet: run `emoney proof seal`")
+    if undisclosed:
+        found = found.undisclosed()
     if as_json:
         print_json(found.to_json())
         return
     for leaf in found.leaves:
-        rows = [(field, "" if value is None else value) for field, value in leaf["content"].items()]
+        fields = [
+            *leaf["content"].items(),
+            *((each["field"], each["value"]) for each in leaf.get("record", [])),
+        ]
+        rows = [(field, "" if value is None else value) for field, value in fields]
         rows.append(("path", f"{len(leaf['path'])} hashes"))
         table(f"Leaf {leaf['index']}: {leaf['kind']}, version {leaf['version']}", ("field", "value"), rows)
     screen.print(found.checkpoint, markup=False, highlight=False, soft_wrap=True)
@@ -93,7 +103,9 @@ def verify(
         print_json({"valid": True, **proved})
     elif "proved" in proved:
         for each in proved["proved"]:
-            screen.print(f"{each['kind']} {each['id']} is in the log", highlight=False, soft_wrap=True)
+            screen.print(_told(each), markup=False, highlight=False, soft_wrap=True)
+        if "statement" in proved:
+            _tell_statement(proved["statement"], len(proved["proved"]))
         screen.print(f"{proved['origin']}, {proved['size']:,} leaves", highlight=False)
     else:
         screen.print(
@@ -101,6 +113,35 @@ def verify(
             f"{proved['old_size']:,}",
             highlight=False,
         )
+
+
+def _told(proved: dict[str, Any]) -> str:
+    """What one leaf of a proof proves."""
+    if "entry" in proved:
+        amount, balance = (format_amount(proved[name], proved["currency"]) for name in ("amount", "balance"))
+        return (
+            f"entry {proved['entry']}: {proved['direction']} of {amount} {proved['currency']} at "
+            f"{proved['posted_at']}, balance {balance}: transfer {proved['id']} is in the log"
+        )
+    hidden = "; what it says is not shown" if proved.get("disclosed") is False else ""
+    return f"{proved['kind']} {proved['id']} is in the log{hidden}"
+
+
+def _tell_statement(statement: dict[str, Any], entries: int) -> None:
+    """What the entries of a statement prove together."""
+    said = "there are no entries, and so nothing is proved"
+    if entries:
+        currency = statement["currency"]
+        opening, closing = (
+            format_amount(statement[name]["balance"], currency) for name in ("opening", "closing")
+        )
+        said = f"{entries:,} entries lead from {opening} to {closing} {currency}, and none between is missing"
+    screen.print(
+        f"account {statement['account']}, {statement['from']} to {statement['to']}: {said}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _verify_database(key: str | None, kept: list[Path], as_json: bool) -> None:
@@ -115,9 +156,7 @@ def _verify_database(key: str | None, kept: list[Path], as_json: bool) -> None:
             public = SigningKey.load(emoney.home).public if key is None else _public_key(key)
         except ProofInvalid as error:
             fail(str(error), 2)
-        found = proofs.audit(
-            connection, public, kept=notes, progress=lambda done: observe("verifying", done, None)
-        )
+        found = proofs.audit(connection, public, kept=notes, progress=partial(observe, "verifying"))
     if as_json:
         print_json(_audit_json(found))
     else:
@@ -125,6 +164,8 @@ def _verify_database(key: str | None, kept: list[Path], as_json: bool) -> None:
             screen.print(str(finding), style="red", markup=False, highlight=False, soft_wrap=True)
         if found.unnamed:
             screen.print(f"and {found.unnamed:,} more", style="red", highlight=False)
+        for kind, count in found.kinds.items():
+            screen.print(f"{count:>12,}  {kind}", highlight=False)
         screen.print(
             f"{found.rows:,} rows held against {found.size:,} leaves and {found.checkpoints:,} checkpoints; "
             f"{found.unsealed:,} rows are not sealed yet",
@@ -141,6 +182,7 @@ def _audit_json(found: proofs.Audit) -> dict[str, Any]:
         "size": found.size,
         "signed": found.signed,
         "rows": found.rows,
+        "kinds": found.kinds,
         "checkpoints": found.checkpoints,
         "unsealed": found.unsealed,
         "findings": [

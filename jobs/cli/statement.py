@@ -4,12 +4,13 @@ import io
 import sys
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from jobs.cli.output import AsJson, fail, print_json, screen, table
+from jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
 from jobs.emoney import Emoney
 from ledger import accounts, as_of, statements
 from ledger.as_of import TimeBasis
@@ -17,6 +18,7 @@ from ledger.database import Connection
 from ledger.exports import write_camt, write_csv
 from ledger.files import replace_file
 from ledger.money import format_amount, to_decimal
+from ledger.proofs import write_proved
 from ledger.statements import Statement, StatementLine
 
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -57,6 +59,10 @@ def statement(
     limit: Annotated[
         int, typer.Option(min=1, max=statements.PAGE_MAX, help="In a table, at most so many lines.")
     ] = 100,
+    with_proofs: Annotated[
+        Path | None,
+        typer.Option(help="Also write the whole period with a proof of each entry to this file, as JSON."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """An account's entries, oldest first, each with the balance after it."""
@@ -74,6 +80,8 @@ def statement(
             _utc(start) if start else first,
             _utc(end) if end else last,
         )
+        if with_proofs is not None:
+            _prove(connection, found, with_proofs)
         if format is not Format.TABLE:
             _export(connection, found, format, out, emoney.clock())
             return
@@ -140,6 +148,19 @@ def _export(
         sys.stdout.buffer.flush()
     else:
         replace_file(out, write_file)
+
+
+def _prove(connection: Connection, found: Statement, out: Path) -> None:
+    def write(path: Path) -> None:
+        with path.open("w", encoding="utf-8") as stream, progress() as observe:
+            write_proved(connection, found, stream, progress=partial(observe, "proving"))
+
+    replace_file(out, write)
+    notices.print(
+        f"{found.line_count:,} entries with their proofs in {out}; `emoney proof verify` checks them offline",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def _statement_json(found: Statement, lines: list[StatementLine], next_after: int | None) -> dict[str, Any]:

@@ -23,10 +23,7 @@ from uuid import UUID
 
 from sqlmodel import SQLModel
 
-import aml.tables  # noqa: F401  the assessment reads what every package's tables declare
-import kyc.tables  # noqa: F401
-import ledger.tables  # noqa: F401
-import privacy.tables  # noqa: F401
+import jobs.tables  # noqa: F401  the assessment reads what every package's tables declare
 from aml import history, monitoring
 from aml.alerts import list_alerts
 from aml.report import write_report as write_monitoring_report

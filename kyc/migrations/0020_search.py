@@ -3,9 +3,9 @@
 from ledger.migration import run_sql
 
 revision = "kyc_0020"
-down_revision = "kyc_0005"
+down_revision = "kyc_0018"
 branch_labels = None
-depends_on = ("privacy_0004",)
+depends_on = ("privacy_0005",)
 
 
 def upgrade() -> None:

@@ -1,10 +1,11 @@
-"""Proofs that nothing was changed: a signed Merkle log of transfers and refusals, verifiable offline."""
+"""Proofs that nothing was changed: a signed Merkle log of what happened, verifiable offline."""
 
 from ledger.proofs.auditing import Audit, Finding, audit
 from ledger.proofs.checkpoints import signing_key
-from ledger.proofs.proving import Proofs, consistency, ids_of, proofs_of
+from ledger.proofs.proving import Proofs, Prover, consistency, ids_of, proofs_of
 from ledger.proofs.sealing import Sealed, seal
 from ledger.proofs.signing import SigningKey
+from ledger.proofs.statement import write_proved
 from ledger.proofs.verifying import ProofInvalid, PublicKey, verify
 
 __all__ = [
@@ -14,8 +15,10 @@ __all__ = [
     "signing_key",
     "proofs_of",
     "Proofs",
+    "Prover",
     "ids_of",
     "consistency",
+    "write_proved",
     "audit",
     "Audit",
     "Finding",

@@ -12,19 +12,20 @@ tells (`kept`).
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from ledger.database import Connection
 from ledger.proofs import checkpoints, leaves, log
-from ledger.proofs.leaves import START, Place, Row
+from ledger.proofs.leaves import START, Place, Row, Rows
 from ledger.proofs.tree import Frontier
 from ledger.proofs.verifying import ProofInvalid, PublicKey, leaf_hash, open_checkpoint
 from ledger.queries import queries_beside
 
 PAGE_BLOCKS = 64
-PAGE_ROWS = 16_384
 NAMED_MAX = 1_000
 
 _queries = queries_beside(__file__)
@@ -44,10 +45,15 @@ class Finding:
 
 @dataclass(slots=True)
 class Audit:
-    """What an audit saw. `unsealed`: rows after the log's end; `unnamed`: findings beyond NAMED_MAX."""
+    """What an audit saw.
+
+    `kinds`: leaves by what they are of; `unsealed`: rows after the log's end; `unnamed`: findings beyond
+    NAMED_MAX.
+    """
 
     size: int = 0
     rows: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
     checkpoints: int = 0
     signed: int = 0
     unsealed: int = 0
@@ -75,6 +81,7 @@ class _Walk:
     """A pass over the log: what was seen so far, and what is yet unexplained."""
 
     connection: Connection
+    rows: Rows
     audit: Audit
     wanted: dict[int, list[tuple[str, bytes]]]
     """Roots that the log must lead to, by size, and whose they are."""
@@ -84,6 +91,7 @@ class _Walk:
     good: int = 0
     """The largest size at which a checkpoint's root was met."""
     nodes: int = 0
+    kinds: Counter[int] = field(default_factory=Counter)
     orphans: dict[_Key, tuple[int, bytes]] = field(default_factory=dict)
     """Leaves without their row where it should be: index and hash."""
     strays: dict[_Key, bytes] = field(default_factory=dict)
@@ -97,15 +105,16 @@ def audit(
     key: PublicKey,
     *,
     kept: Sequence[str] = (),
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Audit:
     """Hold every sealed row against the log, and the log against its checkpoints and those `kept` elsewhere.
 
-    `key`: what must have signed; `kept`: signed notes; `progress` is told the leaves done. Finds what is
-    wrong rather than raising. Safe while others post and seal: rows after the log's end are only counted.
+    `key`: what must have signed; `kept`: signed notes; `progress` is told the leaves done, and of how many.
+    Finds what is wrong rather than raising. Safe while others post and seal: rows after the log's end are
+    only counted.
     """
     found = Audit()
-    walk = _Walk(connection, found, _checkpoints(connection, key, kept, found))
+    walk = _Walk(connection, Rows(connection), found, _checkpoints(connection, key, kept, found))
     end = log.tail(connection)
     leaves.plan_for_ranges(connection)
     connection.execute(_queries.probe_entries.sql)
@@ -113,18 +122,18 @@ def audit(
         inside = [block for block in page if block.next <= end.size]
         if not inside:
             break
-        rows = _rows(connection, walk.place, max(block.last for block in inside))
-        pending: Row | None = next(rows, None)
-        for block in inside:
-            here: list[Row] = []
-            while pending is not None and pending[:3] <= block.last:
-                here.append(pending)
-                pending = next(rows, None)
-            _hold(walk, block, here)
+        with closing(walk.rows.stream(walk.place, max(block.last for block in inside))) as rows:
+            pending: Row | None = next(rows, None)
+            for block in inside:
+                here: list[Row] = []
+                while pending is not None and pending[:3] <= block.last:
+                    here.append(pending)
+                    pending = next(rows, None)
+                _hold(walk, block, here)
         _entries(walk, max(block.last.xact for block in inside))
         walk.place = max(walk.place, *(block.last for block in inside))
         if progress:
-            progress(found.size)
+            progress(found.size, end.size)
     _explain(walk)
     _amiss(walk)
     _end(walk)
@@ -159,15 +168,6 @@ def _checkpoints(
     return wanted
 
 
-def _rows(connection: Connection, after: Place, last: Place) -> Iterator[Row]:
-    while True:
-        page = leaves.read(connection, after, low=after.xact, high=last.xact, rows=PAGE_ROWS, last=last)
-        yield from page
-        if len(page) < PAGE_ROWS:
-            return
-        after = page[-1].place
-
-
 def _hold(walk: _Walk, block: log.Block, rows: list[Row]) -> None:
     """Hold a block's leaves against the rows that belong there, and grow the tree by them."""
     found, stored = walk.audit, block.leaves()
@@ -185,6 +185,7 @@ def _hold(walk: _Walk, block: log.Block, rows: list[Row]) -> None:
         _compare(walk, block.first, expected, stored)
     if rows and rows[-1].place != block.last and stored and stored[-1][1] == rows[-1].id:
         found.add("log", called, "the block says another transaction for its last row")
+    walk.kinds.update(block.kinds)
     found.rows += len(rows)
     found.size = block.next
     if walk.whole:
@@ -216,10 +217,14 @@ def _amiss(walk: _Walk) -> None:
 def _compare(
     walk: _Walk, first: int, expected: list[tuple[int, bytes, bytes]], stored: list[tuple[int, bytes, bytes]]
 ) -> None:
-    rows = {(kind, row_id): hashed for kind, row_id, hashed in expected}
+    rows: dict[_Key, bytes] = {}
+    for kind, row_id, hashed in expected:
+        if (kind, row_id) in rows:
+            walk.audit.add("added", walk.rows.name(kind, row_id), "there are several rows of this id")
+        rows.setdefault((kind, row_id), hashed)
     sealed: dict[_Key, tuple[int, bytes]] = {}
     for n, (kind, row_id, hashed) in enumerate(stored):
-        called = leaves.name(kind, row_id)
+        called = walk.rows.name(kind, row_id)
         if (kind, row_id) in sealed:
             walk.audit.add("log", called, f"leaf {first + n} repeats it")
             continue
@@ -241,7 +246,9 @@ def _compare(
     kept = [key for key, (_, hashed) in sealed.items() if rows.get(key) == hashed]
     for n in _out_of_order([rank[key] for key in kept]):
         index = sealed[kept[n]][0]
-        walk.audit.add("reordered", leaves.name(*kept[n]), f"leaf {index} stands where another row's belongs")
+        walk.audit.add(
+            "reordered", walk.rows.name(*kept[n]), f"leaf {index} stands where another row's belongs"
+        )
 
 
 def _out_of_order(ranks: list[int]) -> list[int]:
@@ -301,10 +308,10 @@ def _explain(walk: _Walk) -> None:
     """Say of each leaf without its row, and of each row without its leaf, what happened."""
     found = walk.audit
     lost = [UUID(bytes=row_id) for _, row_id in walk.orphans]
-    present = {(row.kind, row.id): row for row in leaves.rows_of(walk.connection, lost)}
+    present = {(row.kind, row.id): row for row in walk.rows.of(lost)}
     for key, (index, hashed) in walk.orphans.items():
         row = present.get(key)
-        called = leaves.name(*key)
+        called = walk.rows.name(*key)
         if row is None:
             found.add("removed", called, f"the row that leaf {index} was made of is gone")
         elif leaf_hash(row.leaf) != hashed:
@@ -314,12 +321,16 @@ def _explain(walk: _Walk) -> None:
         else:
             found.add("reordered", called, f"leaf {index} is not where the row belongs")
     for key in walk.strays.keys() - walk.orphans.keys():
-        found.add("added", leaves.name(*key), "the row lies below the log's end and was never sealed")
+        found.add("added", walk.rows.name(*key), "the row lies below the log's end and was never sealed")
 
 
 def _end(walk: _Walk) -> None:
     """What is missing at the end: checkpoints that were not reached, nodes too many, rows out of time."""
     found = walk.audit
+    known = walk.rows.kinds
+    found.kinds = {known[kind][0]: walk.kinds[kind] for kind in sorted(walk.kinds) if kind in known}
+    for kind in walk.kinds.keys() - known.keys():
+        found.add("log", f"{walk.kinds[kind]} leaves", f"are of kind {kind}, which nothing declares")
     sizes = sorted(walk.wanted)
     for size in sizes[bisect_left(sizes, found.size + 1) :]:
         for called, _ in walk.wanted[size]:
@@ -328,14 +339,14 @@ def _end(walk: _Walk) -> None:
         stored = log.count_nodes(walk.connection, found.size)
         if stored > walk.nodes:
             found.add("log", "the tree", f"{stored} nodes are stored where {walk.nodes} belong")
-    found.unsealed = leaves.count_after(walk.connection, walk.place)
+    found.unsealed = walk.rows.count_after(walk.place)
     _, suspect_from = log.horizon(walk.connection)
-    suspects = leaves.ahead_of(walk.connection, suspect_from, NAMED_MAX)
+    suspects = walk.rows.ahead_of(suspect_from, NAMED_MAX)
     _, unborn = log.horizon(walk.connection)
     for row in suspects:
         if row.xact >= unborn:
             found.add(
                 "added",
-                leaves.name(row.kind, row.id),
+                walk.rows.name(row.kind, row.id),
                 f"says that transaction {row.xact} wrote it, which has not begun",
             )

@@ -4,7 +4,7 @@ from ledger.errors import ConfigurationError, EmoneyError, InvalidInput
 
 
 class UnknownTransfer(InvalidInput):
-    """A proof was asked for a transfer that the ledger neither posted nor refused."""
+    """A proof was asked for an id or a reference that no row of the log has."""
 
 
 class NotSealed(EmoneyError):

@@ -1,29 +1,35 @@
 """Leaves: what the log commits to, read from the rows themselves.
 
-Each posted transfer and each refusal is a leaf that holds every column of its row. The order of the log is
-(xact, id, kind): the transaction that wrote the row, then the row's id. Another kind of leaf is another
-entry in KINDS, a query in `leaves.sql` and a layout in `verifying`.
+Each posted transfer and each refusal is a leaf that holds every column of its row; each row of a declared
+source (`sources`) is one that holds a commitment to it. The order of the log is (xact, id, kind): the
+transaction that wrote the row, then the row's id.
 
 Operators' references are in the leaf as they are: they are the operator's own names for its transactions, not
 personal data, and the leaf's hash hides them behind random ids. Holders are UUIDs.
 """
 
-from collections.abc import Iterator, Sequence
+import base64
+from collections.abc import Generator, Iterator, Sequence
 from datetime import timedelta
+from itertools import starmap
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from psycopg import sql
+
 from ledger.database import Connection
 from ledger.proofs.errors import LogDamaged
-from ledger.proofs.verifying import EPOCH, LAYOUTS, domain
+from ledger.proofs.sources import declared
+from ledger.proofs.verifying import EPOCH, domain, layout_of
 from ledger.queries import queries_beside
 
 _queries = queries_beside(__file__)
 
-KINDS = {1: ("transfer", 1), 2: ("refusal", 1)}
-"""The stored code of each kind of leaf: its name and its version."""
+OWN_KINDS = {1: ("transfer", 1), 2: ("refusal", 1)}
+"""The stored code of each kind of leaf that no source declares: its name and its version."""
 
 PER_REFERENCE_MAX = 1_000
+STREAM_ROWS = 2_048
 
 _LENGTH, _EMPTY = 4, b"\xff\xff\xff\xff"
 
@@ -41,12 +47,16 @@ START = Place(-1, bytes(16), 0)
 
 
 class Row(NamedTuple):
-    """A row that is, or will be, a leaf. `id` as its 16 bytes, `leaf`: the leaf's bytes."""
+    """A row that is, or will be, a leaf. `id` as its 16 bytes, `leaf`: the leaf's bytes.
+
+    `content`: the bytes that a source's leaf commits to, where they were asked for.
+    """
 
     xact: int
     id: bytes
     kind: int
     leaf: bytes
+    content: bytes | None = None
 
     @property
     def place(self) -> Place:
@@ -54,42 +64,89 @@ class Row(NamedTuple):
         return Place(self.xact, self.id, self.kind)
 
 
-_ROWS = f"{_queries.transfers.sql} UNION ALL {_queries.refusals.sql}"
+_OWN = [
+    sql.SQL("SELECT kind, id, xact, leaf, NULL::bytea AS content FROM ({}) AS own").format(sql.SQL(query.sql))
+    for query in (_queries.transfers, _queries.refusals)
+]
 _LEAF = "coalesce(leaf, ''::bytea)"  # a field that must not be empty was emptied: no leaf is so
 _RANGE = (
-    f"SELECT xact, uuid_send(id), kind, {_LEAF} FROM ({_ROWS}) AS r "  # noqa: S608  our own text, not input
+    f"SELECT xact, uuid_send(id), kind, {_LEAF} FROM ({{rows}}) AS r "  # noqa: S608  our own text, not input
     "WHERE xact >= %(low)s AND xact <= %(high)s "
     "AND (xact, id, kind) > (%(after_xact)s, %(after_id)s, %(after_kind)s) "
     "AND (xact, id, kind) <= (%(last_xact)s, %(last_id)s, %(last_kind)s) "
+    "ORDER BY xact, id, kind"
 )
-_READ = _RANGE + "ORDER BY xact, id, kind LIMIT %(rows)s"
-_NAMED = f"SELECT xact, uuid_send(id), kind, {_LEAF} FROM ({_ROWS}) AS r WHERE id = ANY(%(ids)s)"  # noqa: S608
-_COUNT = f"SELECT count(*) FROM ({_ROWS}) AS r WHERE xact >= %s AND (xact, id, kind) > (%s, %s, %s)"  # noqa: S608
+_NAMED = f"SELECT xact, uuid_send(id), kind, {_LEAF}, content FROM ({{rows}}) AS r WHERE id = ANY(%(ids)s)"  # noqa: S608
+_COUNT = (
+    "SELECT count(*) FROM ({rows}) AS r WHERE xact >= %(low)s AND xact <= %(high)s "
+    "AND (xact, id, kind) > (%(after_xact)s, %(after_id)s, %(after_kind)s)"
+)
 _XACT_MAX = (1 << 63) - 1
 _LAST = (b"\xff" * 16, 32_767)
 
 
-def read(
-    connection: Connection, after: Place, *, low: int, high: int, rows: int, last: Place | None = None
-) -> list[Row]:
-    """Up to `rows` rows after `after` and not after `last`, of transactions `low` to `high`, in order."""
-    until = last or Place(high, *_LAST)
-    cursor = connection.cursor(binary=True)
-    cursor.execute(
-        _READ,
-        {
-            "low": low,
-            "high": high,
-            "after_xact": after.xact,
-            "after_id": UUID(bytes=after.id),
-            "after_kind": after.kind,
-            "last_xact": until.xact,
-            "last_id": UUID(bytes=until.id),
-            "last_kind": until.kind,
-            "rows": rows,
-        },
-    )
-    return list(map(Row._make, cursor.fetchall()))
+class Rows:
+    """The rows of a database that are, or will be, leaves."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        sources = declared(connection)
+        self.kinds = OWN_KINDS | {source.kind: (source.relation, source.version) for source in sources}
+        """Name and version of each kind of leaf."""
+        union = sql.SQL(" UNION ALL ")
+        in_range = union.join([*_OWN, *(source.rows_in_range() for source in sources)])
+        self._range = sql.SQL(_RANGE).format(rows=in_range)
+        self._count = sql.SQL(_COUNT).format(rows=in_range)
+        self._named = sql.SQL(_NAMED).format(rows=union.join([*_OWN, *(source.rows() for source in sources)]))
+
+    def read(self, after: Place, *, low: int, high: int, rows: int) -> list[Row]:
+        """Up to `rows` rows after `after`, of transactions `low` to `high`, in order."""
+        cursor = self._connection.cursor(binary=True)
+        about = _about(after, Place(high, *_LAST), low)
+        cursor.execute(self._range + sql.SQL(" LIMIT %(rows)s"), {**about, "rows": rows})
+        return list(starmap(Row, cursor.fetchall()))
+
+    def stream(self, after: Place, last: Place) -> Generator[Row, None, None]:
+        """The rows after `after` up to `last`, in order, a page at a time in memory."""
+        with self._connection.cursor(name="rows", binary=True) as cursor:
+            cursor.itersize = STREAM_ROWS
+            cursor.execute(self._range, _about(after, last, after.xact))
+            yield from starmap(Row, cursor)
+
+    def of(self, ids: Sequence[UUID]) -> list[Row]:
+        """The rows of these ids with their content, in no order; ids without a row are left out."""
+        cursor = self._connection.cursor(binary=True)
+        cursor.execute(self._named, {"ids": list(ids)})
+        return list(starmap(Row, cursor.fetchall()))
+
+    def count_after(self, after: Place) -> int:
+        """How many rows come after `after`."""
+        about = _about(after, Place(_XACT_MAX, *_LAST), after.xact)
+        row = self._connection.execute(self._count, about).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def ahead_of(self, xact: int, rows: int) -> list[Row]:
+        """Up to `rows` rows that say a transaction from `xact` on wrote them."""
+        return self.read(Place(xact - 1, *_LAST), low=xact, high=_XACT_MAX, rows=rows)
+
+    def name(self, kind: int, row_id: bytes) -> str:
+        """How a leaf is called in messages."""
+        return f"{self.kinds[kind][0] if kind in self.kinds else f'kind {kind}'} {UUID(bytes=row_id)}"
+
+    def decode(self, row: Row) -> dict[str, Any]:
+        """The leaf of a row as a proof carries it: kind, version, content and, of a source's, the record."""
+        kind, version = self.kinds[row.kind]
+        layout = layout_of(kind, version)
+        tag, *values = _fields(row.leaf) if row.leaf else [None]
+        if layout is None or tag != domain(kind, version) or len(values) != len(layout):
+            raise LogDamaged(f"the database encodes a {kind} in another way than this version")
+        content = {
+            field: None if raw is None else _value(form, raw)
+            for (field, form), raw in zip(layout, values, strict=True)
+        }
+        found = {"kind": kind, "version": version, "content": content}
+        return found if row.content is None else {**found, "record": _record(row.content)}
 
 
 def plan_for_ranges(connection: Connection) -> None:
@@ -97,49 +154,24 @@ def plan_for_ranges(connection: Connection) -> None:
     connection.execute(_queries.plan_for_ranges.sql)
 
 
-def rows_of(connection: Connection, ids: Sequence[UUID]) -> list[Row]:
-    """The rows of these ids, in no order; ids without a row are left out."""
-    cursor = connection.cursor(binary=True)
-    cursor.execute(_NAMED, {"ids": list(ids)})
-    return list(map(Row._make, cursor.fetchall()))
-
-
-def count_after(connection: Connection, after: Place) -> int:
-    """How many rows come after `after`."""
-    place = (after.xact, UUID(bytes=after.id), after.kind)
-    row = connection.execute(_COUNT, (after.xact, *place)).fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def ahead_of(connection: Connection, xact: int, rows: int) -> list[Row]:
-    """Up to `rows` rows that say a transaction from `xact` on wrote them."""
-    return read(connection, Place(xact - 1, *_LAST), low=xact, high=_XACT_MAX, rows=rows)
-
-
 def ids_of_reference(connection: Connection, reference: str) -> list[UUID]:
-    """The ids of the transfers and refusals of this reference: none, one, or at most PER_REFERENCE_MAX."""
+    """The ids of the transfers, refusals and holds of this reference, at most PER_REFERENCE_MAX."""
     found = connection.execute(
         _queries.ids_of_reference.sql, {"reference": reference, "rows": PER_REFERENCE_MAX}
     )
     return [row_id for (row_id,) in found]
 
 
-def name(kind: int, row_id: bytes) -> str:
-    """How a leaf is called in messages."""
-    return f"{KINDS[kind][0] if kind in KINDS else f'kind {kind}'} {UUID(bytes=row_id)}"
-
-
-def decode(kind: int, leaf: bytes) -> dict[str, Any]:
-    """The content of a leaf by field, as `verifying.encode_leaf` takes it."""
-    label, version = KINDS[kind]
-    fields = list(_fields(leaf))
-    layout = LAYOUTS[label, version]
-    if len(fields) != len(layout) + 1 or fields[0] != domain(label, version):
-        raise LogDamaged(f"the database encodes a {label} in another way than this version")
+def _about(after: Place, last: Place, low: int) -> dict[str, Any]:
     return {
-        field: None if raw is None else _value(form, raw)
-        for (field, form), raw in zip(layout, fields[1:], strict=True)
+        "low": low,
+        "high": last.xact,
+        "after_xact": after.xact,
+        "after_id": UUID(bytes=after.id),
+        "after_kind": after.kind,
+        "last_xact": last.xact,
+        "last_id": UUID(bytes=last.id),
+        "last_kind": last.kind,
     }
 
 
@@ -156,11 +188,24 @@ def _fields(leaf: bytes) -> Iterator[bytes | None]:
         at += length
 
 
+def _record(content: bytes) -> list[dict[str, Any]]:
+    """The fields in the bytes that a leaf commits to, after their domain."""
+    _, *parts = _fields(content)
+    record = []
+    for header, raw in zip(parts[::2], parts[1::2], strict=True):
+        assert header is not None
+        name, _, form = header.decode().partition(" ")
+        record.append({"field": name, "form": form, "value": None if raw is None else _value(form, raw)})
+    return record
+
+
 def _value(form: str, raw: bytes) -> Any:
     if form == "uuid":
         return str(UUID(bytes=raw))
-    if form == "text":
+    if form in ("text", "json"):
         return raw.decode()
+    if form in ("bytes", "hash"):
+        return base64.b64encode(raw).decode()
     number = int.from_bytes(raw, "big", signed=True)
     if form == "time":
         return (EPOCH + timedelta(microseconds=number)).isoformat()

@@ -53,9 +53,11 @@ FROM ledger.refusal
 SELECT set_config('work_mem', '32MB', true), set_config('enable_seqscan', 'off', true);
 
 -- name: ids_of_reference
--- The transfers and refusals that the operator calls so. No index: a reference is looked up by people, rarely.
+-- The transfers, refusals and holds that the operator calls so. No index: a reference is looked up by people, rarely.
 SELECT id FROM ledger.transfer WHERE reference = :reference
-UNION ALL
+UNION
 SELECT transfer_id FROM ledger.refusal WHERE reference = :reference
+UNION
+SELECT id FROM ledger.hold WHERE reference = :reference
 ORDER BY id
 LIMIT :rows;

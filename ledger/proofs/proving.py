@@ -1,4 +1,4 @@
-"""Proofs for others: that a transfer is in the log, and that the log only ever grew. JSON for `verifying`."""
+"""Proofs for others: that a row is in the log, and that the log only ever grew. JSON for `verifying`."""
 
 import base64
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from ledger.proofs.verifying import CONSISTENCY, INCLUSION, leaf_hash
 
 @dataclass(frozen=True, slots=True)
 class Proofs:
-    """Proofs of several transfers under one checkpoint.
+    """Proofs of several rows under one checkpoint.
 
-    `leaves`: for each, in the order asked, its kind, version, content, index and path; `unsealed`: the ids
-    that are in the ledger and will be in the log when it is sealed next.
+    `leaves`: for each, in the order asked, its kind, version, content, index and path, and of a record its
+    fields; `unsealed`: the ids that are in the ledger and will be in the log when it is sealed next.
     """
 
     checkpoint: str
@@ -30,53 +30,77 @@ class Proofs:
         """What `verifying.verify` takes."""
         return {"format": INCLUSION, "checkpoint": self.checkpoint, "leaves": self.leaves}
 
+    def undisclosed(self) -> "Proofs":
+        """The same proofs without the fields of records, which alone they do not tell."""
+        bare = [{name: value for name, value in leaf.items() if name != "record"} for leaf in self.leaves]
+        return Proofs(self.checkpoint, bare, self.unsealed)
 
-def proofs_of(connection: Connection, transfer_ids: Sequence[UUID]) -> Proofs:
-    """Proofs that these transfers or refusals are in the log, as its last checkpoint has it.
 
-    Each kind of row of an id is proved. Reads O(log n) of the log per proof, fewer for neighbours. Raises
-    UnknownTransfer for an id that was neither posted nor refused, NotSealed when there is no checkpoint yet,
-    LogDamaged when a row is not what was sealed.
+class Prover:
+    """Proves rows of the log under its last checkpoint, the same for all that it is asked for.
+
+    Keeps up to `log.TILES_MAX` tiles at hand: rows that are neighbours in the log cost less. Raises NotSealed
+    when there is no checkpoint yet.
     """
-    last = _latest(connection)
-    ids = list(dict.fromkeys(transfer_ids))
-    rows: dict[UUID, list[leaves.Row]] = {}
-    for row in leaves.rows_of(connection, ids):
-        rows.setdefault(UUID(bytes=row.id), []).append(row)
-    for each in ids:
-        if each not in rows:
-            raise UnknownTransfer(f"there is no transfer and no refusal {each}")
-    ordered = [row for each in ids for row in sorted(rows[each], key=lambda row: row.place)]
-    tiles = log.Tiles(connection, last.size)
-    proved, unsealed = [], []
-    end = log.tail(connection)
-    for row, found in zip(ordered, log.find(connection, [row.place for row in ordered]), strict=True):
-        called = leaves.name(row.kind, row.id)
-        if found is None and row.place <= end.place:
-            raise LogDamaged(
-                f"{called} is older than the log's end and not in it: `emoney proof verify` says more"
+
+    def __init__(self, connection: Connection) -> None:
+        last = _latest(connection)
+        self.checkpoint = last.note
+        self._size = last.size
+        self._connection = connection
+        self._rows = leaves.Rows(connection)
+        self._tiles = log.Tiles(connection, last.size)
+        self._end = log.tail(connection)
+
+    def prove(self, ids: Sequence[UUID], *, only: str | None = None) -> Proofs:
+        """Proofs of each row of these ids, in the order asked, or of those rows that are of the kind `only`.
+
+        Reads O(log n) of the log per proof. Raises UnknownTransfer for an id that no row has, LogDamaged when
+        a row is not what was sealed.
+        """
+        ids = list(dict.fromkeys(ids))
+        rows: dict[UUID, list[leaves.Row]] = {}
+        for row in self._rows.of(ids):
+            if only is None or self._rows.kinds[row.kind][0] == only:
+                rows.setdefault(UUID(bytes=row.id), []).append(row)
+        for each in ids:
+            if each not in rows:
+                raise UnknownTransfer(f"there is no transfer, refusal or other record {each}")
+        ordered = [row for each in ids for row in sorted(rows[each], key=lambda row: row.place)]
+        places = [row.place for row in ordered]
+        proved, unsealed = [], []
+        for row, found in zip(ordered, log.find(self._connection, places), strict=True):
+            called = self._rows.name(row.kind, row.id)
+            if found is None and row.place <= self._end.place:
+                raise LogDamaged(
+                    f"{called} is older than the log's end and not in it: `emoney proof verify` says more"
+                )
+            if found is None or found.index >= self._size:
+                unsealed.append(UUID(bytes=row.id))
+                continue
+            if leaf_hash(row.leaf) != found.hash:
+                raise LogDamaged(f"{called} is not what was sealed as leaf {found.index}: it was altered")
+            path = inclusion_path(self._tiles.perfect, found.index, self._size)
+            proved.append(
+                {
+                    **self._rows.decode(row),
+                    "index": found.index,
+                    "path": [_text(each) for each in path],
+                }
             )
-        if found is None or found.index >= last.size:
-            unsealed.append(UUID(bytes=row.id))
-            continue
-        if leaf_hash(row.leaf) != found.hash:
-            raise LogDamaged(f"{called} is not what was sealed as leaf {found.index}: it was altered")
-        kind, version = leaves.KINDS[row.kind]
-        path = inclusion_path(tiles.perfect, found.index, last.size)
-        proved.append(
-            {
-                "kind": kind,
-                "version": version,
-                "content": leaves.decode(row.kind, row.leaf),
-                "index": found.index,
-                "path": [_text(each) for each in path],
-            }
-        )
-    return Proofs(last.note, proved, unsealed)
+        return Proofs(self.checkpoint, proved, unsealed)
+
+
+def proofs_of(connection: Connection, ids: Sequence[UUID]) -> Proofs:
+    """Proofs that these transfers, refusals or records are in the log, as its last checkpoint has it.
+
+    See `Prover`, which raises the same errors.
+    """
+    return Prover(connection).prove(ids)
 
 
 def ids_of(connection: Connection, name: str) -> list[UUID]:
-    """The transfers and refusals of `name`: an id, or an operator's reference, which may be of several.
+    """The rows of `name`: an id, or an operator's reference of transfers, refusals and holds.
 
     Raises UnknownTransfer.
     """
@@ -85,7 +109,9 @@ def ids_of(connection: Connection, name: str) -> list[UUID]:
     except ValueError:
         found = leaves.ids_of_reference(connection, name)
         if not found:
-            raise UnknownTransfer(f"there is no transfer with the reference or id {name!r}") from None
+            raise UnknownTransfer(
+                f"there is no transfer, refusal or hold with the reference or id {name!r}"
+            ) from None
         return list(dict.fromkeys(found))
     return [given]
 

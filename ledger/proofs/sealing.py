@@ -40,13 +40,13 @@ def seal(
     *,
     clock: Clock = system_clock,
     batch_rows: int = BATCH_ROWS,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Sealed:
-    """Add what was posted and refused since the last run to the log, and sign where it stands.
+    """Add what was written since the last run to the log, and sign where it stands.
 
-    Each batch is committed on its own; `progress` is told the leaves added so far. Raises LogDamaged when
-    the log does not lead to its last checkpoint, or the server's transactions lie below it: nothing is
-    added to such a log.
+    Each batch is committed on its own; `progress` is told the leaves added so far, and of how many. Raises
+    LogDamaged when the log does not lead to its last checkpoint, or the server's transactions lie below it:
+    nothing is added to such a log.
     """
     if batch_rows < 1:
         raise InvalidInput(f"a batch has at least one row, not {batch_rows}")
@@ -55,6 +55,8 @@ def seal(
         end = log.tail(connection)
         until, _ = log.horizon(connection)
         frontier = _checked_frontier(connection, end)
+        leaves.plan_for_ranges(connection)
+        waiting = leaves.Rows(connection).count_after(end.place) if progress else 0
     if until < end.place.xact:
         raise LogDamaged(
             f"This server's transactions ({until}) lie below the log's end ({end.place.xact}): the database "
@@ -69,14 +71,14 @@ def seal(
             if end.size != frontier.size:  # another sealer was here
                 frontier = log.Tiles(connection, end.size).frontier()
             leaves.plan_for_ranges(connection)
-            rows = leaves.read(connection, end.place, low=at, high=high, rows=batch_rows)
+            rows = leaves.Rows(connection).read(end.place, low=at, high=high, rows=batch_rows)
             if rows:
                 hashes = [sha256(b"\x00" + row.leaf).digest() for row in rows]
                 log.append(connection, end.size, rows, hashes, clock())
                 log.append_nodes(connection, frontier.append(hashes))
         added += len(rows)
         if progress and rows:
-            progress(added)
+            progress(added, max(added, waiting))
         if len(rows) == batch_rows:
             at, span = max(at, rows[-1].xact), max(1, span // 2)
         else:

@@ -14,8 +14,9 @@ import binascii
 import contextlib
 import hashlib
 import json
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,7 +26,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-INCLUSION, CONSISTENCY = "emoney-inclusion/1", "emoney-consistency/1"
+INCLUSION, CONSISTENCY, STATEMENT = "emoney-inclusion/1", "emoney-consistency/1", "emoney-statement/1"
 ED25519 = b"\x01"
 HASH_BYTES = 32
 NOTE_CHARACTERS_MAX = 65_536
@@ -33,36 +34,29 @@ PATH_MAX = 64
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Times in a leaf are microseconds since this moment."""
 
-_SIDES = (
-    ("debit_version", "integer"),
-    ("debit_balance", "integer"),
-    ("credit_version", "integer"),
-    ("credit_balance", "integer"),
-)
 _REQUEST = (
-    ("id", "uuid"),
-    ("debit_account", "uuid"),
-    ("credit_account", "uuid"),
-    ("amount", "integer"),
-    ("currency", "text"),
-    ("operation", "text"),
-    ("reference", "text"),
-    ("group_id", "uuid"),
-    ("effective_at", "time"),
+    "id uuid, debit_account uuid, credit_account uuid, amount integer, currency text, operation text, "
+    "reference text, group_id uuid, effective_at time"
 )
-LAYOUTS: Mapping[tuple[str, int], tuple[tuple[str, str], ...]] = {
-    ("transfer", 1): (*_REQUEST, ("posted_at", "time"), *_SIDES, ("xact", "integer")),
-    ("refusal", 1): (
-        *_REQUEST,
-        ("decided_at", "time"),
-        ("rule", "text"),
-        ("decision", "text"),
-        ("source", "text"),
-        ("numbers", "text"),
-        ("xact", "integer"),
+_SIDES = "debit_version integer, debit_balance integer, credit_version integer, credit_balance integer"
+Layout = tuple[tuple[str, str], ...]
+
+
+def _layout(text: str) -> Layout:
+    return tuple((name, form) for name, form in (field.split() for field in text.split(",")))
+
+
+LAYOUTS: Mapping[tuple[str, int], Layout] = {
+    ("transfer", 1): _layout(f"{_REQUEST}, posted_at time, {_SIDES}, xact integer"),
+    ("refusal", 1): _layout(
+        f"{_REQUEST}, decided_at time, rule text, decision text, source text, numbers text, xact integer"
     ),
 }
 """The fields of each kind and version of leaf, in order. A version never changes; a change is a new one."""
+RECORD = _layout("id uuid, commitment hash, xact integer")
+"""The fields of a record: a leaf of a table of which the log says no more, named SCHEMA.TABLE."""
+FORMS = frozenset({"uuid", "text", "integer", "time", "json", "bytes"})
+"""What the fields can be that a record commits to. `json`: its text as PostgreSQL writes jsonb."""
 
 
 class ProofInvalid(ValueError):
@@ -116,41 +110,80 @@ class PublicKey:
 def encode_leaf(kind: str, version: int, content: Mapping[str, Any]) -> bytes:
     """The bytes of a leaf: its domain, then each field of its layout, each after its length in 4 bytes.
 
-    `content`: UUIDs and text as text, times in ISO 8601 in UTC, integers of 64 bits, None where empty; each
-    value has one way to be written, the one that `emoney proof show` writes.
+    `content`: UUIDs and text as text, times in ISO 8601 in UTC, integers of 64 bits, hashes and bytes in
+    base64, None where empty; each value has one way to be written, the one that `emoney proof show` writes.
     Raises ProofInvalid for an unknown layout, a field too many or too few, or a value of another type.
     """
-    layout = LAYOUTS.get((kind, version))
+    layout = layout_of(kind, version)
     if layout is None:
         raise ProofInvalid(f"leaves of kind {kind!r}, version {version!r} are not known to this verifier")
     if set(content) != {name for name, _ in layout}:
         raise ProofInvalid(f"a {kind} has the fields {', '.join(name for name, _ in layout)}")
-    parts = [_framed(domain(kind, version))]
-    for name, form in layout:
-        value = content[name]
-        parts.append(b"\xff\xff\xff\xff" if value is None else _framed(_field(name, form, value)))
-    return b"".join(parts)
+    fields = [_value(name, form, content[name]) for name, form in layout]
+    return b"".join([framed(domain(kind, version)), *fields])
+
+
+def layout_of(kind: str, version: int) -> Layout | None:
+    """The fields of a kind of leaf, in order; None for one that is not known."""
+    return RECORD if _of_record(kind) and 0 < version < 1 << 31 else LAYOUTS.get((kind, version))
 
 
 def domain(kind: str, version: int) -> bytes:
     """The first field of a leaf, so that no two kinds or versions have the same bytes."""
-    return f"emoney/ledger/{kind}/v{version}".encode()
+    return f"emoney/{'record' if _of_record(kind) else 'ledger'}/{kind}/v{version}".encode()
 
 
-def _framed(value: bytes) -> bytes:
+def commitment(kind: str, version: int, record: Any) -> bytes:
+    """What a record's leaf holds: the SHA-256 of a domain and of each field after its name and form.
+
+    `record`: a list of field, form and value, as `emoney proof show` writes it. Raises ProofInvalid.
+    """
+    if not isinstance(record, list):
+        raise ProofInvalid(f"the record of a {kind} is a list of fields")
+    parts = [framed(content_domain(kind, version))]
+    for each in record:
+        name, form, value = (_get(each, n) for n in ("field", "form", "value"))
+        if not isinstance(name, str) or form not in FORMS:
+            raise ProofInvalid(f"a field of the record of a {kind} is malformed")
+        parts += [framed(field_header(name, form)), _value(name, form, value)]
+    return hashlib.sha256(b"".join(parts)).digest()
+
+
+def content_domain(kind: str, version: int) -> bytes:
+    """The first field of what a record's leaf commits to."""
+    return domain(kind, version) + b"/content"
+
+
+def field_header(name: str, form: str) -> bytes:
+    """What stands before a field's value in what a record's leaf commits to."""
+    return f"{name} {form}".encode()
+
+
+def framed(value: bytes) -> bytes:
+    """`value` after its length in 4 bytes."""
     return len(value).to_bytes(4, "big") + value
+
+
+def _of_record(kind: str) -> bool:
+    return re.fullmatch(r"[a-z_]{1,63}\.[a-z_]{1,63}", kind) is not None
+
+
+def _value(name: str, form: str, value: Any) -> bytes:
+    return b"\xff\xff\xff\xff" if value is None else framed(_field(name, form, value))
 
 
 def _field(name: str, form: str, value: Any) -> bytes:
     with contextlib.suppress(ValueError, TypeError, AttributeError, OverflowError):
         if form == "uuid" and value == str(UUID(value)):
             return UUID(value).bytes
-        if form == "text":
+        if form in ("text", "json"):
             return str.encode(value)
         if form == "time" and value == (at := datetime.fromisoformat(value).astimezone(UTC)).isoformat():
             return ((at - EPOCH) // timedelta(microseconds=1)).to_bytes(8, "big", signed=True)
         if form == "integer" and type(value) is int:
             return value.to_bytes(8, "big", signed=True)
+        if form == "bytes" or (form == "hash" and len(_base64(value, name)) == HASH_BYTES):
+            return _base64(value, name)
     raise ProofInvalid(f"{name} is not what a leaf holds there: {form}")
 
 
@@ -291,37 +324,88 @@ def verify(proof: Any, key: PublicKey) -> dict[str, Any]:
     if not isinstance(proof, dict):
         raise ProofInvalid("a proof is a JSON object")
     form = proof.get("format")
-    if form == INCLUSION:
+    if form in (INCLUSION, STATEMENT):
         return _verify_inclusion(proof, key)
     if form == CONSISTENCY:
         old, new = open_checkpoint(_get(proof, "old"), key), open_checkpoint(_get(proof, "new"), key)
         check_consistency(old, new, _path(proof))
         return {"format": form, "origin": new.origin, "old_size": old.size, "new_size": new.size}
-    raise ProofInvalid(f"a proof's format is {INCLUSION} or {CONSISTENCY}, not {form!r}")
+    raise ProofInvalid(f"a proof's format is {INCLUSION}, {CONSISTENCY} or {STATEMENT}, not {form!r}")
 
 
 def _verify_inclusion(proof: dict[str, Any], key: PublicKey) -> dict[str, Any]:
     checkpoint = open_checkpoint(_get(proof, "checkpoint"), key)
-    leaves = _get(proof, "leaves")
-    if not isinstance(leaves, list) or not leaves:
+    leaves, form = _get(proof, "leaves"), proof["format"]
+    if not isinstance(leaves, list) or not (leaves or form == STATEMENT):
         raise ProofInvalid("the proof has no leaves")
-    for leaf in leaves:
-        content, kind, version, index = (_get(leaf, n) for n in ("content", "kind", "version", "index"))
-        if not isinstance(content, dict) or not isinstance(kind, str) or type(version) is not int:
-            raise ProofInvalid("a leaf of the proof is malformed")
-        if type(index) is not int:
-            raise ProofInvalid("a leaf's index is not a number")
+    proved = [_verify_leaf(leaf, checkpoint, number) for number, leaf in enumerate(leaves, 1)]
+    found = {"format": form, "origin": checkpoint.origin, "size": checkpoint.size, "proved": proved}
+    if form == STATEMENT:
+        found["statement"] = _get(proof, "statement")
+        entries = _verify_entries(found["statement"], [leaf["content"] for leaf in leaves])
+        found["proved"] = [{**each, **entry} for each, entry in zip(proved, entries, strict=True)]
+    return found
+
+
+def _verify_leaf(leaf: Any, checkpoint: Checkpoint, number: int) -> dict[str, Any]:
+    """Check that a leaf is in the log; returns what it proves, for a record whether it says its fields."""
+    content, kind, version, index = (_get(leaf, n) for n in ("content", "kind", "version", "index"))
+    if not isinstance(content, dict) or not isinstance(kind, str) or type(version) is not int:
+        raise ProofInvalid("a leaf of the proof is malformed")
+    if type(index) is not int:
+        raise ProofInvalid("a leaf's index is not a number")
+    called = f"{kind} {content.get('id')}, number {number} of the proof"
+    try:
         hashed = leaf_hash(encode_leaf(kind, version, content))
-        try:
-            check_inclusion(hashed, index, checkpoint.size, _path(leaf), checkpoint.root)
-        except ProofInvalid as error:
-            raise ProofInvalid(f"{kind} {content['id']}: {error}") from None
-    return {
-        "format": INCLUSION,
-        "origin": checkpoint.origin,
-        "size": checkpoint.size,
-        "proved": [{"kind": leaf["kind"], "id": leaf["content"]["id"]} for leaf in leaves],
-    }
+        check_inclusion(hashed, index, checkpoint.size, _path(leaf), checkpoint.root)
+        disclosed = "record" in leaf and commitment(kind, version, leaf["record"])
+    except ProofInvalid as error:
+        raise ProofInvalid(f"{called}: {error}") from None
+    if disclosed and disclosed != base64.b64decode(content.get("commitment", "")):
+        raise ProofInvalid(f"{called}: its fields are not those that the log committed to")
+    proved = {"kind": kind, "id": content["id"]}
+    return {**proved, "disclosed": bool(disclosed)} if _of_record(kind) else proved
+
+
+def _verify_entries(statement: Any, transfers: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Check that proved transfers are an account's entries, one after the other; tells each one.
+
+    What they cannot show: that the period has no entry before the first or after the last, and, from one
+    entry alone, whether a debit raises the balance or lowers it.
+    """
+    names = ("account", "currency", "from", "to", "opening", "closing")
+    account, currency, start, end, opening, closing = (_get(statement, name) for name in names)
+    version, balance = _get(opening, "version"), _get(opening, "balance")
+    if type(version) is not int or type(balance) is not int or (version == 0 and balance != 0):
+        raise ProofInvalid(
+            "a statement opens at a version and a balance, which are whole numbers, 0 at first"
+        )
+    begin, stop, rises = _microseconds("from", start), _microseconds("to", end), 0
+    for transfer in transfers:
+        called = f"entry {version + 1}: transfer {transfer['id']}"
+        side = next((s for s in ("debit", "credit") if transfer.get(f"{s}_account") == account), None)
+        if side is None or "posted_at" not in transfer or transfer["currency"] != currency:
+            raise ProofInvalid(f"{called} is not on the account {account}")
+        before, (version, balance) = (
+            (version, balance),
+            (transfer[f"{side}_{n}"] for n in ("version", "balance")),
+        )
+        change = balance - before[1] if side == "debit" else before[1] - balance
+        if version != before[0] + 1:
+            raise ProofInvalid(f"{called} is entry {version}: one is missing, added or out of its place")
+        if abs(change) != transfer["amount"] or change * rises < 0:
+            raise ProofInvalid(f"{called} does not lead from a balance of {before[1]} to {balance}")
+        if not begin <= _microseconds("posted_at", transfer["posted_at"]) < stop:
+            raise ProofInvalid(f"{called} was posted at {transfer['posted_at']}, outside the period")
+        rises = change
+        said = {name: transfer[name] for name in ("amount", "currency", "posted_at")}
+        yield {"entry": version, "direction": side, **said, "balance": balance}
+    if (version, balance) != (_get(closing, "version"), _get(closing, "balance")):
+        raise ProofInvalid(f"the entries end with entry {version} at {balance}, the statement does not")
+
+
+def _microseconds(name: str, moment: Any) -> int:
+    return int.from_bytes(_field(name, "time", moment), "big", signed=True)
 
 
 def _get(of: Any, name: str) -> Any:

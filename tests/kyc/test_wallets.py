@@ -66,7 +66,7 @@ def test_a_downgrade_takes_nothing_away_but_stops_credits(till: Open, database: 
     wallet = at.wallet(GHANA, "medium")
     at.load(wallet, "20000")
     assert _change(database, wallet, "minimum", because="document expired")
-    assert at.load(wallet, "0.01").refusal.rule == "gh-bog-2024/minimum/balance"
+    assert at.load(wallet, "0.01").refusal.rule == "gh-bog-2024/minimum/credits-stopped"
     assert at.send(wallet, "3000", Operation.REDEEM_BANK).posted
 
 

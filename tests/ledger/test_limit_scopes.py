@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import Operation, Outcome, profiles
+from ledger.errors import InvalidInput
 from ledger.ids import new_id
 from ledger.limits import Direction, LimitRule, Metric, OnExceed, Scope, Window, code
 from ledger.profiles import ProfileCache
@@ -89,6 +90,26 @@ def test_a_limit_per_payee_counts_each_payee_apart(books: Books) -> None:
     assert why(over) == ("payee", 60, 40)
     assert at.posted
     assert why(books.post(books.transfer(payer, two, 1))[0]) == ("payee", 100, 0)
+
+
+def test_payees_are_counted_for_the_operations_that_a_rule_limits_so(books: Books) -> None:
+    limited = profile(
+        rule(Metric.FLOW, 100, OUT, Window.CALENDAR_MONTH, Operation.P2P_REGISTERED, scope=Scope.PAYEE),
+        counted_per_payee=frozenset({(OUT, Window.CALENDAR_MONTH)}),
+        payee_operations=frozenset({Operation.P2P_REGISTERED}),
+    )
+    payer, payee = books.funded(1000, profile=limited), books.account()
+    rows = len(books.dump()["usage"])
+    books.posted(books.transfer(payer, payee, 200))
+    assert len(books.dump()["usage"]) == rows + 3  # month, year and lifetime of the wallet, none of the pair
+    books.posted(books.transfer(payer, payee, 100, Operation.P2P_REGISTERED))
+    assert books.post(books.transfer(payer, payee, 1, Operation.P2P_REGISTERED))[0].refusal is not None
+    with pytest.raises(InvalidInput, match="not counted"):
+        profile(
+            rule(Metric.FLOW, 100, OUT, Window.CALENDAR_MONTH, scope=Scope.PAYEE),
+            counted_per_payee=frozenset({(OUT, Window.CALENDAR_MONTH)}),
+            payee_operations=frozenset({Operation.P2P}),
+        )
 
 
 def test_in_and_out_are_summed_where_a_rule_names_no_direction(books: Books) -> None:
@@ -179,6 +200,7 @@ def test_all_that_a_profile_says_comes_back_from_the_database(books: Books) -> N
         ),
         counted_per_payee=frozenset({(OUT, Window.CALENDAR_MONTH)}),
         fiscal_year_starts=7,
+        payee_operations=frozenset({Operation.P2P_REGISTERED, Operation.PAY}),
     )
     with books.database.connection() as connection:
         stored = profiles.store(connection, full)

@@ -9,6 +9,26 @@ from books import Books
 from ledger import Operation
 from ledger.proofs import Audit, Sealed, SigningKey, audit, seal
 
+DECLARED = 11
+"""Leaves that every log begins with: the declarations of what else is one."""
+
+TABLES = {
+    1: ("ledger.transfer", "id"),
+    2: ("ledger.refusal", "transfer_id"),
+    3: ("ledger.leaf_source", "id"),
+    4: ("ledger.hold", "id"),
+    5: ("ledger.hold_event", "id"),
+    6: ("ledger.reversal", "transfer_id"),
+    7: ("ledger.event", "id"),
+    8: ("ledger.dispute", "id"),
+    9: ("ledger.dispute_outcome", "dispute_id"),
+    10: ("ledger.closed_period", "id"),
+    11: ("ledger.account_change", "id"),
+    32: ("privacy.key_event", "id"),
+    33: ("privacy.opening", "id"),
+    64: ("kyc.tier_decision", "id"),
+}
+
 
 class Log:
     """Books whose transfers are sealed with a key of their own."""
@@ -55,10 +75,12 @@ class Log:
 
     def rows(self) -> list[tuple[int, UUID]]:
         """Kind and id of every row that belongs in the log, in its order."""
+        each = (
+            f"SELECT xact, {key} AS id, {kind} AS kind FROM {table}" for kind, (table, key) in TABLES.items()
+        )
         with psycopg.connect(self.books.owner_url) as connection:
             return connection.execute(
-                "SELECT kind, id FROM (SELECT xact, id, 1 AS kind FROM ledger.transfer"
-                " UNION ALL SELECT xact, transfer_id, 2 FROM ledger.refusal) AS r ORDER BY xact, id, kind"
+                f"SELECT kind, id FROM ({' UNION ALL '.join(each)}) AS r ORDER BY xact, id, kind"
             ).fetchall()
 
     def check(self) -> None:

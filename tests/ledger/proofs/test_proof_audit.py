@@ -5,10 +5,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from logs import Log
+from logs import DECLARED, Log
 
 from ledger.ids import new_id
-from ledger.proofs import SigningKey, leaves
+from ledger.proofs import SigningKey
+from ledger.proofs.leaves import Rows
 from ledger.proofs.verifying import leaf_hash
 
 COLUMNS = (
@@ -19,7 +20,7 @@ COLUMNS = (
 
 @pytest.fixture
 def sealed(log: Log) -> Log:
-    """A log of 902 leaves and two checkpoints, with a refusal."""
+    """A log of 913 leaves and two checkpoints, with a refusal."""
     log.post(500, batch=50)
     log.seal()
     log.refuse()
@@ -129,40 +130,38 @@ def test_a_transfer_that_says_it_is_of_the_future_is_named(sealed: Log) -> None:
     assert found(sealed) == {("added", f"transfer {added}")}
 
 
-def swap(column: str, width: int, one: int, other: int) -> str:
-    """SQL that swaps two leaves' bytes within the first block of the log."""
-    a, b = (f"substring({column} FROM {width * n + 1} FOR {width})" for n in (one, other))
-    return (
-        f"{column} = overlay(overlay({column} PLACING {b} FROM {width * one + 1} FOR {width})"
-        f" PLACING {a} FROM {width * other + 1} FOR {width})"
+def put(log: Log, index: int, row: UUID, hashed: bytes) -> None:
+    """Make leaf `index` of the log one of `row` with this hash."""
+    with psycopg.connect(log.books.owner_url) as connection:
+        ((first,),) = connection.execute(
+            "SELECT max(first) FROM ledger.leaf_block WHERE first <= %s", (index,)
+        ).fetchall()
+    at = index - first
+    log.books.owner(
+        "UPDATE ledger.leaf_block SET"
+        f" row_ids = overlay(row_ids PLACING '\\x{row.hex}' FROM {16 * at + 1}),"
+        f" hashes = overlay(hashes PLACING '\\x{hashed.hex()}' FROM {32 * at + 1})"
+        f" WHERE first = {first}"
     )
 
 
-def test_swapped_leaves_are_named(sealed: Log) -> None:
-    parts = swap("row_ids", 16, 10, 20), swap("hashes", 32, 10, 20)
-    sealed.books.owner(f"UPDATE ledger.leaf_block SET {', '.join(parts)} WHERE first = 0")
-    names = {row: f"transfer {row}" for _, _, row in sealed.sequence()[:30]}
-    rows = sealed.rows()
+def stored(log: Log) -> list[tuple[UUID, bytes]]:
+    """Row and hash of every leaf."""
+    with psycopg.connect(log.books.owner_url) as connection:
+        return connection.execute("SELECT row_id, hash FROM ledger.leaf ORDER BY sequence").fetchall()
+
+
+@pytest.mark.parametrize(("one", "other"), [(17, 27), (17, 300)])
+def test_swapped_leaves_are_named(sealed: Log, one: int, other: int) -> None:
+    was = stored(sealed)
+    put(sealed, one, *was[other])
+    put(sealed, other, *was[one])
     assert {
-        ("reordered", names[rows[10][1]]),
-        ("reordered", names[rows[20][1]]),
+        ("reordered", f"transfer {was[one][0]}"),
+        ("reordered", f"transfer {was[other][0]}"),
         ("log", "leaves 0 to 255"),
-        ("checkpoint", "checkpoint of 501 leaves"),
+        ("checkpoint", "checkpoint of 512 leaves"),
     } <= found(sealed)
-
-
-def test_leaves_swapped_between_blocks_are_named(sealed: Log) -> None:
-    one, other = sealed.rows()[10][1], sealed.rows()[300][1]
-    with psycopg.connect(sealed.books.owner_url) as connection:
-        hashes = dict(connection.execute("SELECT row_id, hash FROM ledger.leaf").fetchall())
-    for row, at, first in ((other, 10, 0), (one, 300 - 256, 256)):
-        sealed.books.owner(
-            "UPDATE ledger.leaf_block SET"
-            f" row_ids = overlay(row_ids PLACING '\\x{row.hex}' FROM {16 * at + 1}),"
-            f" hashes = overlay(hashes PLACING '\\x{hashes[row].hex()}' FROM {32 * at + 1})"
-            f" WHERE first = {first}"
-        )
-    assert {("reordered", f"transfer {one}"), ("reordered", f"transfer {other}")} <= found(sealed)
 
 
 def test_a_row_rewritten_with_its_leaf_is_narrowed_down(sealed: Log) -> None:
@@ -170,18 +169,18 @@ def test_a_row_rewritten_with_its_leaf_is_narrowed_down(sealed: Log) -> None:
     victim = sealed.rows()[300][1]
     sealed.books.owner(f"UPDATE ledger.transfer SET amount = amount + 1 WHERE id = '{victim}'")
     with sealed.books.database.connection() as connection:
-        (row,) = leaves.rows_of(connection, [victim])
+        (row,) = Rows(connection).of([victim])
     sealed.books.owner(
         "UPDATE ledger.leaf_block SET hashes ="
         f" overlay(hashes PLACING '\\x{leaf_hash(row.leaf).hex()}' FROM {32 * 44 + 1}) WHERE first = 256"
     )
     assert found(sealed) == {
-        ("checkpoint", "checkpoint of 501 leaves"),
-        ("checkpoint", "checkpoint of 902 leaves"),
+        ("checkpoint", "checkpoint of 512 leaves"),
+        ("checkpoint", "checkpoint of 913 leaves"),
         ("log", "leaves 256 to 511"),
         ("entries", f"transfer {victim}"),
     }
-    assert any("among leaves 0 to 500" in finding.detail for finding in sealed.audit().findings)
+    assert any("among leaves 0 to 511" in finding.detail for finding in sealed.audit().findings)
 
 
 def cut(log: Log, size: int) -> None:
@@ -198,11 +197,11 @@ def cut(log: Log, size: int) -> None:
 def test_a_tail_that_was_cut_off_is_told_by_the_checkpoint(sealed: Log) -> None:
     kept = sealed.seal().checkpoint
     assert kept is not None
-    cut(sealed, 501)
-    assert found(sealed) == {("checkpoint", "checkpoint of 902 leaves")}
-    sealed.books.owner("DELETE FROM ledger.checkpoint WHERE size = 902", "DELETE FROM ledger.refusal")
+    cut(sealed, 512)
+    assert found(sealed) == {("checkpoint", "checkpoint of 913 leaves")}
+    sealed.books.owner("DELETE FROM ledger.checkpoint WHERE size = 913", "DELETE FROM ledger.refusal")
     assert found(sealed) == set()
-    assert found(sealed, kept) == {("checkpoint", "checkpoint of 902 leaves, kept elsewhere")}
+    assert found(sealed, kept) == {("checkpoint", "checkpoint of 913 leaves, kept elsewhere")}
 
 
 def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhere(sealed: Log) -> None:
@@ -217,22 +216,19 @@ def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhe
     )
     sealed.seal()
     assert found(sealed) == set()
-    assert found(sealed, kept) == {("checkpoint", "checkpoint of 902 leaves, kept elsewhere")}
+    assert found(sealed, kept) == {("checkpoint", "checkpoint of 913 leaves, kept elsewhere")}
     assert found(sealed, "no note") == {("checkpoint", "checkpoint kept elsewhere")}
 
 
 def test_a_block_that_is_gone_is_named(sealed: Log) -> None:
     sealed.books.owner("DELETE FROM ledger.leaf_block WHERE first = 256")
-    assert ("log", "leaves 256 to 500") in found(sealed)
+    assert ("log", "leaves 256 to 511") in found(sealed)
 
 
 def test_a_repeated_leaf_is_named(sealed: Log) -> None:
-    sealed.books.owner(
-        "UPDATE ledger.leaf_block SET"
-        " row_ids = overlay(row_ids PLACING substring(row_ids FROM 1 FOR 16) FROM 33),"
-        " hashes = overlay(hashes PLACING substring(hashes FROM 1 FOR 32) FROM 65) WHERE first = 0"
-    )
-    first, third = (f"transfer {sealed.rows()[n][1]}" for n in (0, 2))
+    was = stored(sealed)
+    put(sealed, 19, *was[17])
+    first, third = (f"transfer {was[n][0]}" for n in (17, 19))
     assert {("log", first), ("added", third)} <= found(sealed)
 
 
@@ -252,30 +248,30 @@ def test_altered_missing_and_surplus_nodes_are_named(sealed: Log) -> None:
 
 def forge(log: Log, key: SigningKey) -> str:
     with psycopg.connect(log.books.owner_url) as connection:
-        ((root,),) = connection.execute("SELECT root FROM ledger.checkpoint WHERE size = 902").fetchall()
-    return key.sign(902, bytes(root))
+        ((root,),) = connection.execute("SELECT root FROM ledger.checkpoint WHERE size = 913").fetchall()
+    return key.sign(913, bytes(root))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda log: "note = replace(note, '902', '901')",
+        lambda log: "note = replace(note, '913', '912')",
         lambda log: "root = sha256(root)",
-        lambda log: f"note = '{log.key.sign(902, bytes(32))}'",
+        lambda log: f"note = '{log.key.sign(913, bytes(32))}'",
         lambda log: f"note = '{forge(log, SigningKey(log.key.origin, bytes(32)))}'",
         lambda log: "note = 'nonsense'",
     ],
 )
 def test_a_replaced_checkpoint_is_named(sealed: Log, change: Callable[[Log], str]) -> None:
-    sealed.books.owner(f"UPDATE ledger.checkpoint SET {change(sealed)} WHERE size = 902")
-    assert found(sealed) == {("checkpoint", "checkpoint of 902 leaves")}
+    sealed.books.owner(f"UPDATE ledger.checkpoint SET {change(sealed)} WHERE size = 913")
+    assert found(sealed) == {("checkpoint", "checkpoint of 913 leaves")}
 
 
 def test_a_log_under_another_key_is_told(sealed: Log) -> None:
     audited = sealed.audit(key=SigningKey(sealed.key.origin, bytes(32)))
     assert {finding.subject for finding in audited.findings} == {
-        "checkpoint of 501 leaves",
-        "checkpoint of 902 leaves",
+        "checkpoint of 512 leaves",
+        "checkpoint of 913 leaves",
     }
     assert all("not signed by the key" in finding.detail for finding in audited.findings)
 
@@ -289,4 +285,4 @@ def test_rows_after_the_log_are_counted_and_not_blamed(sealed: Log) -> None:
 def test_an_unsealed_ledger_is_sound(log: Log) -> None:
     log.post(2)
     audited = log.audit()
-    assert (audited.sound, audited.size, audited.unsealed) == (True, 0, 3)
+    assert (audited.sound, audited.size, audited.unsealed) == (True, 0, DECLARED + 3)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from logs import Log
 
-from ledger.proofs import leaves
+from ledger.proofs.leaves import Row, Rows
 from ledger.proofs.verifying import LAYOUTS, ProofInvalid, encode_leaf, leaf_hash
 from ledger.tables import RefusalRow, TransferRow
 
@@ -85,9 +85,13 @@ def test_golden_vectors(kind: str, content: dict[str, Any], golden: str) -> None
     assert leaf_hash(leaf) == hashlib.sha256(b"\x00" + bytes.fromhex(golden)).digest()
 
 
-def test_a_leaf_decodes_to_what_it_was_made_of() -> None:
-    assert leaves.decode(1, encode_leaf("transfer", 1, TRANSFER)) == TRANSFER
-    assert leaves.decode(2, encode_leaf("refusal", 1, REFUSAL)) == REFUSAL
+def test_a_leaf_decodes_to_what_it_was_made_of(log: Log) -> None:
+    with log.books.database.connection() as connection:
+        rows = Rows(connection)
+    for kind, (name, content) in {1: ("transfer", TRANSFER), 2: ("refusal", REFUSAL)}.items():
+        leaf = encode_leaf(name, 1, content)
+        decoded = rows.decode(Row(742, UUID(TRANSFER["id"]).bytes, kind, leaf))
+        assert decoded == {"kind": name, "version": 1, "content": content}
 
 
 @pytest.mark.parametrize(
@@ -111,18 +115,18 @@ def test_the_database_encodes_as_the_verifier_does(log: Log) -> None:
                 f" VALUES ({', '.join(['%s'] * len(named))}, 742)",
                 list(named.values()),
             )
-        rows = leaves.rows_of(connection, [UUID(TRANSFER["id"])])
+        rows = Rows(connection).of([UUID(TRANSFER["id"])])
         assert {row.kind: row.leaf.hex() for row in rows} == {1: GOLDEN_TRANSFER, 2: GOLDEN_REFUSAL}
 
 
 def test_posted_rows_encode_as_the_verifier_does(log: Log) -> None:
     ids = [*log.post(3), log.refuse()]
     with log.books.database.connection() as connection:
-        for row in leaves.rows_of(connection, ids):
-            kind, version = leaves.KINDS[row.kind]
-            content = leaves.decode(row.kind, row.leaf)
-            assert encode_leaf(kind, version, content) == row.leaf
-            assert content["id"] in {str(each) for each in ids}
+        rows = Rows(connection)
+        for row in rows.of(ids):
+            leaf = rows.decode(row)
+            assert encode_leaf(leaf["kind"], leaf["version"], leaf["content"]) == row.leaf
+            assert leaf["content"]["id"] in {str(each) for each in ids}
 
 
 @pytest.mark.parametrize(

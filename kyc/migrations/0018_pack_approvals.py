@@ -1,9 +1,9 @@
-"""Privacy, search: blind indexes, their keys and what they leak."""
+"""An acceptance of a policy pack rests on the approval of a second person."""
 
 from ledger.migration import run_sql
 
-revision = "privacy_0004"
-down_revision = "privacy_0003"
+revision = "kyc_0018"
+down_revision = "kyc_0017"
 branch_labels = None
 depends_on = None
 

@@ -1,9 +1,9 @@
-"""Privacy, sealed fields: their versions, refused openings, approved purposes."""
+"""Duplicates: fingerprints, candidates, decisions, and links that two persons approved."""
 
 from ledger.migration import run_sql
 
-revision = "privacy_0002"
-down_revision = "privacy_0001"
+revision = "kyc_0014"
+down_revision = "kyc_0013"
 branch_labels = None
 depends_on = None
 

@@ -1,9 +1,9 @@
-"""Privacy, keys: key-encryption keys, states, dual control, rotation."""
+"""What a second person has to approve: requests and decisions."""
 
 from ledger.migration import run_sql
 
-revision = "privacy_0003"
-down_revision = "privacy_0002"
+revision = "kyc_0010"
+down_revision = "kyc_0005"
 branch_labels = None
 depends_on = None
 

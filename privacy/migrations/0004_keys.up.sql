@@ -220,10 +220,17 @@ ALTER TABLE privacy.key_event
     ADD CONSTRAINT key_event_names
         CHECK ((kind = 'subject key') = (subject IS NOT NULL) AND (kind = 'index key') = (index_name IS NOT NULL));
 ALTER TABLE privacy.key_event ALTER COLUMN kind DROP DEFAULT;
+GRANT INSERT (kind, index_name) ON privacy.key_event TO emoney_app;
 CREATE UNIQUE INDEX key_event_once ON privacy.key_event (subject, version, event)
     WHERE event IN ('created', 'destroyed');
 COMMENT ON TABLE privacy.key_event IS
     'Append-only. What happened to keys. Those made and rotated by program have no actor; the other events have one, and a reason.';
+
+-- Events from here on commit to what is new in them, too; those before keep their leaves.
+INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
+    (36, 'privacy.key_event', 2, 'id', ARRAY[
+        'salt uuid', 'kind text', 'subject uuid', 'index_name text', 'version integer', 'kek text', 'event text',
+        'actor text', 'reason text', 'happened_at time']);
 
 -- Rotation -----------------------------------------------------------------------------------------
 

@@ -67,12 +67,15 @@ CREATE TABLE privacy.purpose_list (
     assessment  text        NOT NULL CHECK (length(assessment) BETWEEN 1 AND 200),
     purposes    text[]      NOT NULL CHECK (cardinality(purposes) <= 100 AND array_position(purposes, NULL) IS NULL),
     approved_by text        NOT NULL CHECK (length(approved_by) BETWEEN 1 AND 200),
-    approved_at timestamptz NOT NULL
+    approved_at timestamptz NOT NULL,
+    xact        bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)
 );
 COMMENT ON TABLE privacy.purpose_list IS
     'Append-only. The purposes that an approved assessment lists; the newest holds. While there is none, the shipped list holds.';
 CREATE INDEX purpose_list_newest ON privacy.purpose_list (approved_at DESC, id DESC);
-GRANT SELECT, INSERT ON privacy.purpose_list TO emoney_app;
+CREATE INDEX purpose_list_xact ON privacy.purpose_list
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+GRANT SELECT, INSERT (id, assessment, purposes, approved_by, approved_at) ON privacy.purpose_list TO emoney_app;
 CREATE TRIGGER purpose_list_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.purpose_list
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
@@ -88,12 +91,26 @@ CREATE TABLE privacy.opening_refusal (
     fields     integer     NOT NULL CHECK (fields > 0),
     table_name text        NOT NULL,
     subject    uuid,
-    refused_at timestamptz NOT NULL
+    refused_at timestamptz NOT NULL,
+    xact       bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt       uuid        NOT NULL DEFAULT gen_random_uuid()
 );
 COMMENT ON TABLE privacy.opening_refusal IS
     'Append-only. One row for each refused call; table and subject are those of its first field. No purpose: not one there is.';
 CREATE INDEX opening_refusal_at ON privacy.opening_refusal (refused_at);
-GRANT SELECT, INSERT ON privacy.opening_refusal TO emoney_app;
+CREATE INDEX opening_refusal_xact ON privacy.opening_refusal
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+GRANT SELECT, INSERT (id, actor, purpose, reason, fields, table_name, subject, refused_at)
+    ON privacy.opening_refusal TO emoney_app;
 CREATE TRIGGER opening_refusal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.opening_refusal
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE INDEX opening_at ON privacy.opening (opened_at);
+
+-- Leaves of the proof log --------------------------------------------------------------------------
+
+INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
+    (34, 'privacy.purpose_list', 1, 'id', ARRAY[
+        'assessment text', 'purposes json', 'approved_by text', 'approved_at time']),
+    (35, 'privacy.opening_refusal', 1, 'id', ARRAY[
+        'salt uuid', 'actor text', 'purpose text', 'reason text', 'fields integer', 'table_name text',
+        'subject uuid', 'refused_at time']);

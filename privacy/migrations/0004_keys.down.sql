@@ -3,6 +3,10 @@
 DROP TABLE privacy.rotation;
 DROP FUNCTION privacy.guard_rotation();
 
+ALTER TABLE ledger.leaf_source DISABLE TRIGGER append_only;
+DELETE FROM ledger.leaf_source WHERE relation = 'privacy.key_event' AND version = 2;
+ALTER TABLE ledger.leaf_source ENABLE TRIGGER append_only;
+
 ALTER TABLE privacy.key_event DISABLE TRIGGER key_event_append_only;
 DELETE FROM privacy.key_event WHERE kind <> 'subject key' OR event NOT IN ('created', 'destroyed');
 ALTER TABLE privacy.key_event ENABLE TRIGGER key_event_append_only;

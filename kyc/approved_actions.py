@@ -1,0 +1,132 @@
+"""What is done when a request is approved: one function per action, in the transaction of the approval."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from kyc import acceptance, approvals, deaths, duplicates, evidence_records, following, freezing, overrides
+from kyc.approvals import Action, Approval
+from kyc.errors import InvalidRequest
+from kyc.evidence_records import State
+from kyc.restrictions import Downgrades
+from ledger.database import Connection
+from ledger.ledger import Ledger
+from ledger.proofs import SigningKey
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What doing it may take: a ledger for money, the policy for a tier, the key for a signature."""
+
+    ledger: Ledger | None = None
+    policies: Downgrades | None = None
+    key: SigningKey | None = None
+
+
+Done = Callable[[Connection, Approval, Means], None]
+
+
+def _accept_evidence(connection: Connection, approval: Approval, means: Means) -> None:
+    """The evidence is verified by the two, and the tiers of its person follow."""
+    assert approval.decided_by is not None
+    assert approval.decided_at is not None
+    before = evidence_records.change(
+        connection,
+        approval.subject,
+        State.VERIFIED,
+        by=approval.decided_by,
+        because=f"accepted in request {approval.id}",
+        at=approval.decided_at,
+        method=approval.details.get("method"),
+        approval=approval.id,
+    )
+    following.follow(
+        connection,
+        before.person_id,
+        at=approval.decided_at,
+        because="evidence verified",
+        policies=means.policies,
+    )
+
+
+def _override(connection: Connection, approval: Approval, means: Means) -> None:
+    overrides.apply(connection, approval, policies=means.policies)
+
+
+def _unfreeze(connection: Connection, approval: Approval, _means: Means) -> None:
+    """The subject is a wallet, or the person whose death was reported by mistake."""
+    if approval.details.get("of") == "death":
+        deaths.withdraw(connection, approval)
+    else:
+        freezing.apply(connection, approval)
+
+
+def _link(connection: Connection, approval: Approval, _means: Means) -> None:
+    duplicates.apply(connection, approval)
+
+
+def _release_estate(connection: Connection, approval: Approval, means: Means) -> None:
+    if means.ledger is None:
+        raise InvalidRequest(f"{approval.action} moves money: approve it with a ledger")
+    deaths.release(means.ledger, connection, approval, policies=means.policies)
+
+
+def _accept_pack(connection: Connection, approval: Approval, means: Means) -> None:
+    if means.key is None:
+        raise InvalidRequest(f"{approval.action} is signed: approve it with the installation's key")
+    acceptance.apply(connection, approval, means.key)
+
+
+APPLY: dict[Action, Done] = {
+    Action.TIER_OVERRIDE: _override,
+    Action.EVIDENCE_ACCEPTANCE: _accept_evidence,
+    Action.PACK_ACCEPTANCE: _accept_pack,
+    Action.UNFREEZING: _unfreeze,
+    Action.LINKING_PERSONS: _link,
+    Action.SEPARATING_PERSONS: _link,
+    Action.ESTATE_RELEASE: _release_estate,
+}
+
+
+def request_acceptance(
+    connection: Connection, evidence_id: UUID, *, method: str, by: str, because: str, at: datetime
+) -> UUID:
+    """Ask that captured evidence be taken as verified by `method`; returns the request's id.
+
+    Raises UnknownEvidence, InvalidEvidence when it is verified already or has ended, InvalidRequest.
+    """
+    evidence_records.demand_verifiable(connection, evidence_id, method)
+    return approvals.request(
+        connection,
+        Action.EVIDENCE_ACCEPTANCE,
+        evidence_id,
+        {"method": method},
+        by=by,
+        because=because,
+        at=at,
+    )
+
+
+def approve(
+    connection: Connection,
+    request_id: UUID,
+    *,
+    by: str,
+    because: str,
+    at: datetime,
+    ledger: Ledger | None = None,
+    policies: Downgrades | None = None,
+    key: SigningKey | None = None,
+) -> Approval:
+    """Approve a request and do what it asks for; `ledger` posts where that moves money.
+
+    `policies`: the operator's for downgrades, by default the shipped ones; `key` signs the acceptance of a
+    pack. Raises as `approvals.approve`, and InvalidRequest when a ledger or the key is needed and not given.
+    """
+    means = Means(ledger, policies, key)
+
+    def apply(connection: Connection, approval: Approval) -> None:
+        APPLY[approval.action](connection, approval, means)
+
+    return approvals.approve(connection, request_id, by=by, because=because, at=at, apply=apply)

@@ -1,0 +1,24 @@
+"""Bearer instruments: wallets without a person, where the pack has a tier that asks for no evidence."""
+
+from datetime import datetime
+from uuid import UUID
+
+from kyc.errors import NoTier
+from kyc.pack import Pack
+from kyc.wallets import NewWallet, open_wallets
+from ledger.database import Connection
+from ledger.ids import new_id
+
+
+def issue(connection: Connection, pack: Pack, tier_id: str, external_ref: str, *, at: datetime) -> UUID:
+    """Open an instrument that whoever holds it uses; returns its account.
+
+    Raises NoTier when the tier asks for evidence, which nobody is there to give, UnknownTier, PackNotInForce.
+    """
+    pack.demand_in_force(at)
+    tier = pack.tier(tier_id)
+    if missing := tier.evidence.missing(frozenset()):
+        raise NoTier(f"{pack.id}/{tier.id} is for no bearer: it asks for {', '.join(missing)}")
+    wallet = NewWallet(new_id(), external_ref, tier.id, at, because="bearer instrument")
+    open_wallets(connection, pack, [wallet])
+    return wallet.account_id

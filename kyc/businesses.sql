@@ -1,0 +1,15 @@
+-- name: record!
+INSERT INTO kyc.business_account (account_id, person_id, role, under_account, recorded_by, because, recorded_at)
+VALUES (:account, :person, :role, :under, :by, :because, :at);
+
+-- name: role_of
+SELECT role FROM kyc.business_account WHERE account_id = :account;
+
+-- name: under
+WITH RECURSIVE chain AS (
+    SELECT account_id, under_account, 0 AS level FROM kyc.business_account WHERE account_id = :account
+    UNION ALL
+    SELECT b.account_id, b.under_account, c.level + 1
+    FROM chain AS c JOIN kyc.business_account AS b ON b.account_id = c.under_account
+)
+SELECT account_id FROM chain WHERE level > 0 ORDER BY level;

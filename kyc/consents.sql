@@ -1,0 +1,22 @@
+-- name: publish!
+INSERT INTO kyc.terms (id, kind, version, locale, sha256, effective_from, published_by, published_at)
+VALUES (:id, :kind, :version, :locale, :sha256, :effective_from, :by, :at);
+
+-- name: find_terms
+SELECT id, kind, version, locale, sha256, effective_from FROM kyc.terms
+WHERE kind = :kind AND version = :version AND locale = :locale;
+
+-- name: record!
+INSERT INTO kyc.consent (id, person_id, terms_id, given, channel, recorded_by, recorded_at)
+VALUES (:id, :person, :terms, :given, :channel, :by, :at);
+
+-- name: standing
+-- What a person last said of each kind of terms.
+SELECT DISTINCT ON (t.kind) t.kind, t.version, t.locale, c.given, c.channel, c.recorded_at
+FROM kyc.consent AS c JOIN kyc.terms AS t ON t.id = c.terms_id
+WHERE c.person_id = :person ORDER BY t.kind, c.recorded_at DESC, c.id DESC;
+
+-- name: newest
+-- The version of each kind that is in effect on a day.
+SELECT DISTINCT ON (kind) kind, version FROM kyc.terms WHERE effective_from <= :day
+ORDER BY kind, effective_from DESC, published_at DESC;

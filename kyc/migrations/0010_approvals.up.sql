@@ -1,0 +1,45 @@
+-- Four eyes: what one person asks for, another approves or rejects. Both tables are append-only.
+-- A decision repeats its request's person and dates, held to the request by the foreign key, so that plain
+-- checks see both: that the second person is another one, and that the request had not expired.
+
+CREATE DOMAIN kyc.actor AS text CHECK (VALUE ~ '^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}$');
+
+CREATE TABLE kyc.approval_request (
+    id uuid PRIMARY KEY,
+    action text NOT NULL CHECK (action ~ '^[a-z_]{1,40}$'),
+    subject uuid NOT NULL,
+    details jsonb NOT NULL CHECK (jsonb_typeof(details) = 'object' AND octet_length(details::text) <= 8192),
+    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    requested_by kyc.actor NOT NULL,
+    requested_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL CHECK (expires_at > requested_at),
+    UNIQUE (id, action, subject, requested_by, requested_at, expires_at)
+);
+CREATE INDEX approval_request_expires ON kyc.approval_request (expires_at);
+CREATE INDEX approval_request_subject ON kyc.approval_request (subject);
+
+CREATE TABLE kyc.approval_decision (
+    request_id uuid PRIMARY KEY,
+    action text NOT NULL,
+    subject uuid NOT NULL,
+    requested_by kyc.actor NOT NULL,
+    requested_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL,
+    outcome text NOT NULL CHECK (outcome IN ('approved', 'rejected')),
+    decided_by kyc.actor NOT NULL,
+    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    decided_at timestamptz NOT NULL,
+    FOREIGN KEY (request_id, action, subject, requested_by, requested_at, expires_at)
+        REFERENCES kyc.approval_request (id, action, subject, requested_by, requested_at, expires_at),
+    CONSTRAINT second_person CHECK (lower(decided_by) <> lower(requested_by)),
+    CONSTRAINT in_time CHECK (decided_at >= requested_at AND decided_at < expires_at),
+    -- what rests on an approval refers to it with its action, subject and outcome
+    UNIQUE (request_id, action, subject, outcome)
+);
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.approval_request
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.approval_decision
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+GRANT SELECT, INSERT ON kyc.approval_request, kyc.approval_decision TO emoney_app;

@@ -1,0 +1,11 @@
+DROP TABLE kyc.freeze;
+DROP TABLE kyc.tier_override;
+DROP TABLE kyc.restriction_step;
+DROP INDEX kyc.wallet_override;
+DROP INDEX kyc.wallet_restricted;
+ALTER TABLE kyc.wallet
+    DROP CONSTRAINT wallet_restriction,
+    DROP COLUMN override_until,
+    DROP COLUMN restriction_next_at,
+    DROP COLUMN restriction_cause,
+    DROP COLUMN restriction;

@@ -1,0 +1,11 @@
+DROP TABLE kyc.business_account;
+DROP TABLE kyc.guardianship;
+DROP FUNCTION kyc.demand_open_guardianship_v1();
+DROP TABLE kyc.ownership;
+DROP FUNCTION kyc.demand_whole_ownership_v1();
+DROP TABLE kyc.ownership_statement;
+ALTER TABLE kyc.person
+    DROP COLUMN tax_country,
+    DROP COLUMN tax_number,
+    DROP COLUMN id_country,
+    DROP COLUMN kind;

@@ -1,0 +1,74 @@
+-- Wallets on their way from inactivity to the state, and holders who died: the stage each is in, and every step.
+
+CREATE TABLE kyc.dormancy (
+    account_id uuid PRIMARY KEY REFERENCES kyc.wallet (account_id),
+    stage text NOT NULL CHECK (stage IN ('notified', 'blocked', 'told', 'terminated', 'escheated', 'ended')),
+    inactive_since timestamptz NOT NULL,
+    blocked_at timestamptz,
+    next_at timestamptz,
+    amount bigint NOT NULL DEFAULT 0 CHECK (amount >= 0),
+    CHECK ((next_at IS NULL) = (stage IN ('escheated', 'ended')))
+);
+CREATE INDEX dormancy_next ON kyc.dormancy (next_at) WHERE next_at IS NOT NULL;
+
+CREATE TABLE kyc.dormancy_step (
+    id uuid PRIMARY KEY,
+    account_id uuid NOT NULL REFERENCES kyc.wallet (account_id),
+    stage text NOT NULL,
+    transfer_id uuid,
+    amount bigint NOT NULL CHECK (amount >= 0),
+    source text NOT NULL CHECK (length(source) BETWEEN 1 AND 500),
+    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    made_by kyc.actor NOT NULL,
+    made_at timestamptz NOT NULL,
+    CHECK ((transfer_id IS NOT NULL) = (amount > 0))
+);
+CREATE INDEX dormancy_step_account ON kyc.dormancy_step (account_id);
+
+-- What stops the clock: a wallet in litigation, under investigation, under a lien or in error.
+CREATE TABLE kyc.dormancy_exemption (
+    id uuid PRIMARY KEY,
+    account_id uuid NOT NULL REFERENCES kyc.wallet (account_id),
+    ground text NOT NULL CHECK (ground IN ('litigation', 'fraud_investigation', 'lien', 'error_under_investigation')),
+    recorded_by kyc.actor NOT NULL,
+    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    since timestamptz NOT NULL,
+    ended_at timestamptz CHECK (ended_at >= since)
+);
+CREATE INDEX dormancy_exemption_open ON kyc.dormancy_exemption (account_id) WHERE ended_at IS NULL;
+
+CREATE TABLE kyc.death (
+    person_id uuid PRIMARY KEY REFERENCES kyc.person (id),
+    stage text NOT NULL CHECK (stage IN ('reported', 'verified', 'released', 'withdrawn'))
+);
+CREATE TABLE kyc.death_step (
+    id uuid PRIMARY KEY,
+    person_id uuid NOT NULL REFERENCES kyc.person (id),
+    stage text NOT NULL CHECK (stage IN ('reported', 'verified', 'released', 'withdrawn')),
+    evidence_id uuid REFERENCES kyc.evidence (id),
+    made_by kyc.actor NOT NULL,
+    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    made_at timestamptz NOT NULL,
+    approval_id uuid UNIQUE,
+    approval_action text NOT NULL
+        GENERATED ALWAYS AS (CASE stage WHEN 'withdrawn' THEN 'unfreezing' ELSE 'estate_release' END) STORED,
+    approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
+    FOREIGN KEY (approval_id, approval_action, person_id, approval_outcome)
+        REFERENCES kyc.approval_decision (request_id, action, subject, outcome),
+    -- what lets the money go takes two
+    CONSTRAINT letting_go_takes_two CHECK (stage IN ('reported', 'verified') OR approval_id IS NOT NULL),
+    CHECK (stage <> 'verified' OR evidence_id IS NOT NULL)
+);
+CREATE INDEX death_step_person ON kyc.death_step (person_id);
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.dormancy_step
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON kyc.dormancy_exemption
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.death_step
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+GRANT SELECT, INSERT ON kyc.dormancy, kyc.dormancy_step, kyc.dormancy_exemption, kyc.death, kyc.death_step TO emoney_app;
+GRANT UPDATE (stage, inactive_since, blocked_at, next_at, amount) ON kyc.dormancy TO emoney_app;
+GRANT UPDATE (ended_at) ON kyc.dormancy_exemption TO emoney_app;
+GRANT UPDATE (stage) ON kyc.death TO emoney_app;

@@ -1,0 +1,1 @@
+DELETE FROM ledger.operation_number WHERE operation = 'dormancy';

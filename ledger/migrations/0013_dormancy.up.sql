@@ -1,0 +1,1 @@
+INSERT INTO ledger.operation_number (operation, number) VALUES ('dormancy', 23);

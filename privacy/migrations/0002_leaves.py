@@ -1,0 +1,16 @@
+"""Key events and openings are leaves of the ledger's proof log."""
+
+from ledger.migration import run_sql
+
+revision = "privacy_0002"
+down_revision = "privacy_0001"
+branch_labels = None
+depends_on = ("ledger_0014",)
+
+
+def upgrade() -> None:
+    run_sql(__file__, "up")
+
+
+def downgrade() -> None:
+    run_sql(__file__, "down")

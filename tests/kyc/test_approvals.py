@@ -1,0 +1,259 @@
+"""Four eyes: the second person differs, by the code and by the database; decided once, in time, together."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from kyc import Enrolment, approvals, approved_actions, evidence_records, freezing, overrides
+from kyc.approvals import Action
+from kyc.errors import InvalidEvidence, InvalidRequest, RequestClosed, SamePerson
+from kyc.evidence_records import State
+from kyc.following import end_overrides
+from ledger import Database, accounts
+from ledger.ids import new_id
+
+NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
+SOON = NOW + timedelta(hours=1)
+
+
+@pytest.fixture
+def enrolled(desk: Enrolment, ama: dict[str, Any]) -> Any:
+    return desk.enrol(ama)
+
+
+def asked(database: Database, account: UUID, tier: str = "enhanced", days: int = 30) -> UUID:
+    with database.connection() as connection:
+        until = NOW + timedelta(days=days)
+        return overrides.request(
+            connection, account, tier, until=until, by="clerk-1", because="papers seen", at=NOW
+        )
+
+
+def approve(database: Database, request: UUID, by: str = "clerk-2", at: datetime = SOON) -> Any:
+    with database.connection() as connection:
+        return approved_actions.approve(connection, request, by=by, because="seen too", at=at)
+
+
+def tier(database: Database, account: UUID) -> str:
+    with database.connection() as connection:
+        row = connection.execute("SELECT tier FROM kyc.wallet WHERE account_id = %s", (account,)).fetchone()
+        assert row is not None
+        return str(row[0])
+
+
+def test_what_one_asks_another_approves_and_it_is_done(database: Database, enrolled: Any) -> None:
+    request = asked(database, enrolled.account_id)
+    assert tier(database, enrolled.account_id) == "medium"
+    with database.connection() as connection:
+        assert [each.id for each in approvals.waiting(connection, NOW)] == [request]
+    done = approve(database, request)
+    assert (done.outcome, done.decided_by, done.requested_by) == ("approved", "clerk-2", "clerk-1")
+    assert tier(database, enrolled.account_id) == "enhanced"
+    with database.connection() as connection:
+        assert approvals.waiting(connection, NOW) == []
+        assert [each.outcome for each in approvals.every(connection)] == ["approved"]
+
+
+@pytest.mark.parametrize("by", ["clerk-1", "CLERK-1", "Clerk-1"])
+def test_the_one_who_asked_cannot_decide(database: Database, enrolled: Any, by: str) -> None:
+    request = asked(database, enrolled.account_id)
+    with pytest.raises(SamePerson, match="second person"):
+        approve(database, request, by)
+    with database.connection() as connection, pytest.raises(SamePerson):
+        approvals.reject(connection, request, by=by, because="no", at=SOON)
+    assert tier(database, enrolled.account_id) == "medium"
+
+
+@pytest.mark.parametrize("by", ["clerk-1 ", "", "clerk one", "\u0441lerk-1", "x" * 101, "clerk\n1"])
+def test_no_name_that_only_looks_like_another(database: Database, enrolled: Any, by: str) -> None:
+    with pytest.raises(InvalidRequest):
+        approve(database, asked(database, enrolled.account_id), by)
+
+
+@pytest.mark.parametrize("column", ["requested_by", "expires_at", "action", "subject"])
+def test_the_database_refuses_a_decision_that_does_not_fit_its_request(
+    database: Database, enrolled: Any, column: str
+) -> None:
+    """Whatever code writes it: neither the same person, nor one that hides who asked, nor one too late."""
+    request = asked(database, enrolled.account_id)
+    insert = (
+        "INSERT INTO kyc.approval_decision (request_id, action, subject, requested_by, requested_at,"
+        " expires_at, outcome, decided_by, because, decided_at)"
+        " SELECT id, {action}, {subject}, {requested_by}, requested_at, {expires_at}, 'approved', 'clerk-1',"
+        " 'x', %s FROM kyc.approval_request WHERE id = %s"
+    )
+    forged = {
+        "requested_by": "'clerk-9'",
+        "expires_at": "expires_at + interval '1 year'",
+        "action": "'unfreezing'",
+        "subject": "gen_random_uuid()",
+    }
+    plain = {name: name for name in forged}
+    with (
+        database.connection() as connection,
+        pytest.raises(psycopg.errors.CheckViolation, match="second_person"),
+    ):
+        connection.execute(insert.format(**plain), (SOON, request))
+    altered = insert.replace("'clerk-1'", "'clerk-2'").format(**(plain | {column: forged[column]}))
+    with database.connection() as connection, pytest.raises(psycopg.errors.ForeignKeyViolation):
+        connection.execute(altered, (SOON, request))
+
+
+def test_the_database_refuses_a_decision_after_its_time(database: Database, enrolled: Any) -> None:
+    request = asked(database, enrolled.account_id)
+    insert = (
+        "INSERT INTO kyc.approval_decision SELECT id, action, subject, requested_by, requested_at,"
+        " expires_at, 'approved', 'clerk-2', 'x', expires_at FROM kyc.approval_request WHERE id = %s"
+    )
+    with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="in_time"):
+        connection.execute(insert, (request,))
+
+
+def test_the_database_takes_no_override_without_its_own_approval(database: Database, enrolled: Any) -> None:
+    request = asked(database, enrolled.account_id)
+    with database.connection() as connection:
+        freezing.freeze(connection, enrolled.account_id, by="clerk-1", because="court order", at=NOW)
+        other = freezing.request_unfreezing(
+            connection, enrolled.account_id, by="clerk-1", because="order lifted", at=NOW
+        )
+        approved_actions.approve(connection, other, by="clerk-2", because="seen", at=SOON)
+        rejected = approvals.reject(connection, request, by="clerk-2", because="no", at=SOON)
+    assert rejected.outcome == "rejected"
+    insert = (
+        "INSERT INTO kyc.tier_override (id, account_id, pack_id, tier, made_at, until, approval_id)"
+        " VALUES (%s, %s, 'p', 't', now(), now() + interval '1 day', %s)"
+    )
+    for approval in (new_id(), request, other):
+        with database.connection() as connection, pytest.raises(psycopg.errors.ForeignKeyViolation):
+            connection.execute(insert, (new_id(), enrolled.account_id, approval))
+
+
+def test_decided_once(database: Database, enrolled: Any) -> None:
+    request = asked(database, enrolled.account_id)
+    approve(database, request)
+    with pytest.raises(RequestClosed, match="was approved by clerk-2 already"):
+        approve(database, request, "clerk-3")
+
+
+def test_an_expired_request_is_not_approved(database: Database, enrolled: Any) -> None:
+    request = asked(database, enrolled.account_id)
+    with pytest.raises(RequestClosed, match="expired"):
+        approve(database, request, at=NOW + timedelta(days=7))
+    with database.connection() as connection:
+        assert approvals.waiting(connection, NOW + timedelta(days=7)) == []
+    assert tier(database, enrolled.account_id) == "medium"
+
+
+def test_what_fails_leaves_the_request_open(database: Database, enrolled: Any) -> None:
+    request = asked(database, enrolled.account_id, days=1)
+    with pytest.raises(InvalidRequest, match="has passed"):
+        approve(database, request, at=NOW + timedelta(days=2))
+    with database.connection() as connection:
+        assert approvals.find(connection, request).outcome is None
+
+
+def test_of_two_who_approve_at_once_one_does(
+    database: Database, enrolled: Any, until_waiting: Any, count: Any
+) -> None:
+    request, told = asked(database, enrolled.account_id), []
+
+    def decide(by: str) -> None:
+        try:
+            approve(database, request, by)
+            told.append("approved")
+        except RequestClosed:
+            told.append("closed")
+
+    threads = [threading.Thread(target=decide, args=(by,)) for by in ("clerk-2", "clerk-3")]
+    with database.connection() as connection:
+        connection.execute(
+            "SELECT FROM kyc.wallet FOR UPDATE"
+        )  # the first one waits with its decision written
+        for thread in threads:
+            thread.start()
+        until_waiting(2)
+    for thread in threads:
+        thread.join()
+    assert sorted(told) == ["approved", "closed"]
+    assert count("kyc.approval_decision") == count("kyc.tier_override") == 1
+
+
+def test_requests_and_decisions_are_never_changed(owner_url: str, database: Database, enrolled: Any) -> None:
+    approve(database, asked(database, enrolled.account_id))
+    for table in ("approval_request", "approval_decision", "tier_override"):
+        for statement in (f"DELETE FROM kyc.{table}", f"TRUNCATE kyc.{table} CASCADE"):
+            with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.Error, match="append-only"):
+                connection.execute(statement)  # type: ignore[arg-type]
+
+
+def test_an_override_ends_on_its_date(database: Database, enrolled: Any) -> None:
+    approve(database, asked(database, enrolled.account_id, days=2))
+    assert end_overrides(database, NOW + timedelta(days=1)) == []
+    [moved] = end_overrides(database, NOW + timedelta(days=2))
+    assert (moved.before, moved.tier) == ("enhanced", "medium")
+    assert end_overrides(database, NOW + timedelta(days=3)) == []
+
+
+def test_frozen_by_one_let_go_by_two(database: Database, enrolled: Any) -> None:
+    account = enrolled.account_id
+    with database.connection() as connection:
+        freezing.freeze(connection, account, credit=False, by="clerk-1", because="complaint", at=NOW)
+        held = accounts.get(connection, account)
+        assert (held.frozen_debit, held.frozen_credit) == (True, False)
+        freezing.freeze(connection, account, debit=False, by="clerk-1", because="more", at=NOW)
+        held = accounts.get(connection, account)
+        assert (held.frozen_debit, held.frozen_credit) == (True, True)
+        request = freezing.request_unfreezing(connection, account, by="clerk-1", because="settled", at=SOON)
+        approved_actions.approve(connection, request, by="clerk-2", because="settled", at=SOON)
+        held = accounts.get(connection, account)
+        assert (held.frozen_debit, held.frozen_credit) == (False, False)
+    with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="takes_two"):
+        connection.execute(
+            "INSERT INTO kyc.freeze (id, account_id, debit, credit, because, made_by, made_at)"
+            " VALUES (%s, %s, false, false, 'x', 'clerk-1', now())",
+            (new_id(), account),
+        )
+
+
+def test_evidence_is_verified_by_two_and_not_by_one(database: Database, enrolled: Any) -> None:
+    with database.connection() as connection:
+        [document] = [
+            each
+            for each in evidence_records.of_person(connection, enrolled.person_id)
+            if each.kind == "id_document"
+        ]
+        with pytest.raises(InvalidEvidence, match="two persons"):
+            evidence_records.change(
+                connection, document.id, State.VERIFIED, by="clerk-1", because="I say so", at=SOON
+            )
+        request = approved_actions.request_acceptance(
+            connection, document.id, method="seen in person", by="clerk-1", because="original shown", at=NOW
+        )
+        approved_actions.approve(connection, request, by="clerk-2", because="copy compared", at=SOON)
+        now = evidence_records.of_person(connection, enrolled.person_id)
+        assert {(each.kind, each.state) for each in now} >= {("id_document", State.VERIFIED)}
+        states = [(row["state"], row["method"]) for row in evidence_records.history(connection, document.id)]
+        assert states == [("captured", "enrolment"), ("verified", "seen in person")]
+        with pytest.raises(InvalidEvidence, match="does not become verified"):
+            approved_actions.request_acceptance(
+                connection, document.id, method="again", by="clerk-1", because="x", at=SOON
+            )
+
+
+def test_a_request_says_what_by_whom_and_why(database: Database, enrolled: Any) -> None:
+    with database.connection() as connection:
+        for wrong in (
+            {"because": " "},
+            {"because": "x" * 501},
+            {"by": "a b"},
+            {"open_for": timedelta(days=91)},
+        ):
+            said: dict[str, Any] = {"by": "clerk-1", "because": "why", "at": NOW} | wrong
+            with pytest.raises(InvalidRequest):
+                approvals.request(connection, Action.PACK_ACCEPTANCE, new_id(), {}, **said)
+        with pytest.raises(InvalidRequest, match="there is no request"):
+            approvals.find(connection, new_id())

@@ -1,0 +1,289 @@
+"""Dormancy by steps and dates with postings; the death of a holder; nothing moves without its record."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from kyc import Enrolment, approved_actions, deaths, dormancy, evidence_records, freezing
+from kyc.dormancy_rules import dormancy_rules
+from kyc.errors import InvalidStep, NotIdentified, UnknownPerson, UnknownWallet
+from kyc.evidence_records import NewEvidence, State
+from ledger import AccountKind, Database, Ledger, Operation, accounts
+from ledger.ids import new_id
+from ledger.trial_balance import trial_balance
+
+NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
+RULES = dormancy_rules()
+
+
+def day(*ymd: int) -> datetime:
+    return datetime(*ymd, 12, tzinfo=UTC)  # type: ignore[misc]
+
+
+@pytest.fixture
+def at(till: Any) -> Any:
+    return till("GHS")
+
+
+@pytest.fixture
+def wallet(desk: Enrolment, ama: dict[str, Any], at: Any) -> Any:
+    """Last used on 10 June 2026, with 500 in it."""
+    enrolled = desk.enrol(ama)
+    assert at.load(enrolled.account_id, "500").posted
+    return enrolled
+
+
+def run(at: Any, moment: datetime) -> dict[str, int]:
+    at.ledger.clock = lambda: moment
+    return dormancy.run(at.ledger, RULES, moment)
+
+
+def balance(database: Database, account: UUID) -> int:
+    with database.connection() as connection:
+        return accounts.get(connection, account).balance
+
+
+def chart(database: Database, ref: str) -> int:
+    with database.connection() as connection:
+        found = accounts.find(connection, [ref]).get(ref)
+        return found.balance if found else 0
+
+
+def stages(database: Database, account: UUID) -> list[str]:
+    with database.connection() as connection:
+        return [each["stage"] for each in dormancy.steps(connection, account)]
+
+
+def verify(database: Database, person: UUID, kind: str = "id_document") -> None:
+    with database.connection() as connection:
+        new = NewEvidence(person, kind, State.REGISTRY_VERIFIED, "register")
+        evidence_records.record(connection, [new], by="desk", because="asked", at=NOW, provider="registry")
+
+
+COURSE = [
+    (day(2027, 5, 9), {}),
+    (day(2027, 5, 10), {"notified": 1}),
+    (day(2027, 6, 9), {}),
+    (day(2027, 6, 10), {"blocked": 1}),
+    (day(2027, 6, 13), {}),  # a Sunday
+    (day(2027, 6, 14), {"told": 1}),
+    (day(2028, 6, 9), {}),
+    (day(2028, 6, 10), {"terminated": 1}),
+    (day(2031, 6, 9), {}),
+    (day(2031, 6, 10), {"escheated": 1}),
+    (day(2041, 6, 10), {}),
+]
+
+
+def test_the_whole_way_on_its_dates(database: Database, wallet: Any, at: Any) -> None:
+    at.load(at.peer, "1", day(2026, 6, 10))
+    for moment, made in COURSE:
+        assert run(at, moment) == made, moment
+        frozen = moment >= day(2027, 6, 10)
+        with database.connection() as connection:
+            held = accounts.get(connection, wallet.account_id)
+        assert (held.frozen_debit, held.frozen_credit) == (frozen, frozen)
+        terminated, escheated = moment >= day(2028, 6, 10), moment >= day(2031, 6, 10)
+        assert held.balance == (0 if terminated else 50_000)
+        assert chart(database, "dormant/GHS") == (50_000 if terminated and not escheated else 0)
+        assert chart(database, "escheat/GHS") == (50_000 if escheated else 0)
+    with database.connection() as connection:
+        assert trial_balance(connection).balanced
+        steps = dormancy.steps(connection, wallet.account_id)
+        kinds = [row[0] for row in connection.execute("SELECT kind FROM ledger.event ORDER BY position")]
+        [listed] = dormancy.listed(connection)
+    assert [(each["stage"], each["amount"]) for each in steps] == [
+        ("notified", 0),
+        ("blocked", 0),
+        ("told", 0),
+        ("terminated", 50_000),
+        ("escheated", 50_000),
+    ]
+    assert all("Act 987" in each["source"] for each in steps)
+    assert [kind for kind in kinds if kind.startswith("wallet.")] == [
+        f"wallet.dormancy_{each['stage']}" for each in steps
+    ]
+    assert (listed["stage"], listed["next_at"], listed["amount"]) == ("escheated", None, 50_000)
+    with pytest.raises(InvalidStep, match="went to the state"):
+        dormancy.reactivate(
+            at.ledger, wallet.account_id, RULES, by="clerk-1", because="came", at=day(2041, 6, 10)
+        )
+
+
+def test_a_use_after_the_notice_ends_it(database: Database, wallet: Any, at: Any) -> None:
+    run(at, day(2027, 5, 10))
+    at.ledger.clock = lambda: day(2027, 5, 20)
+    assert at.send(wallet.account_id, "1", Operation.PAY, day(2027, 5, 20)).posted
+    assert run(at, day(2027, 6, 10)) == {"ended": 1}
+    assert run(at, day(2028, 4, 20)) == {"notified": 1}
+
+
+def test_fees_are_no_use(database: Database, wallet: Any, at: Any) -> None:
+    at.ledger.clock = lambda: day(2027, 4, 1)
+    assert at.send(wallet.account_id, "1", Operation.FEE, day(2027, 4, 1)).posted
+    assert run(at, day(2027, 5, 10)) == {"notified": 1}
+
+
+def test_the_notice_is_never_shorter_than_the_rule(database: Database, wallet: Any, at: Any) -> None:
+    """A job that was not run for a while blocks nobody without a month's notice."""
+    assert run(at, day(2027, 9, 1)) == {"notified": 1}
+    assert run(at, day(2027, 9, 30)) == {}
+    assert run(at, day(2027, 10, 1)) == {"blocked": 1}
+
+
+@pytest.mark.parametrize(("until", "returned"), [(5, 0), (8, 50_000)])
+def test_reactivated_by_identification(
+    database: Database, wallet: Any, at: Any, until: int, returned: int
+) -> None:
+    for moment, _ in COURSE[:until]:
+        run(at, moment)
+    again = COURSE[until - 1][0] + timedelta(hours=1)
+    at.ledger.clock = lambda: again
+
+    def reactivate() -> int:
+        return dormancy.reactivate(
+            at.ledger, wallet.account_id, RULES, by="clerk-1", because="came with the card", at=again
+        )
+
+    with pytest.raises(NotIdentified, match="id_document"):
+        reactivate()
+    verify(database, wallet.person_id)
+    assert reactivate() == returned
+    assert balance(database, wallet.account_id) == 50_000
+    assert chart(database, "dormant/GHS") == 0
+    assert at.send(wallet.account_id, "1", Operation.PAY, again).posted
+    with pytest.raises(InvalidStep, match="is not dormant"):
+        reactivate()
+
+
+def test_other_reasons_for_a_freeze_stay(database: Database, wallet: Any, at: Any) -> None:
+    with database.connection() as connection:
+        freezing.freeze(connection, wallet.account_id, credit=False, by="clerk-1", because="court", at=NOW)
+    for moment, _ in COURSE[:4]:
+        run(at, moment)
+    verify(database, wallet.person_id)
+    dormancy.reactivate(
+        at.ledger, wallet.account_id, RULES, by="clerk-1", because="came", at=day(2027, 6, 11)
+    )
+    with database.connection() as connection:
+        held = accounts.get(connection, wallet.account_id)
+    assert (held.frozen_debit, held.frozen_credit) == (True, False)
+
+
+def test_an_exemption_stops_the_clock(database: Database, wallet: Any, at: Any) -> None:
+    with database.connection() as connection:
+        dormancy.exempt(connection, wallet.account_id, "litigation", by="clerk-1", because="case 7", at=NOW)
+    assert run(at, day(2027, 5, 10)) == {"skipped": 1}
+    with database.connection() as connection:
+        assert dormancy.end_exemption(connection, wallet.account_id, "litigation", at=day(2027, 5, 11))
+        assert not dormancy.end_exemption(connection, wallet.account_id, "lien", at=day(2027, 5, 11))
+    assert run(at, day(2027, 5, 11)) == {"notified": 1}
+
+
+def test_a_step_that_the_ledger_refuses_leaves_nothing(
+    database: Database, wallet: Any, at: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for moment, _ in COURSE[:7]:
+        run(at, moment)
+    monkeypatch.setattr(dormancy, "Operation", type("Wrong", (), {"DORMANCY": Operation.PAY}))
+    monkeypatch.setattr(
+        dormancy, "_set_frozen", lambda *_: None
+    )  # the wallet stays frozen, so the ledger refuses
+    with pytest.raises(InvalidStep, match="frozen"):
+        run(at, day(2028, 6, 10))
+    assert stages(database, wallet.account_id)[-1] == "told"
+    assert balance(database, wallet.account_id) == 50_000
+
+
+def test_wallets_of_packs_without_a_rule_are_left_alone(
+    database: Database, till: Any, desk: Enrolment
+) -> None:
+    europe = till("EUR")
+    desk.enrol({"external_ref": "A-1", "currency": "EUR"})
+    assert run(europe, day(2036, 1, 1)) == {}
+    with pytest.raises(UnknownWallet):
+        dormancy.reactivate(europe.ledger, new_id(), RULES, by="c", because="x", at=NOW)
+
+
+def test_steps_are_never_changed(owner_url: str, wallet: Any, at: Any) -> None:
+    run(at, day(2027, 5, 10))
+    with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.Error, match="append-only"):
+        connection.execute("DELETE FROM kyc.dormancy_step")
+
+
+def reported(database: Database, person: UUID) -> None:
+    with database.connection() as connection:
+        deaths.report(connection, person, by="clerk-1", because="the sister called", at=NOW)
+
+
+def test_a_death_stops_debits_and_two_release_the_money(database: Database, wallet: Any, at: Any) -> None:
+    person, account = wallet.person_id, wallet.account_id
+    funds = at.parties[AccountKind.SAFEGUARDING]
+    reported(database, person)
+    assert at.send(account, "1", Operation.PAY).refusal.rule == "account.frozen_debit"
+    assert at.receive(account, "20000", Operation.P2P).posted
+    with database.connection() as connection:
+        with pytest.raises(NotIdentified, match="death_certificate"):
+            deaths.verify(connection, person, by="clerk-1", because="said so", at=NOW)
+        with pytest.raises(InvalidStep, match="is reported; it cannot be released"):
+            deaths.request_release(
+                connection, person, funds, reference="bank-7", by="clerk-1", because="x", at=NOW
+            )
+    verify(database, person, "death_certificate")
+    with database.connection() as connection:
+        deaths.verify(connection, person, by="clerk-1", because="certificate", at=NOW)
+        with pytest.raises(InvalidStep, match="holds no funds behind e-money"):
+            deaths.request_release(
+                connection, person, at.peer, reference="bank-7", by="clerk-1", because="x", at=NOW
+            )
+        request = deaths.request_release(
+            connection, person, funds, reference="bank-7", by="clerk-1", because="letters of probate", at=NOW
+        )
+    with database.connection() as connection:
+        approved_actions.approve(
+            connection, request, by="clerk-2", because="seen", at=NOW, ledger=Ledger(database, lambda: NOW)
+        )
+    assert balance(database, account) == 0  # 20,500 at once, beyond what the tier lets out a day
+    assert at.send(account, "1", Operation.PAY).refusal.rule == "account.frozen_debit"
+    with database.connection() as connection:
+        assert [each.stage for each in deaths.steps(connection, person)] == [
+            "reported",
+            "verified",
+            "released",
+        ]
+        row = connection.execute(
+            "SELECT operation, reference FROM ledger.transfer ORDER BY posted_at, id DESC"
+        )
+        assert ("redeem_bank", "bank-7") in row.fetchall()
+
+
+def test_a_mistake_is_withdrawn_by_two(database: Database, wallet: Any, at: Any) -> None:
+    reported(database, wallet.person_id)
+    with pytest.raises(InvalidStep, match="cannot be reported now"):
+        reported(database, wallet.person_id)
+    with database.connection() as connection:
+        request = deaths.request_withdrawal(
+            connection, wallet.person_id, by="clerk-1", because="she came in", at=NOW
+        )
+        approved_actions.approve(connection, request, by="clerk-2", because="met her", at=NOW)
+    assert at.send(wallet.account_id, "1", Operation.PAY).posted
+    reported(database, wallet.person_id)
+    with database.connection() as connection, pytest.raises(UnknownPerson):
+        deaths.report(connection, new_id(), by="clerk-1", because="x", at=NOW)
+
+
+def test_the_database_lets_no_money_of_the_dead_go_by_one(database: Database, wallet: Any) -> None:
+    reported(database, wallet.person_id)
+    for stage in ("released", "withdrawn"):
+        with (
+            database.connection() as connection,
+            pytest.raises(psycopg.errors.CheckViolation, match="takes_two"),
+        ):
+            connection.execute(
+                "INSERT INTO kyc.death_step (id, person_id, stage, made_by, because, made_at)"
+                " VALUES (%s, %s, %s, 'clerk-1', 'x', now())",
+                (new_id(), wallet.person_id, stage),
+            )

@@ -1,0 +1,216 @@
+"""Evidence: states that rise or end, kept by the database; the tier that follows them by itself."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kyc import Enrolment, evidence_records, load_pack
+from kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
+from kyc.evidence_records import BY_WORD, Assurance, Evidence, NewEvidence, State
+from kyc.following import expire_evidence, follow, reached
+from ledger import Database
+from ledger.ids import new_id
+
+NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
+GHANA = load_pack("gh-bog-2024")
+LIVE = [State.DECLARED, State.CAPTURED, State.VERIFIED, State.REGISTRY_VERIFIED]
+
+
+@pytest.fixture
+def enrolled(desk: Enrolment, ama: dict[str, Any]) -> Any:
+    return desk.enrol(ama | {"evidence": ["address_proof"], "id_expires_on": "2026-06-30"})
+
+
+def of_kind(connection: Any, person: UUID, kind: str) -> Evidence:
+    [found] = [each for each in evidence_records.of_person(connection, person) if each.kind == kind]
+    return found
+
+
+def tier(connection: Any) -> str:
+    return str(connection.execute("SELECT tier FROM kyc.wallet").fetchone()[0])
+
+
+@pytest.mark.parametrize("before", LIVE)
+@pytest.mark.parametrize("after", list(State))
+def test_states_rise_or_end(database: Database, enrolled: Any, before: State, after: State) -> None:
+    rises = after in LIVE and LIVE.index(after) > LIVE.index(before)
+    allowed = rises or after in (State.REJECTED, State.EXPIRED)
+    with database.connection() as connection:
+        new = NewEvidence(enrolled.person_id, "selfie", before)
+        [evidence] = evidence_records.record(
+            connection, [new], by="clerk-1", because="x", at=NOW, provider="desk"
+        )
+        said: dict[str, Any] = {"by": "clerk-1", "because": "y", "at": NOW, "provider": "desk"}
+        if allowed:
+            evidence_records.change(connection, evidence, after, **said)
+            states = [row["state"] for row in evidence_records.history(connection, evidence)]
+            assert states == [before, after]
+        else:
+            with pytest.raises(InvalidEvidence, match="already"):
+                evidence_records.change(connection, evidence, after, **said)
+            with pytest.raises(psycopg.errors.IntegrityError, match="does not go"):  # by hand neither
+                connection.execute(
+                    "UPDATE kyc.evidence SET state = %s, number = number + 1 WHERE id = %s", (after, evidence)
+                )
+            connection.rollback()
+
+
+def test_what_has_ended_stays_ended(database: Database, enrolled: Any) -> None:
+    with database.connection() as connection:
+        phone = of_kind(connection, enrolled.person_id, "phone")
+        evidence_records.reject(connection, phone.id, by="clerk-1", because="not theirs", at=NOW)
+        with pytest.raises(InvalidEvidence, match="final"):
+            evidence_records.reject(connection, phone.id, by="clerk-1", because="again", at=NOW)
+        with pytest.raises(UnknownEvidence):
+            evidence_records.reject(connection, new_id(), by="clerk-1", because="x", at=NOW)
+
+
+def test_history_is_the_databases_own(owner_url: str, database: Database, enrolled: Any) -> None:
+    with database.connection() as connection:
+        phone = of_kind(connection, enrolled.person_id, "phone")
+    for statement in (
+        "INSERT INTO kyc.evidence_state SELECT * FROM kyc.evidence_state",
+        "DELETE FROM kyc.evidence",
+        "UPDATE kyc.evidence SET person_id = gen_random_uuid()",
+    ):
+        with database.connection() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement)
+    for statement in ("DELETE FROM kyc.evidence_state", "UPDATE kyc.evidence_state SET state = 'verified'"):
+        with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.Error, match="append-only"):
+            connection.execute(statement)
+    with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.errors.IntegrityError):
+        connection.execute("UPDATE kyc.evidence SET state = 'rejected' WHERE id = %s", (phone.id,))
+    for state in ("verified", "registry_verified"):  # nobody stands behind it
+        with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.errors.CheckViolation):
+            connection.execute("UPDATE kyc.evidence SET state = %s, number = number + 1", (state,))
+
+
+def test_the_tier_follows_what_is_revoked_and_added(database: Database, enrolled: Any) -> None:
+    with database.connection() as connection:
+        assert tier(connection) == "enhanced"
+        proof = of_kind(connection, enrolled.person_id, "address_proof")
+        evidence_records.reject(connection, proof.id, by="clerk-1", because="forged", at=NOW)
+        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        assert (moved.before, moved.tier, tier(connection)) == ("enhanced", "medium", "medium")
+        assert follow(connection, enrolled.person_id, at=NOW) == []
+        again = NewEvidence(enrolled.person_id, "address_proof", method="utility bill")
+        evidence_records.record(connection, [again], by="clerk-1", because="new bill", at=NOW)
+        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        assert (moved.tier, moved.no_tier) == ("enhanced", False)
+
+
+def test_the_tier_follows_what_expires_by_the_job_and_on_the_call(database: Database, enrolled: Any) -> None:
+    last_day = datetime(2026, 6, 30, 23, 59, tzinfo=UTC)
+    assert expire_evidence(database, last_day) == (0, [])
+    with database.connection() as connection:
+        assert follow(connection, enrolled.person_id, at=last_day) == []
+        with connection.transaction(force_rollback=True):  # on the call, where the job has not run
+            [moved] = follow(connection, enrolled.person_id, at=last_day + timedelta(minutes=1))
+            assert moved.tier == "minimum"
+    persons, [moved] = expire_evidence(database, last_day + timedelta(minutes=1))
+    assert (persons, moved.before, moved.tier) == (1, "enhanced", "minimum")
+    with database.connection() as connection:
+        document = of_kind(connection, enrolled.person_id, "id_document")
+        assert (document.state, document.recorded_by) == (State.EXPIRED, "evidence-expiry")
+        assert document.because == "past its last day, 2026-06-30"
+    assert expire_evidence(database, last_day + timedelta(days=9)) == (0, [])
+
+
+def test_who_shows_nothing_any_more_is_at_the_least_tier_and_restricted(
+    database: Database, enrolled: Any
+) -> None:
+    with database.connection() as connection:
+        phone = of_kind(connection, enrolled.person_id, "phone")
+        evidence_records.reject(connection, phone.id, by="clerk-1", because="number reassigned", at=NOW)
+        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        assert (moved.tier, moved.no_tier) == ("minimum", True)
+        row = connection.execute("SELECT restriction, restriction_cause FROM kyc.wallet").fetchone()
+        assert row == ("credits_stopped", "no_tier")
+        new = NewEvidence(enrolled.person_id, "phone", method="one-time code")
+        evidence_records.record(connection, [new], by="clerk-1", because="new number", at=NOW)
+        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        assert (moved.tier, moved.no_tier) == ("enhanced", False)
+        assert connection.execute("SELECT restriction FROM kyc.wallet").fetchone() == (None,)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": State.REJECTED},
+        {"state": State.VERIFIED},
+        {"method": ""},
+        {"method": "a\nb"},
+        {"expires_on": date(2026, 6, 9)},
+    ],
+)
+def test_evidence_that_cannot_be_is_not_recorded(
+    database: Database, enrolled: Any, count: Any, wrong: dict[str, Any]
+) -> None:
+    before = count("kyc.evidence")
+    new = NewEvidence(enrolled.person_id, "selfie", **wrong)
+    with database.connection() as connection, pytest.raises(InvalidEvidence):
+        evidence_records.record(connection, [new], by="clerk-1", because="x", at=NOW)
+    assert count("kyc.evidence") == before
+
+
+def test_evidence_of_nobody_is_refused(database: Database) -> None:
+    with database.connection() as connection, pytest.raises(UnknownPerson):
+        evidence_records.record(
+            connection, [NewEvidence(new_id(), "selfie")], by="clerk-1", because="x", at=NOW
+        )
+
+
+pieces = st.builds(
+    lambda kind, state, expires: Evidence(
+        new_id(), new_id(), kind, 1, state, "m", Assurance.LOW, expires, "clerk-1", "x", None, NOW
+    ),
+    st.sampled_from(["phone", "id_document", "address_proof", "name", "selfie"]),
+    st.sampled_from(list(State)),
+    st.none() | st.dates(date(2026, 6, 1), date(2026, 6, 30)),
+)
+days = st.dates(date(2026, 6, 1), date(2026, 7, 2))
+RANK = {tier.id: place for place, tier in enumerate(GHANA.tiers)}
+
+
+@given(st.lists(pieces, max_size=8), pieces, days)
+def test_more_evidence_never_loses_a_tier(known: list[Evidence], more: Evidence, day: date) -> None:
+    before, none_before, _ = reached(GHANA, known, day)
+    after, none_after, _ = reached(GHANA, [*known, more], day)
+    assert RANK[after.id] >= RANK[before.id]
+    assert not (none_after and not none_before)
+
+
+@given(st.lists(pieces, max_size=8), days)
+def test_the_tier_is_what_the_counting_evidence_asks_for(known: list[Evidence], day: date) -> None:
+    counting = {
+        each.kind
+        for each in known
+        if each.state not in (State.REJECTED, State.EXPIRED)
+        and not (each.expires_on and each.expires_on < day)
+        and (each.state is not State.DECLARED or each.kind in BY_WORD)
+    }
+    tier, no_tier, _ = reached(GHANA, known, day)
+    assert no_tier == ("phone" not in counting)
+    if {"phone", "id_document", "address_proof"} <= counting:
+        assert tier.id == "enhanced"
+    elif {"phone", "id_document"} <= counting:
+        assert tier.id == "medium"
+    else:
+        assert tier.id == "minimum"
+
+
+@given(st.lists(pieces, max_size=8), days, days)
+def test_time_alone_never_gains_a_tier(known: list[Evidence], one: date, other: date) -> None:
+    early, late = sorted((one, other))
+    assert RANK[reached(GHANA, known, late)[0].id] <= RANK[reached(GHANA, known, early)[0].id]
+
+
+@given(st.lists(pieces, max_size=8), days, st.randoms(use_true_random=False))
+def test_the_order_of_evidence_means_nothing(known: list[Evidence], day: date, random: Any) -> None:
+    shuffled = random.sample(known, len(known))
+    assert reached(GHANA, known, day) == reached(GHANA, shuffled, day)
