@@ -5,13 +5,13 @@ equal codes: whoever holds the index but not its key sees how often each value o
 values can guess which they are. So an index is refused where that tells much: by its declaration, and as
 measured (`leakage`).
 
-Costs. `fill`: one query for the key, one COPY. `candidates`: one query for the keys, one index probe for
+Costs. `fill`: one query for the keys, one COPY. `candidates`: one query for the keys, one index probe for
 each key version that still has entries (two during a rotation, else one).
 """
 
 import hmac
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -38,6 +38,7 @@ FOUND_MAX = 100
 """Rows given for one value: what more than these share is not near-unique."""
 _CODE, _CONTEXT = b"emoney/privacy/index-code", b"emoney/privacy/index-key"
 _USE = "blind index"
+_COPY = "COPY privacy.index_entry (code, row_id, index_name, key_version, subject) FROM STDIN (FORMAT BINARY)"
 
 Normalise = Callable[..., Sequence[str]]
 
@@ -120,31 +121,45 @@ class BlindIndexes:
         self._clock = clock
         self._unwrapper = Unwrapper(providers, index_context, IndexKey.of)
 
-    def fill(self, connection: Connection, index: BlindIndex, entries: Iterable[Entry]) -> int:
-        """Add rows, in the caller's transaction; returns how many codes.
+    def fill(self, connection: Connection, entries: Mapping[BlindIndex, Iterable[Entry]]) -> int:
+        """Add rows to indexes, in the caller's transaction; returns how many codes.
 
-        Raises InvalidField for a value too long to be one, IndexRefused when the index was found to tell too
-        much, KeyDestroyed, KeyCompromised.
+        One query for all keys and one COPY. Raises InvalidField for a value too long to be one, IndexRefused
+        when an index was found to tell too much, KeyDestroyed, KeyCompromised.
         """
-        spelled = [(entry, spelling) for entry in entries for spelling in spellings(index, entry.values)]
+        spelled = [
+            (index, entry, spelling)
+            for index, some in entries.items()
+            for entry in some
+            for spelling in spellings(index, entry.values)
+        ]
         if not spelled:
             return 0
-        key = self.sealing_key(connection, index)
-        rows = sorted({(key.code(index, spelling), entry.row, entry.subject) for entry, spelling in spelled})
-        columns = "code, row_id, index_name, key_version, subject"
-        with connection.cursor().copy(
-            f"COPY privacy.index_entry ({columns}) FROM STDIN (FORMAT BINARY)"
-        ) as copy:
+        keys = self.sealing_keys(connection, {index for index, _, _ in spelled})
+        rows = sorted(
+            {
+                (
+                    keys[index.name].code(index, spelling),
+                    entry.row,
+                    index.name,
+                    keys[index.name].version,
+                    entry.subject,
+                )
+                for index, entry, spelling in spelled
+            }
+        )
+        with connection.cursor().copy(_COPY) as copy:
             copy.set_types(("bytea", "uuid", "text", "int4", "uuid"))
-            for code, row, subject in rows:
-                copy.write_row((code, row, index.name, key.version, subject))
+            for row in rows:
+                copy.write_row(row)
         return len(rows)
 
-    def replace(self, connection: Connection, index: BlindIndex, entries: Sequence[Entry]) -> int:
+    def replace(self, connection: Connection, entries: Mapping[BlindIndex, Sequence[Entry]]) -> int:
         """Index rows anew whose values were changed; returns how many codes. See `fill`."""
-        about = {"index": index.name, "rows": [entry.row for entry in entries]}
-        connection.execute(_queries.forget_rows.sql, about)
-        return self.fill(connection, index, entries)
+        for index, some in entries.items():
+            about = {"index": index.name, "rows": [entry.row for entry in some]}
+            connection.execute(_queries.forget_rows.sql, about)
+        return self.fill(connection, entries)
 
     def candidates(self, connection: Connection, index: BlindIndex, *values: str | None) -> list[Candidate]:
         """Up to FOUND_MAX rows with the code of these values, in id order. See `Vault.find`."""
@@ -163,35 +178,48 @@ class BlindIndexes:
         return [Candidate(*row) for row in found]
 
     def pairs(
-        self, connection: Connection, index: BlindIndex, rows: Sequence[UUID]
-    ) -> list[tuple[UUID, UUID]]:
-        """Pairs of one of `rows` and any row with an equal code, each once and in id order.
+        self,
+        connection: Connection,
+        indexes: Sequence[BlindIndex],
+        rows: Sequence[UUID],
+        most: int = FOUND_MAX,
+    ) -> list[tuple[UUID, UUID, str]]:
+        """Pairs of one of `rows` and any row with an equal code, in id order, with the index's name.
 
-        A value that more than FOUND_MAX rows share gives no pairs. Equal codes are candidates, as above.
+        By one value, each row is paired with at most `most` others. Equal codes are candidates, as above.
+        While an index is filled anew, pairs of a row under the old key and one under the new are not seen.
         """
-        about = {"index": index.name, "rows": list(rows), "most": FOUND_MAX}
-        return [(one, other) for one, other in connection.execute(_queries.pairs.sql, about)]
+        about = {"indexes": [index.name for index in indexes], "rows": list(rows), "most": most}
+        return [(one, other, name) for one, other, name in connection.execute(_queries.pairs.sql, about)]
 
     def sealing_key(self, connection: Connection, index: BlindIndex) -> IndexKey:
-        """The key for new entries, made when there is none, locked against being retired meanwhile."""
-        row = self._active(connection, index)
-        if row is None:
-            self.succeed(connection, index, 0)
-            row = self._active(connection, index)
-        if row is None:
-            # nothing is active, and a version 1 exists: compromised, destroyed or retired
-            newest = connection.execute(_queries.newest_key.sql, {"index": index.name}).fetchone()
-            assert newest is not None
-            demand_usable(KeyRow[str](*newest), Act.SEAL, self._clock())
-            self.succeed(connection, index, newest[1])
-            row = self._active(connection, index)
-        assert row is not None
-        if self._clock() >= row.seal_until:
-            self.succeed(connection, index, row.version)
-            row = self._active(connection, index)
-            assert row is not None
-        demand_usable(row, Act.SEAL, self._clock())
-        return self._unwrapper.ready([row])[index.name, row.version]
+        """See `sealing_keys`."""
+        return self.sealing_keys(connection, [index])[index.name]
+
+    def sealing_keys(self, connection: Connection, indexes: Collection[BlindIndex]) -> dict[str, IndexKey]:
+        """The keys for new entries by index name, made when there are none, locked against being retired
+        meanwhile."""
+        wanted = sorted(indexes, key=lambda index: index.name)
+        now = self._clock()
+        rows = self._active(connection, wanted)
+        follow = {
+            index: rows[index.name].version
+            for index in wanted
+            if index.name in rows and now >= rows[index.name].seal_until
+        }
+        for index in wanted:
+            if index.name not in rows:
+                newest = connection.execute(_queries.newest_key.sql, {"index": index.name}).fetchone()
+                if newest is not None:  # compromised, destroyed, or retired by a rotation that is at work
+                    demand_usable(KeyRow[str](*newest), Act.SEAL, now)
+                follow[index] = newest[1] if newest is not None else 0
+        for index, version in follow.items():
+            self.succeed(connection, index, version)
+        if follow:
+            rows |= self._active(connection, list(follow))
+        for row in rows.values():
+            demand_usable(row, Act.SEAL, now)
+        return {name: key for (name, _), key in self._unwrapper.ready(list(rows.values())).items()}
 
     def succeed(
         self, connection: Connection, index: BlindIndex, version: int, rotation: UUID | None = None
@@ -218,18 +246,19 @@ class BlindIndexes:
             events.append(Happened(KeyKind.INDEX_KEY, kek, Event.CREATED, None, index.name, version + 1))
         key_events.record(connection, events, now)
 
-    def _active(self, connection: Connection, index: BlindIndex) -> KeyRow[str] | None:
-        found = connection.execute(_queries.active_index_key.sql, {"index": index.name}).fetchone()
-        if found is None:
-            return None
-        _demand_not_refused(index, found[-1])
-        return KeyRow[str](*found[:-1])
+    def _active(self, connection: Connection, indexes: Sequence[BlindIndex]) -> dict[str, KeyRow[str]]:
+        names = [index.name for index in indexes]
+        rows = {}
+        for found in connection.execute(_queries.active_index_keys.sql, {"indexes": names}).fetchall():
+            _demand_not_refused(found[0], found[-1])
+            rows[found[0]] = KeyRow[str](*found[:-1])
+        return rows
 
     def _reading_keys(self, connection: Connection, index: BlindIndex) -> list[IndexKey]:
         now: datetime = self._clock()
         rows = []
         for found in connection.execute(_queries.living_index_keys.sql, {"index": index.name}).fetchall():
-            _demand_not_refused(index, found[-1])
+            _demand_not_refused(index.name, found[-1])
             row = KeyRow[str](*found[:-1])
             demand_usable(row, Act.OPEN, now)
             rows.append(row)
@@ -261,8 +290,6 @@ def _is_unicode(text: str) -> bool:
     return True
 
 
-def _demand_not_refused(index: BlindIndex, refused: bool | None) -> None:
+def _demand_not_refused(name: str, refused: bool | None) -> None:
     if refused:
-        raise IndexRefused(
-            f"{index.name} was measured and tells too much: it is neither filled nor searched."
-        )
+        raise IndexRefused(f"{name} was measured and tells too much: it is neither filled nor searched.")

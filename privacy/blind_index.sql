@@ -1,12 +1,12 @@
--- name: active_index_key
--- The key of new entries, locked against being retired until this transaction ends; and whether the index was
--- last measured to tell too much.
+-- name: active_index_keys
+-- The keys of new entries, locked against being retired until this transaction ends; and whether each index was
+-- last measured to tell too much. In the order of names.
 SELECT k.index_name, k.version, k.kek, e.provider, e.state, e.open_until, k.state, k.wrapped, k.seal_until,
        k.open_until,
        (SELECT refused FROM privacy.index_leakage AS m WHERE m.index_name = k.index_name
         ORDER BY measured_at DESC, id DESC LIMIT 1)
 FROM privacy.index_key AS k JOIN privacy.kek AS e ON e.id = k.kek
-WHERE k.index_name = :index AND k.state = 'active' FOR SHARE OF k;
+WHERE k.index_name = ANY(:indexes::text[]) AND k.state = 'active' ORDER BY k.index_name FOR SHARE OF k;
 
 -- name: newest_key
 SELECT k.index_name, k.version, k.kek, e.provider, e.state, e.open_until, k.state, k.wrapped, k.seal_until,
@@ -46,23 +46,13 @@ JOIN privacy.index_entry AS entry
 ORDER BY entry.row_id LIMIT :most;
 
 -- name: pairs
-WITH mine AS (
-    SELECT code, key_version, row_id FROM privacy.index_entry
-    WHERE index_name = :index AND row_id = ANY(:rows::uuid[])
-)
-SELECT DISTINCT least(mine.row_id, other.row_id), greatest(mine.row_id, other.row_id)
-FROM mine
+-- For each row by index, then each code by the primary key.
+SELECT DISTINCT least(mine.row_id, other.row_id), greatest(mine.row_id, other.row_id), mine.index_name
+FROM privacy.index_entry AS mine
 CROSS JOIN LATERAL (
-    SELECT row_id FROM privacy.index_entry AS entry
-    WHERE entry.code = mine.code AND entry.index_name = :index AND entry.key_version = mine.key_version
-    LIMIT :most + 1
+    SELECT entry.row_id FROM privacy.index_entry AS entry
+    WHERE entry.code = mine.code AND entry.index_name = mine.index_name AND entry.key_version = mine.key_version
+      AND entry.row_id <> mine.row_id
+    ORDER BY entry.row_id LIMIT :most
 ) AS other
-JOIN LATERAL (
-    SELECT count(*) AS holders FROM (
-        SELECT FROM privacy.index_entry AS entry
-        WHERE entry.code = mine.code AND entry.index_name = :index AND entry.key_version = mine.key_version
-        LIMIT :most + 1
-    ) AS holder
-) AS shared ON shared.holders <= :most
-WHERE other.row_id <> mine.row_id
-ORDER BY 1, 2;
+WHERE mine.row_id = ANY(:rows::uuid[]) AND mine.index_name = ANY(:indexes::text[]);

@@ -63,4 +63,4 @@ def step(
         Entry(row[0], row[1], tuple(None if raw is None else next(opened) for raw in row[2:]))
         for row in found
     ]
-    return Step(vault.indexes.fill(connection, index, entries), found[-1][0])
+    return Step(vault.indexes.fill(connection, {index: entries}), found[-1][0])

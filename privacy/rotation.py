@@ -101,9 +101,11 @@ class Rotation:
         """Give every subject a new key and seal every field anew under it, in the current format.
 
         Subjects whose keys were destroyed stay as they are; a compromised key is replaced. Raises
-        InvalidActor, CannotOpen when a field does not open, RotationUnfinished when the proof finds
-        something left.
+        InvalidActor, CannotOpen when a field does not open, RotationUnfinished when fields are stored that
+        `metadata` does not map, or the proof finds something left.
         """
+        with self._database.connection() as connection:
+            self._demand_mapped(connection)
         run = self._begin("re-encrypt", actor, lambda _: None)
         with self._database.connection() as connection:
             [(total,)] = connection.execute(_queries.count_old_keys.sql, self._about(run)).fetchall()
@@ -137,6 +139,9 @@ class Rotation:
 
         Searches go on under the old key's entries until then. Raises as `reencrypt` does, and IndexRefused.
         """
+        tables = {table.name: table for table in self._tables}
+        if unknown := sorted({index.table for index in indexes} - tables.keys()):
+            raise RotationUnfinished(f"No mapping given to this rotation names {', '.join(unknown)}.")
         run = self._begin("re-index", actor, lambda _: None)
         for index in indexes:
             with self._database.connection() as connection:
@@ -146,7 +151,7 @@ class Rotation:
                     self._vault.indexes.succeed(connection, index, former[0], run.id)
                     self._count(connection, run, keys=1)
             after, done = _START, 0
-            table = next(table for table in self._tables if table.name == index.table)
+            table = tables[index.table]
             while True:
                 with self._database.connection() as connection:
                     step = reindexing.step(connection, self._vault, index, table, after, ROWS_PER_STEP)
@@ -179,10 +184,21 @@ class Rotation:
                 ][0]
                 for index in indexes
             }
+        self._demand_mapped(connection)
         [(keys,)] = connection.execute(_queries.keys_before.sql, {"since": since}).fetchall()
         return {"privacy.subject_key": keys} | {
             table.name: resealing.left(connection, table) for table in self._tables
         }
+
+    def _demand_mapped(self, connection: Connection) -> None:
+        """That every sealed column there is a value in is one that this rotation knows."""
+        mapped = {(table.name, column) for table in self._tables for column in table.columns}
+        stored = {(row[0], row[1]) for row in connection.execute(_queries.stored_columns.sql)}
+        if unknown := sorted(stored - mapped):
+            raise RotationUnfinished(
+                f"Sealed fields are stored in {', '.join('.'.join(it) for it in unknown)}, which no mapping given "
+                "to this rotation names: load the tables of every package (jobs.tables) first."
+            )
 
     def _left_wrapped(self, connection: Connection) -> dict[str, int]:
         return dict(connection.execute(_queries.left_wrapped.sql).fetchall())

@@ -19,6 +19,11 @@ SELECT keys, fields FROM ended
 UNION ALL
 SELECT keys, fields FROM privacy.rotation WHERE id = :id AND NOT EXISTS (SELECT FROM ended);
 
+-- name: stored_columns
+-- Every column that a value was sealed for.
+SELECT DISTINCT r.table_name, named.column_name
+FROM privacy.sealed_row AS r CROSS JOIN LATERAL jsonb_object_keys(r.versions) AS named (column_name);
+
 -- name: left_wrapped
 -- Living keys under a key-encryption key that is not active.
 SELECT 'privacy.subject_key', count(*) FROM privacy.subject_key
