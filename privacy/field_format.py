@@ -41,7 +41,7 @@ PADDING_BYTES = 32
 VERSION_MAX = (1 << 31) - 1  # PostgreSQL's integer is signed
 _DOMAIN = b"emoney/privacy/sealed-field"
 _TAG = 16
-_HEADER = bytes([FORMAT, SUITE])
+HEAD = bytes([FORMAT, SUITE])
 _HEADER_BYTES = {OLD_FORMAT: 49, FORMAT: 54}
 _BODY_MAX = (VALUE_BYTES_MAX // PADDING_BYTES + 1) * PADDING_BYTES
 
@@ -87,7 +87,7 @@ def encrypt(
     versions = key.version.to_bytes(4, "big") + field_version.to_bytes(4, "big")
     nonce = os.urandom(12)
     associated = _named(table, column) + row.bytes + subject.bytes + versions
-    return b"".join((_HEADER, versions, key.commitment, nonce, key.cipher.encrypt(nonce, value, associated)))
+    return b"".join((HEAD, versions, key.commitment, nonce, key.cipher.encrypt(nonce, value, associated)))
 
 
 def decrypt(key: DataKey, table: str, column: str, row: UUID, subject: UUID, raw: bytes) -> bytes:
@@ -111,7 +111,7 @@ def value_of(padded_value: bytes) -> str:
 
 @lru_cache(maxsize=4096)
 def _named(table: str, column: str) -> bytes:
-    return framed(_DOMAIN, _HEADER, table.encode(), column.encode())
+    return framed(_DOMAIN, HEAD, table.encode(), column.encode())
 
 
 def _old_associated(table: str, column: str, row: UUID, subject: UUID, key_version: bytes) -> bytes:

@@ -23,6 +23,7 @@ from ledger.clock import Clock
 from ledger.database import Connection
 from ledger.queries import queries_beside
 from privacy import algorithms, keks, key_events
+from privacy.binary_protocol import fetched, in_binary
 from privacy.errors import InvalidActor, KeyCompromised, KeyDestroyed
 from privacy.framing import framed
 from privacy.keks import Providers
@@ -31,6 +32,11 @@ from privacy.providers.protocol import KeyUse, Wrapped
 from privacy.unwrapping import CACHE_KEYS_MAX, Act, KeyRow, KeyState, Unwrapper, demand_usable
 
 _queries = queries_beside(__file__)
+_ACTIVE_KEYS, _KEYS_OF_VERSIONS = (
+    in_binary(_queries.active_keys.sql),
+    in_binary(_queries.keys_of_versions.sql),
+)
+_RETIRE_KEYS, _INSERT_KEYS = in_binary(_queries.retire_keys.sql), in_binary(_queries.insert_keys.sql)
 
 KEY_BYTES = 32
 NAME_LENGTH_MAX = 200
@@ -98,11 +104,10 @@ class SubjectKeys:
         """
         ids = sorted(set(wanted))
         now = self._clock()
-        found = connection.execute(
-            _queries.keys_of_versions.sql,
-            {"subjects": [subject for subject, _ in ids], "versions": [version for _, version in ids]},
-        ).fetchall()
-        rows = [KeyRow[UUID](*row) for row in found]
+        if not ids:
+            return {}
+        about = {"subjects": [subject for subject, _ in ids], "versions": [version for _, version in ids]}
+        rows = [KeyRow(*row) for row in fetched(connection, _KEYS_OF_VERSIONS, about)]
         for row in rows:
             demand_usable(row, act, now)
         return self._unwrapper.ready(rows)
@@ -118,31 +123,31 @@ class SubjectKeys:
         now = self._clock()
         kek, provider = keks.current(connection, self.providers, KeyUse.SUBJECT_KEYS, self._clock)
         events = []
-        for subject, version, under in connection.execute(
-            _queries.retire_keys.sql,
-            {"subjects": subjects, "versions": [versions[it] for it in subjects]},
-        ).fetchall():
+        about = {"subjects": subjects, "versions": [versions[it] for it in subjects]}
+        for subject, version, under in fetched(connection, _RETIRE_KEYS, about):
             events.append(Happened(KeyKind.SUBJECT_KEY, under, Event.RETIRED, subject, None, version))
         fresh = [
             Wrapped(os.urandom(KEY_BYTES), subject_context(subject, versions[subject] + 1))
             for subject in subjects
         ]
-        made = connection.execute(
-            _queries.insert_keys.sql,
+        wrapped = provider.wrap_many(fresh, kek=kek)
+        made = fetched(
+            connection,
+            _INSERT_KEYS,
             {
                 "subjects": subjects,
                 "versions": [versions[subject] + 1 for subject in subjects],
-                "wrapped": provider.wrap_many(fresh, kek=kek),
+                "wrapped": wrapped,
                 "kek": kek,
                 "now": now,
                 "made_by": rotation,
                 **algorithms.window(_SEALING, now)._asdict(),
             },
-        ).fetchall()
-        events += [
-            Happened(KeyKind.SUBJECT_KEY, kek, Event.CREATED, subject, None, version)
-            for subject, version in made
-        ]
+        )
+        ready = dict(zip(subjects, zip(fresh, wrapped, strict=True), strict=True))
+        for subject, version in made:
+            events.append(Happened(KeyKind.SUBJECT_KEY, kek, Event.CREATED, subject, None, version))
+            self._unwrapper.keep(subject, version, kek, ready[subject][1], ready[subject][0].key)
         key_events.record(connection, events, now)
         return len(made)
 
@@ -177,7 +182,7 @@ def subject_context(subject: UUID, version: int) -> bytes:
 
 
 def _active(connection: Connection, subjects: list[UUID]) -> dict[UUID, SubjectRow]:
-    return _by_subject(connection.execute(_queries.active_keys.sql, {"subjects": subjects}).fetchall())
+    return _by_subject(fetched(connection, _ACTIVE_KEYS, {"subjects": subjects})) if subjects else {}
 
 
 def _newest(connection: Connection, subjects: list[UUID]) -> dict[UUID, SubjectRow]:
@@ -185,4 +190,4 @@ def _newest(connection: Connection, subjects: list[UUID]) -> dict[UUID, SubjectR
 
 
 def _by_subject(rows: list[tuple[Any, ...]]) -> dict[UUID, SubjectRow]:
-    return {row[0]: KeyRow[UUID](*row) for row in rows}
+    return {row[0]: KeyRow(*row) for row in rows}

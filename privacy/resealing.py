@@ -7,7 +7,6 @@ just before still opens it, since the old key opens until it is destroyed. A fie
 """
 
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from psycopg import sql
@@ -16,21 +15,20 @@ from ledger.database import Connection
 from ledger.queries import queries_beside
 from privacy import field_format
 from privacy.errors import CannotOpen, KeyDestroyed
-from privacy.field_format import FORMAT, OLD_FORMAT
+from privacy.field_format import FORMAT, OLD_FORMAT, Header
 from privacy.keys import DataKey, KeyId, SubjectKeys
-from privacy.sealed import Sealed
 from privacy.sealed_columns import SealedTable
-from privacy.sealing import Place, SealedField, demand_newest
+from privacy.sealing import is_newest, recorded_versions
 from privacy.unwrapping import Act
 
 _queries = queries_beside(__file__)
 
-_OLD = sql.SQL(
-    "(t.{column} IS NOT NULL AND (privacy.sealed_key_version(t.{column}) <> k.version"
-    " OR privacy.sealed_format(t.{column}) < {format}))"
-)
+# what a field under its subject's active key, in the current format, begins with
+_OLD = sql.SQL("substr(t.{column}, 1, 6) <> k.head")
 _FROM = sql.SQL(
-    " FROM {table} AS t JOIN privacy.subject_key AS k ON k.subject = t.{subject} AND k.state = 'active'"
+    " FROM {table} AS t JOIN ("
+    "SELECT subject, version, {head}::bytea || int4send(version) AS head"
+    " FROM privacy.subject_key WHERE state = 'active') AS k ON k.subject = t.{subject}"
 )
 
 
@@ -43,14 +41,14 @@ class Step:
 
 
 @dataclass(slots=True)
-class _Field:
-    """A field to seal anew."""
+class _Row:
+    """A row with fields to seal anew. `raws`: all its sealed columns; `old`: those to do, by their place."""
 
-    row: UUID
+    id: UUID
     subject: UUID
-    column: str
-    raw: bytes
-    header: field_format.Header
+    raws: list[bytes | None]
+    key: DataKey
+    old: list[tuple[int, Header]]
 
 
 def left(connection: Connection, table: SealedTable) -> int:
@@ -107,100 +105,87 @@ def step(connection: Connection, keys: SubjectKeys, table: SealedTable, after: U
     if not found:
         return Step(0, None)
     keyed = keys.for_sealing(connection, {row[1] for row in found})
-    fields = []
-    for row in found:
-        for column, raw in zip(table.columns, row[2:], strict=True):
-            if raw is None:
-                continue
-            header = field_format.header(raw)
-            if header.format == OLD_FORMAT or header.key_version != keyed[row[1]].version:
-                fields.append(_Field(row[0], row[1], column, raw, header))
-    versions = _field_versions(connection, table, fields)
-    sealed = _sealed_anew(connection, keys, keyed, table, fields, versions)
-    _store(connection, table, found, sealed)
-    return Step(len(fields), found[-1][0])
+    old = [_row(row[0], row[1], list(row[2:]), keyed[row[1]]) for row in found]
+    versions = _field_versions(connection, table, old)
+    _seal_anew(connection, keys, table, old, versions)
+    _store(connection, table, old)
+    return Step(sum(len(row.old) for row in old), found[-1][0])
 
 
-def _sealed_anew(
-    connection: Connection,
-    keys: SubjectKeys,
-    keyed: dict[UUID, DataKey],
-    table: SealedTable,
-    fields: list[_Field],
-    versions: list[int],
-) -> dict[tuple[UUID, str], bytes]:
-    ids: list[KeyId] = [(field.subject, field.header.key_version) for field in fields]
+def _row(row: UUID, subject: UUID, raws: list[bytes | None], key: DataKey) -> _Row:
+    headers = [(place, field_format.header(raw)) for place, raw in enumerate(raws) if raw is not None]
+    old = [it for it in headers if it[1].format == OLD_FORMAT or it[1].key_version != key.version]
+    return _Row(row, subject, raws, key, old)
+
+
+def _seal_anew(
+    connection: Connection, keys: SubjectKeys, table: SealedTable, rows: list[_Row], versions: list[list[int]]
+) -> None:
+    ids: set[KeyId] = {(row.subject, said.key_version) for row in rows for _, said in row.old}
     try:
         opening = keys.for_opening(connection, ids, Act.ROTATE)
     except KeyDestroyed:
         raise CannotOpen from None
-    sealed = {}
-    for field, key_id, version in zip(fields, ids, versions, strict=True):
-        if key_id not in opening:
-            raise CannotOpen
-        at = (table.name, field.column, field.row, field.subject)
-        value = field_format.decrypt(opening[key_id], *at, field.raw)
-        sealed[field.row, field.column] = field_format.encrypt(keyed[field.subject], *at, version, value)
-    return sealed
+    if opening.keys() != ids:
+        raise CannotOpen
+    name, columns = table.name, table.columns
+    for row, stands in zip(rows, versions, strict=True):
+        by_version = {said.key_version: opening[row.subject, said.key_version] for _, said in row.old}
+        for (place, said), version in zip(row.old, stands, strict=True):
+            at, raw = (name, columns[place], row.id, row.subject), row.raws[place]
+            assert raw is not None
+            value = field_format.decrypt(by_version[said.key_version], *at, raw)
+            row.raws[place] = field_format.encrypt(row.key, *at, version, value)
 
 
-def _field_versions(connection: Connection, table: SealedTable, fields: list[_Field]) -> list[int]:
-    """The version of each field, which must be the newest; those of format 1 are given their first."""
-    items = [
-        SealedField(field.subject, Place(table.name, field.column, field.row), Sealed(field.raw))
-        for field in fields
-    ]
-    demand_newest(connection, items, [field.header for field in fields])
+def _field_versions(connection: Connection, table: SealedTable, rows: list[_Row]) -> list[list[int]]:
+    """The versions of each row's old fields, which must be the newest; those of format 1 get their first."""
+    recorded = recorded_versions(connection, [(row.id, table.name) for row in rows])
     first: dict[UUID, list[str]] = {}
-    subjects = {}
-    for field in fields:
-        if field.header.format != FORMAT:
-            first.setdefault(field.row, []).append(field.column)
-            subjects[field.row] = field.subject
+    for row in rows:
+        stands = recorded.get((row.id, table.name), {})
+        for place, said in row.old:
+            if not is_newest(stands, table.columns[place], said):
+                raise CannotOpen
+            if said.format != FORMAT:
+                first.setdefault(row.id, []).append(table.columns[place])
     if first:
-        rows = sorted(first)
         connection.execute(
             _queries.record_first_versions.sql,
             {
                 "table": table.name,
-                "rows": rows,
-                "subjects": [subjects[row] for row in rows],
-                "columns": ["\n".join(first[row]) for row in rows],
+                "rows": sorted(first),
+                "subjects": [row.subject for row in sorted(rows, key=lambda it: it.id) if row.id in first],
+                "columns": ["\n".join(first[row]) for row in sorted(first)],
             },
         )
-    return [field.header.field_version or 1 for field in fields]
+    return [[said.field_version or 1 for _, said in row.old] for row in rows]
 
 
-def _store(
-    connection: Connection,
-    table: SealedTable,
-    found: list[tuple[Any, ...]],
-    sealed: dict[tuple[UUID, str], bytes],
-) -> None:
+def _store(connection: Connection, table: SealedTable, rows: list[_Row]) -> None:
     """One UPDATE for all rows; columns that stay are written as they are."""
     names = [sql.Identifier(column) for column in table.columns]
     query = sql.SQL(
-        "UPDATE {table} AS t SET {sets} FROM unnest(%s::uuid[], {arrays}) AS fresh (row_id, {names})"
+        "UPDATE {table} AS t SET {sets} FROM unnest(%b::uuid[], {arrays}) AS fresh (row_id, {names})"
         " WHERE t.{id} = fresh.row_id"
     ).format(
         table=sql.Identifier(table.schema, table.table),
         sets=sql.SQL(", ").join(sql.SQL("{0} = fresh.{0}").format(name) for name in names),
-        arrays=sql.SQL(", ").join(sql.SQL("%s::bytea[]") for _ in names),
+        arrays=sql.SQL(", ").join(sql.SQL("%b::bytea[]") for _ in names),
         names=sql.SQL(", ").join(names),
         id=sql.Identifier(table.id),
     )
-    arrays = [
-        [sealed.get((row[0], column), row[2 + number]) for row in found]
-        for number, column in enumerate(table.columns)
-    ]
-    connection.cursor(binary=True).execute(query, [[row[0] for row in found], *arrays])
+    arrays = [list(column) for column in zip(*(row.raws for row in rows), strict=True)]
+    connection.execute(query, [[row.id for row in rows], *arrays])
 
 
 def _old(column: str) -> sql.Composed:
-    return _OLD.format(column=sql.Identifier(column), format=sql.Literal(FORMAT))
+    return _OLD.format(column=sql.Identifier(column))
 
 
 def _from(table: SealedTable) -> sql.Composed:
     return _FROM.format(
-        table=sql.Identifier(table.schema, table.table), subject=sql.Identifier(table.subject)
+        table=sql.Identifier(table.schema, table.table),
+        subject=sql.Identifier(table.subject),
+        head=sql.Literal(field_format.HEAD),
     )

@@ -25,6 +25,7 @@ from ledger.database import Connection, Database
 from ledger.ids import new_id
 from ledger.queries import queries_beside
 from privacy import keks, key_events, reindexing, resealing
+from privacy.binary_protocol import in_binary
 from privacy.blind_index import BlindIndex, index_context
 from privacy.errors import RotationUnfinished
 from privacy.key_events import Event, Happened, KeyKind
@@ -34,6 +35,7 @@ from privacy.sealed_columns import sealed_tables
 from privacy.sealing import Vault
 
 _queries = queries_beside(__file__)
+_REWRAP = in_binary(_queries.rewrap.sql).encode()
 
 KEYS_PER_STEP = 1_000
 ROWS_PER_STEP = 1_000
@@ -258,7 +260,7 @@ class Rotation:
                 )
                 fresh |= {(row[0], row[1]): new for (row, _), new in zip(mine, again, strict=True)}
                 connection.execute(
-                    _queries.rewrap.sql,
+                    _REWRAP,
                     {
                         "subjects": [row[0] for row, _ in mine],
                         "versions": [row[1] for row, _ in mine],

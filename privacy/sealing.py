@@ -14,7 +14,7 @@ replaced in between, and gets CannotOpen; in REPEATABLE READ both statements see
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -25,6 +25,7 @@ from ledger.clock import Clock, system_clock
 from ledger.database import Connection
 from ledger.queries import queries_beside
 from privacy import field_format, purposes
+from privacy.binary_protocol import fetched, in_binary
 from privacy.blind_index import BlindIndex, BlindIndexes, spellings
 from privacy.errors import (
     CannotOpen,
@@ -49,6 +50,8 @@ from privacy.sealed import Sealed
 from privacy.unwrapping import CACHE_KEYS_MAX
 
 _queries = queries_beside(__file__)
+_NEXT_VERSIONS, _VERSIONS = in_binary(_queries.next_versions.sql), in_binary(_queries.versions.sql)
+_NOTHING: Mapping[str, int] = {}
 
 FIELDS_MAX = 100_000
 _NAME_LENGTH_MAX = 100
@@ -206,21 +209,31 @@ class Vault:
 
     def _decrypted(self, connection: Connection, items: Sequence[SealedField]) -> list[str]:
         headers = [field_format.header(item.sealed.ciphertext) for item in items]
-        ids = [(item.subject, found.key_version) for item, found in zip(items, headers, strict=True)]
+        ids = {(item.subject, found.key_version) for item, found in zip(items, headers, strict=True)}
         keys = self.keys.for_opening(connection, ids)
-        if any(key_id not in keys for key_id in ids):
+        if keys.keys() != ids:
             raise CannotOpen
-        demand_newest(connection, items, headers)
+        recorded = recorded_versions(
+            connection, dict.fromkeys((item.place.row, item.place.table) for item in items)
+        )
         values = []
-        for item, key_id in zip(items, ids, strict=True):
+        key_before, key = None, None
+        row_before, versions = None, None
+        for item, said in zip(items, headers, strict=True):
             at = item.place
-            values.append(
-                field_format.value_of(
-                    field_format.decrypt(
-                        keys[key_id], at.table, at.column, at.row, item.subject, item.sealed.ciphertext
-                    )
-                )
+            key_id, row_id = (item.subject, said.key_version), (at.row, at.table)
+            if key_id != key_before:  # the fields of a subject, and of a row, mostly follow each other
+                key_before, key = key_id, keys[key_id]
+            if row_id != row_before:
+                row_before, versions = row_id, recorded.get(row_id, _NOTHING)
+            assert key is not None
+            assert versions is not None
+            if not is_newest(versions, at.column, said):
+                raise CannotOpen
+            padded = field_format.decrypt(
+                key, at.table, at.column, at.row, item.subject, item.sealed.ciphertext
             )
+            values.append(field_format.value_of(padded))
         return values
 
     @contextmanager
@@ -260,22 +273,23 @@ def rows_of(
     ]
 
 
-def demand_newest(connection: Connection, items: Sequence[SealedField], headers: Sequence[Header]) -> None:
-    """That each ciphertext is of the newest version of its place. Raises CannotOpen.
+def recorded_versions(
+    connection: Connection, rows: Collection[tuple[UUID, str]]
+) -> dict[tuple[UUID, str], dict[str, int]]:
+    """What the sealed columns of rows, each with its table, stand at; rows of which nothing is known are left
+    out."""
+    if not rows:
+        return {}
+    about = {"rows": [row for row, _ in rows], "tables": [table for _, table in rows]}
+    return {(row, table): versions for row, table, versions in fetched(connection, _VERSIONS, about)}
 
-    One of format 1 has no version: it opens as long as none is recorded for its place.
+
+def is_newest(versions: Mapping[str, int], column: str, said: Header) -> bool:
+    """Whether a ciphertext is of the newest version of its place.
+
+    One of format 1 has no version: it is as long as none is recorded for its place.
     """
-    rows = {(item.place.row, item.place.table) for item in items}
-    found = connection.execute(
-        _queries.versions.sql, {"rows": [row for row, _ in rows], "tables": [table for _, table in rows]}
-    )
-    recorded = {(row, table): versions for row, table, versions in found}
-    nothing: dict[str, int] = {}
-    for item, said in zip(items, headers, strict=True):
-        at = item.place
-        newest = recorded.get((at.row, at.table), nothing).get(at.column)
-        if newest != (said.field_version if said.format == FORMAT else None):
-            raise CannotOpen
+    return versions.get(column) == (said.field_version if said.format == FORMAT else None)
 
 
 @dataclass(slots=True)
@@ -304,8 +318,9 @@ def _rows(fields: Sequence[ClearField]) -> dict[_RowId, _Row]:
 
 
 def _next_versions(connection: Connection, rows: dict[_RowId, _Row]) -> dict[_RowId, dict[str, int]]:
-    found = connection.execute(
-        _queries.next_versions.sql,
+    found = fetched(
+        connection,
+        _NEXT_VERSIONS,
         {
             "rows": [row for row, _ in rows],
             "tables": [table for _, table in rows],

@@ -129,6 +129,15 @@ class Unwrapper(Generic[Owner, Ready]):
                     self._cache.popitem(last=False)
         return found
 
+    def keep(self, owner: Owner, version: int, kek: str, wrapped: bytes, key: bytes) -> None:
+        """Remember a key that was just made, so that its first use asks no provider."""
+        if self._pid != os.getpid():
+            self._reset()
+        with self._lock:
+            self._cache[owner, version] = (kek, wrapped, self._make(version, key))
+            while len(self._cache) > self._keys_max:
+                self._cache.popitem(last=False)
+
     def forget(self, owner: Owner, version: int) -> None:
         """Drop a key from memory."""
         with self._lock:

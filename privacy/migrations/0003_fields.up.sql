@@ -104,7 +104,7 @@ GRANT SELECT, INSERT (id, actor, purpose, reason, fields, table_name, subject, r
     ON privacy.opening_refusal TO emoney_app;
 CREATE TRIGGER opening_refusal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.opening_refusal
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE INDEX opening_at ON privacy.opening (opened_at);
+CREATE INDEX opening_at ON privacy.opening USING brin (opened_at) WITH (pages_per_range = 32, autosummarize = on);
 
 -- Leaves of the proof log --------------------------------------------------------------------------
 
