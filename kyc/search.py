@@ -2,7 +2,7 @@
 value is compared in.
 
 Only near-unique values are indexed (see `privacy.blind_index`). The indexes are filled at enrolment; `emoney
-privacy rotate --indexes` fills them for persons who have no entry yet.
+privacy rotate indexes` fills them for persons who have no entry yet.
 """
 
 import unicodedata

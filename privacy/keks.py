@@ -35,6 +35,10 @@ class Kek:
     wraps: int
     """How many living keys are wrapped under it."""
 
+    def due(self, now: datetime) -> bool:
+        """Whether it still wraps new keys past the time in which it should: rotate."""
+        return self.state == "active" and now >= self.seal_until
+
 
 class Providers:
     """The provider of new keys, and former ones that still unwrap what was wrapped by them."""

@@ -165,7 +165,8 @@ class SubjectKeys:
                 )
             if row.state == KeyState.COMPROMISED:
                 raise KeyCompromised(
-                    f"The key of subject {subject} is marked compromised: run `emoney privacy rotate` first."
+                    f"The key of subject {subject} is marked compromised: run `emoney privacy rotate fields` "
+                    "first."
                 )
 
 

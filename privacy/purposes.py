@@ -5,7 +5,9 @@ approved, all that this library knows of are: the draft assessment lists them.
 """
 
 from collections.abc import Collection
+from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection
@@ -42,15 +44,24 @@ def known(purpose: str) -> Purpose:
     raise UnknownPurpose(f"Fields are not opened for that purpose. Purposes are: {choices}.")
 
 
-def approved(connection: Connection) -> frozenset[str]:
-    """The purposes that fields are opened for now."""
+class InForce(NamedTuple):
+    """The purposes that fields are opened for, and by which assessment; none was approved: all known ones."""
+
+    purposes: list[str]
+    assessment: str | None = None
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+
+
+def in_force(connection: Connection) -> InForce:
+    """What fields are opened for now."""
     found = connection.execute(_queries.newest_list.sql).fetchone()
-    return frozenset(found[1]) if found else frozenset(purpose.value for purpose in Purpose)
+    return InForce(*found) if found else InForce([purpose.value for purpose in Purpose])
 
 
 def demand_approved(connection: Connection, purpose: Purpose) -> None:
     """Raises PurposeNotApproved when the approved assessment does not list it."""
-    if purpose.value not in approved(connection):
+    if purpose.value not in in_force(connection).purposes:
         raise PurposeNotApproved(
             f"The approved assessment does not list the purpose {purpose.value!r}: nothing is opened for it."
         )

@@ -68,7 +68,12 @@ def demand_usable(row: KeyRow[Owner], act: Act, now: datetime) -> None:
     if act is Act.ROTATE:
         return
     if KeyState.COMPROMISED in (row.state, row.kek_state):
-        raise KeyCompromised(f"{named} is marked compromised: run `emoney privacy rotate` first.")
+        above = row.state != KeyState.COMPROMISED
+        remedy = "rotate" if above else "rotate fields"
+        raise KeyCompromised(
+            f"{named}{' or the one above it' if above else ''} is marked compromised: run `emoney privacy "
+            f"{remedy}` first."
+        )
     if row.state == KeyState.PRE_ACTIVE:
         raise KeyExpired(f"{named} is not active yet.")
     if now >= min(row.open_until, row.kek_open_until):

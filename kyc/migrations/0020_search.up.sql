@@ -4,5 +4,5 @@ GRANT UPDATE (name, birth_date, phone, id_kind, id_number, id_country, tax_numbe
     ON kyc.person TO emoney_app;
 
 -- Persons are found by privacy.index_entry from here on, under keys that rotate. Codes do not move from one key to
--- another: `emoney privacy rotate --indexes` fills the indexes for persons enrolled before.
+-- another: `emoney privacy rotate indexes` fills the indexes for persons enrolled before.
 DROP TABLE kyc.fingerprint, kyc.fingerprint_key;
