@@ -12,7 +12,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import aml_detection, enrolment, import_rate, limits, plot, posting, proofs, report
+from benchmarks import aml_detection, enrolment, import_rate, limits, plot, posting, proofs, report, sealing
 from benchmarks.figures import Figure
 from benchmarks.scale import FULL, SMOKE
 from ledger.errors import EmoneyError
@@ -24,6 +24,7 @@ OTHERS = {
     "enrolment": enrolment.measure,
     "aml": aml_detection.measure,
     "proofs": proofs.measure,
+    "sealing": sealing.measure,
 }
 
 

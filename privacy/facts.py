@@ -9,7 +9,9 @@ from sqlalchemy import MetaData
 from ledger.clock import Clock, system_clock
 from ledger.database import APPLICATION_ROLE, Connection
 from ledger.queries import queries_beside
+from privacy import leakage
 from privacy.inventory import unmapped
+from privacy.leakage import Leakage
 
 _queries = queries_beside(__file__)
 
@@ -48,6 +50,8 @@ class Facts:
     """Columns the database has that no table of the packages maps, so that nothing declares them."""
     role_is_plain: bool
     """The application's role is no superuser, owns none of the tables and may not bypass row security."""
+    indexes: tuple[Leakage, ...] = ()
+    """What each blind index tells one who has it but not its key, as last measured."""
 
     def table(self, name: str) -> TableFacts | None:
         """The facts of `schema.table`, when the database has it."""
@@ -86,4 +90,5 @@ def collect(connection: Connection, metadata: MetaData, clock: Clock = system_cl
         last_opening=summary[3],
         unmapped=tuple(unmapped(connection, metadata)),
         role_is_plain=bool(summary[4]),
+        indexes=tuple(leakage.newest(connection)),
     )

@@ -1,4 +1,4 @@
-"""`emoney privacy`: the inventory of personal data and the impact assessment."""
+"""`emoney privacy`: the inventory of personal data, the impact assessment, and the keys."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,11 +7,15 @@ import typer
 from sqlmodel import SQLModel
 
 import jobs.tables  # noqa: F401  the assessment covers the tables of every package
+from jobs.cli import privacy_keys
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from privacy import assessment, inventory
 
-app = typer.Typer(help="Personal data: what is held, and the impact assessment.", no_args_is_help=True)
+app = typer.Typer(
+    help="Personal data: what is held, the impact assessment, and the keys.", no_args_is_help=True
+)
+privacy_keys.register(app)
 
 
 @app.command()

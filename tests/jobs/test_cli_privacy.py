@@ -1,0 +1,143 @@
+"""`emoney privacy rotate`, keys, algorithms, indexes and purposes, as a person or a script uses them."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from jobs.cli import main
+from jobs.emoney import Emoney
+from privacy import Purpose, purposes
+
+PERSON = {
+    "external_ref": "ama",
+    "currency": "GHS",
+    "name": "Ama Planted-Name",
+    "birth_date": "1990-04-05",
+    "phone": "+233201234567",
+    "id_kind": "national_id",
+    "id_number": "GHA-PLANTED-1",
+}
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(
+    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Run:
+    """Runs `emoney privacy ...` on an installation with one person."""
+    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
+    monkeypatch.setenv("COLUMNS", "220")
+    with Emoney.open() as emoney:
+        emoney.kyc.enrol(dict(PERSON))
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["emoney", "privacy", *arguments])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+        capsys.readouterr()
+        code: Any = 0
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code or 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "keys", "fields", "tables"),
+    [
+        ("wraps", "rewrap", 4, 0, {"privacy.subject_key", "privacy.index_key"}),
+        ("fields", "re-encrypt", 1, 5, {"privacy.subject_key", "kyc.person"}),
+        (
+            "indexes",
+            "re-index",
+            3,
+            4,  # a name of three words has two spellings
+            {f"kyc.person.{name}" for name in ("id_number", "tax_number", "phone", "name_birth_date")},
+        ),
+    ],
+)
+def test_rotate_says_what_it_did_and_that_nothing_is_left(
+    run: Run, what: str, kind: str, keys: int, fields: int, tables: set[str]
+) -> None:
+    code, out, _ = run("rotate", what, "--by", "ops-1", "--json")
+    told = json.loads(out)
+    assert (code, told["kind"], told["keys"], told["fields"], told["resumed"]) == (
+        0,
+        kind,
+        keys,
+        fields,
+        False,
+    )
+    assert told["left"] == dict.fromkeys(tables, 0)
+    code, out, _ = run("rotate", what, "--by", "ops-1")
+    assert code == 0
+    assert "left under old keys: 0 in" in out
+
+
+def test_rotate_wants_to_know_who_and_what(run: Run) -> None:
+    assert run("rotate")[0] == 2
+    assert run("rotate", "everything", "--by", "ops-1")[0] == 2
+    code, _, told = run("rotate", "--by", "a\tb")
+    assert code == 1
+    assert "actor" in told
+
+
+def test_the_key_inventory(run: Run, owner_url: str) -> None:
+    assert run("rotate", "wraps", "--by", "ops-1")[0] == 0
+    code, out, _ = run("keys", "--json")
+    told = json.loads(out)
+    keks = {(each["use"], each["state"]): each["wraps"] for each in told["key_encryption_keys"]}
+    assert code == 0
+    assert keks == {
+        ("wrap subject keys", "decrypt-only"): 0,
+        ("wrap subject keys", "active"): 1,
+        ("wrap index keys", "decrypt-only"): 0,
+        ("wrap index keys", "active"): 3,
+    }
+    assert told["keys"] == [
+        {"kind": "index key", "state": "active", "keys": 3, "due": 0},
+        {"kind": "subject key", "state": "active", "keys": 1, "due": 0},
+    ]
+    with psycopg.connect(owner_url) as owner:
+        wrapped = owner.execute("SELECT encode(wrapped, 'hex') FROM privacy.subject_key").fetchall()
+    assert not any(each[0] in out for each in wrapped)
+    code, out, _ = run("keys")
+    assert (code, "Key-encryption keys" in out, "subject key" in out) == (0, True, True)
+
+
+def test_every_algorithm_names_its_reference(run: Run) -> None:
+    code, out, _ = run("algorithms", "--json")
+    told = json.loads(out)
+    assert code == 0
+    assert {each["state"] for each in told} == {"allowed", "legacy", "denied"}
+    assert all(each["references"] for each in told)
+    assert "AES-256-GCM" in run("algorithms")[1]
+
+
+def test_indexes_tell_what_they_leak_once_measured(run: Run) -> None:
+    code, out, _ = run("indexes", "--json")
+    assert (code, {each["rank_matched"] for each in json.loads(out)}) == (0, {None})
+    code, out, _ = run("indexes", "--measure", "--json")
+    told = {each["index"]: each for each in json.loads(out)}
+    assert told["kyc.person.phone"]["entries"] == 1
+    assert told["kyc.person.tax_number"]["entries"] == 0
+    assert "in use" in run("indexes")[1]
+
+
+def test_purposes_in_force(run: Run, owner_url: str) -> None:
+    code, out, _ = run("purposes", "--json")
+    assert (code, set(json.loads(out)["purposes"])) == (0, {each.value for each in Purpose})
+    with psycopg.connect(owner_url) as owner:
+        purposes.approve(owner, [Purpose.SCREENING], assessment="a" * 64, actor="dpo-1")
+    assert json.loads(run("purposes", "--json")[1])["purposes"] == ["screening"]
+    assert "approved by dpo-1" in run("purposes")[1]
