@@ -260,13 +260,14 @@ def acceptances(as_json: AsJson = False) -> None:
             (
                 each["pack"],
                 each["accepted_by"],
+                each["approved_by"] or "",
                 f"{each['accepted_at']:%Y-%m-%d %H:%M}",
                 "yes" if each["current"] else "no: accept again",
                 each["signature"],
             )
             for each in found
         ]
-        table("Accepted packs", ("pack", "by", "at", "as it is now", "signature"), rows)
+        table("Accepted packs", ("pack", "by", "approved by", "at", "as it is now", "signature"), rows)
     if wrong:
         raise typer.Exit(1)
 
@@ -278,4 +279,5 @@ def _accepted(accepted: Any) -> dict[str, Any]:
         "accepted_at": accepted.accepted_at,
         "content_hash": accepted.content_hash,
         "approval": accepted.approval,
+        "approved_by": accepted.approved_by,
     }

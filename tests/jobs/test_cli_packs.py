@@ -1,6 +1,7 @@
 """The commands on policy packs: list, show, check, explain, accept, and what a wallet may still do."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from kyc.acceptance import ENVIRONMENT
 from kyc.errors import InvalidRequest, PackNotAccepted
 from ledger import AccountKind, NewAccount, Operation, Transfer, accounts, proofs
 from ledger.ids import new_id
-from ledger.proofs import SigningKey
+from ledger.proofs import ProofInvalid, SigningKey
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 
@@ -245,6 +246,7 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
     assert (alone["accepted_by"], alone["approval"]) == ("Efua Mensah", None)
     assert (found["pack"], found["accepted_by"]) == ("gh-bog-2024", "efua")
     assert (found["current"], found["signature"], found["approval"]) == (True, "holds", approve[3])
+    assert (alone["approved_by"], found["approved_by"]) == (None, "kofi")
 
     changed = load_pack("gh-bog-2024").model_copy(update={"legal": "another text"})
     monkeypatch.setattr("kyc.candidates.pack_of_currency", lambda currency, at: changed)
@@ -276,8 +278,14 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
         approved_actions.approve(connection, asked, key=key, **said)
         with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
             acceptance.accept(connection, changed, key, by="efua", at=NOW, approval=asked)
-        assert [each.approval for each in acceptance.every(connection)] == [asked]
+        [accepted] = acceptance.every(connection)
         assert acceptance.missing(connection, pack) == []
+    assert accepted.note.splitlines()[0] == "emoney/kyc/pack-acceptance/v2"
+    assert accepted.note.splitlines()[5:8] == ["efua", str(asked), "kofi"]
+    accepted.demand_signed(key.public)
+    for forged in ({"approved_by": "ama"}, {"approved_by": None}, {"approval": None, "approved_by": None}):
+        with pytest.raises(ProofInvalid, match="does not say what was signed"):
+            replace(accepted, **forged).demand_signed(key.public)
 
 
 def test_an_acceptance_is_append_only_and_a_forged_one_is_found(
