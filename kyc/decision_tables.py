@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from kyc.table_columns import DUE_DILIGENCE, id_column, moment, reference, text
@@ -62,6 +62,28 @@ class RestrictionStep(SQLModel, table=True):
     next_at: datetime | None = moment(nullable=True)
     source: str = text(info=NOT_PERSONAL)
     made_at: datetime = moment()
+
+
+class WalletFeatures(SQLModel, table=True):
+    """What a wallet is, as stated at a moment: the last statement counts."""
+
+    __tablename__ = "wallet_features"
+    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
+
+    id: UUID = id_column()
+    account_id: UUID = reference()
+    number: int = Field(sa_column=Column(Integer, nullable=False, info=NOT_PERSONAL))
+    reloadable: bool | None = Field(sa_column=Column(Boolean))
+    one_country: bool | None = Field(sa_column=Column(Boolean))
+    goods_only: bool | None = Field(sa_column=Column(Boolean))
+    loaded_with_cash: bool = Field(sa_column=Column(Boolean, nullable=False))
+    phone_not_validated: bool = Field(sa_column=Column(Boolean, nullable=False))
+    cohorts: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    recorded_by: str = text()
+    because: str = text()
+    recorded_at: datetime = moment()
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = reference(info=NOT_PERSONAL)
 
 
 class TierOverride(SQLModel, table=True):
