@@ -55,8 +55,10 @@ class Acceptance:
 
     @property
     def text(self) -> str:
-        """What is signed: a line each for the kind, the id, the pack, its content, the moment and who accepted
-        it; where two did, also for the approval and who gave it."""
+        """What is signed: a line each for kind, id, pack, content, moment and who accepted it.
+
+        Where two did, also for the approval and who gave it.
+        """
         at = self.accepted_at.astimezone(UTC).isoformat()
         lines = [self.id, self.pack_id, self.content_hash, at, self.accepted_by]
         lines += [] if self.approval is None else [self.approval, self.approved_by]

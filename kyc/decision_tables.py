@@ -1,10 +1,10 @@
-"""The tables of decisions: requests and approvals, restrictions, overrides, freezes. All append-only."""
+"""The tables of decisions: approvals, features, restrictions, overrides, freezes. All append-only."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
@@ -84,6 +84,37 @@ class WalletFeatures(SQLModel, table=True):
     recorded_at: datetime = moment()
     xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
     salt: UUID = reference(info=NOT_PERSONAL)
+
+
+class EndOfDayRun(SQLModel, table=True):
+    """A day of a pack that was dealt with after it ended."""
+
+    __tablename__ = "end_of_day_run"
+    __table_args__ = {"schema": "kyc", "info": NOT_PERSONAL}
+
+    pack_id: str = Field(sa_column=Column(Text, primary_key=True))
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    wallets: int = Field(sa_column=Column(BigInteger, nullable=False))
+    above: int = Field(sa_column=Column(BigInteger, nullable=False))
+    finished_at: datetime = moment()
+
+
+class EndOfDayExcess(SQLModel, table=True):
+    """A wallet that ended a day above a cap."""
+
+    __tablename__ = "end_of_day_excess"
+    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
+
+    id: UUID = id_column()
+    account_id: UUID = reference()
+    day: date = Field(sa_column=Column(Date, nullable=False))
+    rule: str = text(info=NOT_PERSONAL)
+    cap: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    held: int = Field(sa_column=Column(BigInteger, nullable=False))
+    in_a_row: int = Field(sa_column=Column(Integer, nullable=False))
+    step: str = text()
+    source: str = text(info=NOT_PERSONAL)
+    recorded_at: datetime = moment()
 
 
 class TierOverride(SQLModel, table=True):
