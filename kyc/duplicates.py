@@ -72,7 +72,7 @@ def index_and_note(
     """Index new persons and note whom they may be; returns how many pairs and grounds were found."""
     known = list(persons)
     indexes.fill(connection, [entry for person_id, details in known for entry in entries(person_id, details)])
-    return _note(connection, indexes, [person_id for person_id, _ in known], at)
+    return note(connection, indexes, [person_id for person_id, _ in known], at)
 
 
 def sweep(database: Database, indexes: SearchIndexes, *, since: datetime, at: datetime) -> int:
@@ -83,11 +83,12 @@ def sweep(database: Database, indexes: SearchIndexes, *, since: datetime, at: da
     seen = 0
     for begin in range(0, len(persons), SWEPT_AT_ONCE):
         with database.connection() as connection:
-            seen += _note(connection, indexes, persons[begin : begin + SWEPT_AT_ONCE], at)
+            seen += note(connection, indexes, persons[begin : begin + SWEPT_AT_ONCE], at)
     return seen
 
 
-def _note(connection: Connection, indexes: SearchIndexes, persons: Sequence[UUID], at: datetime) -> int:
+def note(connection: Connection, indexes: SearchIndexes, persons: Sequence[UUID], at: datetime) -> int:
+    """Note whom indexed persons may be; returns how many pairs and grounds were found."""
     found = indexes.pairs(connection, persons)
     if found:
         a, b, grounds = (list(column) for column in zip(*found, strict=True))

@@ -59,6 +59,9 @@ class SearchIndexes(Protocol):
     def fill(self, connection: Connection, entries: Sequence[Entry]) -> None:
         """Add entries of new persons."""
 
+    def replace(self, connection: Connection, person_id: UUID, entries: Sequence[Entry]) -> None:
+        """Put entries in the place of all that there are of a person."""
+
     def holders(self, connection: Connection, asked: Sequence[tuple[Index, str]]) -> list[list[UUID]]:
         """For each normalised value, at most HOLDERS_MAX persons who have it, in id order."""
 
@@ -91,6 +94,11 @@ class Fingerprints:
         ):
             for code, index, person_id in sorted(rows):
                 copy.write_row((code, index.value, person_id))
+
+    def replace(self, connection: Connection, person_id: UUID, entries: Sequence[Entry]) -> None:
+        """See `SearchIndexes`."""
+        connection.execute(_queries.remove.sql, {"person": person_id})
+        self.fill(connection, entries)
 
     def holders(self, connection: Connection, asked: Sequence[tuple[Index, str]]) -> list[list[UUID]]:
         """See `SearchIndexes`."""

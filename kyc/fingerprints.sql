@@ -24,3 +24,6 @@ CROSS JOIN LATERAL (
     ORDER BY f.person_id LIMIT :most
 ) AS o
 WHERE n.person_id = ANY(:persons::uuid[]);
+
+-- name: remove!
+DELETE FROM kyc.fingerprint WHERE person_id = :person;

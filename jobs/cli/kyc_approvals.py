@@ -10,8 +10,11 @@ from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from kyc import approvals, approved_actions, deaths, freezing, overrides, persons
 from kyc.approvals import Action, Approval
+from kyc.parties import parties
+from kyc.rectification import Rectification
 from kyc.restrictions import downgrades
 from ledger import accounts, proofs
+from ledger.database import Connection
 
 By = Annotated[str, typer.Option(help="Who does it: an id of your own.", envvar="EMONEY_ACTOR")]
 Because = Annotated[str, typer.Option(help="Why, in a few words, without personal data.")]
@@ -58,19 +61,31 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve a request of another one, and do what it asks for."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        signed = approvals.find(connection, request).action is Action.PACK_ACCEPTANCE
-        done = approved_actions.approve(
-            connection,
-            request,
-            by=by,
-            because=because,
-            at=emoney.clock(),
-            ledger=emoney.ledger,
-            policies=downgrades(emoney.home),
-            key=proofs.signing_key(connection, emoney.home) if signed else None,
-        )
+    with Emoney.open() as emoney:
+        emoney.kyc.indexes.make_ready()
+        with emoney.database.connection() as connection:
+            done = _approved(emoney, connection, request, by, because)
     _tell(done, as_json)
+
+
+def _approved(emoney: Emoney, connection: Connection, request: UUID, by: str, because: str) -> Approval:
+    signed = approvals.find(connection, request).action is Action.PACK_ACCEPTANCE
+    return approved_actions.approve(
+        connection,
+        request,
+        by=by,
+        because=because,
+        at=emoney.clock(),
+        ledger=emoney.ledger,
+        policies=downgrades(emoney.home),
+        key=proofs.signing_key(connection, emoney.home) if signed else None,
+        rectification=rectifying(emoney),
+    )
+
+
+def rectifying(emoney: Emoney) -> Rectification:
+    """What rectifies details in this installation."""
+    return Rectification(emoney.vault, emoney.kyc.indexes, downgrades(emoney.home), parties(emoney.home))
 
 
 @app.command()

@@ -12,6 +12,7 @@ from jobs.cli.output import AsJson, fail, notices, print_json, progress, screen,
 from jobs.emoney import Emoney
 from kyc import approved_actions, duplicates, evidence_records, following, persons, refresh
 from kyc.evidence_records import NewEvidence, State
+from kyc.features import Features
 from kyc.packs import load_pack
 from kyc.person_file import import_file
 from kyc.restrictions import downgrades
@@ -67,12 +68,31 @@ def open_wallet(
     person: Person,
     reference: Annotated[str, typer.Argument(help="The new wallet's reference.")],
     pack: Annotated[str, typer.Option(help="The policy pack.")],
+    tier: Annotated[str | None, typer.Option(help="A tier that the operator assigns.")] = None,
+    reloadable: Annotated[
+        bool | None, typer.Option("--reloadable/--not-reloadable", help="Can be loaded more than once.")
+    ] = None,
+    one_country: Annotated[
+        bool | None, typer.Option("--one-country/--any-country", help="Can be used in one country only.")
+    ] = None,
+    goods_only: Annotated[
+        bool | None, typer.Option("--goods-only/--any-use", help="Is for goods and services only.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Open a further wallet for a person, at the tier that the evidence reaches."""
+    features = Features(reloadable, one_country=one_country, goods_only=goods_only)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        account = persons.open_wallet(connection, found, load_pack(pack), reference, at=emoney.clock())
+        account = persons.open_wallet(
+            connection,
+            found,
+            load_pack(pack),
+            reference,
+            at=emoney.clock(),
+            tier_id=tier,
+            features=features,
+        )
     if as_json:
         print_json({"wallet": reference, "account": account, "person": found.id})
     else:
