@@ -193,8 +193,8 @@ def enrol_business(
 ) -> EnrolledParty:
     """Enrol an agent or a merchant, natural or an entity with owners, and open its account; all or nothing.
 
-    `details`: as of a person or, with `owners`, of an entity, and `account` beside them. Raises InvalidPerson,
-    UnfitAccount, NotIdentified, and what enrolment raises.
+    `details`: as of a person or, with `owners`, of an entity, and `account` beside them. Raises UnfitAccount,
+    NotIdentified, InvalidPerson, and what enrolment raises.
     """
     given = dict(_object(details))
     account = parse_account(given.pop("account", None))

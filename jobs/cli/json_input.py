@@ -1,4 +1,4 @@
-"""JSON that a command reads, from a file or from standard input: never from arguments, which others can see."""
+"""JSON that a command reads from a file or standard input, never from arguments, which others can see."""
 
 import json
 import sys
@@ -10,6 +10,7 @@ import typer
 from jobs.cli.output import fail
 
 BYTES_MAX = 65_536
+PATH_MAX = 1024
 
 JsonInput = Annotated[
     str, typer.Argument(metavar="FILE", help="A file with one JSON object; - : standard input.")
@@ -18,14 +19,13 @@ JsonInput = Annotated[
 
 def read_object(source: str) -> dict[str, Any]:
     """The JSON object in a file, or of standard input for `-`. Ends the command when there is none."""
-    if source.lstrip().startswith("{"):
-        fail(
-            "details are read from a file or, with -, from standard input: arguments can be seen by others", 2
-        )
     if source == "-":
         raw = sys.stdin.buffer.read(BYTES_MAX + 1)
     else:
-        with Path(source).open("rb") as file:
+        path = Path(source)
+        if len(source) > PATH_MAX or not path.is_file():  # not shown: it may be the details themselves
+            fail("there is no such file; details are read from a file or, with -, from standard input", 2)
+        with path.open("rb") as file:
             raw = file.read(BYTES_MAX + 1)
     if len(raw) > BYTES_MAX:
         fail(f"the input is longer than {BYTES_MAX} bytes; it is one JSON object")

@@ -31,9 +31,8 @@ def enrol(
     Reads one JSON object: external_ref and currency, and what is known of name, birth_date, phone, id_kind,
     id_number, address. Never from arguments, which other users of the machine can see.
     """
-    details = read_object(source)
     with Emoney.open() as emoney:
-        enrolled = emoney.kyc.enrol(details, pack_id=pack)
+        enrolled = emoney.kyc.enrol(read_object(source), pack_id=pack)
     if as_json:
         print_json(
             {

@@ -1,4 +1,4 @@
-"""`emoney kyc` for parties: entities and owners, agents, merchants, minors, bearer instruments; corrections."""
+"""`emoney kyc` for parties: entities, owners, agents, merchants, minors, bearer instruments; corrections."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ import typer
 from jobs.cli.json_input import JsonInput, read_object
 from jobs.cli.kyc_approvals import Because, By, Person, rectifying, tell_request
 from jobs.cli.output import AsJson, fail, print_json, screen, table
+from jobs.cli.wallet_options import GoodsOnly, OneCountry, Reloadable
 from jobs.emoney import Emoney
 from kyc import bearer, businesses, guardians, ownership, party_details, persons, rectification
 from kyc.businesses import Role
@@ -62,7 +63,8 @@ def enrol_entity(
                 at=emoney.clock(),
                 pack_id=pack,
             )
-            _tell(connection, party, as_json)
+            told = _told(connection, party)
+    _tell(told, as_json)
 
 
 def enrol_minor(source: JsonInput, pack: PackOption = None, as_json: AsJson = False) -> None:
@@ -76,7 +78,8 @@ def enrol_minor(source: JsonInput, pack: PackOption = None, as_json: AsJson = Fa
         emoney.kyc.indexes.make_ready()
         with emoney.database.connection() as connection:
             party = party_details.enrol_minor(emoney.kyc, connection, details, pack_id=pack)
-            _tell(connection, party, as_json)
+            told = _told(connection, party)
+    _tell(told, as_json)
 
 
 def enrol_agent(
@@ -116,11 +119,11 @@ def _enrol_business(source: str, role: Role, by: str, because: str, pack: str | 
                 at=emoney.clock(),
                 pack_id=pack,
             )
-            _tell(connection, party, as_json)
+            told = _told(connection, party)
+    _tell(told, as_json)
 
 
-def _tell(connection: Connection, party: EnrolledParty, as_json: bool) -> None:
-    """What was enrolled: told before it is committed, so that nothing is done that cannot be told."""
+def _told(connection: Connection, party: EnrolledParty) -> dict[str, Any]:
     enrolled = party.enrolled
     told: dict[str, Any] = {
         "person": enrolled.person_id,
@@ -133,29 +136,27 @@ def _tell(connection: Connection, party: EnrolledParty, as_json: bool) -> None:
         told["beneficial_owners"] = _owners(connection, party.owners)
     if party.account_ref is not None:
         told["business_account"] = {"reference": party.account_ref, "account": party.account_id}
+    return told
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(told)
         return
-    screen.print(f"wallet {enrolled.wallet}, tier {enrolled.tier} of {enrolled.pack}", highlight=False)
-    if party.owners is not None:
+    screen.print(f"wallet {told['wallet']}, tier {told['tier']} of {told['pack']}", highlight=False)
+    if "beneficial_owners" in told:
         _show_owners(told["beneficial_owners"])
-    if party.account_ref is not None:
-        screen.print(f"account {party.account_ref}", highlight=False)
+    if "business_account" in told:
+        screen.print(f"account {told['business_account']['reference']}", highlight=False)
 
 
 def issue_bearer(
     pack: Annotated[str, typer.Argument(help="The policy pack.")],
     tier: Annotated[str, typer.Argument(help="A tier of it that asks for no evidence.")],
     reference: Annotated[str, typer.Argument(help="The instrument's reference.")],
-    reloadable: Annotated[
-        bool | None, typer.Option("--reloadable/--not-reloadable", help="Can be loaded more than once.")
-    ] = None,
-    one_country: Annotated[
-        bool | None, typer.Option("--one-country/--any-country", help="Can be used in one country only.")
-    ] = None,
-    goods_only: Annotated[
-        bool | None, typer.Option("--goods-only/--any-use", help="Is for goods and services only.")
-    ] = None,
+    reloadable: Reloadable = None,
+    one_country: OneCountry = None,
+    goods_only: GoodsOnly = None,
     as_json: AsJson = False,
 ) -> None:
     """Issue an instrument that whoever holds it uses, without a person."""

@@ -9,6 +9,7 @@ import typer
 
 from jobs.cli.kyc_approvals import Because, By, Person, tell_request
 from jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
+from jobs.cli.wallet_options import GoodsOnly, OneCountry, Reloadable
 from jobs.emoney import Emoney
 from kyc import approved_actions, duplicates, evidence_records, following, persons, refresh
 from kyc.evidence_records import NewEvidence, State
@@ -69,15 +70,9 @@ def open_wallet(
     reference: Annotated[str, typer.Argument(help="The new wallet's reference.")],
     pack: Annotated[str, typer.Option(help="The policy pack.")],
     tier: Annotated[str | None, typer.Option(help="A tier that the operator assigns.")] = None,
-    reloadable: Annotated[
-        bool | None, typer.Option("--reloadable/--not-reloadable", help="Can be loaded more than once.")
-    ] = None,
-    one_country: Annotated[
-        bool | None, typer.Option("--one-country/--any-country", help="Can be used in one country only.")
-    ] = None,
-    goods_only: Annotated[
-        bool | None, typer.Option("--goods-only/--any-use", help="Is for goods and services only.")
-    ] = None,
+    reloadable: Reloadable = None,
+    one_country: OneCountry = None,
+    goods_only: GoodsOnly = None,
     as_json: AsJson = False,
 ) -> None:
     """Open a further wallet for a person, at the tier that the evidence reaches."""

@@ -8,6 +8,7 @@ import typer
 
 from jobs.cli.kyc_approvals import Because, By
 from jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
+from jobs.cli.wallet_options import GoodsOnly, OneCountry, Reloadable
 from jobs.emoney import Emoney
 from kyc import binding, dormancy, downgrade, end_of_day, rebinding, wallet_features
 from kyc.dormancy_rules import dormancy_rules
@@ -121,15 +122,9 @@ def ended_above(
 
 def features(
     wallet: Wallet,
-    reloadable: Annotated[
-        bool | None, typer.Option("--reloadable/--not-reloadable", help="Can be loaded more than once.")
-    ] = None,
-    one_country: Annotated[
-        bool | None, typer.Option("--one-country/--any-country", help="Can be used in one country only.")
-    ] = None,
-    goods_only: Annotated[
-        bool | None, typer.Option("--goods-only/--any-use", help="Is for goods and services only.")
-    ] = None,
+    reloadable: Reloadable = None,
+    one_country: OneCountry = None,
+    goods_only: GoodsOnly = None,
     loaded_with_cash: Annotated[
         bool | None, typer.Option("--loaded-with-cash/--not-loaded-with-cash", help="Was loaded with cash.")
     ] = None,
