@@ -70,6 +70,135 @@ def test_explain_answers_in_the_documented_shape(emoney_cli: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("pack", "tier", "operation", "amount", "state", "decision"),
+    [
+        # each key by itself changes the answer
+        ("gh-bog-2024", "minimum", "load", "1", {}, "allow"),
+        ("gh-bog-2024", "minimum", "load", "1", {"balance": 5000}, "deny"),
+        ("waemu-bceao-008-2015", "identified", "load", "1", {"wallet_balances": [1000000, 1000000]}, "deny"),
+        (
+            "gh-bog-2024",
+            "minimum",
+            "p2p_out",
+            "1",
+            {"used": [{"direction": "out", "operation": "any", "window": "calendar_month", "amount": 10000}]},
+            "deny",
+        ),
+        ("in-rbi-ppi-2021", "small_cash", "load", "1", {"at": "2026-06-10T12:00:00+05:30"}, "allow"),
+        (
+            "in-rbi-ppi-2021",
+            "small_cash",
+            "load",
+            "1",
+            {"opened": "2024-06-10", "at": "2026-06-10T12:00:00+05:30"},
+            "require_upgrade",
+        ),
+        ("gh-bog-2024", "minimum", "load", "1", {"at": "2024-02-29T12:00:00"}, "deny"),
+        ("fr-cmf-r561-16-1", "anonymous_emoney", "load_cash", "1", {"at": "2026-06-10"}, "deny"),
+        (
+            "fr-cmf-r561-16-1",
+            "anonymous_emoney",
+            "load_cash",
+            "1",
+            {"at": "2026-06-10", "reloadable": False},
+            "allow",
+        ),
+        (
+            "fr-cmf-r561-16-1",
+            "anonymous_emoney",
+            "load_cash",
+            "1",
+            {"at": "2026-06-10", "reloadable": False, "loaded_before": True},
+            "deny",
+        ),
+        (
+            "in-rbi-ppi-2021",
+            "full_kyc",
+            "p2p_out_registered_payee",
+            "1",
+            {
+                "payee": "A",
+                "used": [
+                    {
+                        "operation": "p2p_out_registered_payee",
+                        "window": "calendar_month",
+                        "amount": 200000,
+                        "payee": "A",
+                    }
+                ],
+            },
+            "deny",
+        ),
+        (
+            "in-rbi-ppi-2021",
+            "full_kyc",
+            "p2p_out_registered_payee",
+            "1",
+            {
+                "payee": "B",
+                "used": [
+                    {
+                        "operation": "p2p_out_registered_payee",
+                        "window": "calendar_month",
+                        "amount": 200000,
+                        "payee": "A",
+                    }
+                ],
+            },
+            "allow",
+        ),
+        ("eu-amld5-art12", "anonymous_emoney", "pay_any", "1", {"at": "2026-06-10"}, "allow"),
+        (
+            "eu-amld5-art12",
+            "anonymous_emoney",
+            "pay_any",
+            "1",
+            {"at": "2026-06-10", "one_country": False},
+            "require_cdd",
+        ),
+        (
+            "eu-amld5-art12",
+            "anonymous_emoney",
+            "crypto_out",
+            "1",
+            {"at": "2026-06-10", "goods_only": True},
+            "deny",
+        ),
+        (
+            "mx-cnbv-niveles",
+            "N2",
+            "load",
+            "13000",
+            {"at": "2024-06-15", "phone_not_validated": True},
+            "deny",
+        ),
+        ("mx-cnbv-niveles", "N2", "load", "13000", {"at": "2024-06-15"}, "allow"),
+        (
+            "pk-sbp-bb-2016",
+            "L1",
+            "load",
+            "1",
+            {"at": "2024-06-01", "balance": 400000, "cohorts": ["eid_2024"]},
+            "allow",
+        ),
+        (
+            "sg-mas-2023",
+            "personal_payment_account",
+            "load",
+            "1",
+            {"balance": 20000},
+            "allow_until_end_of_day",
+        ),
+    ],
+)
+def test_every_key_of_the_state_counts(
+    emoney_cli: Any, pack: str, tier: str, operation: str, amount: str, state: dict[str, Any], decision: str
+) -> None:
+    question = ("--pack", pack, "--tier", tier, "--operation", operation, "--amount", amount)
+    assert _explain(emoney_cli, *question, "--state", json.dumps(state))["decision"] == decision
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         ((), 2, "say --pack"),
