@@ -248,7 +248,14 @@ def rebind(
     if under.profile_id == account.profile_id and under.restriction == wallet.restriction:
         return False
     if under.profile_id != account.profile_id:
-        about = {"id": new_id(), "account": wallet.account_id, "profile": under.profile_id, "at": at}
-        connection.execute(_queries.record_rebinding.sql, about | {"because": because})
+        record_rebinding(connection, [wallet.account_id], [under.profile_id], because=because, at=at)
     put_under(connection, wallet, account, under, at)
     return True
+
+
+def record_rebinding(
+    connection: Connection, wallets: Sequence[UUID], bound: Sequence[UUID], *, because: str, at: datetime
+) -> None:
+    """Record that wallets, at the tiers they were at, are bound to other profiles."""
+    about = {"ids": [new_id() for _ in wallets], "accounts": list(wallets), "profiles": list(bound)}
+    connection.execute(_queries.record_rebinding.sql, about | {"because": because, "at": at})

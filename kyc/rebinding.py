@@ -22,7 +22,6 @@ from kyc.packs import forget, load_pack
 from kyc.restrictions import Downgrades, caps, downgrades, restricted
 from ledger import profiles
 from ledger.database import Connection, Database
-from ledger.ids import new_id
 from ledger.limits import LimitProfile
 from ledger.queries import queries_beside
 
@@ -194,10 +193,6 @@ class _Run:
             assert isinstance(pack, Pack)
             bound.append(self._expected(each, pack)[1])
             self.done.rebound[pack.id] += 1
-        about = {
-            "accounts": [each.wallet.account_id for each in wallets],
-            "profiles": bound,
-            "ids": [new_id() for _ in wallets],
-        }
-        connection.execute(_queries.put_under.sql, about)
-        connection.execute(_queries.record.sql, about | {"because": BECAUSE, "at": self._at})
+        ids = [each.wallet.account_id for each in wallets]
+        connection.execute(_queries.put_under.sql, {"accounts": ids, "profiles": bound})
+        binding.record_rebinding(connection, ids, bound, because=BECAUSE, at=self._at)

@@ -19,13 +19,3 @@ ORDER BY w.account_id;
 -- The accounts are locked.
 UPDATE ledger.account AS a SET profile_id = new.profile_id
 FROM unnest(:accounts::uuid[], :profiles::uuid[]) AS new (account_id, profile_id) WHERE a.id = new.account_id;
-
--- name: record!
--- The pack, the tier and what it rests on stay; the limits are others.
-INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, because, evidence, decided_at)
-SELECT new.id, w.account_id, w.pack_id, w.tier, new.profile_id, :because, coalesce(d.evidence, '{}'), :at
-FROM unnest(:ids::uuid[], :accounts::uuid[], :profiles::uuid[]) AS new (id, account_id, profile_id)
-JOIN kyc.wallet AS w ON w.account_id = new.account_id
-LEFT JOIN LATERAL (
-    SELECT evidence FROM kyc.tier_decision WHERE account_id = w.account_id ORDER BY decided_at DESC, id DESC LIMIT 1
-) AS d ON true;

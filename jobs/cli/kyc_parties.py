@@ -1,5 +1,6 @@
 """`emoney kyc` for parties: entities, owners, agents, merchants, minors, bearer instruments; corrections."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -49,22 +50,13 @@ def enrol_entity(
     The object of `emoney kyc enrol`, with owners beside: [{"person": its external_ref, "share_bp": basis
     points, "control": true, "senior_manager": true}, …] and dispersed_bp, together 10000.
     """
-    details = read_object(source)
-    with Emoney.open() as emoney:
-        emoney.kyc.indexes.make_ready()
-        with emoney.database.connection() as connection:
-            party = party_details.enrol_entity(
-                emoney.kyc,
-                connection,
-                details,
-                parties(emoney.home),
-                by=by,
-                because=because,
-                at=emoney.clock(),
-                pack_id=pack,
-            )
-            told = _told(connection, party)
-    _tell(told, as_json)
+
+    def make(emoney: Emoney, connection: Connection, details: dict[str, Any]) -> EnrolledParty:
+        said: dict[str, Any] = {"by": by, "because": because, "at": emoney.clock()}
+        settled = parties(emoney.home)
+        return party_details.enrol_entity(emoney.kyc, connection, details, settled, pack_id=pack, **said)
+
+    _enrol(source, make, as_json)
 
 
 def enrol_minor(source: JsonInput, pack: PackOption = None, as_json: AsJson = False) -> None:
@@ -73,13 +65,11 @@ def enrol_minor(source: JsonInput, pack: PackOption = None, as_json: AsJson = Fa
     The object of `emoney kyc enrol`, with birth_date, guardian (the adult's external_ref) and authority
     (parent, court or other).
     """
-    details = read_object(source)
-    with Emoney.open() as emoney:
-        emoney.kyc.indexes.make_ready()
-        with emoney.database.connection() as connection:
-            party = party_details.enrol_minor(emoney.kyc, connection, details, pack_id=pack)
-            told = _told(connection, party)
-    _tell(told, as_json)
+
+    def make(emoney: Emoney, connection: Connection, details: dict[str, Any]) -> EnrolledParty:
+        return party_details.enrol_minor(emoney.kyc, connection, details, pack_id=pack)
+
+    _enrol(source, make, as_json)
 
 
 def enrol_agent(
@@ -104,22 +94,26 @@ def enrol_merchant(
 
 
 def _enrol_business(source: str, role: Role, by: str, because: str, pack: str | None, as_json: bool) -> None:
+
+    def make(emoney: Emoney, connection: Connection, details: dict[str, Any]) -> EnrolledParty:
+        said: dict[str, Any] = {"by": by, "because": because, "at": emoney.clock()}
+        settled = parties(emoney.home)
+        return party_details.enrol_business(
+            emoney.kyc, connection, details, role, settled, pack_id=pack, **said
+        )
+
+    _enrol(source, make, as_json)
+
+
+def _enrol(
+    source: str, make: Callable[[Emoney, Connection, dict[str, Any]], EnrolledParty], as_json: bool
+) -> None:
+    """Enrol in one transaction what is read, and tell it when that is committed."""
     details = read_object(source)
     with Emoney.open() as emoney:
         emoney.kyc.indexes.make_ready()
         with emoney.database.connection() as connection:
-            party = party_details.enrol_business(
-                emoney.kyc,
-                connection,
-                details,
-                role,
-                parties(emoney.home),
-                by=by,
-                because=because,
-                at=emoney.clock(),
-                pack_id=pack,
-            )
-            told = _told(connection, party)
+            told = _told(connection, make(emoney, connection, details))
     _tell(told, as_json)
 
 
