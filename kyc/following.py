@@ -88,7 +88,8 @@ def follow(
         tier, no_tier, kinds = reached(pack, evidence, pack.local_day(at), natural=kind == "natural")
         if tier.id == now.id and cause is None and not no_tier:
             if transitions.concern(bound):
-                rebind(connection, lock(connection, account_id), bound, because=because, at=at)
+                policy = policies.of(bound.id)
+                rebind(connection, lock(connection, account_id), bound, because=because, at=at, policy=policy)
             continue
         if change_tier(
             connection,

@@ -156,7 +156,7 @@ def _of_its_features(stage: _Stage, features: Features) -> Iterator[LimitRule]:
     required = {*tier.requires, *(tier.requires_if_reloadable if features.reloadable is not False else ())}
     for feature in sorted(filter(features.contradict, required)):
         kind = f"{'reloadable ' if feature not in tier.requires else ''}instruments"
-        said = f"{pack.legal}: tier {tier.id} is for {kind} that are {feature.replace('_', ' ')}"
+        said = f"{pack.legal}: tier {tier.id} is for {kind} that are {feature.words}"
         name, operations = f"requires-{feature}", COUNTED - REDEMPTION
         yield _rule(stage, name, span, Bound.CAPPED, 0, None, operations, said, OnExceed.REQUIRE_CDD)
     for is_so, feature in (
@@ -164,7 +164,7 @@ def _of_its_features(stage: _Stage, features: Features) -> Iterator[LimitRule]:
         (features.goods_only, Feature.GOODS_ONLY),
     ):
         if is_so:
-            said = f"{pack.legal}: the instrument is {feature.replace('_', ' ')}"
+            said = f"{pack.legal}: the instrument is {feature.words}"
             operations = operations_of(_NOT_FOR[feature])
             yield _rule(stage, f"is-{feature}", span, Bound.CAPPED, 0, Direction.OUT, operations, said)
 

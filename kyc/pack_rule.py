@@ -54,6 +54,18 @@ class Feature(StrEnum):
     PHONE_NOT_VALIDATED = "phone_not_validated"
     """Linked to a telephone number that, or whose holder's id number, has not been validated."""
 
+    @property
+    def words(self) -> str:
+        """What an instrument then is, as a sentence says it."""
+        return _FEATURE_WORDS.get(self, self.replace("_", " "))
+
+
+_FEATURE_WORDS = {
+    Feature.ONE_COUNTRY: "for use in one country only",
+    Feature.GOODS_ONLY: "for goods and services only",
+    Feature.PHONE_NOT_VALIDATED: "linked to a telephone number that is not validated",
+}
+
 
 class Part(BaseModel):
     """A part of a pack: closed and immutable."""

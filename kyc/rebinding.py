@@ -142,7 +142,7 @@ class _Run:
         if isinstance(pack, str):
             self.done.left[wallet.pack_id, pack] += tell
             return False
-        return self._expected(each, pack)[1] != each.profile_id
+        return self._expected(connection, each, pack)[1] != each.profile_id
 
     def _pack(self, connection: Connection, pack_id: str) -> Pack | str:
         """The pack, or why its wallets keep their limits."""
@@ -156,7 +156,7 @@ class _Run:
                 self._packs[pack_id] = "the pack is not accepted as it is" if refused else pack
         return self._packs[pack_id]
 
-    def _expected(self, each: _Bound, pack: Pack) -> tuple[LimitProfile, UUID]:
+    def _expected(self, connection: Connection, each: _Bound, pack: Pack) -> tuple[LimitProfile, UUID]:
         """What the wallet should be bound to in the stage it is in."""
         wallet, day, tier = each.wallet, pack.local_day(self._at), pack.tier(each.wallet.tier)
         known = None if wallet.person_id is None else self._evidence.get(wallet.person_id, [])
@@ -173,15 +173,17 @@ class _Run:
             profile = compile_profile(pack, tier, wallet.features, unmet)
             if stage is not None:
                 profile = restricted(profile, stage, policy, verified=sure)
-            with self._database.connection() as own:  # kept whatever becomes of the batch
-                self._profiles[key] = profile, profiles.store(own, profile)
+            # in the transaction at hand: where that fails, the run has ended
+            self._profiles[key] = profile, profiles.store(connection, profile)
         return self._profiles[key]
 
     def _restriction_moves(self, connection: Connection, each: _Bound) -> bool:
         """Whether the wallet is restricted, or comes to be by the new cap: that is a step of its own."""
         pack = self._pack(connection, each.wallet.pack_id)
         assert isinstance(pack, Pack)
-        limits = caps(self._expected(each, pack)[0], pack.local_day(self._at), until_end_of_day=False)
+        limits = caps(
+            self._expected(connection, each, pack)[0], pack.local_day(self._at), until_end_of_day=False
+        )
         return each.wallet.restriction is not None or binding.excess(limits, each.balance, each.together) > 0
 
     def _bind(self, connection: Connection, wallets: Sequence[_Bound]) -> None:
@@ -191,7 +193,7 @@ class _Run:
         for each in wallets:
             pack = self._pack(connection, each.wallet.pack_id)
             assert isinstance(pack, Pack)
-            bound.append(self._expected(each, pack)[1])
+            bound.append(self._expected(connection, each, pack)[1])
             self.done.rebound[pack.id] += 1
         ids = [each.wallet.account_id for each in wallets]
         connection.execute(_queries.put_under.sql, {"accounts": ids, "profiles": bound})
