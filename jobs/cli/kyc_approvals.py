@@ -14,7 +14,6 @@ from kyc.parties import parties
 from kyc.rectification import Rectification
 from kyc.restrictions import downgrades
 from ledger import accounts, proofs
-from ledger.database import Connection
 
 By = Annotated[str, typer.Option(help="Who does it: an id of your own.", envvar="EMONEY_ACTOR")]
 Because = Annotated[str, typer.Option(help="Why, in a few words, without personal data.")]
@@ -62,25 +61,23 @@ def approve(
 ) -> None:
     """Approve a request of another one, and do what it asks for."""
     with Emoney.open() as emoney:
-        emoney.kyc.indexes.make_ready()
         with emoney.database.connection() as connection:
-            done = _approved(emoney, connection, request, by, because)
+            action = approvals.find(connection, request).action
+        if action is Action.RECTIFICATION:
+            emoney.kyc.indexes.make_ready()
+        with emoney.database.connection() as connection:
+            done = approved_actions.approve(
+                connection,
+                request,
+                by=by,
+                because=because,
+                at=emoney.clock(),
+                ledger=emoney.ledger,
+                policies=downgrades(emoney.home),
+                key=proofs.signing_key(connection, emoney.home) if action is Action.PACK_ACCEPTANCE else None,
+                rectification=rectifying(emoney),
+            )
     _tell(done, as_json)
-
-
-def _approved(emoney: Emoney, connection: Connection, request: UUID, by: str, because: str) -> Approval:
-    signed = approvals.find(connection, request).action is Action.PACK_ACCEPTANCE
-    return approved_actions.approve(
-        connection,
-        request,
-        by=by,
-        because=because,
-        at=emoney.clock(),
-        ledger=emoney.ledger,
-        policies=downgrades(emoney.home),
-        key=proofs.signing_key(connection, emoney.home) if signed else None,
-        rectification=rectifying(emoney),
-    )
 
 
 def rectifying(emoney: Emoney) -> Rectification:
