@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Uuid
 from sqlmodel import Field, SQLModel
 
+import privacy.reader_tables  # noqa: F401  mapped there, found here
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
 
 _KEY_RETENTION = "until the subject's records expire, then destroyed"
