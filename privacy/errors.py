@@ -56,3 +56,19 @@ class UndeclaredColumns(EmoneyError):
 
 class InvalidKnowledge(ConfigurationError):
     """The assessment's knowledge base does not fit together."""
+
+
+class InvalidBreach(InvalidInput):
+    """A breach that cannot stand in the register as it was given."""
+
+
+class UnknownBreach(InvalidInput):
+    """A breach that is not in the register."""
+
+
+class UnknownKey(InvalidInput):
+    """A key-encryption key under which this database has no keys."""
+
+
+class InvalidPeriod(InvalidInput):
+    """A period that ends before it begins, or that has more in it than can be listed."""
