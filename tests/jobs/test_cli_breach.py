@@ -40,7 +40,8 @@ def entered(run: Run, hours_ago: float, *more: str) -> dict[str, Any]:
     noticed = (datetime.now(UTC) - timedelta(hours=hours_ago)).strftime("%Y-%m-%dT%H:%M:%S")
     code, out, err = run(
         "breach", "register", "--noticed-at", noticed, "--what", "a laptop was lost",
-        "--category", "identity", "--category", "contact", "--subjects", "3", "--measures", "wiped", "--json", *more,
+        "--category", "identity", "--category", "contact", "--subjects", "3", "--measures", "wiped",
+        "--json", *more,
     )  # fmt: skip
     assert code == 0, err
     found: dict[str, Any] = json.loads(out)
