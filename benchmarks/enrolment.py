@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.figures import Figure
 from benchmarks.scratch import scratch_database
-from kyc import Enrolment
+from kyc import Enrolment, search
 from kyc.person_file import import_file
 from ledger import Database
 from privacy import Vault, open_keyring
@@ -29,7 +29,8 @@ def measure(*, smoke: bool = False, persons: int | None = None) -> list[Figure]:
         _write(half, 0, count // 2)
         _write(whole, count // 2, count)
         with database.connection() as connection:
-            desk = Enrolment(database, Vault(open_keyring(folder, connection)))
+            vault = Vault(open_keyring(folder, connection))
+        desk = Enrolment(database, vault)
         began = time.perf_counter()
         first = import_file(desk, half)
         memory = _peak_mb()
@@ -37,7 +38,7 @@ def measure(*, smoke: bool = False, persons: int | None = None) -> list[Figure]:
         took = time.perf_counter() - began
         assert first.enrolled + second.enrolled == count
         grown = _peak_mb() - memory
-        searched = _searches(database, desk)
+        searched = _searches(database, vault)
     return [
         Figure("enrol: persons imported", count / took, "persons/s"),
         Figure("enrol: memory at the peak", _peak_mb(), "MB"),
@@ -46,11 +47,11 @@ def measure(*, smoke: bool = False, persons: int | None = None) -> list[Figure]:
     ]
 
 
-def _searches(database: Database, desk: Enrolment) -> float:
+def _searches(database: Database, vault: Vault) -> float:
     with database.connection() as connection:
         ids = [row[0] for row in connection.execute("SELECT id FROM kyc.person ORDER BY id LIMIT 2000")]
         began = time.perf_counter()
-        desk.indexes.pairs(connection, ids)
+        search.alike(connection, vault, ids)
         return len(ids) / (time.perf_counter() - began)
 
 

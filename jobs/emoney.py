@@ -10,7 +10,7 @@ from ledger import Database, Ledger, embedded
 from ledger.clock import Clock, system_clock
 from ledger.errors import ConfigurationError
 from ledger.home import home as installation_home
-from privacy import Vault, open_keyring
+from privacy import Vault, former_providers, open_provider
 
 DATABASE_URL = "EMONEY_DATABASE_URL"
 
@@ -26,8 +26,9 @@ class Emoney:
         self.home = home
         self.clock = clock
         with database.connection() as connection:
-            keyring = open_keyring(home, connection, clock)
-        self.vault = Vault(keyring, clock)
+            provider = open_provider(home, connection, clock)
+            former = former_providers(home, connection, clock)
+        self.vault = Vault(provider, clock, former=former)
         self.ledger = Ledger(database, clock)
         self.kyc = Enrolment(database, self.vault, clock, home=home)
 

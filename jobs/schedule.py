@@ -182,7 +182,7 @@ def _come_of_age(emoney: Emoney, observe: Observe) -> dict[str, Any]:
 
 def _find_duplicates(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     at = emoney.clock()
-    seen = duplicates.sweep(emoney.database, emoney.kyc.indexes, since=at - DUPLICATES_BACK, at=at)
+    seen = duplicates.sweep(emoney.database, emoney.vault, since=at - DUPLICATES_BACK, at=at)
     observe("pairs", seen, seen)
     return {"pairs seen": seen}
 

@@ -8,28 +8,25 @@ over them, and it can be taken back the same way.
 Two enrolments at the same moment may not see each other; `sweep` looks again at what was enrolled lately.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import psycopg
 
-from kyc import approvals
+from kyc import approvals, search
 from kyc.actors import checked_actor, checked_reason
 from kyc.approvals import Action, Approval
-from kyc.documents import canonical_number
 from kyc.errors import InvalidRequest, UnknownPerson
-from kyc.fingerprints import Entry, Index, SearchIndexes, name_and_birth_date
 from kyc.person import PersonDetails
 from ledger.database import Connection, Database
 from ledger.ids import new_id
 from ledger.queries import queries_beside
+from privacy import Vault
 
 LISTED_MAX = 1000
 SWEPT_AT_ONCE = 10_000
-_SHORTEST = 5
-"""A number of fewer letters and digits says little."""
 
 _queries = queries_beside(__file__)
 
@@ -46,36 +43,15 @@ class Pair:
     found_at: datetime
 
 
-def entries(person_id: UUID, details: PersonDetails) -> list[Entry]:
-    """What of a person is indexed, in the one spelling it is compared in."""
-    found = []
-    if details.id_kind is not None and details.id_number is not None:
-        number = canonical_number(details.id_country, details.id_kind, details.id_number)
-        found.append((Index.ID_NUMBER, number))
-    if details.tax_number is not None:
-        country = details.tax_country or details.id_country
-        found.append((Index.TAX_NUMBER, canonical_number(country, "tax_number", details.tax_number)))
-    if details.phone is not None:
-        found.append((Index.PHONE, details.phone))
-    if details.name is not None and details.birth_date is not None:
-        forms = name_and_birth_date(details.name, details.birth_date.isoformat())
-        found += [(Index.NAME_BIRTH_DATE, form) for form in forms]
-    return [Entry(index, person_id, value) for index, value in found if len(value) >= _SHORTEST]
-
-
 def index_and_note(
-    connection: Connection,
-    indexes: SearchIndexes,
-    persons: Iterable[tuple[UUID, PersonDetails]],
-    at: datetime,
+    connection: Connection, vault: Vault, persons: Sequence[tuple[UUID, PersonDetails]], at: datetime
 ) -> int:
     """Index new persons and note whom they may be; returns how many pairs and grounds were found."""
-    known = list(persons)
-    indexes.fill(connection, [entry for person_id, details in known for entry in entries(person_id, details)])
-    return _note(connection, indexes, [person_id for person_id, _ in known], at)
+    search.index_persons(connection, vault, persons)
+    return _note(connection, vault, [person_id for person_id, _ in persons], at)
 
 
-def sweep(database: Database, indexes: SearchIndexes, *, since: datetime, at: datetime) -> int:
+def sweep(database: Database, vault: Vault, *, since: datetime, at: datetime) -> int:
     """Look again at whom the persons enrolled since then may be; returns how many pairs were seen."""
     with database.connection() as connection:
         rows = connection.execute(_queries.enrolled_since.sql, {"since": since}).fetchall()
@@ -83,12 +59,12 @@ def sweep(database: Database, indexes: SearchIndexes, *, since: datetime, at: da
     seen = 0
     for begin in range(0, len(persons), SWEPT_AT_ONCE):
         with database.connection() as connection:
-            seen += _note(connection, indexes, persons[begin : begin + SWEPT_AT_ONCE], at)
+            seen += _note(connection, vault, persons[begin : begin + SWEPT_AT_ONCE], at)
     return seen
 
 
-def _note(connection: Connection, indexes: SearchIndexes, persons: Sequence[UUID], at: datetime) -> int:
-    found = indexes.pairs(connection, persons)
+def _note(connection: Connection, vault: Vault, persons: list[UUID], at: datetime) -> int:
+    found = search.alike(connection, vault, persons)
     if found:
         a, b, grounds = (list(column) for column in zip(*found, strict=True))
         connection.execute(_queries.note.sql, {"a": a, "b": b, "grounds": grounds, "at": at})

@@ -19,7 +19,6 @@ from kyc import duplicates, evidence_records, guardians, refresh, wallets
 from kyc.candidates import Candidate, Examiner
 from kyc.errors import AlreadyEnrolled, InvalidGuardian, ReferenceTaken
 from kyc.evidence_records import NewEvidence, State
-from kyc.fingerprints import Fingerprints, SearchIndexes
 from kyc.guardians import Minor
 from kyc.parties import parties
 from kyc.restrictions import downgrades
@@ -65,7 +64,6 @@ class Enrolled:
 class Enrolment:
     """Enrols persons into `database`, sealing with `vault`.
 
-    `indexes`: where equal numbers, phones and names with birth dates are found; by default `Fingerprints`.
     `home`: the installation whose settings hold; by default the shipped ones.
     """
 
@@ -75,7 +73,6 @@ class Enrolment:
         vault: Vault,
         clock: Clock = system_clock,
         *,
-        indexes: SearchIndexes | None = None,
         home: Path | None = None,
     ) -> None:
         self.database = database
@@ -84,7 +81,6 @@ class Enrolment:
         self.policies = downgrades(home)
         self._refresh = risk_policy(home).refresh
         self._parties = parties(home)
-        self.indexes: SearchIndexes = indexes or Fingerprints(database, vault, clock)
 
     def enrol(self, details: dict[str, Any], *, pack_id: str | None = None) -> Enrolled:
         """Enrol one person. See `enrol_many`."""
@@ -100,7 +96,6 @@ class Enrolment:
         _demand_few(persons)
         if not persons:
             return []
-        self.indexes.make_ready()
         with self.database.connection() as connection:
             return self.enrol_in(connection, persons, pack_id=pack_id)
 
@@ -123,7 +118,7 @@ class Enrolment:
             self._record_guardians(connection, in_order, now)
             refresh.begin(connection, [each.id for each in in_order], self._refresh, now)
             told = [(each.id, each.details) for each in in_order]
-            duplicates.index_and_note(connection, self.indexes, told, now)
+            duplicates.index_and_note(connection, self._vault, told, now)
             _open_wallets(connection, in_order, now)
         return [
             Enrolled(each.ref, each.account_id, each.id, each.pack.id, each.tier.id) for each in candidates

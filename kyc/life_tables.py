@@ -3,40 +3,12 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, LargeBinary, Text, Uuid
+from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from kyc.table_columns import DUE_DILIGENCE, id_column, moment, reference, text
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-from privacy import Sealed, SealedText
-
-KEY = declare(Category.KEY_MATERIAL, "finding duplicates", Basis.LEGAL_OBLIGATION, "life of the installation")
-
-
-class FingerprintKey(SQLModel, table=True):
-    """The key of a blind index, sealed."""
-
-    __tablename__ = "fingerprint_key"
-    __table_args__ = {"schema": "kyc", "info": NOT_PERSONAL}
-
-    model_config = {"arbitrary_types_allowed": True}
-
-    id: UUID = id_column()
-    index_name: str = text()
-    sealed: Sealed = Field(sa_column=Column(SealedText, nullable=False, info=KEY))
-    made_at: datetime = moment()
-
-
-class Fingerprint(SQLModel, table=True):
-    """A keyed code of a value of a person: tells equal values, and no value."""
-
-    __tablename__ = "fingerprint"
-    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
-
-    code: bytes = Field(sa_column=Column(LargeBinary, primary_key=True))
-    index_name: str = Field(sa_column=Column(Text, primary_key=True, info=NOT_PERSONAL))
-    person_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+from ledger.declarations import NOT_PERSONAL
 
 
 class Duplicate(SQLModel, table=True):

@@ -1,9 +1,10 @@
 """A file that holds a secret: its owner's only, as is its directory, made once and whole."""
 
 import contextlib
+import fcntl
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,23 +37,47 @@ class SecretFile:
         with contextlib.suppress(FileExistsError):  # one that is there is judged like any other
             self.path.parent.mkdir(mode=0o700)
         folder = self._open_directory()
-        name = self.path.name
-        aside = f".{name}.{os.urandom(8).hex()}"
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            handle = os.open(aside, flags, 0o600, dir_fd=folder)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                with contextlib.suppress(FileExistsError):
-                    os.link(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
-            finally:
-                os.unlink(aside, dir_fd=folder)
-                os.fsync(folder)
+            with self._aside(folder, content) as aside, contextlib.suppress(FileExistsError):
+                os.link(aside, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
         finally:
             os.close(folder)
+
+    def replace(self, content: bytes) -> None:
+        """Put another content in the place of the file, whole or not at all. To be called inside `locked`."""
+        folder = self._open_directory()
+        try:
+            with self._aside(folder, content) as aside:
+                os.rename(aside, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            os.close(folder)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone with the file's directory among all processes that ask so; waits its turn."""
+        folder = self._open_directory()
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)  # gives the lock up too
+
+    @contextlib.contextmanager
+    def _aside(self, folder: int, content: bytes) -> Iterator[str]:
+        """The content, safely on disk under another name, which is gone afterwards."""
+        aside = f".{self.path.name}.{os.urandom(8).hex()}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        handle = os.open(aside, flags, 0o600, dir_fd=folder)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            yield aside
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(aside, dir_fd=folder)
+            os.fsync(folder)
 
     def _open_directory(self) -> int:
         directory = self.path.parent

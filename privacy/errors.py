@@ -1,6 +1,6 @@
 """What the privacy package raises. No message ever carries the content of a field."""
 
-from ledger.errors import ConfigurationError, EmoneyError, InvalidInput
+from ledger.errors import ConfigurationError, EmoneyError, InvalidInput, Unavailable
 
 
 class CannotOpen(EmoneyError):
@@ -20,6 +20,30 @@ class KeyDestroyed(EmoneyError):
 
 class KeyUnavailable(ConfigurationError):
     """The key-encryption key that a subject key was wrapped under is not in this provider."""
+
+
+class KeyCompromised(EmoneyError):
+    """The key is marked compromised: nothing is sealed or opened with it until it is rotated away."""
+
+
+class KeyExpired(EmoneyError):
+    """The key's cryptoperiod for opening is over: rotate first."""
+
+
+class KeyMisused(EmoneyError):
+    """A key was asked to do what another kind of key is for."""
+
+
+class ProviderUnreachable(Unavailable):
+    """The key service did not answer in time. Nothing was sealed, opened or given out; a retry is safe."""
+
+
+class DualControl(EmoneyError):
+    """A step that two different persons must take was asked for by one, or not in order."""
+
+
+class KeyringLocked(ConfigurationError):
+    """The keyring is under a passphrase that is missing or wrong."""
 
 
 class KeyringMissing(ConfigurationError):
@@ -44,6 +68,18 @@ class InvalidActor(InvalidInput):
 
 class UnknownPurpose(InvalidInput):
     """A purpose that fields are not opened for."""
+
+
+class PurposeNotApproved(UnknownPurpose):
+    """A purpose that the approved assessment does not list."""
+
+
+class IndexRefused(InvalidInput):
+    """A blind index that would tell too much, by its declaration or as measured."""
+
+
+class RotationUnfinished(EmoneyError):
+    """Something was left under an old key."""
 
 
 class TooManyFields(InvalidInput):

@@ -61,6 +61,8 @@ class Exposure:
     wrapped_keys: int
     """Keys of subjects that would be exposed with it."""
     subjects_of_keys: int
+    indexes: tuple[str, ...] = ()
+    """Search indexes whose keys would be exposed with it: their values could then be guessed and confirmed."""
 
 
 def opened(
@@ -93,7 +95,8 @@ def of_lost_key(connection: Connection, metadata: MetaData, kek: str) -> Exposur
     exposed, closed = _sealed(connection, metadata, kek)
     keys = connection.execute(_queries.keys_under.sql, {"kek": kek}).fetchone()
     assert keys is not None
-    return Exposure(tuple(exposed), tuple(closed), *keys)
+    indexes = tuple(row[0] for row in connection.execute(_queries.indexes_under.sql, {"kek": kek}))
+    return Exposure(tuple(exposed), tuple(closed), *keys, indexes)
 
 
 def of_stolen_dump(connection: Connection, metadata: MetaData, clock: Clock = system_clock) -> Exposure:

@@ -8,20 +8,23 @@ ORDER BY actor, purpose, subject, 4
 LIMIT :most;
 
 -- name: keys_under
--- The wrapped keys under a key-encryption key, and whose they are.
+-- The wrapped keys of subjects under a key-encryption key, and whose they are.
 SELECT count(*), count(DISTINCT subject) FROM privacy.subject_key WHERE kek = :kek AND state <> 'destroyed';
 
+-- name: indexes_under
+-- The search indexes whose keys are under a key-encryption key.
+SELECT DISTINCT index_name FROM privacy.index_key WHERE kek = :kek AND state <> 'destroyed' ORDER BY index_name;
+
 -- name: known_keks
-SELECT DISTINCT kek FROM privacy.subject_key ORDER BY kek;
+SELECT id FROM privacy.kek ORDER BY id;
 
 -- name: sealed_fields
--- The fields of one sealed column, and whether a key-encryption key opens them. Format 1 tells the version of the
--- subject's key in its second to fifth bytes; of any other format every key of the subject counts.
+-- The fields of one sealed column, and whether a key-encryption key opens them: the one above the version of the
+-- subject's key that the field was sealed with.
 SELECT held.{subject} AS subject, EXISTS (
     SELECT FROM privacy.subject_key AS key
-    WHERE key.subject = held.{subject} AND key.kek = :kek AND key.state <> 'destroyed'
-      AND (get_byte(held.{column}, 0) <> 1 OR key.version = get_byte(held.{column}, 1) << 24
-        | get_byte(held.{column}, 2) << 16 | get_byte(held.{column}, 3) << 8 | get_byte(held.{column}, 4))
+    WHERE key.subject = held.{subject} AND key.version = privacy.sealed_key_version(held.{column})
+      AND key.kek = :kek AND key.state <> 'destroyed'
 ) AS opens
 FROM {table} AS held WHERE held.{column} IS NOT NULL
 

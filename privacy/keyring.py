@@ -1,15 +1,7 @@
-"""Key-encryption keys: the protocol of what holds them, and the local keyring that does so by default.
+"""The local keyring: the key provider by default. Its keys are in a file, under a root key kept apart from
+it.
 
-The local keyring is one file, `keys/keyring.json` under the installation's home:
-
-    format      1
-    created_at  when, ISO 8601
-    current     the id of the key that new subject keys are wrapped under
-    keys        id -> {use, key (AES-256, base64)}
-    check       SHA-256 of all the above as canonical JSON: tells damage, not tampering
-
-It appears complete or not at all and is never replaced. Whoever has this file and the database has
-everything, so back it up apart from the database. A wrapped key is
+Whoever has the file, the root key and the database has everything, so back them up apart. A wrapped key is
 
     1 byte   format, 1
     12 bytes random nonce
@@ -19,13 +11,11 @@ everything, so back it up apart from the database. A wrapped key is
 and is bound to the id of its key-encryption key and to the caller's context.
 """
 
-import base64
-import hashlib
-import json
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,60 +23,60 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection
 from ledger.queries import queries_beside
-from ledger.secret_file import SecretFile
-from privacy.errors import CannotOpen, KeyringDamaged, KeyringMissing, KeyringUnsafe, KeyUnavailable
+from privacy import root_key
+from privacy.errors import CannotOpen, KeyringMissing, KeyUnavailable
 from privacy.framing import framed
+from privacy.keyring_file import DIRECTORY, FILE, KEY_BYTES, NONCE_BYTES, Content, KeyringFile, LocalKey
+from privacy.providers.protocol import EachAlone, KeyUse
 
-_queries = queries_beside(__file__)
+_queries: Any = queries_beside(__file__)
 
-DIRECTORY, FILE = "keys", "keyring.json"
 FORMAT = 1
-KEY_BYTES, NONCE_BYTES, TAG_BYTES = 32, 12, 16
-FILE_BYTES_MAX = 1 << 20
-_USE = "wrap subject keys"
+TAG_BYTES = 16
 _DOMAIN = b"emoney/privacy/key-wrap"
 
 
-class KeyProvider(Protocol):
-    """Whatever wraps keys under key-encryption keys that it does not give away."""
+class LocalKeyring(EachAlone):
+    """Key-encryption keys in a file that only its owner can read. Safe to share between threads."""
 
-    @property
-    def current(self) -> str:
-        """The id of the key-encryption key for new wrappings."""
+    name = "local"
 
-    def wrap(self, key: bytes, *, kek: str, context: bytes) -> bytes:
-        """`key` sealed under the key-encryption key `kek` and bound to `context`.
-
-        Raises KeyUnavailable when the provider has no such key-encryption key.
-        """
-
-    def unwrap(self, wrapped: bytes, *, kek: str, context: bytes) -> bytes:
-        """The key that `wrap` was given.
-
-        Raises CannotOpen when `wrapped` is damaged or of another key or context, KeyUnavailable when the
-        provider has no such key-encryption key.
-        """
-
-
-class LocalKeyring:
-    """Key-encryption keys in a file that only its owner can read."""
-
-    def __init__(self, current: str, keys: Mapping[str, bytes]) -> None:
-        self._current = current
-        self._keys = {name: AESGCM(key) for name, key in keys.items()}
+    def __init__(self, file: KeyringFile, content: Content, clock: Clock = system_clock) -> None:
+        self._file = file
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._take(content)
 
     def __repr__(self) -> str:
-        return f"<LocalKeyring of {len(self._keys)} keys>"
-
-    @property
-    def current(self) -> str:
-        """The id of the key-encryption key for new wrappings."""
-        return self._current
+        return f"<LocalKeyring of {len(self._uses)} keys>"
 
     @property
     def names(self) -> frozenset[str]:
         """The ids of all key-encryption keys held."""
-        return frozenset(self._keys)
+        return frozenset(self._uses)
+
+    def first(self, use: KeyUse) -> str | None:
+        """See KeyProvider. The first of this use."""
+        return next((name for name, held in self._uses.items() if held is use), None)
+
+    def create(self, use: KeyUse) -> str:
+        """See KeyProvider."""
+        name = f"local-{os.urandom(8).hex()}"
+        made = LocalKey(use, self._clock().isoformat(), os.urandom(KEY_BYTES))
+        with self._lock:
+            self._take(self._file.change(lambda before: {**before.keys, name: made}))
+        return name
+
+    def destroy(self, kek: str) -> None:
+        """See KeyProvider. The file is replaced by one without the key; copies of the file are beyond
+        reach."""
+        self._key(kek)
+
+        def without(before: Content) -> Mapping[str, LocalKey]:
+            return {name: key for name, key in before.keys.items() if name != kek}
+
+        with self._lock:
+            self._take(self._file.change(without))
 
     def wrap(self, key: bytes, *, kek: str, context: bytes) -> bytes:
         """See KeyProvider."""
@@ -104,7 +94,19 @@ class LocalKeyring:
         except InvalidTag:
             raise CannotOpen from None
 
+    def split_root(self, *, shares: int, threshold: int) -> list[str]:
+        """The root key in shares, see `root_key.split`. Asked for under dual control by
+        `privacy.key_control`."""
+        content = self._file.read()
+        if content.root is None:  # format 1 had none
+            content = self._file.change(lambda before: before.keys)
+        assert content.root is not None
+        return root_key.split(content.root, shares=shares, threshold=threshold)
+
     def _key(self, kek: str) -> AESGCM:
+        if kek not in self._keys and self._file.path.exists():
+            with self._lock:  # another process may have made it since
+                self._take(self._file.read())
         try:
             return self._keys[kek]
         except KeyError:
@@ -113,49 +115,61 @@ class LocalKeyring:
                 f"keys were made with, or restore it from its backup to {DIRECTORY}/{FILE} under EMONEY_HOME."
             ) from None
 
+    def _take(self, content: Content) -> None:
+        self._keys = {name: AESGCM(key.secret) for name, key in content.keys.items()}
+        self._uses = {name: key.use for name, key in content.keys.items()}
+
     @classmethod
-    def create(cls, home: Path, clock: Clock = system_clock) -> "LocalKeyring":
+    def create_at(cls, home: Path, clock: Clock = system_clock) -> "LocalKeyring":
         """Make the keyring of this home, with one new key, and load it.
 
         A keyring that is there already, or that another process makes at the same moment, is loaded instead
         and never replaced.
         """
-        name = f"local-{os.urandom(8).hex()}"
-        key = base64.b64encode(os.urandom(KEY_BYTES)).decode()
-        content: dict[str, Any] = {
-            "format": FORMAT,
-            "created_at": clock().isoformat(),
-            "current": name,
-            "keys": {name: {"use": _USE, "key": key}},
-        }
-        content["check"] = _check(content)
-        _file(home).write_once(json.dumps(content, indent=1).encode())
-        return cls.load(home)
+        file = KeyringFile(home)
+        if not file.path.exists():
+            now = clock().isoformat()
+            file.directory.mkdir(mode=0o700, exist_ok=True)
+            root = root_key.make(file.directory)
+            key = LocalKey(KeyUse.SUBJECT_KEYS, now, os.urandom(KEY_BYTES))
+            file.create(Content(now, root, {f"local-{os.urandom(8).hex()}": key}))
+        return cls.load(home, clock)
 
     @classmethod
-    def load(cls, home: Path) -> "LocalKeyring":
+    def load(cls, home: Path, clock: Clock = system_clock) -> "LocalKeyring":
         """The keyring of this home.
 
         Raises KeyringMissing when there is none, KeyringUnsafe when anyone but its owner could read or
-        replace it, KeyringDamaged when it is not what was written.
+        replace it or its root, KeyringDamaged when it is not what was written, KeyringLocked without its
+        passphrase.
         """
-        file = _file(home)
-        return cls(*_parse(file.read(), file.path))
+        file = KeyringFile(home)
+        return cls(file, file.read(), clock)
+
+
+def restore_root(home: Path, shares: list[str]) -> None:
+    """Put a lost root key file back from its shares. Raises InvalidInput, KeyringDamaged when it is
+    another's."""
+    file = KeyringFile(home)
+    secret = root_key.combine(shares)
+    file.read(secret)  # the keyring's check is under the root: a root of another keyring does not pass
+    root_key.make(file.directory, secret)
 
 
 def open_keyring(home: Path, connection: Connection, clock: Clock = system_clock) -> LocalKeyring:
     """The local keyring of this home, which must be the one that this database's keys were made with.
 
-    A new one is made only for a database without subject keys: a fresh keyring beside existing keys would
-    hide that the old one was lost. Raises KeyringMissing, KeyringUnsafe, KeyringDamaged or KeyUnavailable.
+    A new one is made only for a database without wrapped keys: a fresh keyring beside existing keys would
+    hide that the old one was lost. Raises KeyringMissing, KeyringUnsafe, KeyringDamaged, KeyringLocked or
+    KeyUnavailable.
     """
-    in_use = {row[0] for row in connection.execute(_queries.keks_in_use.sql)}
+    in_use = {row[0] for row in connection.execute(_queries.local_keks.sql)}
     try:
-        keyring = LocalKeyring.load(home)
+        keyring = LocalKeyring.load(home, clock)
     except KeyringMissing:
-        if in_use:
+        if in_use or KeyringFile(home).path.exists():
             raise
-        return LocalKeyring.create(home, clock)
+        return LocalKeyring.create_at(home, clock)
     if absent := sorted(in_use - keyring.names):
         raise KeyUnavailable(
             f"This database holds keys wrapped under {absent[0]}, which {home / DIRECTORY / FILE} does not "
@@ -166,40 +180,3 @@ def open_keyring(home: Path, connection: Connection, clock: Clock = system_clock
 
 def _associated(kek: str, context: bytes) -> bytes:
     return framed(_DOMAIN, bytes([FORMAT]), kek.encode(), context)
-
-
-def _file(home: Path) -> SecretFile:
-    return SecretFile(home / DIRECTORY / FILE, FILE_BYTES_MAX, _missing, KeyringUnsafe)
-
-
-def _parse(raw: bytes, path: Path) -> tuple[str, dict[str, bytes]]:
-    damaged = f"{path} is damaged: restore it from its backup. It is never made anew beside existing keys."
-    try:
-        content = json.loads(raw)
-        keys = {
-            name: base64.b64decode(entry["key"], validate=True) for name, entry in content["keys"].items()
-        }
-        sound = (
-            content["check"] == _check(content)
-            and content["current"] in keys
-            and all(len(key) == KEY_BYTES for key in keys.values())
-        )
-        version, current = content["format"], content["current"]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        sound = False
-    if not sound:
-        raise KeyringDamaged(damaged)  # outside the handler: a parser's error would carry the file's content
-    if version != FORMAT:
-        raise KeyringDamaged(f"{path} has format {version!r}; this version reads {FORMAT}.")
-    return str(current), keys
-
-
-def _check(content: Mapping[str, Any]) -> str:
-    body = {name: value for name, value in content.items() if name != "check"}
-    return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _missing(path: Path) -> KeyringMissing:
-    return KeyringMissing(
-        f"There is no keyring at {path}. Restore it from its backup: no sealed field opens without it."
-    )

@@ -1,8 +1,3 @@
--- name: keks_in_use
--- The distinct key-encryption keys, by one index probe for each instead of a scan of all subjects.
-WITH RECURSIVE used (kek) AS (
-    SELECT min(kek) FROM privacy.subject_key
-    UNION ALL
-    SELECT (SELECT min(kek) FROM privacy.subject_key WHERE kek > used.kek) FROM used WHERE used.kek IS NOT NULL
-)
-SELECT kek FROM used WHERE kek IS NOT NULL;
+-- name: local_keks
+-- The key-encryption keys of a local keyring that this database still needs.
+SELECT id FROM privacy.kek WHERE provider = 'local' AND state <> 'destroyed';

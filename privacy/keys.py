@@ -1,10 +1,10 @@
-"""Data keys: one AES-256 key per subject, wrapped by the provider, made when the subject is first sealed for.
+"""Data keys: one AES-256 key per subject and version, wrapped by the provider, made when first sealed for.
 
 Costs. One query per call for all subjects of it, and one provider call per subject whose key is not in the
-cache; new subjects add one insert and one query.
+cache; new subjects add two inserts and two queries.
 
-What the cache may do: it saves the provider's work only. The rows are read anew in every call, so that a key
-destroyed elsewhere is noticed at once, and a key made in a transaction that was rolled back is never used.
+A key is locked FOR SHARE by whoever seals with it, until the end of that transaction: a rotation retires keys
+only when nothing more can be sealed with them, and so misses nothing. Keys are locked in subject order.
 
 Out of a data key come two values, so that each key has one use: the key of the cipher, and a commitment that
 travels with the ciphertext (GCM alone does not tell which key a ciphertext was made with).
@@ -12,11 +12,8 @@ travels with the ciphertext (GCM alone does not tell which key a ciphertext was 
 
 import hmac
 import os
-import threading
-from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -24,28 +21,26 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ledger.clock import Clock
 from ledger.database import Connection
-from ledger.ids import new_id
 from ledger.queries import queries_beside
-from privacy.errors import InvalidActor, KeyDestroyed
+from privacy import algorithms, keks, key_events
+from privacy.errors import InvalidActor, KeyCompromised, KeyDestroyed
 from privacy.framing import framed
-from privacy.keyring import KEY_BYTES, KeyProvider
+from privacy.keks import Providers
+from privacy.key_events import Event, Happened, KeyKind
+from privacy.providers.protocol import KeyUse, Wrapped
+from privacy.unwrapping import CACHE_KEYS_MAX, Act, KeyRow, KeyState, Unwrapper, demand_usable
 
 _queries = queries_beside(__file__)
 
-CACHE_KEYS_MAX = 20_000
+KEY_BYTES = 32
 NAME_LENGTH_MAX = 200
 _CONTEXT = b"emoney/privacy/subject-key"
 _CIPHER, _COMMITMENT = b"emoney/privacy/sealed-field/cipher", b"emoney/privacy/sealed-field/commitment"
+_SEALING = "seal fields"
 
 KeyId = tuple[UUID, int]
 """A subject and the version of its key."""
-
-
-class KeyState(StrEnum):
-    """Where a subject key stands in its life."""
-
-    ACTIVE = "active"
-    DESTROYED = "destroyed"
+SubjectRow = KeyRow[UUID]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,90 +62,106 @@ class DataKey:
 class SubjectKeys:
     """The subject keys of a database. Safe to share between threads; each brings its own connection."""
 
-    def __init__(self, provider: KeyProvider, clock: Clock, cache_keys_max: int = CACHE_KEYS_MAX) -> None:
-        self._provider = provider
+    def __init__(self, providers: Providers, clock: Clock, cache_keys_max: int = CACHE_KEYS_MAX) -> None:
+        self.providers = providers
         self._clock = clock
-        self._cache: OrderedDict[KeyId, tuple[bytes, DataKey]] = OrderedDict()
-        self._cache_keys_max = cache_keys_max
-        self._lock = threading.Lock()
+        self._unwrapper = Unwrapper(providers, subject_context, DataKey.of, cache_keys_max)
 
     def for_sealing(self, connection: Connection, subjects: Collection[UUID]) -> dict[UUID, DataKey]:
-        """The key to seal with for each subject, made when it has none.
+        """The key to seal with for each subject, made when it has none or only one past its window.
 
         Of two transactions that first seal for one subject, the second waits for the first and uses its key.
-        Raises KeyDestroyed for a subject whose key was destroyed.
+        Raises KeyDestroyed, KeyCompromised and KeyExpired for a subject whose key is so.
         """
         wanted = sorted(set(subjects))
-        rows = _latest(connection, wanted)
-        if missing := [subject for subject in wanted if subject not in rows]:
-            self._make(connection, missing)
-            rows |= _latest(connection, missing)
-        return {subject: self._usable(row) for subject, row in rows.items()}
+        now = self._clock()
+        rows = _active(connection, wanted)
+        late = [row for row in rows.values() if now >= row.seal_until]
+        missing = [subject for subject in wanted if subject not in rows]
+        if late or missing:
+            former = {row.owner: row for row in late} | _newest(connection, missing)
+            self._demand_may_follow(former)
+            follow = dict.fromkeys(missing, 0) | {subject: row.version for subject, row in former.items()}
+            self.succeed(connection, follow)
+            rows |= _active(connection, sorted(follow))
+        for row in rows.values():
+            demand_usable(row, Act.SEAL, now)
+        ready = self._unwrapper.ready(list(rows.values()))
+        return {subject: key for (subject, _), key in ready.items()}
 
-    def for_opening(self, connection: Connection, wanted: Collection[KeyId]) -> dict[KeyId, DataKey]:
+    def for_opening(
+        self, connection: Connection, wanted: Collection[KeyId], act: Act = Act.OPEN
+    ) -> dict[KeyId, DataKey]:
         """The keys of these subjects and versions; those that do not exist are left out.
 
-        Raises KeyDestroyed when one was destroyed.
+        Raises KeyDestroyed, KeyCompromised and KeyExpired when one is so.
         """
         ids = sorted(set(wanted))
-        rows = connection.execute(
+        now = self._clock()
+        found = connection.execute(
             _queries.keys_of_versions.sql,
             {"subjects": [subject for subject, _ in ids], "versions": [version for _, version in ids]},
         ).fetchall()
-        return {(row[0], row[1]): self._usable(row) for row in rows}
+        rows = [KeyRow[UUID](*row) for row in found]
+        for row in rows:
+            demand_usable(row, act, now)
+        return self._unwrapper.ready(rows)
 
-    def destroy(self, connection: Connection, subject: UUID, *, actor: str, reason: str) -> int:
-        """Destroy all keys of a subject; returns how many there were.
+    def succeed(self, connection: Connection, versions: dict[UUID, int], rotation: UUID | None = None) -> int:
+        """Make the version after each subject's given one (0: none yet) and retire that; returns how many.
 
-        What they sealed can never be opened again from this database. Copies of the wrapped key may remain in
-        backups and in the write-ahead log until those are gone. `actor` and `reason` are logged and must hold
-        no personal data. Raises InvalidActor when either is unusable.
+        Of a subject that another transaction has moved on already, nothing changes.
         """
-        named = {"actor": checked_name(actor, "actor"), "reason": checked_name(reason, "reason")}
-        found = connection.execute(_queries.active_keys.sql, {"subject": subject}).fetchall()
-        for version, kek in found:
-            about = {"subject": subject, "version": version}
-            connection.execute(_queries.destroy_key.sql, about)
-            event = {"id": new_id(), "kek": kek, "event": KeyState.DESTROYED.value, "now": self._clock()}
-            connection.execute(_queries.insert_event.sql, about | event | named)
-            self._forget((subject, version))
-        return len(found)
-
-    def _make(self, connection: Connection, subjects: list[UUID]) -> None:
-        kek = self._provider.current
-        wrapped = [
-            self._provider.wrap(os.urandom(KEY_BYTES), kek=kek, context=_context(subject, 1))
+        subjects = sorted(versions)
+        if not subjects:
+            return 0
+        now = self._clock()
+        kek, provider = keks.current(connection, self.providers, KeyUse.SUBJECT_KEYS, self._clock)
+        events = []
+        for subject, version, under in connection.execute(
+            _queries.retire_keys.sql,
+            {"subjects": subjects, "versions": [versions[it] for it in subjects]},
+        ).fetchall():
+            events.append(Happened(KeyKind.SUBJECT_KEY, under, Event.RETIRED, subject, None, version))
+        fresh = [
+            Wrapped(os.urandom(KEY_BYTES), subject_context(subject, versions[subject] + 1))
             for subject in subjects
         ]
-        events = [new_id() for _ in subjects]
-        connection.execute(
-            _queries.insert_first_keys.sql,
-            {"events": events, "subjects": subjects, "wrapped": wrapped, "kek": kek, "now": self._clock()},
-        )
+        made = connection.execute(
+            _queries.insert_keys.sql,
+            {
+                "subjects": subjects,
+                "versions": [versions[subject] + 1 for subject in subjects],
+                "wrapped": provider.wrap_many(fresh, kek=kek),
+                "kek": kek,
+                "now": now,
+                "made_by": rotation,
+                **algorithms.window(_SEALING, now)._asdict(),
+            },
+        ).fetchall()
+        events += [
+            Happened(KeyKind.SUBJECT_KEY, kek, Event.CREATED, subject, None, version)
+            for subject, version in made
+        ]
+        key_events.record(connection, events, now)
+        return len(made)
 
-    def _usable(self, row: tuple[Any, ...]) -> DataKey:
-        subject, version, kek, state, wrapped = row
-        if state != KeyState.ACTIVE:
-            self._forget((subject, version))
-            raise KeyDestroyed(
-                f"The key of subject {subject} was destroyed; nothing is sealed or opened with it."
-            )
-        with self._lock:
-            cached = self._cache.get((subject, version))
-            if cached and cached[0] == wrapped:
-                self._cache.move_to_end((subject, version))
-                return cached[1]
-        key = self._provider.unwrap(wrapped, kek=kek, context=_context(subject, version))
-        usable = DataKey.of(version, key)
-        with self._lock:
-            self._cache[subject, version] = (wrapped, usable)
-            while len(self._cache) > self._cache_keys_max:
-                self._cache.popitem(last=False)
-        return usable
+    def forget(self, subject: UUID, versions: Sequence[int]) -> None:
+        """Drop a subject's keys from memory, when they were destroyed or changed."""
+        for version in versions:
+            self._unwrapper.forget(subject, version)
 
-    def _forget(self, key_id: KeyId) -> None:
-        with self._lock:
-            self._cache.pop(key_id, None)
+    def _demand_may_follow(self, former: dict[UUID, SubjectRow]) -> None:
+        """A destroyed key has no successor, nor has a compromised one but by rotation."""
+        for subject, row in former.items():
+            if row.state == KeyState.DESTROYED:
+                raise KeyDestroyed(
+                    f"The key of subject {subject} was destroyed; nothing is sealed or opened with it."
+                )
+            if row.state == KeyState.COMPROMISED:
+                raise KeyCompromised(
+                    f"The key of subject {subject} is marked compromised: run `emoney privacy rotate` first."
+                )
 
 
 def checked_name(name: str, role: str) -> str:
@@ -160,10 +171,18 @@ def checked_name(name: str, role: str) -> str:
     return name
 
 
-def _latest(connection: Connection, subjects: list[UUID]) -> dict[UUID, tuple[Any, ...]]:
-    rows = connection.execute(_queries.latest_keys.sql, {"subjects": subjects}).fetchall()
-    return {row[0]: row for row in rows}
-
-
-def _context(subject: UUID, version: int) -> bytes:
+def subject_context(subject: UUID, version: int) -> bytes:
+    """What a wrapped subject key is bound to."""
     return framed(_CONTEXT, subject.bytes, version.to_bytes(4, "big"))
+
+
+def _active(connection: Connection, subjects: list[UUID]) -> dict[UUID, SubjectRow]:
+    return _by_subject(connection.execute(_queries.active_keys.sql, {"subjects": subjects}).fetchall())
+
+
+def _newest(connection: Connection, subjects: list[UUID]) -> dict[UUID, SubjectRow]:
+    return _by_subject(connection.execute(_queries.newest_keys.sql, {"subjects": subjects}).fetchall())
+
+
+def _by_subject(rows: list[tuple[Any, ...]]) -> dict[UUID, SubjectRow]:
+    return {row[0]: KeyRow[UUID](*row) for row in rows}

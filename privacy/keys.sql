@@ -1,39 +1,44 @@
--- name: latest_keys
--- The newest key of each subject that has one.
-SELECT DISTINCT ON (subject) subject, version, kek, state, wrapped
-FROM privacy.subject_key
-WHERE subject = ANY(:subjects::uuid[])
-ORDER BY subject, version DESC;
+-- name: active_keys
+-- The key each subject is sealed for with, locked against being retired until this transaction ends.
+SELECT k.subject, k.version, k.kek, e.provider, e.state, e.open_until, k.state, k.wrapped, k.seal_until, k.open_until
+FROM privacy.subject_key AS k JOIN privacy.kek AS e ON e.id = k.kek
+WHERE k.subject = ANY(:subjects::uuid[]) AND k.state = 'active'
+ORDER BY k.subject FOR SHARE OF k;
+
+-- name: newest_keys
+-- The newest key of each subject that has one, whatever its state.
+SELECT DISTINCT ON (k.subject)
+       k.subject, k.version, k.kek, e.provider, e.state, e.open_until, k.state, k.wrapped, k.seal_until, k.open_until
+FROM privacy.subject_key AS k JOIN privacy.kek AS e ON e.id = k.kek
+WHERE k.subject = ANY(:subjects::uuid[])
+ORDER BY k.subject, k.version DESC;
 
 -- name: keys_of_versions
 -- The keys that ciphertexts name.
-SELECT subject, version, kek, state, wrapped
-FROM privacy.subject_key
-JOIN unnest(:subjects::uuid[], :versions::integer[]) AS wanted (subject, version) USING (subject, version);
+SELECT k.subject, k.version, k.kek, e.provider, e.state, e.open_until, k.state, k.wrapped, k.seal_until, k.open_until
+FROM privacy.subject_key AS k
+JOIN unnest(:subjects::uuid[], :versions::integer[]) AS wanted (subject, version) USING (subject, version)
+JOIN privacy.kek AS e ON e.id = k.kek;
 
--- name: insert_first_keys
--- In subject order, so that two transactions with the same new subjects wait for each other and cannot
--- deadlock; of two first keys of one subject the one that commits first stays.
-WITH fresh AS (
-    SELECT * FROM unnest(:events::uuid[], :subjects::uuid[], :wrapped::bytea[]) AS f (event, subject, wrapped)
-), made AS (
-    INSERT INTO privacy.subject_key (subject, version, wrapped, kek, state, created_at)
-    SELECT subject, 1, wrapped, :kek, 'active', :now FROM fresh ORDER BY subject
-    ON CONFLICT DO NOTHING
-    RETURNING subject, version
+-- name: retire_keys
+-- What was active becomes decrypt-only. In subject order, as sealing locks them.
+WITH former AS (
+    SELECT k.subject, k.version
+    FROM privacy.subject_key AS k
+    JOIN unnest(:subjects::uuid[], :versions::integer[]) AS wanted (subject, version) USING (subject, version)
+    WHERE k.state = 'active'
+    ORDER BY k.subject FOR NO KEY UPDATE OF k
 )
-INSERT INTO privacy.key_event (id, subject, version, kek, event, happened_at)
-SELECT fresh.event, made.subject, made.version, :kek, 'created', :now FROM made JOIN fresh USING (subject);
+UPDATE privacy.subject_key AS k SET state = 'decrypt-only'
+FROM former WHERE (k.subject, k.version) = (former.subject, former.version)
+RETURNING k.subject, k.version, k.kek;
 
--- name: active_keys
--- Locks what is about to be destroyed.
-SELECT version, kek FROM privacy.subject_key
-WHERE subject = :subject AND state = 'active' ORDER BY version FOR UPDATE;
-
--- name: destroy_key!
-UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL
-WHERE subject = :subject AND version = :version;
-
--- name: insert_event!
-INSERT INTO privacy.key_event (id, subject, version, kek, event, actor, reason, happened_at)
-VALUES (:id, :subject, :version, :kek, :event, :actor, :reason, :now);
+-- name: insert_keys
+-- In subject order, so that two transactions with the same subjects wait for each other and cannot deadlock;
+-- of two keys of one subject and version the one that commits first stays.
+INSERT INTO privacy.subject_key (subject, version, wrapped, kek, state, created_at, seal_until, open_until, made_by)
+SELECT subject, version, wrapped, :kek, 'active', :now, :seal_until, :open_until, :made_by::uuid
+FROM unnest(:subjects::uuid[], :versions::integer[], :wrapped::bytea[]) AS fresh (subject, version, wrapped)
+ORDER BY subject
+ON CONFLICT DO NOTHING
+RETURNING subject, version;

@@ -1,8 +1,19 @@
-"""Why a sealed field may be opened. Each purpose is described in `data/assessment/purposes.yaml`."""
+"""Why a sealed field may be opened. Each purpose is described in `data/assessment/purposes.yaml`.
 
+Which of them fields are in fact opened for, the newest approved assessment says. As long as none was
+approved, all that this library knows of are: the draft assessment lists them.
+"""
+
+from collections.abc import Collection
 from enum import StrEnum
 
-from privacy.errors import UnknownPurpose
+from ledger.clock import Clock, system_clock
+from ledger.database import Connection
+from ledger.ids import new_id
+from ledger.queries import queries_beside
+from privacy.errors import PurposeNotApproved, UnknownPurpose
+
+_queries = queries_beside(__file__)
 
 
 class Purpose(StrEnum):
@@ -29,3 +40,36 @@ def known(purpose: str) -> Purpose:
     except ValueError:
         choices = ", ".join(Purpose)
     raise UnknownPurpose(f"Fields are not opened for that purpose. Purposes are: {choices}.")
+
+
+def approved(connection: Connection) -> frozenset[str]:
+    """The purposes that fields are opened for now."""
+    found = connection.execute(_queries.newest_list.sql).fetchone()
+    return frozenset(found[1]) if found else frozenset(purpose.value for purpose in Purpose)
+
+
+def demand_approved(connection: Connection, purpose: Purpose) -> None:
+    """Raises PurposeNotApproved when the approved assessment does not list it."""
+    if purpose.value not in approved(connection):
+        raise PurposeNotApproved(
+            f"The approved assessment does not list the purpose {purpose.value!r}: nothing is opened for it."
+        )
+
+
+def approve(
+    connection: Connection,
+    purposes: Collection[str],
+    *,
+    assessment: str,
+    actor: str,
+    clock: Clock = system_clock,
+) -> None:
+    """Put the list of an approved assessment in force. `assessment`: how it is found, such as its hash.
+
+    To be called by whoever has seen that the assessment is approved. Raises UnknownPurpose.
+    """
+    listed = sorted({known(purpose).value for purpose in purposes})
+    connection.execute(
+        _queries.insert_list.sql,
+        {"id": new_id(), "assessment": assessment, "purposes": listed, "actor": actor, "now": clock()},
+    )

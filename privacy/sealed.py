@@ -51,11 +51,16 @@ class Sealed:
 class SealedText(TypeDecorator[Sealed]):
     """A `bytea` column of sealed text. Takes and gives `Sealed`; anything else is refused.
 
-    In a SQLModel class: `name: Sealed = Field(sa_type=SealedText)`.
+    In a SQLModel class: `name: Sealed = Field(sa_type=SealedText)`. `subject`: the column of the same row
+    that says whom the value is about; rotation seals anew by it.
     """
 
     impl = LargeBinary
     cache_ok = True
+
+    def __init__(self, subject: str = "id") -> None:
+        super().__init__()
+        self.subject = subject
 
     def process_bind_param(self, value: Sealed | None, dialect: Dialect) -> bytes | None:  # noqa: ARG002
         """The bytes to store. Raises TypeError for a value that was not sealed, without showing it."""

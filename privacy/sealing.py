@@ -1,57 +1,67 @@
 """The vault: seals fields, and opens them for a purpose that is logged.
 
-Layout of a sealed field, format 1:
+What a sealed field is bound to, beside its place (see `field_format`), is its version: each sealing of the
+same place takes the next one, and `privacy.sealed_row` says which is the newest. An older ciphertext put
+back in its place does not open.
 
-    offset  bytes
-    0       1    format, 1
-    1       4    version of the subject's key, big endian
-    5       32   commitment to that key
-    37      12   nonce, random (96 bits; one key seals a person's few fields, far below 2^32)
-    49      n    AES-256-GCM ciphertext of the padded value; n is a multiple of 32
-    49 + n  16   tag
+Costs, whatever the number of fields. `seal_many`: one query for the keys, one for the versions. `open`: one
+query for the approved purposes, one for the keys, one for the versions, and one COPY into the log,
+committed over a connection of the log's own before any content is given out: a caller who rolls back takes
+no log row back.
 
-The padded value is its length in two bytes, big endian, its UTF-8, and zero bytes up to a multiple of 32:
-short values of one kind, such as names, all have ciphertexts of one length.
-
-Associated data, each part behind its length: a domain tag, format, key version, table, column, row, subject.
-So a ciphertext opens only where it was sealed. It does not tell an older value of the same place from the
-newest one.
-
-Costs. `seal_many` and `open` take one query for the keys of all fields of a call, whatever their number;
-`open` adds one COPY into the log. The log rows are written in the caller's transaction, before any field is
-opened: a caller who rolls back after opening also rolls back the log.
+Who reads a field and opens it in two statements of a READ COMMITTED transaction may meet a value that was
+replaced in between, and gets CannotOpen; in REPEATABLE READ both statements see the same.
 """
 
-import hmac
-import os
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
+from psycopg import sql
 
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection
-from ledger.ids import new_id
-from privacy.errors import CannotOpen, InvalidField, TooManyFields
-from privacy.framing import framed
-from privacy.keyring import KeyProvider
-from privacy.keys import CACHE_KEYS_MAX, DataKey, SubjectKeys, checked_name
-from privacy.purposes import known
+from ledger.queries import queries_beside
+from privacy import field_format, purposes
+from privacy.blind_index import BlindIndex, BlindIndexes, spellings
+from privacy.errors import (
+    CannotOpen,
+    InvalidField,
+    KeyCompromised,
+    KeyDestroyed,
+    KeyExpired,
+    KeyUnavailable,
+    ProviderUnreachable,
+    PurposeNotApproved,
+    TooManyFields,
+    UnknownPurpose,
+)
+from privacy.field_format import FORMAT, VALUE_BYTES_MAX, Header
+from privacy.keks import Providers
+from privacy.key_control import KeyControl
+from privacy.keys import SubjectKeys, checked_name
+from privacy.openings import Opened, OpeningLog, Refused
+from privacy.providers.protocol import KeyProvider
+from privacy.purposes import Purpose, known
 from privacy.sealed import Sealed
+from privacy.unwrapping import CACHE_KEYS_MAX
 
-FORMAT = 1
-VALUE_BYTES_MAX = 4096
+_queries = queries_beside(__file__)
+
 FIELDS_MAX = 100_000
-PADDING_BYTES = 32
-_DOMAIN = b"emoney/privacy/sealed-field"
-_KEY_VERSION = slice(1, 5)
-_COMMITMENT = slice(5, 37)
-_NONCE = slice(37, 49)
-_BODY = slice(49, None)
-_SHORTEST = 49 + PADDING_BYTES + 16
-_LONGEST = 49 + (VALUE_BYTES_MAX // PADDING_BYTES + 1) * PADDING_BYTES + 16
 _NAME_LENGTH_MAX = 100
+_REASONS: dict[type[Exception], str] = {
+    PurposeNotApproved: "purpose not approved",
+    UnknownPurpose: "unknown purpose",
+    CannotOpen: "field does not open",
+    KeyDestroyed: "key destroyed",
+    KeyCompromised: "key compromised",
+    KeyExpired: "key expired",
+    KeyUnavailable: "key unavailable",
+    ProviderUnreachable: "key unavailable",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +99,26 @@ class SealedField:
 
 
 class Vault:
-    """Seals and opens the fields of a database. Safe to share between threads.
+    """Seals and opens the fields of a database. Safe to share between threads and across a fork.
 
-    `provider`: holds the key-encryption keys, see `privacy.keyring.open_keyring`.
+    `provider`: holds the key-encryption keys, see `privacy.open_provider`; `former`: those that still unwrap
+    what was wrapped by them, until a rotation has moved it.
     """
 
     def __init__(
-        self, provider: KeyProvider, clock: Clock = system_clock, *, cache_keys_max: int = CACHE_KEYS_MAX
+        self,
+        provider: KeyProvider,
+        clock: Clock = system_clock,
+        *,
+        cache_keys_max: int = CACHE_KEYS_MAX,
+        former: Sequence[KeyProvider] = (),
     ) -> None:
-        self._clock = clock
-        self.keys = SubjectKeys(provider, clock, cache_keys_max)
+        self.clock = clock
+        self.providers = Providers(provider, former)
+        self.keys = SubjectKeys(self.providers, clock, cache_keys_max)
+        self.control = KeyControl(self.providers, clock)
+        self.indexes = BlindIndexes(self.providers, clock)
+        self._log = OpeningLog()
 
     def seal(self, connection: Connection, *, subject: UUID, place: Place, value: str) -> Sealed:
         """Seal one value. See `seal_many`."""
@@ -107,50 +127,196 @@ class Vault:
     def seal_many(self, connection: Connection, fields: Sequence[ClearField]) -> list[Sealed]:
         """Seal values, in the order given, each under its subject's key, made when the subject has none.
 
-        A value is 1 to 4096 bytes of UTF-8 without NUL. Keys of new subjects are made in one order, so two
-        calls never wait for each other in a circle; two transactions of several calls each might, and
-        PostgreSQL then ends one of them. Raises InvalidField before anything is written when a value is not
-        fit, TooManyFields, KeyDestroyed.
+        A value is 1 to 4096 bytes of UTF-8 without NUL. Each sealing takes the next version of its place, so
+        that what stood there before no longer opens: store the result in the same transaction. All fields
+        of a row are about one subject. Keys and versions are locked in one order, so two calls never wait
+        for each other in a circle; two transactions of several calls each might, and PostgreSQL then ends
+        one of them. Raises InvalidField before anything is written when a value is not fit or a place is
+        named twice, TooManyFields, KeyDestroyed, KeyCompromised.
         """
         _demand_few(fields)
-        padded = [_padded(item) for item in fields]
-        keys = self.keys.for_sealing(connection, {item.subject for item in fields}) if fields else {}
-        return [
-            Sealed(_encrypt(keys[item.subject], item, value))
-            for item, value in zip(fields, padded, strict=True)
-        ]
+        values = [_padded(item) for item in fields]
+        rows = _rows(fields)
+        if not fields:
+            return []
+        keys = self.keys.for_sealing(connection, {item.subject for item in fields})
+        versions = _next_versions(connection, rows)
+        sealed = []
+        for item, value in zip(fields, values, strict=True):
+            at = item.place
+            version = versions[at.row, at.table][at.column]
+            raw = field_format.encrypt(
+                keys[item.subject], at.table, at.column, at.row, item.subject, version, value
+            )
+            sealed.append(Sealed(raw))
+        return sealed
 
     def open(
         self, connection: Connection, items: Sequence[SealedField], *, purpose: str, actor: str
     ) -> list[str]:
-        """The contents of sealed fields, in the order given, each opening logged in this transaction.
+        """The contents of sealed fields, in the order given, each opening logged before it is given out.
 
-        `purpose`: one of `privacy.Purpose`. `actor`: who asks, as an id of the operator's own (1 to 200
-        printable characters, no personal data). All fields open or none does. Raises UnknownPurpose,
-        InvalidActor, TooManyFields, CannotOpen, KeyDestroyed.
+        `purpose`: one of `privacy.Purpose` that the approved assessment lists. `actor`: who asks, as an id of
+        the operator's own (1 to 200 printable characters, no personal data). All fields open or none does; a
+        refusal is logged too, and neither log row is taken back by a rollback of the caller's. Raises
+        UnknownPurpose, PurposeNotApproved, InvalidActor, TooManyFields, CannotOpen, KeyDestroyed,
+        KeyCompromised, KeyExpired, KeyUnavailable, ProviderUnreachable.
         """
-        reason, who = known(purpose), checked_name(actor, "actor")
+        who = checked_name(actor, "actor")
         _demand_few(items)
-        if not items:
-            return []
-        versions = [_key_version(item.sealed) for item in items]
-        ids = [(item.subject, version) for item, version in zip(items, versions, strict=True)]
+        with self._refusals_logged(connection, items, purpose, who):
+            reason = known(purpose)
+            purposes.demand_approved(connection, reason)
+            if not items:
+                return []
+            values = self._decrypted(connection, items)
+        now = self.clock()
+        fields = [Opened(item.place.table, item.place.column, item.place.row, item.subject) for item in items]
+        self._log.opened(connection, fields, purpose=reason.value, actor=who, now=now)
+        return values
+
+    def find(
+        self, connection: Connection, index: BlindIndex, *values: str | None, purpose: str, actor: str
+    ) -> list[UUID]:
+        """The rows whose values are equal to these, as the index spells them, in id order.
+
+        `values`: one for each column of the index. Rows that the index names are opened, which is logged, and
+        compared: an index entry that was swapped or that collides names nobody. Raises what `open` does, and
+        IndexRefused.
+        """
+        subjects = {it.row: it.subject for it in self.indexes.candidates(connection, index, *values)}
+        rows = rows_of(connection, index.table, index.columns, list(subjects))
+        items = [
+            SealedField(subjects[row], Place(index.table, column, row), sealed)
+            for row, columns in rows
+            for column, sealed in columns.items()
+        ]
+        opened = iter(self.open(connection, items, purpose=purpose, actor=actor))
+        wanted = set(spellings(index, values))
+        found = []
+        for row, columns in rows:
+            clear = {column: next(opened) for column in columns}
+            if wanted & set(spellings(index, [clear.get(column) for column in index.columns])):
+                found.append(row)
+        return found
+
+    def opened_for_index(self, connection: Connection, items: Sequence[SealedField]) -> list[str]:
+        """The contents, for filling an index only: nobody is given them, so nothing is logged."""
+        return self._decrypted(connection, items)
+
+    def _decrypted(self, connection: Connection, items: Sequence[SealedField]) -> list[str]:
+        headers = [field_format.header(item.sealed.ciphertext) for item in items]
+        ids = [(item.subject, found.key_version) for item, found in zip(items, headers, strict=True)]
         keys = self.keys.for_opening(connection, ids)
         if any(key_id not in keys for key_id in ids):
             raise CannotOpen
-        self._log(connection, items, reason.value, who)
-        return [_decrypt(keys[key_id], item) for key_id, item in zip(ids, items, strict=True)]
+        demand_newest(connection, items, headers)
+        values = []
+        for item, key_id in zip(items, ids, strict=True):
+            at = item.place
+            values.append(
+                field_format.value_of(
+                    field_format.decrypt(
+                        keys[key_id], at.table, at.column, at.row, item.subject, item.sealed.ciphertext
+                    )
+                )
+            )
+        return values
 
-    def _log(self, connection: Connection, items: Sequence[SealedField], purpose: str, actor: str) -> None:
-        now = self._clock()
-        columns = "id, actor, purpose, table_name, column_name, row_id, subject, opened_at"
-        with (
-            connection.cursor() as cursor,
-            cursor.copy(f"COPY privacy.opening ({columns}) FROM STDIN") as copy,
-        ):
-            for item in items:
-                at = item.place
-                copy.write_row((new_id(), actor, purpose, at.table, at.column, at.row, item.subject, now))
+    @contextmanager
+    def _refusals_logged(
+        self, connection: Connection, items: Sequence[SealedField], purpose: object, actor: str
+    ) -> Iterator[None]:
+        try:
+            yield
+        except tuple(_REASONS) as error:
+            if items:
+                first, at = items[0], items[0].place
+                stated = purpose if purpose in {each.value for each in Purpose} else None
+                self._log.refused(
+                    connection,
+                    Refused(
+                        _REASONS[type(error)], len(items), Opened(at.table, at.column, at.row, first.subject)
+                    ),
+                    purpose=str(stated) if stated is not None else None,
+                    actor=actor,
+                    now=self.clock(),
+                )
+            raise
+
+
+def rows_of(
+    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[UUID]
+) -> list[tuple[UUID, dict[str, Sealed]]]:
+    """Sealed columns of some rows, those that are empty left out, in id order."""
+    if not rows:
+        return []
+    query = sql.SQL("SELECT id, {} FROM {} WHERE id = ANY(%s) ORDER BY id").format(
+        sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(*table.split("."))
+    )
+    return [
+        (row[0], {name: Sealed(raw) for name, raw in zip(columns, row[1:], strict=True) if raw is not None})
+        for row in connection.execute(query, (list(rows),))
+    ]
+
+
+def demand_newest(connection: Connection, items: Sequence[SealedField], headers: Sequence[Header]) -> None:
+    """That each ciphertext is of the newest version of its place. Raises CannotOpen.
+
+    One of format 1 has no version: it opens as long as none is recorded for its place.
+    """
+    rows = {(item.place.row, item.place.table) for item in items}
+    found = connection.execute(
+        _queries.versions.sql, {"rows": [row for row, _ in rows], "tables": [table for _, table in rows]}
+    )
+    recorded = {(row, table): versions for row, table, versions in found}
+    nothing: dict[str, int] = {}
+    for item, said in zip(items, headers, strict=True):
+        at = item.place
+        newest = recorded.get((at.row, at.table), nothing).get(at.column)
+        if newest != (said.field_version if said.format == FORMAT else None):
+            raise CannotOpen
+
+
+@dataclass(slots=True)
+class _Row:
+    """What is sealed of one row in one call."""
+
+    subject: UUID
+    columns: set[str]
+
+
+_RowId = tuple[UUID, str]
+"""A row and its table."""
+
+
+def _rows(fields: Sequence[ClearField]) -> dict[_RowId, _Row]:
+    rows: dict[_RowId, _Row] = {}
+    for item in fields:
+        at = item.place
+        row = rows.setdefault((at.row, at.table), _Row(item.subject, set()))
+        if row.subject != item.subject:
+            raise InvalidField(f"The fields of a row of {at.table} are about one subject.")
+        if at.column in row.columns:
+            raise InvalidField(f"A row's {at.table}.{at.column} is named twice: it holds one value.")
+        row.columns.add(at.column)
+    return rows
+
+
+def _next_versions(connection: Connection, rows: dict[_RowId, _Row]) -> dict[_RowId, dict[str, int]]:
+    found = connection.execute(
+        _queries.next_versions.sql,
+        {
+            "rows": [row for row, _ in rows],
+            "tables": [table for _, table in rows],
+            "subjects": [row.subject for row in rows.values()],
+            "versions": [json.dumps(dict.fromkeys(row.columns, 1)) for row in rows.values()],
+        },
+    )
+    versions = {(row, table): stands for row, table, stands in found}
+    if len(versions) != len(rows):
+        raise InvalidField("A row's fields are about the subject that they were first sealed for.")
+    return versions
 
 
 def _demand_few(fields: Sequence[object]) -> None:
@@ -159,16 +325,18 @@ def _demand_few(fields: Sequence[object]) -> None:
 
 
 def _padded(item: ClearField) -> bytes:
-    where = f"{item.place.table}.{item.place.column}"
     encoded = _encoded(item.value)
     if encoded is None:
-        raise InvalidField(f"The value for {where} must be text: valid Unicode without NUL characters.")
+        raise InvalidField(
+            f"The value for {item.place.table}.{item.place.column} must be text: valid Unicode without NUL "
+            "characters."
+        )
     if not 1 <= len(encoded) <= VALUE_BYTES_MAX:
         raise InvalidField(
-            f"The value for {where} has {len(encoded)} bytes; a sealed field takes 1 to {VALUE_BYTES_MAX}."
+            f"The value for {item.place.table}.{item.place.column} has {len(encoded)} bytes; a sealed field "
+            f"takes 1 to {VALUE_BYTES_MAX}."
         )
-    framed_value = len(encoded).to_bytes(2, "big") + encoded
-    return framed_value + bytes(-len(framed_value) % PADDING_BYTES)
+    return field_format.padded(encoded)
 
 
 def _encoded(value: str) -> bytes | None:
@@ -177,42 +345,3 @@ def _encoded(value: str) -> bytes | None:
         return value.encode() if isinstance(value, str) and "\0" not in value else None
     except UnicodeEncodeError:
         return None
-
-
-def _associated(item: ClearField | SealedField, key_version: bytes) -> bytes:
-    at = item.place
-    return framed(
-        _DOMAIN,
-        bytes([FORMAT]),
-        key_version,
-        at.table.encode(),
-        at.column.encode(),
-        at.row.bytes,
-        item.subject.bytes,
-    )
-
-
-def _encrypt(key: DataKey, item: ClearField, padded: bytes) -> bytes:
-    version = key.version.to_bytes(4, "big")
-    nonce = os.urandom(12)
-    body = key.cipher.encrypt(nonce, padded, _associated(item, version))
-    return bytes([FORMAT]) + version + key.commitment + nonce + body
-
-
-def _key_version(sealed: Sealed) -> int:
-    raw = sealed.ciphertext
-    length_fits = _SHORTEST <= len(raw) <= _LONGEST and (len(raw) - _SHORTEST) % PADDING_BYTES == 0
-    if not length_fits or raw[0] != FORMAT or raw[1] & 0x80:  # PostgreSQL's integer is signed
-        raise CannotOpen
-    return int.from_bytes(raw[_KEY_VERSION], "big")
-
-
-def _decrypt(key: DataKey, item: SealedField) -> str:
-    raw = item.sealed.ciphertext
-    if not hmac.compare_digest(raw[_COMMITMENT], key.commitment):
-        raise CannotOpen
-    try:
-        padded = key.cipher.decrypt(raw[_NONCE], raw[_BODY], _associated(item, raw[_KEY_VERSION]))
-    except InvalidTag:
-        raise CannotOpen from None
-    return padded[2 : 2 + int.from_bytes(padded[:2], "big")].decode()

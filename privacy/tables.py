@@ -1,9 +1,11 @@
 """The tables of `privacy`, as its migration makes them."""
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Uuid
+from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 import privacy.reader_tables  # noqa: F401  mapped there, found here
@@ -16,6 +18,25 @@ _ACCOUNTABILITY = declare(
     Basis.LEGAL_OBLIGATION,
     "as long as the records it is about",
 )
+
+
+_WRAPPED = declare(Category.KEY_MATERIAL, "sealing personal data", Basis.LEGAL_OBLIGATION, _KEY_RETENTION)
+_CONTROL = declare(
+    Category.PSEUDONYMOUS,
+    "showing who asked for a key's end or copy, and who agreed",
+    Basis.LEGAL_OBLIGATION,
+    "life of the installation",
+)
+_SEARCH = declare(
+    Category.PSEUDONYMOUS,
+    "finding a person by a near-unique value without opening any",
+    Basis.LEGAL_OBLIGATION,
+    "as long as the value it is a code of",
+)
+
+
+def _moment(*, optional: bool = False) -> Any:
+    return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=optional))
 
 
 class SubjectKey(SQLModel, table=True):
@@ -35,19 +56,18 @@ class SubjectKey(SQLModel, table=True):
         default=None,
         repr=False,
         sa_type=LargeBinary,
-        sa_column_kwargs={
-            "info": declare(
-                Category.KEY_MATERIAL, "sealing personal data", Basis.LEGAL_OBLIGATION, _KEY_RETENTION
-            )
-        },
+        sa_column_kwargs={"info": _WRAPPED},
     )
     kek: str
     state: str
     created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    seal_until: datetime = _moment()
+    open_until: datetime = _moment()
+    made_by: UUID | None = None
 
 
 class KeyEvent(SQLModel, table=True):
-    """What happened to a subject key. Append-only."""
+    """What happened to a key. Append-only."""
 
     __tablename__ = "key_event"
     __table_args__ = {
@@ -61,8 +81,10 @@ class KeyEvent(SQLModel, table=True):
     }
 
     id: UUID = Field(primary_key=True)
-    subject: UUID
-    version: int
+    kind: str
+    subject: UUID | None = None
+    index_name: str | None = None
+    version: int | None = None
     kek: str
     event: str
     actor: str | None = None
@@ -88,3 +110,152 @@ class Opening(SQLModel, table=True):
     opened_at: datetime = Field(sa_type=DateTime(timezone=True))
     xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
     salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+
+
+class OpeningRefusal(SQLModel, table=True):
+    """A call that opened nothing, and why. Append-only."""
+
+    __tablename__ = "opening_refusal"
+    __table_args__ = {"schema": "privacy", "info": _ACCOUNTABILITY}
+
+    id: UUID = Field(primary_key=True)
+    actor: str
+    purpose: str | None = None
+    reason: str
+    fields: int
+    table_name: str
+    subject: UUID | None = None
+    refused_at: datetime = _moment()
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+
+
+class PurposeList(SQLModel, table=True):
+    """The purposes that an approved assessment lists. Append-only; the newest holds."""
+
+    __tablename__ = "purpose_list"
+    __table_args__ = {"schema": "privacy", "info": _ACCOUNTABILITY}
+
+    id: UUID = Field(primary_key=True)
+    assessment: str
+    purposes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    approved_by: str
+    approved_at: datetime = _moment()
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+
+
+class SealedRow(SQLModel, table=True):
+    """Whose a row with sealed columns is, and the version that each of them stands at."""
+
+    __tablename__ = "sealed_row"
+    __table_args__ = {
+        "schema": "privacy",
+        "info": declare(
+            Category.PSEUDONYMOUS,
+            "telling the newest value of a sealed field from older ones",
+            Basis.LEGAL_OBLIGATION,
+            _KEY_RETENTION,
+        ),
+    }
+
+    row_id: UUID = Field(primary_key=True)
+    table_name: str = Field(primary_key=True)
+    subject: UUID
+    versions: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
+
+
+class KeyEncryptionKey(SQLModel, table=True):
+    """A key-encryption key: what it is for and where it stands. The key is in its provider."""
+
+    __tablename__ = "kek"
+    __table_args__ = {"schema": "privacy", "info": NOT_PERSONAL}
+
+    id: str = Field(primary_key=True)
+    provider: str
+    use: str
+    expires_month: date | None = Field(default=None, sa_column=Column(Date))
+    state: str
+    created_at: datetime = _moment()
+    seal_until: datetime = _moment()
+    open_until: datetime = _moment()
+
+
+class KeyRequest(SQLModel, table=True):
+    """What one person asked for and another agreed to."""
+
+    __tablename__ = "key_request"
+    __table_args__ = {"schema": "privacy", "info": _CONTROL}
+
+    id: UUID = Field(primary_key=True)
+    action: str
+    kind: str
+    target: str
+    reason: str
+    requested_by: str
+    requested_at: datetime = _moment()
+    approved_by: str | None = None
+    approved_at: datetime | None = _moment(optional=True)
+    done_at: datetime | None = _moment(optional=True)
+
+
+class Rotation(SQLModel, table=True):
+    """A run of rotation; one without an end was interrupted."""
+
+    __tablename__ = "rotation"
+    __table_args__ = {"schema": "privacy", "info": _CONTROL}
+
+    id: UUID = Field(primary_key=True)
+    kind: str
+    actor: str
+    started_at: datetime = _moment()
+    keys: int
+    fields: int
+    finished_at: datetime | None = _moment(optional=True)
+
+
+class IndexKey(SQLModel, table=True):
+    """The key of a blind index, of one version, wrapped."""
+
+    __tablename__ = "index_key"
+    __table_args__ = {"schema": "privacy", "info": NOT_PERSONAL}
+
+    index_name: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    wrapped: bytes | None = Field(
+        default=None, repr=False, sa_type=LargeBinary, sa_column_kwargs={"info": _WRAPPED}
+    )
+    kek: str
+    state: str
+    created_at: datetime = _moment()
+    seal_until: datetime = _moment()
+    open_until: datetime = _moment()
+    made_by: UUID | None = None
+
+
+class IndexEntry(SQLModel, table=True):
+    """The code of a row's value in a blind index."""
+
+    __tablename__ = "index_entry"
+    __table_args__ = {"schema": "privacy", "info": _SEARCH}
+
+    code: bytes = Field(primary_key=True, sa_type=LargeBinary)
+    index_name: str = Field(primary_key=True)
+    key_version: int = Field(primary_key=True)
+    row_id: UUID = Field(primary_key=True)
+    subject: UUID
+
+
+class IndexLeakage(SQLModel, table=True):
+    """What a blind index tells one who has it but not its key, as measured. Append-only."""
+
+    __tablename__ = "index_leakage"
+    __table_args__ = {"schema": "privacy", "info": NOT_PERSONAL}
+
+    id: UUID = Field(primary_key=True)
+    index_name: str
+    measured_at: datetime = _moment()
+    entries: int
+    distinct_codes: int
+    most_frequent: int
+    rank_matched: float
+    refused: bool

@@ -194,6 +194,9 @@ def _show(found: Exposure, title: str) -> None:
     if found.wrapped_keys:
         told = f"The key wraps {found.wrapped_keys} keys of {found.subjects_of_keys} subjects."
         screen.print(told, highlight=False)
+    if found.indexes:
+        told = f"It opens the search indexes {', '.join(found.indexes)}: their values could be guessed and confirmed."
+        screen.print(told, highlight=False)
 
 
 def _rows(held: tuple[Held, ...]) -> list[tuple[Any, ...]]:

@@ -3,7 +3,7 @@
 from ledger.migration import run_sql
 
 revision = "privacy_0011"
-down_revision = "privacy_0002"
+down_revision = "privacy_0005"
 branch_labels = None
 depends_on = None
 

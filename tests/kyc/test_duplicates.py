@@ -12,11 +12,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc import Enrolment, NewWallet, approvals, approved_actions, duplicates, open_wallets, persons
+from kyc import (
+    Enrolment,
+    NewWallet,
+    approvals,
+    approved_actions,
+    duplicates,
+    open_wallets,
+    persons,
+    search,
+)
 from kyc.errors import InvalidRequest, NoTier, ReferenceTaken, SamePerson, TooManyWallets, UnknownPerson
-from kyc.fingerprints import HOLDERS_MAX, Fingerprints, Index, _queries, name_and_birth_date
 from kyc.packs import load_pack
 from kyc.person import parse_person
+from kyc.search import HOLDERS_MAX, name_and_birth_date
 from ledger import Database, accounts
 from ledger.ids import new_id
 from privacy import Vault
@@ -75,70 +84,38 @@ def test_found_within_one_batch_and_by_a_second_desk(
     assert [set(pair[:2]) for pair in pairs(database)] == [{"P-1", "P-2"}, {"P-1", "P-3"}, {"P-2", "P-3"}]
 
 
-def test_codes_tell_no_value_and_differ_by_index(database: Database, vault: Vault, desk: Enrolment) -> None:
-    one, two = Fingerprints(database, vault), Fingerprints(database, vault)
-    codes = {each: one._code(each, "+233244771902") for each in Index}
-    assert len(set(codes.values())) == len(Index)
-    assert codes == {each: two._code(each, "+233244771902") for each in Index}
-
-
-def test_two_that_first_index_at_once_use_one_key(database: Database, vault: Vault) -> None:
-    codes: set[bytes] = set()
-    start = threading.Barrier(4)
-
-    def make() -> None:
-        start.wait()
-        codes.add(Fingerprints(database, vault)._code(Index.PHONE, "+233244771902"))
-
-    threads = [threading.Thread(target=make) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(codes) == 1
-
-
 def test_what_many_share_gives_a_bounded_number(
-    desk: Enrolment, database: Database, ama: dict[str, Any]
+    desk: Enrolment, database: Database, vault: Vault, ama: dict[str, Any]
 ) -> None:
     shared = [
         {"external_ref": f"S-{n}", "currency": "GHS", "phone": "+233244771902"}
         for n in range(HOLDERS_MAX + 30)
     ]
-    desk.enrol_many(shared)
+    last = desk.enrol_many(shared)[-1].person_id
     with database.connection() as connection:
-        [found] = desk.indexes.holders(connection, [(Index.PHONE, "+233244771902")])
+        found = search.alike(connection, vault, [last])
     assert len(found) == HOLDERS_MAX
 
 
-def test_searched_by_index_not_by_scan(desk: Enrolment, database: Database, owner_url: str) -> None:
-    desk.enrol_many(
-        [{"external_ref": f"S-{n}", "currency": "GHS", "phone": f"+23324{n:07d}"} for n in range(2000)]
-    )
-    with psycopg.connect(owner_url) as connection:
-        connection.execute("ANALYZE kyc.fingerprint")
-        for query, about in (
-            (_queries.pairs.sql, {"persons": [new_id()], "most": 20}),
-            (_queries.holders.sql, {"indexes": ["phone"], "codes": [b"x" * 16], "most": 20}),
-        ):
-            plan = connection.execute("EXPLAIN " + query, about).fetchall()
-            told = "\n".join(row[0] for row in plan)
-            assert "Seq Scan on fingerprint" not in told, told
-            assert "Index" in told
-
-
 def test_two_that_enrol_at_once_are_found_by_the_sweep(
-    desk: Enrolment, database: Database, ama: dict[str, Any]
+    desk: Enrolment, database: Database, vault: Vault, ama: dict[str, Any]
 ) -> None:
+    apart = {
+        "name": "Esi Boateng",
+        "birth_date": "1991-02-02",
+        "phone": "+233244000009",
+        "id_number": "GHA-9-9",
+    }
+    desk.enrol(other(ama, "P-0", **apart))  # the very first waits for nobody: it makes the indexes' keys
     person = parse_person(other(ama, "P-2", phone="+233244771902"), NOW.date())
     with database.connection() as unseen:  # enrolled and not committed while P-1 looks
         about = (key := new_id(), NOW)
         unseen.execute("INSERT INTO kyc.person (id, external_ref, enrolled_at) VALUES (%s, 'P-2', %s)", about)
-        duplicates.index_and_note(unseen, desk.indexes, [(key, person)], NOW)
+        duplicates.index_and_note(unseen, vault, [(key, person)], NOW)
         desk.enrol(ama)
     assert pairs(database) == []
-    assert duplicates.sweep(database, desk.indexes, since=NOW - timedelta(hours=1), at=NOW) == 1
-    assert duplicates.sweep(database, desk.indexes, since=NOW + timedelta(hours=1), at=NOW) == 0
+    assert duplicates.sweep(database, vault, since=NOW - timedelta(hours=1), at=NOW) == 1
+    assert duplicates.sweep(database, vault, since=NOW + timedelta(hours=1), at=NOW) == 0
     [(one, two, grounds)] = pairs(database)
     assert ({one, two}, grounds) == ({"P-1", "P-2"}, ("phone",))
 

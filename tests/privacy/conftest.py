@@ -9,6 +9,8 @@ import pytest
 from ledger.database import Database
 from ledger.ids import new_id
 from privacy import Place, Purpose, Sealed, SealedField, Vault, open_keyring
+from privacy.key_control import DESTROY
+from privacy.key_events import KeyKind
 
 Opener = Callable[..., str]
 
@@ -44,3 +46,23 @@ def open_one(database: Database, vault: Vault) -> Opener:
         return value
 
     return opened
+
+
+@pytest.fixture
+def destroy(database: Database, vault: Vault) -> Callable[[UUID], int]:
+    """Destroys all keys of a subject, as two persons may."""
+
+    def destroyed(subject: UUID) -> int:
+        with database.connection() as connection:
+            asked = vault.control.request(
+                connection,
+                DESTROY,
+                KeyKind.SUBJECT_KEY,
+                str(subject),
+                actor="dpo-1",
+                reason="retention ended",
+            )
+            vault.control.approve(connection, asked, actor="dpo-2")
+            return vault.control.destroy(connection, asked)
+
+    return destroyed

@@ -1,10 +1,12 @@
 import dataclasses
 import html
 import importlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -40,13 +42,14 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def report(database: Database, vault: Vault, tmp_path: Path) -> str:
+def report(database: Database, vault: Vault, tmp_path: Path, destroy: Callable[[UUID], int]) -> str:
     with database.connection() as connection:
         fields = [ClearField(new_id(), Place("kyc.person", "name", new_id()), PLANTED) for _ in range(3)]
         sealed = vault.seal_many(connection, fields)
         items = [SealedField(c.subject, c.place, s) for c, s in zip(fields, sealed, strict=True)]
         vault.open(connection, items, purpose=Purpose.SCREENING, actor="planted-actor")
-        vault.keys.destroy(connection, fields[0].subject, actor="dpo-1", reason="test")
+    destroy(fields[0].subject)
+    with database.connection() as connection:
         out = tmp_path / "new" / "report.html"
         assert write_report(connection, SQLModel.metadata, out, clock=lambda: NOON) == out
     assert [entry.name for entry in out.parent.iterdir()] == ["report.html"]

@@ -10,16 +10,16 @@ from uuid import UUID
 import pytest
 
 from ledger.database import Database
-from privacy import CannotOpen, LocalKeyring, Place, Vault, open_keyring
+from privacy import CannotOpen, KeyUse, LocalKeyring, Place, Vault, open_keyring
 from privacy.errors import KeyringDamaged, KeyringMissing, KeyringUnsafe, KeyUnavailable
-from privacy.keyring import FILE_BYTES_MAX, _check
+from privacy.keyring_file import FILE_BYTES_MAX, Content, KeyringFile, LocalKey
 
 KEY = b"d" * 32
 
 
 @pytest.fixture
 def keyring(home: Path) -> LocalKeyring:
-    return LocalKeyring.create(home)
+    return LocalKeyring.create_at(home)
 
 
 @pytest.fixture
@@ -30,24 +30,28 @@ def file(home: Path, keyring: LocalKeyring) -> Path:
 def test_a_keyring_is_readable_by_its_owner_only(file: Path) -> None:
     old = os.umask(0)
     try:
-        LocalKeyring.create(_fresh(file.parent.parent.parent / "other"))
+        LocalKeyring.create_at(_fresh(file.parent.parent.parent / "other"))
     finally:
         os.umask(old)
     for directory in (file.parent, file.parent.parent.parent / "other" / "keys"):
         assert stat.S_IMODE(directory.stat().st_mode) == 0o700
         assert stat.S_IMODE((directory / "keyring.json").stat().st_mode) == 0o600
-        assert [entry.name for entry in directory.iterdir()] == ["keyring.json"]
+        assert sorted(entry.name for entry in directory.iterdir()) == ["keyring.json", "root.key"]
+        assert stat.S_IMODE((directory / "root.key").stat().st_mode) == 0o600
 
 
 def test_a_wrapped_key_comes_back_from_the_stored_keyring(home: Path, keyring: LocalKeyring) -> None:
-    wrapped = keyring.wrap(KEY, kek=keyring.current, context=b"a")
+    [kek] = keyring.names
+    wrapped = keyring.wrap(KEY, kek=kek, context=b"a")
     again = LocalKeyring.load(home)
-    assert again.unwrap(wrapped, kek=again.current, context=b"a") == KEY
+    assert again.unwrap(wrapped, kek=kek, context=b"a") == KEY
     assert KEY not in wrapped
 
 
-def test_a_wrapped_key_is_bound_to_context_and_key(keyring: LocalKeyring) -> None:
-    two = LocalKeyring("one", {"one": b"1" * 32, "two": b"1" * 32})  # the name alone must matter
+def test_a_wrapped_key_is_bound_to_context_and_key(home: Path, keyring: LocalKeyring) -> None:
+    file = KeyringFile(home)
+    same = LocalKey(KeyUse.SUBJECT_KEYS, "", b"1" * 32)  # the name alone must matter
+    two = LocalKeyring(file, Content("", file.read().root, {"one": same, "two": same}))
     wrapped = two.wrap(KEY, kek="one", context=b"a")
     with pytest.raises(CannotOpen):
         two.unwrap(wrapped, kek="one", context=b"b")
@@ -76,7 +80,7 @@ def test_a_directory_with_open_permissions_is_refused(home: Path, file: Path, mo
     with pytest.raises(KeyringUnsafe, match="0700"):
         LocalKeyring.load(home)
     with pytest.raises(KeyringUnsafe, match="0700"):
-        LocalKeyring.create(home)
+        LocalKeyring.create_at(home)
 
 
 def test_links_and_pipes_are_refused(home: Path, file: Path) -> None:
@@ -110,7 +114,7 @@ def _content(file: Path) -> dict[str, Any]:
 def test_a_damaged_file_is_refused_and_not_shown(home: Path, file: Path) -> None:
     good = file.read_bytes()
     entry = next(iter(_content(file)["keys"].values()))
-    changed = good.replace(entry["key"].encode(), base64.b64encode(b"x" * 32))
+    changed = good.replace(entry["wrapped"].encode(), base64.b64encode(b"x" * 60))
     damaged = [good[:n] for n in range(0, len(good), 7)]
     damaged += [changed, b"\xff\xfe", b"[]", b"{}", b"null", b'{"keys": 1}', b"[" * 100_000]
     for raw in damaged:
@@ -118,7 +122,7 @@ def test_a_damaged_file_is_refused_and_not_shown(home: Path, file: Path) -> None
         with pytest.raises(KeyringDamaged, match="restore it from its backup") as refused:
             LocalKeyring.load(home)
         assert refused.value.__context__ is None
-        assert entry["key"] not in str(refused.value)
+        assert entry["wrapped"] not in str(refused.value)
         assert file.read_bytes() == raw
     file.write_bytes(b" " * (FILE_BYTES_MAX + 10))
     with pytest.raises(KeyringDamaged):
@@ -126,26 +130,25 @@ def test_a_damaged_file_is_refused_and_not_shown(home: Path, file: Path) -> None
 
 
 def test_a_newer_format_is_named(home: Path, file: Path) -> None:
-    content = _content(file) | {"format": 2}
-    file.write_text(json.dumps(content | {"check": _check(content)}))
-    with pytest.raises(KeyringDamaged, match="format 2"):
+    file.write_text(json.dumps(_content(file) | {"format": 3}))
+    with pytest.raises(KeyringDamaged, match="format 3"):
         LocalKeyring.load(home)
 
 
 def test_concurrent_makers_get_one_keyring(home: Path) -> None:
     together = threading.Barrier(8)
-    made: list[str] = []
+    made: list[frozenset[str]] = []
 
     def make() -> None:
         together.wait()
-        made.append(LocalKeyring.create(home).current)
+        made.append(LocalKeyring.create_at(home).names)
 
     threads = [threading.Thread(target=make) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert made == [LocalKeyring.load(home).current] * 8
+    assert made == [LocalKeyring.load(home).names] * 8
 
 
 def test_a_lost_keyring_is_not_made_anew_beside_existing_keys(
@@ -157,14 +160,14 @@ def test_a_lost_keyring_is_not_made_anew_beside_existing_keys(
     with database.connection() as connection:
         with pytest.raises(KeyringMissing, match="Restore it"):
             open_keyring(home, connection)
-        assert list((home / "keys").iterdir()) == []
+        assert [entry.name for entry in (home / "keys").iterdir()] == ["root.key"]
         with pytest.raises(KeyringMissing):
             open_keyring(_fresh(tmp_path / "other"), connection)
-        LocalKeyring.create(tmp_path / "other")
+        LocalKeyring.create_at(tmp_path / "other")
         with pytest.raises(KeyUnavailable, match="another installation"):
             open_keyring(tmp_path / "other", connection)
         (tmp_path / "backup.json").rename(home / "keys" / "keyring.json")
-        assert open_keyring(home, connection).current
+        assert open_keyring(home, connection).names
 
 
 def test_a_keyring_shows_no_keys(keyring: LocalKeyring) -> None:

@@ -6,23 +6,23 @@ import psycopg
 import pytest
 
 from ledger.database import Database
+from ledger.errors import InvalidInput
 from ledger.ids import new_id
 from privacy import CannotOpen, KeyDestroyed, LocalKeyring, Place, Purpose, Sealed, SealedField, Vault
 from privacy.errors import InvalidActor
+from privacy.key_control import DESTROY
+from privacy.key_events import KeyKind
+from privacy.keyring_file import Content, KeyringFile, LocalKey
 from privacy.keys import DataKey
 
 Opener = Callable[..., str]
+Destroy = Callable[[UUID], int]
 
 
 @pytest.fixture
 def sealed(database: Database, vault: Vault, subject: UUID, place: Place) -> Sealed:
     with database.connection() as connection:
         return vault.seal(connection, subject=subject, place=place, value="Yaw Darko")
-
-
-def _destroy(database: Database, vault: Vault, subject: UUID) -> int:
-    with database.connection() as connection:
-        return vault.keys.destroy(connection, subject, actor="dpo-1", reason="retention ended")
 
 
 def test_a_destroyed_key_opens_and_seals_nothing(
@@ -33,41 +33,49 @@ def test_a_destroyed_key_opens_and_seals_nothing(
     sealed: Sealed,
     open_one: Opener,
     home: Path,
+    destroy: Destroy,
 ) -> None:
     elsewhere = Vault(LocalKeyring.load(home))  # another process, with the key in its cache
     items = [SealedField(subject, place, sealed)]
     with database.connection() as connection:
         elsewhere.open(connection, items, purpose=Purpose.SCREENING, actor="job")
-    assert _destroy(database, vault, subject) == 1
+    assert destroy(subject) == 1
     for holder in (vault, elsewhere):
         with database.connection() as connection:
             with pytest.raises(KeyDestroyed):
                 holder.open(connection, items, purpose=Purpose.SCREENING, actor="job")
             with pytest.raises(KeyDestroyed):
                 holder.seal(connection, subject=subject, place=place, value="again")
-    assert _destroy(database, vault, subject) == 0
+    with pytest.raises(InvalidInput, match="no living"):
+        destroy(subject)
 
 
 def test_a_destruction_leaves_no_key_and_is_logged(
-    database: Database, vault: Vault, subject: UUID, sealed: Sealed
+    database: Database, subject: UUID, sealed: Sealed, destroy: Destroy
 ) -> None:
-    _destroy(database, vault, subject)
+    destroy(subject)
     with database.connection() as connection:
         keys = connection.execute("SELECT state, wrapped FROM privacy.subject_key").fetchall()
         events = connection.execute(
-            "SELECT event, actor, reason FROM privacy.key_event ORDER BY happened_at"
+            "SELECT event, actor, reason FROM privacy.key_event WHERE kind = 'subject key' "
+            "ORDER BY happened_at"
         ).fetchall()
     assert keys == [("destroyed", None)]
-    assert events == [("created", None, None), ("destroyed", "dpo-1", "retention ended")]
+    assert events == [
+        ("created", None, None),
+        ("destroy requested", "dpo-1", "retention ended"),
+        ("destroyed", "dpo-2", "retention ended"),
+    ]
 
 
 def test_others_keep_their_keys(
-    database: Database, vault: Vault, subject: UUID, place: Place, sealed: Sealed, open_one: Opener
-) -> None:
+    database: Database, vault: Vault, subject: UUID, place: Place, sealed: Sealed, open_one: Opener,
+    destroy: Destroy,
+) -> None:  # fmt: skip
     other = new_id()
     with database.connection() as connection:
-        vault.seal(connection, subject=other, place=place, value="Efua")
-    _destroy(database, vault, other)
+        vault.seal(connection, subject=other, place=Place("kyc.person", "name", other), value="Efua")
+    destroy(other)
     assert open_one(subject, place, sealed) == "Yaw Darko"
 
 
@@ -76,10 +84,11 @@ def test_a_destruction_needs_an_actor_and_a_reason(
     database: Database, vault: Vault, subject: UUID, sealed: Sealed, wrong: str
 ) -> None:
     with database.connection() as connection:
-        with pytest.raises(InvalidActor, match="actor"):
-            vault.keys.destroy(connection, subject, actor=wrong, reason="retention ended")
-        with pytest.raises(InvalidActor, match="reason"):
-            vault.keys.destroy(connection, subject, actor="dpo-1", reason=wrong)
+        for actor, reason in ((wrong, "retention ended"), ("dpo-1", wrong)):
+            with pytest.raises(InvalidActor, match="1 to 200"):
+                vault.control.request(
+                    connection, DESTROY, KeyKind.SUBJECT_KEY, str(subject), actor=actor, reason=reason
+                )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +100,11 @@ def test_a_destruction_needs_an_actor_and_a_reason(
         "UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL, version = 2",
         "DELETE FROM privacy.subject_key",
         "TRUNCATE privacy.subject_key",
-        "INSERT INTO privacy.subject_key SELECT subject, 2, wrapped, kek, 'active', created_at "
+        "UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL",
+        "UPDATE privacy.subject_key SET state = 'pre-active'",
+        "UPDATE privacy.subject_key SET open_until = open_until + interval '1 day'",
+        "INSERT INTO privacy.subject_key "
+        "SELECT subject, 2, wrapped, kek, 'active', created_at, seal_until, open_until "
         "FROM privacy.subject_key",
     ],
 )
@@ -103,9 +116,9 @@ def test_the_database_lets_keys_only_be_destroyed(
 
 
 def test_a_destroyed_key_does_not_come_back(
-    database: Database, owner_url: str, vault: Vault, subject: UUID, sealed: Sealed
+    owner_url: str, subject: UUID, sealed: Sealed, destroy: Destroy
 ) -> None:
-    _destroy(database, vault, subject)
+    destroy(subject)
     with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.errors.IntegrityConstraintViolation):
         connection.execute(
             "UPDATE privacy.subject_key SET state = 'active', wrapped = decode(repeat('00', 61), 'hex')"
@@ -117,7 +130,7 @@ def test_a_wrapped_key_of_another_subject_does_not_serve(
 ) -> None:
     other = new_id()
     with database.connection() as connection:
-        vault.seal(connection, subject=other, place=place, value="Efua")
+        vault.seal(connection, subject=other, place=Place("kyc.person", "name", other), value="Efua")
     with psycopg.connect(owner_url) as connection:  # whoever owns the tables can switch the guards off
         connection.execute("ALTER TABLE privacy.subject_key DISABLE TRIGGER USER")
         connection.execute(
@@ -135,8 +148,10 @@ def test_a_wrapped_key_of_another_subject_does_not_serve(
 def test_a_keyring_with_another_key_of_the_same_name_does_not_serve(
     database: Database, subject: UUID, place: Place, sealed: Sealed, home: Path
 ) -> None:
-    name = LocalKeyring.load(home).current
-    stranger = Vault(LocalKeyring(name, {name: b"?" * 32}))
+    file = KeyringFile(home)
+    content = file.read()
+    strange = {name: LocalKey(key.use, key.created_at, b"?" * 32) for name, key in content.keys.items()}
+    stranger = Vault(LocalKeyring(file, Content(content.created_at, content.root, strange)))
     items = [SealedField(subject, place, sealed)]
     with database.connection() as connection, pytest.raises(CannotOpen) as failure:
         stranger.open(connection, items, purpose=Purpose.SCREENING, actor="job")

@@ -38,19 +38,14 @@ values = st.text(
 ).filter(lambda value: len(value.encode()) <= VALUE_BYTES_MAX)
 
 
-class CountingProvider:
+class CountingKeyring(LocalKeyring):
     """A keyring that counts what is asked of it."""
 
-    def __init__(self, keyring: LocalKeyring) -> None:
-        self.keyring, self.unwraps = keyring, 0
-        self.current = keyring.current
-
-    def wrap(self, key: bytes, *, kek: str, context: bytes) -> bytes:
-        return self.keyring.wrap(key, kek=kek, context=context)
+    unwraps = 0
 
     def unwrap(self, wrapped: bytes, *, kek: str, context: bytes) -> bytes:
         self.unwraps += 1
-        return self.keyring.unwrap(wrapped, kek=kek, context=context)
+        return super().unwrap(wrapped, kek=kek, context=context)
 
 
 @pytest.fixture
@@ -91,7 +86,7 @@ def test_the_same_value_seals_to_different_bytes_of_the_same_length(
             for value in ("Esi", "Esi", SECRET, "x" * 30, "x" * 31)
         ]
     assert len({it.ciphertext for it in sealed}) == 5
-    assert [len(it.ciphertext) for it in sealed] == [97, 97, 97, 97, 129]
+    assert [len(it.ciphertext) for it in sealed] == [102, 102, 102, 102, 134]
 
 
 @pytest.mark.parametrize("moved", ["row", "column", "table", "subject", "subject without a key"])
@@ -107,7 +102,8 @@ def test_a_ciphertext_opens_only_where_it_was_sealed(
     other = new_id()
     if moved != "subject without a key":
         with database.connection() as connection:
-            vault.seal(connection, subject=other, place=place, value="someone else")
+            elsewhere = dataclasses.replace(place, row=other)
+            vault.seal(connection, subject=other, place=elsewhere, value="someone else")
     whose = other if moved.startswith("subject") else subject
     elsewhere = {
         "row": dataclasses.replace(place, row=new_id()),
@@ -234,7 +230,7 @@ def test_the_logs_cannot_be_changed(
             connection.execute(statement.format(table).encode())
         connection.rollback()
     with database.connection() as again:
-        assert _count(again, table) == 1
+        assert _count(again, table) == (1 if table == "privacy.opening" else 2)  # key events: the KEK's too
 
 
 def test_one_unwrap_for_each_subject_of_a_bulk_opening(database: Database, home: Path, vault: Vault) -> None:
@@ -247,7 +243,8 @@ def test_one_unwrap_for_each_subject_of_a_bulk_opening(database: Database, home:
     with database.connection() as connection:
         sealed = vault.seal_many(connection, fields)
     items = [SealedField(clear.subject, clear.place, it) for clear, it in zip(fields, sealed, strict=True)]
-    provider = CountingProvider(LocalKeyring.load(home))
+    provider = CountingKeyring.load(home)
+    assert isinstance(provider, CountingKeyring)
     fresh = Vault(provider)
     with database.connection() as connection:
         opened = fresh.open(connection, items, purpose=Purpose.SCREENING, actor="job")
@@ -316,7 +313,7 @@ def test_concurrent_first_seals_of_a_subject_share_one_key(
         assert open_one(clear.subject, clear.place, sealed) == clear.value
     with database.connection() as connection:
         assert _count(connection, "privacy.subject_key") == len(subjects)
-        assert _count(connection, "privacy.key_event") == len(subjects)
+        assert _count(connection, "privacy.key_event") == len(subjects) + 1  # and the KEK's
 
 
 def test_a_key_of_a_rolled_back_transaction_is_not_used_again(

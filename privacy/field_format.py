@@ -1,0 +1,126 @@
+"""The bytes of a sealed field, without a database: laid out in docs/sealed-fields.md.
+
+Format 2, the one that is written:
+
+    offset  bytes
+    0       1    format, 2
+    1       1    suite, 1: AES-256-GCM, key and commitment by HMAC-SHA-256
+    2       4    version of the subject's key, big endian
+    6       4    version of the field, big endian
+    10      32   commitment to that key
+    42      12   nonce, random (96 bits; one key seals a person's few fields, far below 2^32)
+    54      n    AES-256-GCM ciphertext of the padded value; n is a multiple of 32
+    54 + n  16   tag
+
+The padded value is its length in two bytes, big endian, its UTF-8, and zero bytes up to a multiple of 32:
+short values of one kind, such as names, all have ciphertexts of one length.
+
+Associated data: a domain tag, format and suite, table and column, each behind its length, then row,
+subject, key version and field version, which have fixed lengths. So a ciphertext opens only where it was
+sealed.
+
+Format 1 has neither suite nor field version; it is read, and written by nobody.
+"""
+
+import os
+from functools import lru_cache
+from hmac import compare_digest
+from typing import NamedTuple
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+
+from privacy.errors import CannotOpen
+from privacy.framing import framed
+from privacy.keys import DataKey
+
+FORMAT, OLD_FORMAT = 2, 1
+SUITE = 1
+VALUE_BYTES_MAX = 4096
+PADDING_BYTES = 32
+VERSION_MAX = (1 << 31) - 1  # PostgreSQL's integer is signed
+_DOMAIN = b"emoney/privacy/sealed-field"
+_TAG = 16
+_HEADER = bytes([FORMAT, SUITE])
+_HEADER_BYTES = {OLD_FORMAT: 49, FORMAT: 54}
+_BODY_MAX = (VALUE_BYTES_MAX // PADDING_BYTES + 1) * PADDING_BYTES
+
+
+class Header(NamedTuple):
+    """What a ciphertext says of itself. `field_version`: 0 in format 1, which has none."""
+
+    format: int
+    key_version: int
+    field_version: int
+
+
+def padded(encoded: bytes) -> bytes:
+    """The bytes that are encrypted for a value of 1 to VALUE_BYTES_MAX bytes."""
+    framed_value = len(encoded).to_bytes(2, "big") + encoded
+    return framed_value + bytes(-len(framed_value) % PADDING_BYTES)
+
+
+def header(raw: bytes) -> Header:
+    """The header of a ciphertext. Raises CannotOpen for what cannot be one."""
+    first = raw[0] if raw else 0
+    start = _HEADER_BYTES.get(first)
+    if start is None:
+        raise CannotOpen
+    body = len(raw) - start - _TAG
+    if not PADDING_BYTES <= body <= _BODY_MAX or body % PADDING_BYTES:
+        raise CannotOpen
+    if first == FORMAT:
+        found = Header(FORMAT, int.from_bytes(raw[2:6], "big"), int.from_bytes(raw[6:10], "big"))
+        if raw[1] != SUITE or not found.field_version:
+            raise CannotOpen
+    else:
+        found = Header(OLD_FORMAT, int.from_bytes(raw[1:5], "big"), 0)
+    if found[1] > VERSION_MAX or found[2] > VERSION_MAX:
+        raise CannotOpen
+    return found
+
+
+def encrypt(
+    key: DataKey, table: str, column: str, row: UUID, subject: UUID, field_version: int, value: bytes
+) -> bytes:
+    """The ciphertext of a padded value, in the current format."""
+    versions = key.version.to_bytes(4, "big") + field_version.to_bytes(4, "big")
+    nonce = os.urandom(12)
+    associated = _named(table, column) + row.bytes + subject.bytes + versions
+    return b"".join((_HEADER, versions, key.commitment, nonce, key.cipher.encrypt(nonce, value, associated)))
+
+
+def decrypt(key: DataKey, table: str, column: str, row: UUID, subject: UUID, raw: bytes) -> bytes:
+    """The padded value of a ciphertext whose header was read. Raises CannotOpen, whatever the reason."""
+    if raw[0] == FORMAT:
+        at, associated = 42, _named(table, column) + row.bytes + subject.bytes + raw[2:10]
+    else:
+        at, associated = 37, _old_associated(table, column, row, subject, raw[1:5])
+    if not compare_digest(raw[at - 32 : at], key.commitment):
+        raise CannotOpen
+    try:
+        return key.cipher.decrypt(raw[at : at + 12], raw[at + 12 :], associated)
+    except InvalidTag:
+        raise CannotOpen from None
+
+
+def value_of(padded_value: bytes) -> str:
+    """The text in a padded value."""
+    return padded_value[2 : 2 + int.from_bytes(padded_value[:2], "big")].decode()
+
+
+@lru_cache(maxsize=4096)
+def _named(table: str, column: str) -> bytes:
+    return framed(_DOMAIN, _HEADER, table.encode(), column.encode())
+
+
+def _old_associated(table: str, column: str, row: UUID, subject: UUID, key_version: bytes) -> bytes:
+    return framed(
+        _DOMAIN,
+        bytes([OLD_FORMAT]),
+        key_version,
+        table.encode(),
+        column.encode(),
+        row.bytes,
+        subject.bytes,
+    )

@@ -1,0 +1,27 @@
+-- name: active_kek
+-- Locked against being retired until this transaction ends, so that a rotation misses nothing wrapped under it.
+SELECT id, provider FROM privacy.kek
+WHERE use = :use AND expires_month IS NOT DISTINCT FROM :month::date AND state = 'active' FOR SHARE;
+
+-- name: kek_exists
+SELECT 1 FROM privacy.kek WHERE id = :kek;
+
+-- name: active_keks_of
+SELECT id, expires_month FROM privacy.kek WHERE use = :use AND state = 'active' ORDER BY id;
+
+-- name: lock_keks!
+-- One maker at a time, so that no provider is asked for a key that then goes unused.
+SELECT pg_advisory_xact_lock(hashtext('privacy.kek'));
+
+-- name: insert_kek!
+INSERT INTO privacy.kek (id, provider, use, expires_month, state, created_at, seal_until, open_until)
+VALUES (:kek, :provider, :use, :month, 'active', :now, :seal_until, :open_until);
+
+-- name: set_kek_state!
+UPDATE privacy.kek SET state = :state WHERE id = :kek;
+
+-- name: keks
+SELECT id, provider, use, expires_month, state, created_at, seal_until, open_until,
+       (SELECT count(*) FROM privacy.subject_key WHERE kek = privacy.kek.id AND wrapped IS NOT NULL)
+       + (SELECT count(*) FROM privacy.index_key WHERE kek = privacy.kek.id AND wrapped IS NOT NULL)
+FROM privacy.kek ORDER BY created_at, id;

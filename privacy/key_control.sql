@@ -1,0 +1,62 @@
+-- name: insert_request!
+INSERT INTO privacy.key_request (id, action, kind, target, reason, requested_by, requested_at)
+VALUES (:id, :action, :kind, :target, :reason, :actor, :now);
+
+-- name: approve!
+UPDATE privacy.key_request SET approved_by = :actor, approved_at = :now WHERE id = :id AND approved_by IS NULL;
+
+-- name: done!
+UPDATE privacy.key_request SET done_at = :now WHERE id = :id;
+
+-- name: request_by_id
+-- Locked: two executions of one request wait for each other.
+SELECT id, action, kind, target, reason, requested_by, requested_at, approved_by, approved_at, done_at
+FROM privacy.key_request WHERE id = :id FOR UPDATE;
+
+-- name: open_requests
+SELECT id, action, kind, target, reason, requested_by, requested_at, approved_by, approved_at, done_at
+FROM privacy.key_request WHERE done_at IS NULL ORDER BY requested_at, id;
+
+-- name: living_of_subject
+SELECT subject, version, kek FROM privacy.subject_key
+WHERE subject = :target AND state <> 'destroyed' ORDER BY version FOR UPDATE;
+
+-- name: living_kek
+SELECT id FROM privacy.kek WHERE id = :target AND state <> 'destroyed';
+
+-- name: living_index_key
+SELECT index_name, version, kek FROM privacy.index_key
+WHERE index_name || '/' || version = :target AND state <> 'destroyed';
+
+-- name: keys_below
+SELECT (SELECT count(*) FROM privacy.subject_key WHERE kek = :target AND state <> 'destroyed')
+     + (SELECT count(*) FROM privacy.index_key WHERE kek = :target AND state <> 'destroyed');
+
+-- name: destroy_below
+-- Index keys are not shredded so: they are of no month. Whoever wants them gone destroys each.
+UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL
+WHERE kek = :target AND state <> 'destroyed'
+RETURNING subject, version;
+
+-- name: destroy_kek
+UPDATE privacy.kek SET state = 'destroyed' WHERE id = :target AND state <> 'destroyed' RETURNING provider;
+
+-- name: destroy_subject!
+UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL
+WHERE subject = (:target)::uuid AND state <> 'destroyed';
+
+-- name: destroy_index_key!
+UPDATE privacy.index_key SET state = 'destroyed', wrapped = NULL
+WHERE index_name || '/' || version = :target AND state <> 'destroyed';
+
+-- name: compromise_subject!
+UPDATE privacy.subject_key SET state = 'compromised'
+WHERE subject = (:target)::uuid AND state IN ('pre-active', 'active', 'decrypt-only');
+
+-- name: compromise_kek!
+UPDATE privacy.kek SET state = 'compromised'
+WHERE id = :target AND state IN ('pre-active', 'active', 'decrypt-only');
+
+-- name: compromise_index_key!
+UPDATE privacy.index_key SET state = 'compromised'
+WHERE index_name || '/' || version = :target AND state IN ('pre-active', 'active', 'decrypt-only');

@@ -1,0 +1,116 @@
+-- What a sealed field is held against besides its own bytes: its version, and the purposes it may be opened for.
+
+-- Field versions -----------------------------------------------------------------------------------
+-- Kept apart from the ciphertexts, so that an older ciphertext put back in its old place is recognised.
+
+CREATE TABLE privacy.sealed_row (
+    row_id     uuid  NOT NULL,
+    table_name text  NOT NULL CHECK (length(table_name) BETWEEN 1 AND 100),
+    subject    uuid  NOT NULL,
+    versions   jsonb NOT NULL CHECK (jsonb_typeof(versions) = 'object' AND pg_column_size(versions) < 8192),
+    PRIMARY KEY (row_id, table_name)
+);
+COMMENT ON TABLE privacy.sealed_row IS
+    'For each row with sealed columns: whose it is, and the version that each sealed column stands at. Only grows.';
+CREATE INDEX sealed_row_subject ON privacy.sealed_row (subject);
+
+GRANT SELECT, INSERT, UPDATE (versions) ON privacy.sealed_row TO emoney_app;
+
+CREATE FUNCTION privacy.guard_sealed_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.row_id, NEW.table_name, NEW.subject) IS DISTINCT FROM (OLD.row_id, OLD.table_name, OLD.subject)
+        OR EXISTS (
+            SELECT FROM jsonb_each_text(OLD.versions) AS was (name, version)
+            WHERE coalesce((NEW.versions ->> was.name)::integer, 0) < was.version::integer
+        )
+    THEN
+        RAISE EXCEPTION 'the version of a sealed field only grows'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER sealed_row_guard BEFORE UPDATE ON privacy.sealed_row
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_sealed_row();
+
+-- A row may go once nothing of its subject can be opened any more.
+CREATE FUNCTION privacy.guard_sealed_row_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM privacy.subject_key WHERE subject = OLD.subject AND state <> 'destroyed') THEN
+        RAISE EXCEPTION 'the versions of sealed fields are kept until the subject''s keys are destroyed'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN OLD;
+END
+$$;
+CREATE TRIGGER sealed_row_end BEFORE DELETE ON privacy.sealed_row
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_sealed_row_end();
+CREATE TRIGGER sealed_row_keep BEFORE TRUNCATE ON privacy.sealed_row
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- What the header of a sealed field says (docs/sealed-fields.md), for finding fields under old keys.
+CREATE FUNCTION privacy.sealed_key_version(sealed bytea) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE get_byte(sealed, 0)
+    WHEN 1 THEN get_byte(sealed, 1) << 24 | get_byte(sealed, 2) << 16 | get_byte(sealed, 3) << 8 | get_byte(sealed, 4)
+    WHEN 2 THEN get_byte(sealed, 2) << 24 | get_byte(sealed, 3) << 16 | get_byte(sealed, 4) << 8 | get_byte(sealed, 5)
+END;
+
+CREATE FUNCTION privacy.sealed_format(sealed bytea) RETURNS integer
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN get_byte(sealed, 0);
+
+-- Purposes -----------------------------------------------------------------------------------------
+
+CREATE TABLE privacy.purpose_list (
+    id          uuid        PRIMARY KEY,
+    assessment  text        NOT NULL CHECK (length(assessment) BETWEEN 1 AND 200),
+    purposes    text[]      NOT NULL CHECK (cardinality(purposes) <= 100 AND array_position(purposes, NULL) IS NULL),
+    approved_by text        NOT NULL CHECK (length(approved_by) BETWEEN 1 AND 200),
+    approved_at timestamptz NOT NULL,
+    xact        bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)
+);
+COMMENT ON TABLE privacy.purpose_list IS
+    'Append-only. The purposes that an approved assessment lists; the newest holds. While there is none, the shipped list holds.';
+CREATE INDEX purpose_list_newest ON privacy.purpose_list (approved_at DESC, id DESC);
+CREATE INDEX purpose_list_xact ON privacy.purpose_list
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+GRANT SELECT, INSERT (id, assessment, purposes, approved_by, approved_at) ON privacy.purpose_list TO emoney_app;
+CREATE TRIGGER purpose_list_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.purpose_list
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- Refused openings ---------------------------------------------------------------------------------
+
+CREATE TABLE privacy.opening_refusal (
+    id         uuid        PRIMARY KEY,
+    actor      text        NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
+    purpose    text        CHECK (length(purpose) BETWEEN 1 AND 100),
+    reason     text        NOT NULL CHECK (reason IN (
+                   'unknown purpose', 'purpose not approved', 'field does not open', 'key destroyed',
+                   'key compromised', 'key expired', 'key unavailable')),
+    fields     integer     NOT NULL CHECK (fields > 0),
+    table_name text        NOT NULL,
+    subject    uuid,
+    refused_at timestamptz NOT NULL,
+    xact       bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt       uuid        NOT NULL DEFAULT gen_random_uuid()
+);
+COMMENT ON TABLE privacy.opening_refusal IS
+    'Append-only. One row for each refused call; table and subject are those of its first field. No purpose: not one there is.';
+CREATE INDEX opening_refusal_at ON privacy.opening_refusal (refused_at);
+CREATE INDEX opening_refusal_xact ON privacy.opening_refusal
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+GRANT SELECT, INSERT (id, actor, purpose, reason, fields, table_name, subject, refused_at)
+    ON privacy.opening_refusal TO emoney_app;
+CREATE TRIGGER opening_refusal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.opening_refusal
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE INDEX opening_at ON privacy.opening (opened_at);
+
+-- Leaves of the proof log --------------------------------------------------------------------------
+
+INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
+    (34, 'privacy.purpose_list', 1, 'id', ARRAY[
+        'assessment text', 'purposes json', 'approved_by text', 'approved_at time']),
+    (35, 'privacy.opening_refusal', 1, 'id', ARRAY[
+        'salt uuid', 'actor text', 'purpose text', 'reason text', 'fields integer', 'table_name text',
+        'subject uuid', 'refused_at time']);

@@ -1,0 +1,141 @@
+"""The log of openings and of refused ones: the one place that writes `privacy.opening`.
+
+Rows are committed over a connection of the log's own before any content is given out, so that a caller who
+rolls back takes nothing back. That connection goes to the caller's database, as the caller's role; there is
+one for each database, used by one thread at a time, since a log that waited for a place in the caller's
+pool could wait for ever.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from ledger.database import CONNECT_TIMEOUT_S, Connection
+from ledger.errors import Unavailable
+from ledger.ids import new_id
+from ledger.queries import queries_beside
+
+_queries = queries_beside(__file__)
+
+_COLUMNS = "id, actor, purpose, table_name, column_name, row_id, subject, opened_at"
+_COPY = f"COPY privacy.opening ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
+_TYPES = ("uuid", "text", "text", "text", "text", "uuid", "uuid", "timestamptz")
+
+
+class Opened(NamedTuple):
+    """A field that is about to be given out."""
+
+    table: str
+    column: str
+    row: UUID
+    subject: UUID
+
+
+class Refused(NamedTuple):
+    """A call that is about to be refused; `first`: the first of its fields."""
+
+    reason: str
+    fields: int
+    first: Opened
+
+
+class OpeningLog:
+    """Writes the log. Safe to share between threads and across a fork."""
+
+    def __init__(self) -> None:
+        self._reset()
+
+    def _reset(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._own: dict[str, Connection] = {}
+
+    def opened(
+        self, caller: Connection, fields: Sequence[Opened], *, purpose: str, actor: str, now: datetime
+    ) -> None:
+        """Log openings, committed on return. Raises Unavailable when they cannot be."""
+        with self._transaction(caller) as connection, connection.cursor().copy(_COPY) as copy:
+            copy.set_types(_TYPES)
+            for field in fields:
+                copy.write_row((new_id(), actor, purpose, *field, now))
+
+    def refused(
+        self, caller: Connection, refused: Refused, *, purpose: str | None, actor: str, now: datetime
+    ) -> None:
+        """Log a refusal, committed on return."""
+        row: dict[str, Any] = {
+            "id": new_id(),
+            "actor": actor,
+            "purpose": purpose,
+            "reason": refused.reason,
+            "fields": refused.fields,
+            "table_name": refused.first.table,
+            "subject": refused.first.subject,
+            "now": now,
+        }
+        with self._transaction(caller) as connection:
+            connection.execute(_queries.record_refusal.sql, row)
+
+    @contextmanager
+    def _transaction(self, caller: Connection) -> Iterator[Connection]:
+        if self._pid != os.getpid():  # the parent's connection is not the child's to use, nor to close
+            abandoned = self._own
+            self._reset()
+            _abandoned.extend(abandoned.values())
+        with self._lock:
+            try:
+                connection = self._connection(caller)
+                with connection.transaction():
+                    yield connection
+            except psycopg.OperationalError as error:
+                self._forget(caller)
+                raise Unavailable(
+                    f"The log of openings cannot be written ({type(error).__name__}), so nothing is opened."
+                ) from error
+
+    def _connection(self, caller: Connection) -> Connection:
+        where = _address(caller)
+        found = self._own.get(where)
+        if found is not None and not found.closed and not found.broken:
+            return found
+        role = caller.execute("SELECT current_user::text").fetchone()
+        assert role is not None
+        opened = psycopg.connect(
+            where, password=caller.info.password or None, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True
+        )
+        opened.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role[0])))
+        self._own[where] = opened
+        return opened
+
+    def _forget(self, caller: Connection) -> None:
+        found = self._own.pop(_address(caller), None)
+        if found is not None:
+            found.close()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        with self._lock:
+            for connection in self._own.values():
+                connection.close()
+            self._own.clear()
+
+    def __del__(self) -> None:
+        if self._pid == os.getpid():
+            for connection in self._own.values():
+                connection.close()
+
+
+_abandoned: list[Connection] = []
+"""Connections of a parent process, held so that they are not closed under it."""
+
+
+def _address(caller: Connection) -> str:
+    return make_conninfo(**caller.info.get_parameters())

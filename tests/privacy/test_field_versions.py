@@ -1,0 +1,150 @@
+"""An older value put back does not open, nor one of the first format once it was replaced."""
+
+import os
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from ledger.database import Connection, Database
+from ledger.ids import new_id
+from privacy import CannotOpen, ClearField, Place, Purpose, Sealed, SealedField, Vault
+from privacy.errors import InvalidField
+from privacy.framing import framed
+
+
+def _open(database: Database, vault: Vault, subject: UUID, place: Place, raw: bytes) -> str:
+    with database.connection() as connection:
+        items = [SealedField(subject, place, Sealed(raw))]
+        return vault.open(connection, items, purpose=Purpose.SCREENING, actor="job")[0]
+
+
+def _seal(database: Database, vault: Vault, subject: UUID, place: Place, value: str) -> bytes:
+    with database.connection() as connection:
+        return vault.seal(connection, subject=subject, place=place, value=value).ciphertext
+
+
+def old_format(connection: Connection, vault: Vault, subject: UUID, place: Place, value: str) -> bytes:
+    """A field as the first version of this library sealed it."""
+    key = vault.keys.for_sealing(connection, [subject])[subject]
+    version, nonce = key.version.to_bytes(4, "big"), os.urandom(12)
+    padded = len(value).to_bytes(2, "big") + value.encode()
+    padded += bytes(-len(padded) % 32)
+    names = (place.table.encode(), place.column.encode())
+    associated = framed(
+        b"emoney/privacy/sealed-field", b"\1", version, *names, place.row.bytes, subject.bytes
+    )
+    return b"\1" + version + key.commitment + nonce + key.cipher.encrypt(nonce, padded, associated)
+
+
+def test_an_older_value_put_back_does_not_open(
+    database: Database, vault: Vault, subject: UUID, place: Place
+) -> None:
+    old = _seal(database, vault, subject, place, "Ama Mensah")
+    other = Place(place.table, "address", place.row)
+    beside = _seal(database, vault, subject, other, "12 Ring Road")
+    new = _seal(database, vault, subject, place, "Ama Owusu")
+    assert _open(database, vault, subject, place, new) == "Ama Owusu"
+    assert _open(database, vault, subject, other, beside) == "12 Ring Road"  # each column has its own
+    with pytest.raises(CannotOpen) as refused:
+        _open(database, vault, subject, place, old)
+    assert str(refused.value) == str(CannotOpen())
+
+
+def test_a_value_whose_sealing_was_rolled_back_leaves_the_former_one(
+    database: Database, vault: Vault, subject: UUID, place: Place
+) -> None:
+    old = _seal(database, vault, subject, place, "Ama Mensah")
+    with database.connection() as connection:
+        vault.seal(connection, subject=subject, place=place, value="lost")
+        connection.rollback()
+    assert _open(database, vault, subject, place, old) == "Ama Mensah"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE privacy.sealed_row SET versions = '{\"name\": 1}'",
+        "UPDATE privacy.sealed_row SET versions = '{}'",
+        "UPDATE privacy.sealed_row SET subject = gen_random_uuid()",
+        "DELETE FROM privacy.sealed_row",
+        "TRUNCATE privacy.sealed_row",
+    ],
+)
+def test_versions_only_grow_for_the_owner_too(
+    database: Database, owner_url: str, vault: Vault, subject: UUID, place: Place, statement: str
+) -> None:
+    for value in ("one", "two"):
+        _seal(database, vault, subject, place, value)
+    with (
+        psycopg.connect(owner_url) as connection,
+        pytest.raises(psycopg.Error, match=r"grows|kept|append-only"),
+    ):
+        connection.execute(statement.encode())
+
+
+def test_a_version_that_is_gone_or_ahead_opens_nothing(
+    database: Database, owner_url: str, vault: Vault, subject: UUID, place: Place
+) -> None:
+    raw = _seal(database, vault, subject, place, "Ama")
+    for change in (
+        "UPDATE privacy.sealed_row SET versions = '{\"name\": 2}'",
+        "DELETE FROM privacy.sealed_row",
+    ):
+        with psycopg.connect(owner_url) as owner:
+            owner.execute("ALTER TABLE privacy.sealed_row DISABLE TRIGGER USER")
+            owner.execute(change.encode())
+        with pytest.raises(CannotOpen):
+            _open(database, vault, subject, place, raw)
+
+
+def test_one_row_is_about_one_subject_and_holds_one_value_a_column(
+    database: Database, vault: Vault, subject: UUID, place: Place
+) -> None:
+    with database.connection() as connection:
+        with pytest.raises(InvalidField, match="twice"):
+            vault.seal_many(connection, [ClearField(subject, place, "a"), ClearField(subject, place, "b")])
+        other = Place(place.table, "phone", place.row)
+        with pytest.raises(InvalidField, match="one subject"):
+            vault.seal_many(connection, [ClearField(subject, place, "a"), ClearField(new_id(), other, "b")])
+        vault.seal(connection, subject=subject, place=place, value="a")
+        with pytest.raises(InvalidField, match="first sealed for"):
+            vault.seal(connection, subject=new_id(), place=place, value="b")
+
+
+def test_a_field_of_the_first_format_opens_until_it_is_sealed_anew(
+    database: Database, vault: Vault, subject: UUID, place: Place
+) -> None:
+    with database.connection() as connection:
+        old = old_format(connection, vault, subject, place, "Ama Mensah")
+    assert _open(database, vault, subject, place, old) == "Ama Mensah"
+    elsewhere = Place(place.table, place.column, new_id())
+    with pytest.raises(CannotOpen):
+        _open(database, vault, subject, elsewhere, old)
+    _seal(database, vault, subject, place, "Ama Owusu")
+    with pytest.raises(CannotOpen):
+        _open(database, vault, subject, place, old)
+
+
+def test_a_bulk_opening_costs_one_query_for_versions(
+    database: Database, vault: Vault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fields = [
+        ClearField(row, Place("kyc.person", column, row), "x")
+        for row in (new_id() for _ in range(30))
+        for column in ("name", "phone")
+    ]
+    with database.connection() as connection:
+        sealed = vault.seal_many(connection, fields)
+        items = [SealedField(c.subject, c.place, s) for c, s in zip(fields, sealed, strict=True)]
+        asked: list[str] = []
+        real = type(connection).execute
+
+        def counting(self: Connection, query: object, *arguments: object, **named: object) -> object:
+            asked.append(str(query))
+            return real(self, query, *arguments, **named)  # type: ignore[call-overload]
+
+        monkeypatch.setattr(type(connection), "execute", counting)
+        vault.open(connection, items, purpose=Purpose.SCREENING, actor="job")
+    assert len([query for query in asked if "privacy.sealed_row" in query]) == 1
+    assert len([query for query in asked if "privacy.subject_key" in query]) == 1

@@ -1,0 +1,282 @@
+"""Two persons for an end or a copy, one for an alarm; which state follows which; one use for each key."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from sqlmodel import SQLModel
+
+from ledger.database import Database
+from ledger.errors import InvalidInput
+from ledger.ids import new_id
+from privacy import KeyDestroyed, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
+from privacy.algorithms import State, registry, window
+from privacy.errors import DualControl, KeyCompromised, KeyExpired, KeyringMissing, KeyUnavailable
+from privacy.key_control import DESTROY, EXPORT, ROOT
+from privacy.key_events import KeyKind
+from privacy.keyring import restore_root
+from privacy.rotation import Rotation
+
+STATES = ("pre-active", "active", "decrypt-only", "compromised", "destroyed")
+MAY = {
+    "pre-active": {"active", "compromised", "destroyed"},
+    "active": {"decrypt-only", "compromised", "destroyed"},
+    "decrypt-only": {"compromised", "destroyed"},
+    "compromised": {"destroyed"},
+    "destroyed": set(),
+}
+
+
+@pytest.fixture
+def item(database: Database, vault: Vault, subject: UUID, place: Place) -> SealedField:
+    with database.connection() as connection:
+        return SealedField(subject, place, vault.seal(connection, subject=subject, place=place, value="Esi"))
+
+
+def _open(database: Database, vault: Vault, item: SealedField) -> str:
+    with database.connection() as connection:
+        return vault.open(connection, [item], purpose=Purpose.SCREENING, actor="job")[0]
+
+
+def _kek(database: Database) -> str:
+    with database.connection() as connection:
+        row = connection.execute("SELECT id FROM privacy.kek WHERE state = 'active'").fetchone()
+    assert row
+    return str(row[0])
+
+
+def test_one_person_alone_destroys_nothing(
+    database: Database, vault: Vault, subject: UUID, item: SealedField
+) -> None:
+    with database.connection() as connection:
+        ask: Any = {"actor": "dpo-1", "reason": "retention ended"}
+        asked = vault.control.request(connection, DESTROY, KeyKind.SUBJECT_KEY, str(subject), **ask)
+        with pytest.raises(DualControl, match="Nobody else"):
+            vault.control.destroy(connection, asked)
+        for same in ("dpo-1", " DPO-1 ", "Dpo-1"):
+            with pytest.raises(DualControl, match="another person"):
+                vault.control.approve(connection, asked, actor=same)
+        vault.control.approve(connection, asked, actor="dpo-2")
+        with pytest.raises(DualControl, match="approved already"):
+            vault.control.approve(connection, asked, actor="dpo-3")
+        with pytest.raises(DualControl, match="to export"):
+            vault.control.export_root(connection, asked, shares=3, threshold=2)
+    assert _open(database, vault, item) == "Esi"
+    with database.connection() as connection:
+        assert vault.control.destroy(connection, asked) == 1
+        with pytest.raises(DualControl, match="carried out"):
+            vault.control.destroy(connection, asked)
+    with pytest.raises(KeyDestroyed):
+        _open(database, vault, item)
+
+
+def test_an_approval_after_seven_days_is_too_late(
+    database: Database, home: Path, subject: UUID, item: SealedField
+) -> None:
+    now = [datetime(2026, 3, 1, tzinfo=UTC)]
+    vault = Vault(LocalKeyring.load(home), lambda: now[0])
+    with database.connection() as connection:
+        asked = vault.control.request(
+            connection, DESTROY, KeyKind.SUBJECT_KEY, str(subject), actor="a", reason="r"
+        )
+        now[0] += timedelta(days=8)
+        with pytest.raises(DualControl, match="seven days"):
+            vault.control.approve(connection, asked, actor="b")
+
+
+@pytest.mark.parametrize("role", ["emoney_app", "postgres"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO privacy.key_request "
+        "VALUES (gen_random_uuid(), 'destroy', 'subject key', 'x', 'r', 'a', now(), 'b', now())",
+        "UPDATE privacy.key_request SET approved_by = requested_by, approved_at = requested_at",
+        "UPDATE privacy.key_request SET approved_by = 'b', approved_at = requested_at, done_at = now()",
+        "UPDATE privacy.key_request SET target = 'other'",
+        "DELETE FROM privacy.key_request",
+        "UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL",
+        "UPDATE privacy.kek SET state = 'destroyed'",
+    ],
+)
+def test_the_database_holds_the_two_apart(
+    database: Database, owner_url: str, vault: Vault, subject: UUID, item: SealedField, role: str,
+    statement: str,
+) -> None:  # fmt: skip
+    with database.connection() as connection:
+        vault.control.request(connection, DESTROY, KeyKind.SUBJECT_KEY, str(subject), actor="a", reason="r")
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(f"SET ROLE {role}".encode())
+        with pytest.raises(psycopg.Error):
+            connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("was", STATES)
+@pytest.mark.parametrize("becomes", STATES)
+def test_the_database_lets_states_follow_as_allowed(
+    owner_url: str, vault: Vault, item: SealedField, was: str, becomes: str
+) -> None:
+    if was == becomes:
+        return
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "INSERT INTO privacy.key_request "
+            "VALUES (gen_random_uuid(), 'destroy', 'kek', 'k', 'r', 'a', now())"
+        )
+        connection.execute("UPDATE privacy.key_request SET approved_by = 'b', approved_at = requested_at")
+        connection.execute(
+            "INSERT INTO privacy.kek VALUES ('k', 'local', 'wrap subject keys', '2030-01-01', %s, now(), "
+            "now() + interval '1 day', now() + interval '1 day')",
+            (was,),
+        )
+        change = "UPDATE privacy.kek SET state = %s WHERE id = 'k'"
+        if becomes in MAY[was]:
+            connection.execute(change, (becomes,))
+        else:
+            with pytest.raises(psycopg.errors.IntegrityConstraintViolation):
+                connection.execute(change, (becomes,))
+        connection.rollback()
+
+
+@pytest.mark.parametrize("kind", [KeyKind.SUBJECT_KEY, KeyKind.KEK])
+def test_a_compromised_key_neither_seals_nor_opens_until_rotated(
+    database: Database, vault: Vault, subject: UUID, item: SealedField, kind: KeyKind
+) -> None:
+    target = str(subject) if kind is KeyKind.SUBJECT_KEY else _kek(database)
+    with database.connection() as connection:
+        assert vault.control.compromise(connection, kind, target, actor="ciso", reason="laptop stolen") == 1
+    with pytest.raises(KeyCompromised, match="rotate"):
+        _open(database, vault, item)
+    place = Place("kyc.person", "phone", item.place.row)
+    with pytest.raises(KeyCompromised, match="rotate"), database.connection() as connection:
+        vault.seal(connection, subject=subject, place=place, value="x")
+    rotation = Rotation(database, vault, SQLModel.metadata)
+    if kind is KeyKind.KEK:
+        rotation.rewrap(actor="ciso")
+        assert _open(database, vault, item) == "Esi"
+    else:
+        rotation.reencrypt(actor="ciso")
+        with database.connection() as connection:  # the field stands in no table, so only new ones open
+            place = Place("kyc.person", "phone", item.place.row)
+            raw = vault.seal(connection, subject=subject, place=place, value="new")
+        assert _open(database, vault, SealedField(subject, place, raw)) == "new"
+
+
+def test_a_key_of_another_use_wraps_nothing(
+    database: Database, owner_url: str, vault: Vault, item: SealedField, home: Path
+) -> None:
+    keyring = LocalKeyring.load(home)
+    index_kek = keyring.create(KeyUse.INDEX_KEYS)
+    with psycopg.connect(owner_url) as connection:
+        connection.execute(
+            "INSERT INTO privacy.kek SELECT %s, 'local', 'wrap index keys', NULL, 'active', created_at, "
+            "seal_until, open_until FROM privacy.kek",
+            (index_kek,),
+        )
+        for statement in (
+            "UPDATE privacy.subject_key SET kek = %s, wrapped = wrapped || '\\x00'",
+            "INSERT INTO privacy.subject_key SELECT gen_random_uuid(), 1, wrapped, %s, 'active', created_at, "
+            "seal_until, open_until FROM privacy.subject_key",
+        ):
+            with (
+                pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="of their use"),
+                connection.transaction(),
+            ):
+                connection.execute(statement, (index_kek,))
+
+
+def test_the_originators_window_ends_in_a_new_version_and_the_recipients_in_a_refusal(
+    database: Database, home: Path, subject: UUID, place: Place
+) -> None:
+    now = [datetime(2026, 3, 1, tzinfo=UTC)]
+    with database.connection() as connection:
+        vault = Vault(LocalKeyring.create_at(home), lambda: now[0])
+        first = SealedField(subject, place, vault.seal(connection, subject=subject, place=place, value="Esi"))
+    now[0] = window("seal fields", now[0]).seal_until
+    other = Place("kyc.person", "phone", place.row)
+    with database.connection() as connection:
+        second = SealedField(
+            subject, other, vault.seal(connection, subject=subject, place=other, value="+233")
+        )
+        states = connection.execute("SELECT version, state FROM privacy.subject_key ORDER BY 1").fetchall()
+    assert states == [(1, "decrypt-only"), (2, "active")]
+    assert [_open(database, vault, it) for it in (first, second)] == ["Esi", "+233"]
+    now[0] = datetime(2026, 3, 1, tzinfo=UTC) + timedelta(days=4380)
+    with pytest.raises(KeyExpired, match="rotate"):
+        _open(database, vault, first)
+
+
+def test_a_kek_is_destroyed_with_what_is_below_it_only_when_that_is_said(
+    database: Database, vault: Vault, item: SealedField, home: Path
+) -> None:
+    kek = _kek(database)
+
+    def agreed() -> UUID:
+        with database.connection() as connection:
+            asked = vault.control.request(connection, DESTROY, KeyKind.KEK, kek, actor="a", reason="r")
+            vault.control.approve(connection, asked, actor="b")
+            return asked
+
+    request = agreed()
+    with pytest.raises(DualControl, match="1 keys"), database.connection() as connection:
+        vault.control.destroy(connection, request)
+    with database.connection() as connection:
+        copy = connection.execute("SELECT subject, version, wrapped FROM privacy.subject_key").fetchall()
+        assert vault.control.destroy(connection, request, shred=True) == 2
+    with pytest.raises(KeyDestroyed):
+        _open(database, vault, item)
+    assert kek not in LocalKeyring.load(home).names
+    for _, _, wrapped in copy:  # what a backup of the database still has
+        with pytest.raises(KeyUnavailable):
+            LocalKeyring.load(home).unwrap(wrapped, kek=kek, context=b"")
+
+
+def test_unknown_targets_are_refused(database: Database, vault: Vault) -> None:
+    with database.connection() as connection:
+        for kind, target in (
+            (KeyKind.SUBJECT_KEY, str(new_id())),
+            (KeyKind.SUBJECT_KEY, "no uuid"),
+            (KeyKind.KEK, "nothing"),
+            (KeyKind.INDEX_KEY, "kyc.person.phone/9"),
+        ):
+            with pytest.raises(InvalidInput):
+                vault.control.request(connection, DESTROY, kind, target, actor="a", reason="r")
+        with pytest.raises(InvalidInput, match="only the root"):
+            vault.control.request(connection, EXPORT, KeyKind.KEK, "x", actor="a", reason="r")
+
+
+def test_a_lost_root_comes_back_from_enough_shares(
+    database: Database, vault: Vault, item: SealedField, home: Path
+) -> None:
+    with database.connection() as connection:
+        asked = vault.control.request(connection, EXPORT, KeyKind.ROOT, ROOT, actor="a", reason="backup")
+        vault.control.approve(connection, asked, actor="b")
+        shares = vault.control.export_root(connection, asked, shares=5, threshold=3)
+        events = connection.execute("SELECT event FROM privacy.key_event WHERE kind = 'root' ORDER BY id")
+        assert [row[0] for row in events] == ["export requested", "exported"]
+    root = home / "keys" / "root.key"
+    secret = root.read_bytes()
+    root.unlink()
+    with pytest.raises(KeyringMissing):
+        LocalKeyring.load(home)
+    for few in (shares[:2], [*shares[:2], shares[1]], [*shares[:2], shares[2].replace(" ", " x", 1)], []):
+        with pytest.raises(InvalidInput, match="do not give a root key back") as refused:
+            restore_root(home, few)
+        assert not root.exists()
+        assert all(word not in str(refused.value) for word in shares[0].split()[4:])
+    restore_root(home, [shares[4], shares[0], shares[2].upper()])
+    assert root.read_bytes() == secret
+    assert _open(database, Vault(LocalKeyring.load(home)), item) == "Esi"
+
+
+def test_the_algorithm_registry_names_a_reference_and_a_place_for_each_suite_in_use() -> None:
+    suites = registry()
+    assert len({suite.id for suite in suites}) == len(suites)
+    root = Path(__file__).resolve().parents[2]
+    for suite in suites:
+        assert bool(suite.used_in) == (suite.state is not State.DENIED)
+        for place in suite.used_in:
+            assert (root / place.split(" ")[0].rstrip(",")).exists(), place
+    assert {suite.state for suite in suites} == set(State)
