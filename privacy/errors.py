@@ -108,3 +108,24 @@ class UnknownKey(InvalidInput):
 
 class InvalidPeriod(InvalidInput):
     """A period that ends before it begins, or that has more in it than can be listed."""
+
+
+class InvalidDataRequest(InvalidInput):
+    """A request of a person, or a decision about it, that cannot stand as it was given."""
+
+
+class UnknownDataRequest(InvalidInput):
+    """A request that was not recorded."""
+
+
+class KeptByLaw(EmoneyError):
+    """What was to be erased must be kept: a retention duty, a legal hold or an open relationship stands
+    against it. The ground is in the message."""
+
+
+class ProcessingRestricted(EmoneyError):
+    """The fields are not opened for this purpose: the processing of what is held of the person is restricted."""
+
+
+class CertificateWrong(EmoneyError):
+    """What a certificate of destruction claims is not so."""

@@ -96,7 +96,7 @@ def of_lost_key(connection: Connection, metadata: MetaData, kek: str) -> Exposur
     keys = connection.execute(_queries.keys_under.sql, {"kek": kek}).fetchone()
     assert keys is not None
     indexes = tuple(row[0] for row in connection.execute(_queries.indexes_under.sql, {"kek": kek}))
-    return Exposure(tuple(exposed), tuple(closed), *keys, indexes)
+    return Exposure(tuple(exposed), tuple(closed), keys[0], keys[1], indexes)
 
 
 def of_stolen_dump(connection: Connection, metadata: MetaData, clock: Clock = system_clock) -> Exposure:

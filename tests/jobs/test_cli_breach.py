@@ -95,7 +95,7 @@ def test_the_view_of_a_period(run: Run) -> None:
 def test_exposure_is_of_one_loss_at_a_time(run: Run) -> None:
     code, out, _ = run("exposure", "--stolen-dump", "--json")
     assert code == 0
-    assert set(json.loads(out)) == {"exposed", "stays_sealed", "wrapped_keys", "subjects_of_keys"}
+    assert set(json.loads(out)) == {"exposed", "stays_sealed", "wrapped_keys", "subjects_of_keys", "indexes"}
     assert run("exposure")[0] == 2
     assert run("exposure", "--stolen-dump", "--lost-key", "k")[0] == 2
     code, _, err = run("exposure", "--lost-key", "k")

@@ -116,6 +116,12 @@ def test_a_lost_key_exposes_the_fields_of_its_subjects_and_no_others(
     other = person(database, owner_url, vault)
     with psycopg.connect(owner_url) as owner:  # one subject's key is under another key-encryption key
         keks = owner.execute("SELECT DISTINCT kek FROM privacy.subject_key").fetchall()
+        owner.execute(
+            "INSERT INTO privacy.kek (id, provider, use, expires_month, state, created_at, seal_until, open_until)"
+            " SELECT 'another', provider, use, '2031-05-01', state, created_at, seal_until, open_until"
+            " FROM privacy.kek WHERE id = %s",
+            keks[0],
+        )
         owner.execute("ALTER TABLE privacy.subject_key DISABLE TRIGGER ALL")
         owner.execute("UPDATE privacy.subject_key SET kek = 'another' WHERE subject = %s", (other,))
         owner.execute("ALTER TABLE privacy.subject_key ENABLE TRIGGER ALL")
@@ -137,7 +143,9 @@ def test_a_destroyed_subject_key_exposes_nothing(database: Database, owner_url: 
         row = connection.execute("SELECT kek FROM privacy.subject_key").fetchone()
         assert row is not None
     with psycopg.connect(owner_url) as owner:
+        owner.execute("ALTER TABLE privacy.subject_key DISABLE TRIGGER ALL")
         owner.execute("UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL")
+        owner.execute("ALTER TABLE privacy.subject_key ENABLE TRIGGER ALL")
     with database.connection() as connection:
         lost = exposure.of_lost_key(connection, SQLModel.metadata, row[0])
     assert (lost.exposed, lost.wrapped_keys) == ((), 0)
