@@ -75,8 +75,8 @@ class Relationship:
 def relationship(connection: Connection, person: Person) -> Relationship:
     """What ties the person to the operator, over all linked records.
 
-    It goes on while an account is open, or the records of another person name this one: a minor's guardian, an
-    entity's owner.
+    It goes on while an account is open, or the records of another person name this one: a minor's guardian,
+    an entity's owner.
     """
     records = connection.execute(_queries.records.sql, {"holder": person.holder}).fetchall()
     subjects = [row[0] for row in records]
@@ -95,11 +95,12 @@ def relationship(connection: Connection, person: Person) -> Relationship:
 def ask_for_erasure(
     connection: Connection, vault: Vault, person: Person, *, actor: str, at: datetime
 ) -> DataRequest:
-    """Record that a person asks to be erased, and answer: as long as a duty to keep stands, the request is put
-    off, with the duty's ground and last day; the fields open for that duty's purposes only.
+    """Record that a person asks to be erased, and answer: as long as a duty to keep stands, the request is
+    put off, with the duty's ground and last day; the fields open for that duty's purposes only.
 
-    With the relationship over, the keys move under that of the month they end with; else nothing is restricted,
-    since the person still uses the service, and `review_erasures` looks again. Raises InvalidDataRequest.
+    With the relationship over, the keys move under that of the month they end with; else nothing is
+    restricted, since the person still uses the service, and `review_erasures` looks again. Raises
+    InvalidDataRequest.
     """
     tie = relationship(connection, person)
     request = rights.receive(connection, Kind.ERASURE, tie.subject, tie.subjects, actor=actor, at=at)
@@ -121,7 +122,7 @@ def review_erasures(connection: Connection, vault: Vault, *, actor: str, at: dat
 def withdraw_erasure(
     connection: Connection, vault: Vault, request: UUID, *, ground: str, actor: str, at: datetime
 ) -> DataRequest:
-    """Take a request to erase back, as when a person becomes a customer again; nothing is restricted any more."""
+    """Take a request to erase back, as when a person is a customer again; nothing stays restricted."""
     found = rights.decide(connection, request, State.WITHDRAWN, ground=ground, actor=actor, at=at)
     if rights.restricted(connection, found.subjects):
         rights.lift(connection, found.subjects, ground=ground, actor=actor, at=at, request=request)

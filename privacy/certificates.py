@@ -7,6 +7,8 @@ and for the subjects' ids. A mark is the commitment to a key that is gone (docs/
 has it was sealed under that key. What an old file still has of it cannot be opened by anyone.
 """
 
+import re
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,13 +19,17 @@ from uuid import UUID
 from psycopg import sql
 
 from ledger.database import Connection
-from ledger.queries import Queries, queries_beside
+from ledger.queries import queries_beside
 from privacy.errors import CannotOpen, KeyUnavailable, UnknownDataRequest
 from privacy.sealing import Vault
 
 SCHEMAS = ("ledger", "privacy", "kyc", "aml")
 LISTED_MAX = 10_000
 _READ_BYTES = 1 << 24
+_PAGE_BYTES = 8192
+_SEGMENT = re.compile(r"[0-9A-F]{24}")
+_LONG_HEADER = 0x02
+"""A flag of a page of the write-ahead log, in the low byte of its third and fourth byte."""
 
 ACCOUNTABLE = frozenset(
     {
@@ -43,7 +49,7 @@ ACCOUNTABLE = frozenset(
 )
 """Where the bare id stays, leading to nobody any more: the books, and what was done with the data and why."""
 
-_queries: Queries = queries_beside(Path(__file__).with_name("erasure.py").as_posix())
+_queries = queries_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +122,8 @@ def search(path: Path, certificate: Certificate) -> Remains:
 
     Memory is bounded whatever the size. Compressed files are searched as they are: give a plain dump.
     """
-    marks = [form for mark in certificate.content["marks"] for form in (bytes.fromhex(mark), mark.encode())]
+    raws = [b64decode(mark) for mark in certificate.content["marks"]]
+    marks = [form for raw in raws for form in (raw, raw.hex().encode())]
     ids = [form for subject in certificate.subjects for form in (subject.bytes, str(subject).encode())]
     files = sorted(path.rglob("*")) if path.is_dir() else [path]
     found_marks = found_ids = 0
@@ -128,7 +135,7 @@ def search(path: Path, certificate: Certificate) -> Remains:
 
 
 def _keks(connection: Connection, vault: Vault, about: dict[str, Any]) -> Iterator[str]:
-    for kek, provider, state, _ in connection.execute(_queries.keks_ever.sql, about).fetchall():
+    for kek, provider, state in connection.execute(_queries.keks_above.sql, about).fetchall():
         if state != "destroyed":
             yield f"{kek} is {state}: copies wrapped under it could be opened until it is destroyed"
             continue
@@ -156,10 +163,21 @@ def _count(file: Path, forms: list[bytes]) -> int:
     """How often the forms occur; one that lies across two pieces counts once."""
     longest = max((len(form) for form in forms), default=1)
     found, before = 0, b""
+    for piece in pieces(file):
+        text = before + piece
+        for form in forms:
+            found += text.count(form) - before.count(form)
+        before = text[-(longest - 1) :] if longest > 1 else b""
+    return found
+
+
+def pieces(file: Path) -> Iterator[bytes]:
+    """A file's content; of a segment of the write-ahead log without the headers of pages, which cut through
+    what is written across them."""
+    segment = _SEGMENT.fullmatch(file.name) is not None
     with file.open("rb") as content:
         while piece := content.read(_READ_BYTES):
-            text = before + piece
-            for form in forms:
-                found += text.count(form) - before.count(form)
-            before = text[-(longest - 1) :] if longest > 1 else b""
-    return found
+            if segment:
+                pages = [piece[at : at + _PAGE_BYTES] for at in range(0, len(piece), _PAGE_BYTES)]
+                piece = b"".join(page[40 if page[2:3] and page[2] & _LONG_HEADER else 24 :] for page in pages)
+            yield piece

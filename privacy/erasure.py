@@ -12,6 +12,7 @@ when the provider's key was gone already. The database refuses to remove any row
 (`privacy.destruction`).
 """
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -105,7 +106,7 @@ def expired(connection: Connection, day: date) -> list[DataRequest]:
 
 
 def ask(connection: Connection, vault: Vault, month: date, *, actor: str) -> list[Asked]:
-    """Ask that the keys of an expired month be destroyed; for each, the request that a second person approves.
+    """Ask that the keys of an expired month be destroyed; for each, the request that another approves.
 
     Before, the keys of the month's subjects are brought together: those under a legal hold, or whose request
     was withdrawn, leave it. Raises KeptByLaw when the month is not over, or nothing in it has expired.
@@ -180,7 +181,10 @@ def schedule(connection: Connection, vault: Vault, request: DataRequest) -> date
 
 
 def _marks(connection: Connection, subjects: list[UUID]) -> list[str]:
-    """The commitments in the subjects' sealed fields, in hexadecimal: what their copies are recognised by."""
+    """The commitments in the subjects' sealed fields: what their copies are recognised by.
+
+    In base64, which nothing else here writes them in, so that a certificate is not taken for such a copy.
+    """
     found: set[str] = set()
     places = connection.execute(_queries.sealed_places.sql, {"subjects": subjects}).fetchall()
     for table, row, columns in places:
@@ -188,8 +192,12 @@ def _marks(connection: Connection, subjects: list[UUID]) -> list[str]:
         query = sql.SQL("SELECT {} FROM {} WHERE id = %s").format(names, sql.Identifier(*table.split(".")))
         for values in connection.execute(query, (row,)):
             raws = [bytes(value) for value in values if value is not None]
-            found |= {raw[(at := _MARKS[raw[0]]) : at + 32].hex() for raw in raws if raw[0] in _MARKS}
+            found |= {_base64(raw, _MARKS[raw[0]]) for raw in raws if raw[0] in _MARKS}
     return sorted(found)
+
+
+def _base64(raw: bytes, start: int) -> str:
+    return b64encode(raw[start : start + 32]).decode()
 
 
 def _certify(

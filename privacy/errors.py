@@ -124,7 +124,7 @@ class KeptByLaw(EmoneyError):
 
 
 class ProcessingRestricted(EmoneyError):
-    """The fields are not opened for this purpose: the processing of what is held of the person is restricted."""
+    """The fields are not opened for this purpose: the processing of the person's data is restricted."""
 
 
 class CertificateWrong(EmoneyError):

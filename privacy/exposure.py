@@ -62,7 +62,7 @@ class Exposure:
     """Keys of subjects that would be exposed with it."""
     subjects_of_keys: int
     indexes: tuple[str, ...] = ()
-    """Search indexes whose keys would be exposed with it: their values could then be guessed and confirmed."""
+    """Search indexes whose keys would be exposed: their values could then be guessed and confirmed."""
 
 
 def opened(

@@ -1,4 +1,4 @@
-"""How long what is held of a person must be kept: the rules of `data/retention.yaml`, and what they say of one.
+"""How long what is held of a person must be kept, by the rules of `data/retention.yaml`.
 
 Of several rules that apply, the longest holds. A jurisdiction that the file does not name falls under its
 rule for `*`; one that no rule covers on a day is kept without an end, since nothing says that it may go.
@@ -23,8 +23,8 @@ Confidence = Literal["primary", "secondary_multi", "derived", "memory", "unknown
 
 
 class Rule(BaseModel):
-    """A retention duty. `years` from the end of the relationship; `valid_from` to `valid_until`, both included,
-    are the days on which a relationship may end to fall under it."""
+    """A retention duty: `years` from the end of the relationship, for those that end from `valid_from` to
+    `valid_until`, both included."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

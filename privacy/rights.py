@@ -23,7 +23,7 @@ import psycopg
 from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.queries import queries_beside
-from privacy.errors import InvalidDataRequest, UnknownDataRequest
+from privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest
 from privacy.keys import checked_name
 from privacy.purposes import Purpose, known
 
@@ -63,7 +63,7 @@ class State(StrEnum):
 class DataRequest:
     """A request and its newest step. `subject`: the record that stands for the person, of all `subjects`.
 
-    `due_on`: the last day of the answer. `keep_until`: of an erasure that is put off, the last day of the duty.
+    `due_on`: the last day of the answer. `keep_until`: of an erasure put off, the last day of the duty.
     """
 
     id: UUID
@@ -210,8 +210,16 @@ def restricted(connection: Connection, subjects: Collection[UUID]) -> list[Restr
     return [Restricted(row[0], tuple(row[1]), *row[2:]) for row in rows]
 
 
+def demand_open_for(connection: Connection, subjects: Collection[UUID], purpose: Purpose) -> None:
+    """Raises ProcessingRestricted, with the ground, where fields of a subject do not open for a purpose."""
+    for each in restricted(connection, subjects):
+        if purpose.value not in each.purposes:
+            allowed = ", ".join(each.purposes) or "nothing"
+            raise ProcessingRestricted(f"Fields are opened for {allowed} only. {each.ground}")
+
+
 def place_hold(connection: Connection, subject: UUID, *, reference: str, actor: str, at: datetime) -> UUID:
-    """Keep what is held of a subject whatever expires, until the hold is released; returns the hold's id.
+    """Keep what is held of a subject whatever expires, until it is released; returns the hold's id.
 
     `reference`: of the order, such as a court's file number; no personal data.
     """

@@ -195,7 +195,7 @@ def _show(found: Exposure, title: str) -> None:
         told = f"The key wraps {found.wrapped_keys} keys of {found.subjects_of_keys} subjects."
         screen.print(told, highlight=False)
     if found.indexes:
-        told = f"It opens the search indexes {', '.join(found.indexes)}: their values could be guessed and confirmed."
+        told = f"It opens the indexes {', '.join(found.indexes)}: values could be guessed and confirmed."
         screen.print(told, highlight=False)
 
 

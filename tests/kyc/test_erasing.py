@@ -1,5 +1,6 @@
 """From the request to the certificate: kept while the law demands it, then gone in every copy."""
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -8,6 +9,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from dumping import dumped
 from psycopg.errors import IntegrityConstraintViolation, ObjectNotInPrerequisiteState, RestrictViolation
 from sqlmodel import SQLModel
 
@@ -17,10 +19,11 @@ from ledger import Database, Ledger, account_changes
 from ledger.ids import new_id
 from ledger.proofs import SigningKey, audit, seal
 from ledger.trial_balance import trial_balance
-from privacy import Purpose, Sealed, SealedField, Vault, erasure, open_keyring, rights
+from privacy import Purpose, Sealed, SealedField, Vault, certificates, erasure, open_keyring, rights
 from privacy.errors import DualControl, InvalidDataRequest, KeptByLaw, KeyDestroyed, KeyUnavailable
 from privacy.key_control import DESTROY
 from privacy.key_events import KeyKind
+from privacy.keys import subject_context
 from privacy.rights import DataRequest, Kind, State
 from privacy.rotation import Rotation
 from privacy.sealing import Place
@@ -161,7 +164,8 @@ def test_a_guardian_is_kept_as_long_as_the_minors_records(office: Office) -> Non
     minor = office.enrol("M-1")
     with psycopg.connect(office.database.url) as owner:
         owner.execute(
-            "INSERT INTO kyc.guardianship (id, minor_id, guardian_id, authority, until_year, recorded_by, recorded_at)"
+            "INSERT INTO kyc.guardianship"
+            " (id, minor_id, guardian_id, authority, until_year, recorded_by, recorded_at)"
             " VALUES (%s, %s, %s, 'parent', 2030, 'clerk-1', %s)",
             (new_id(), office.people["M-1"], guardian.id, START),
         )
@@ -237,7 +241,7 @@ def test_at_expiry_all_rows_go_keys_end_and_the_books_still_balance(
     assert content["subjects"] == [str(person)]
     assert content["rows"]["kyc.person"] == 1
     assert content["rows"]["kyc.evidence"] >= 1
-    assert content["marks"] == [bytes(sealed[0])[10:42].hex()]
+    assert content["marks"] == [b64encode(bytes(sealed[0])[10:42]).decode()]
     assert other
     # the key is gone at the provider, too: what a backup held of it is of no use
     months = [each["id"] for each in content["key_encryption_keys"] if each["destroyed_at"]]
@@ -258,7 +262,8 @@ def test_it_is_complete_once_every_key_above_was_destroyed(office: Office) -> No
     Rotation(office.database, office.vault, SQLModel.metadata).rewrap(actor="ops")
     with office.database.connection() as connection:
         [old] = connection.execute(
-            "SELECT id FROM privacy.kek WHERE state = 'decrypt-only' AND expires_month IS NULL"
+            "SELECT id FROM privacy.kek"
+            " WHERE state = 'decrypt-only' AND expires_month IS NULL AND use = 'wrap subject keys'"
         ).fetchall()
         request = office.vault.control.request(
             connection, DESTROY, KeyKind.KEK, old[0], actor="ops", reason="rotated"
@@ -269,6 +274,79 @@ def test_it_is_complete_once_every_key_above_was_destroyed(office: Office) -> No
     office.agree()
     [erased] = office.execute()
     assert erased.complete
+    with office.database.connection() as connection:
+        certificate = certificates.find(connection, erased.request_id)
+        assert [each.wrong for each in certificates.check(connection, office.vault, certificate)] == [
+            (),
+            (),
+            (),
+        ]
+    # a copy of the key file from before tells on it
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(office.vault.providers.now), "wrap", lambda *_, **__: b"")
+        with office.database.connection() as connection:
+            wrong = [each.wrong for each in certificates.check(connection, office.vault, certificate)]
+    assert "still wraps" in wrong[1][0]
+
+
+def test_what_a_certificate_claims_is_searched_for_in_a_dump_heap_and_log(
+    office: Office, tmp_path: Path, server_url: str
+) -> None:
+    office.enrol("P-2")
+    office.ended("P-1")
+    person = office.people["P-1"]
+    before = tmp_path / "before.sql"
+    before.write_bytes(dumped(office.database.url))
+    with office.database.connection() as connection:
+        wrapped = connection.execute(
+            "SELECT kek, wrapped FROM privacy.subject_key WHERE subject = %s", (person,)
+        ).fetchall()
+    office.clock.now = AFTER
+    office.agree()
+    [erased] = office.execute()
+    with psycopg.connect(office.database.url, autocommit=True) as owner:
+        for table in ("kyc.person", "privacy.subject_key", "privacy.sealed_row"):
+            owner.execute(f"VACUUM FULL {table}")
+        owner.execute("CHECKPOINT")
+        data = Path(str(owner.execute("SHOW data_directory").fetchone()[0]))  # type: ignore[index]
+        at = owner.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+        heap = data / "base" / str(at[0])  # type: ignore[index]
+    after = tmp_path / "after.sql"
+    after.write_bytes(dumped(office.database.url))
+    with office.database.connection() as connection:
+        certificate = certificates.find(connection, erased.certificate_id)
+        checks = certificates.check(connection, office.vault, certificate)
+    assert [bool(each.wrong) for each in checks] == [False, True, False]  # the first key above lives on here
+    # the search finds the marks where they are, so it would find them elsewhere
+    assert certificates.search(before, certificate).marks >= 1
+    assert certificates.search(after, certificate).marks == 0
+    assert certificates.search(heap, certificate).marks == 0
+    # the write-ahead log still has the ciphertexts and the wrapped keys, and nothing opens them
+    log = certificates.search(data / "pg_wal", certificate)
+    assert log.marks >= 1
+    for kek, key in wrapped:
+        segments = sorted(path for path in (data / "pg_wal").iterdir() if path.is_file())
+        remains = b"".join(piece for path in segments for piece in certificates.pieces(path))
+        assert bytes(key) in remains
+        with pytest.raises(KeyUnavailable):
+            office.vault.providers.now.unwrap(bytes(key), kek=kek, context=subject_context(person, 1))
+
+
+def test_a_certificate_whose_claims_are_not_so_is_told(office: Office) -> None:
+    office.ended("P-1")
+    office.clock.now = AFTER
+    office.agree()
+    [erased] = office.execute()
+    with psycopg.connect(office.database.url) as owner:
+        owner.execute(
+            "INSERT INTO kyc.person (id, external_ref, kind, enrolled_at)"
+            " VALUES (%s, 'back', 'natural', now())",
+            (office.people["P-1"],),
+        )
+    with office.database.connection() as connection:
+        certificate = certificates.find(connection, erased.certificate_id)
+        rows = certificates.check(connection, office.vault, certificate)[2]
+    assert rows.wrong == ("kyc.person.id names them in 1 rows",)
 
 
 def test_a_legal_hold_blocks_it_until_another_person_releases_it(office: Office) -> None:
@@ -368,9 +446,13 @@ def test_rows_go_only_together_with_the_keys(office: Office) -> None:
         pytest.raises(IntegrityConstraintViolation, match="longer"),
     ):
         connection.execute(insert, (person, request.id, START))
-    with pytest.raises(IntegrityConstraintViolation, match="together with its keys"):
+
+    def remove() -> None:
         with office.database.connection() as connection:
             connection.execute(insert, (person, request.id, AFTER))
             erasing.remove(connection, [person])
+
+    with pytest.raises(IntegrityConstraintViolation, match="together with its keys"):
+        remove()
     with office.database.connection() as connection:
         assert connection.execute("SELECT count(*) FROM kyc.person").fetchone() == (1,)

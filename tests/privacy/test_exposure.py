@@ -117,7 +117,8 @@ def test_a_lost_key_exposes_the_fields_of_its_subjects_and_no_others(
     with psycopg.connect(owner_url) as owner:  # one subject's key is under another key-encryption key
         keks = owner.execute("SELECT DISTINCT kek FROM privacy.subject_key").fetchall()
         owner.execute(
-            "INSERT INTO privacy.kek (id, provider, use, expires_month, state, created_at, seal_until, open_until)"
+            "INSERT INTO privacy.kek"
+            " (id, provider, use, expires_month, state, created_at, seal_until, open_until)"
             " SELECT 'another', provider, use, '2031-05-01', state, created_at, seal_until, open_until"
             " FROM privacy.kek WHERE id = %s",
             keks[0],
