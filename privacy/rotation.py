@@ -195,9 +195,10 @@ class Rotation:
         mapped = {(table.name, column) for table in self._tables for column in table.columns}
         stored = {(row[0], row[1]) for row in connection.execute(_queries.stored_columns.sql)}
         if unknown := sorted(stored - mapped):
+            names = ", ".join(f"{table}.{column}" for table, column in unknown)
             raise RotationUnfinished(
-                f"Sealed fields are stored in {', '.join('.'.join(it) for it in unknown)}, which no mapping given "
-                "to this rotation names: load the tables of every package (jobs.tables) first."
+                f"Sealed fields are stored in {names}, which no mapping given to this rotation names: "
+                "load the tables of every package (jobs.tables) first."
             )
 
     def _left_wrapped(self, connection: Connection) -> dict[str, int]:
