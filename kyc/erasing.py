@@ -19,6 +19,9 @@ from privacy.retention import Duty, duty
 from privacy.rights import DUTY_PURPOSES, DataRequest, Kind, State
 from privacy.sealing import Vault
 
+SWEPT_MAX = 1_000
+"""Persons in one sweep."""
+
 _queries = queries_beside(__file__)
 
 _REMOVED = (
@@ -117,6 +120,21 @@ def review_erasures(connection: Connection, vault: Vault, *, actor: str, at: dat
         if tie.ended_on is not None:
             changed.append(_answer(connection, vault, request, tie, actor=actor, at=at))
     return changed
+
+
+def sweep(
+    connection: Connection, vault: Vault, *, actor: str, at: datetime, most: int = SWEPT_MAX
+) -> list[DataRequest]:
+    """Put all whose relationship has ended on the way to their erasure, whether or not they asked.
+
+    What may be kept only for a time is deleted then by itself (AMLR art. 77). At most `most` persons.
+    """
+    found = [Person(*row) for row in connection.execute(_queries.ended.sql, {"most": most})]
+    return [
+        ask_for_erasure(connection, vault, person, actor=actor, at=at)
+        for person in found
+        if relationship(connection, person).ended_on is not None
+    ]
 
 
 def withdraw_erasure(

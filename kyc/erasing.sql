@@ -20,6 +20,23 @@ SELECT EXISTS (
     WHERE o.owner_id = ANY (:subjects) AND s.entity_id <> ALL (:subjects)
 );
 
+-- name: ended
+-- Persons with accounts, all of them closed, for whom no erasure is under way; by the record that stands for each.
+SELECT p.id, p.external_ref, p.kind, p.id, p.enrolled_at
+FROM kyc.person AS p
+WHERE p.holder_id IS NULL
+  AND EXISTS (SELECT FROM kyc.wallet AS w JOIN kyc.person AS r ON r.id = w.person_id
+              WHERE coalesce(r.holder_id, r.id) = p.id)
+  AND NOT EXISTS (SELECT FROM kyc.wallet AS w JOIN kyc.person AS r ON r.id = w.person_id
+                  JOIN ledger.account AS a ON a.id = w.account_id
+                  WHERE coalesce(r.holder_id, r.id) = p.id AND a.closed_at IS NULL)
+  AND NOT EXISTS (
+      SELECT FROM privacy.data_request AS asked
+      CROSS JOIN LATERAL (SELECT state FROM privacy.data_request_step
+                          WHERE request_id = asked.id ORDER BY number DESC LIMIT 1) AS now
+      WHERE asked.subject = p.id AND asked.kind = 'erasure' AND now.state IN ('received', 'kept'))
+ORDER BY p.id LIMIT :most;
+
 -- name: forget_wallets!
 UPDATE kyc.wallet SET person_id = NULL WHERE person_id = ANY (:subjects);
 

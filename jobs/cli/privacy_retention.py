@@ -51,6 +51,20 @@ def rules(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
+def sweep(by: By, as_json: AsJson = False) -> None:
+    """Give all whose relationship has ended the day on which their records end; run it every day."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        begun = erasing.sweep(connection, emoney.vault, actor=by, at=emoney.clock())
+        changed = erasing.review_erasures(connection, emoney.vault, actor=by, at=emoney.clock())
+    if as_json:
+        print_json([asdict(each) for each in [*begun, *changed]])
+    else:
+        screen.print(
+            f"{len(begun)} persons and {len(changed)} waiting requests have a day now", highlight=False
+        )
+
+
+@app.command()
 def due(as_json: AsJson = False) -> None:
     """Erasures whose month is over and that no legal hold stands against. Exit code 1 when there are any."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:

@@ -187,17 +187,6 @@ def withdraw(request: Request, ground: Ground, by: By, as_json: AsJson = False) 
     _tell(found, as_json)
 
 
-@app.command()
-def review(by: By, as_json: AsJson = False) -> None:
-    """Look again at erasures put off without a day: is the relationship over now? Run it every day."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        changed = erasing.review_erasures(connection, emoney.vault, actor=by, at=emoney.clock())
-    if as_json:
-        print_json([asdict(each) for each in changed])
-    else:
-        screen.print(f"{len(changed)} requests have a day now", highlight=False)
-
-
 @holds.command("place")
 def place(
     person: PersonName,
