@@ -62,6 +62,7 @@ class Relationship:
     subjects: tuple[UUID, ...]
     accounts: tuple[Account, ...]
     named_elsewhere: bool
+    evidence: tuple[UUID, ...]
     ended_on: date | None
 
     @property
@@ -85,13 +86,19 @@ def relationship(connection: Connection, person: Person) -> Relationship:
     subjects = [row[0] for row in records]
     about = {"subjects": subjects}
     accounts = tuple(Account(*row) for row in connection.execute(_queries.accounts.sql, about))
+    evidence = tuple(row[0] for row in connection.execute(_queries.evidence.sql, about))
     named = connection.execute(_queries.named_elsewhere.sql, about).fetchone()
     elsewhere = bool(named and named[0])
     ended = None
     if not elsewhere and all(each.closed_at is not None for each in accounts):
         ended = max(each.closed_at or each.opened_at for each in accounts) if accounts else records[-1][1]
     return Relationship(
-        person.holder, tuple(subjects), accounts, elsewhere, ended.date() if ended is not None else None
+        person.holder,
+        tuple(subjects),
+        accounts,
+        elsewhere,
+        evidence,
+        ended.date() if ended is not None else None,
     )
 
 
@@ -209,15 +216,14 @@ def _tie_of(connection: Connection, request: DataRequest) -> Relationship:
 
 
 def _demand_still_over(connection: Connection, subjects: Sequence[UUID]) -> None:
+    named = f"The person of record {min(subjects)}"
     linked = {
         row[0]
         for subject in subjects
         for row in connection.execute(_queries.records.sql, {"holder": subject}).fetchall()
     }
     if linked - set(subjects):
-        raise InvalidDataRequest(
-            "Records were linked to the person since: withdraw the request and ask anew."
-        )
+        raise InvalidDataRequest(f"{named} was linked to more since: withdraw the request and ask anew.")
     accounts = connection.execute(_queries.accounts.sql, {"subjects": list(subjects)}).fetchall()
     if any(closed_at is None for _, _, _, closed_at, _ in accounts):
-        raise InvalidDataRequest("The person has an open account again: withdraw the request.")
+        raise InvalidDataRequest(f"{named} has an open account again: withdraw the request.")

@@ -11,6 +11,9 @@ WHERE a.holder = ANY (:subjects)
    OR a.id IN (SELECT account_id FROM kyc.business_account WHERE person_id = ANY (:subjects))
 ORDER BY a.opened_at, a.id;
 
+-- name: evidence
+SELECT id FROM kyc.evidence WHERE person_id = ANY (:subjects) ORDER BY id;
+
 -- name: named_elsewhere
 -- Whether another person's records name one of these: as a minor's guardian, or as an entity's owner.
 SELECT EXISTS (

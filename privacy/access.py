@@ -6,7 +6,7 @@ Left out, and said so: keys, and whatever the law keeps from the person (suspici
 same whether or not there is any.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,19 @@ ROWS_MAX = 100_000
 _LEFT_OUT = frozenset(
     {"privacy.legal_hold", "privacy.index_entry", "privacy.sealed_row", "privacy.subject_key"}
 )
-_LEADS = frozenset({"person_id", "account_id", "subject", "holder", "entity_id", "minor_id", "evidence_id"})
+_LEADS = frozenset(
+    {
+        "person_id",
+        "account_id",
+        "subject",
+        "holder",
+        "entity_id",
+        "minor_id",
+        "evidence_id",
+        "owner_id",
+        "guardian_id",
+    }
+)
 """The columns by which a row is about someone."""
 
 _queries = queries_beside(__file__)
@@ -68,8 +80,11 @@ def collect(
     accounts: Sequence[UUID],
     *,
     actor: str,
+    related: Sequence[UUID] = (),
 ) -> Held:
     """Everything held on these records and their accounts, in the caller's transaction.
+
+    `related`: ids of rows about the person that other rows are about, such as pieces of evidence.
 
     Raises InvalidDataRequest above ROWS_MAX rows of a table, ProcessingRestricted, and as `Vault.open`.
     """
@@ -77,7 +92,7 @@ def collect(
     about = {"subjects": list(subjects), "accounts": list(accounts), "most": ROWS_MAX + 1}
     records = {}
     for table, query in _row_queries(metadata):
-        found = _dicts(connection, table, query, [*subjects, *accounts])
+        found = _dicts(connection, table, query, [*subjects, *accounts, *related])
         if found:
             records[table] = found
     opened = connection.execute(_queries.openings.sql, about).fetchall()
@@ -93,14 +108,17 @@ def collect(
     )
     entries = [dict(zip(names, row, strict=True)) for row in connection.execute(_queries.entries.sql, about)]
     _demand_few("ledger.entry", entries)
+    fields = _fields(connection, vault, subjects, actor)
+    tables = {each["column"].rpartition(".")[0] for each in fields} | set(records)
+    tables |= ({"ledger.entry", "ledger.transfer"} if entries else set()) | {"privacy.opening"}
     return Held(
         made_at=vault.clock(),
         subjects=tuple(subjects),
         accounts=tuple(accounts),
-        fields=tuple(_fields(connection, vault, subjects, actor)),
+        fields=tuple(fields),
         records=records,
         entries=tuple(entries),
-        why=tuple(_why(metadata)),
+        why=tuple(_why(metadata, tables)),
         opened=tuple(
             dict(zip(("purpose", "actor", "times", "first_at", "last_at"), row, strict=True))
             for row in opened
@@ -195,14 +213,13 @@ def _demand_few(name: str, rows: Sequence[object]) -> None:
         )
 
 
-def _why(metadata: MetaData) -> list[dict[str, str]]:
-    rows = inventory.read(metadata).rows
+def _why(metadata: MetaData, tables: Collection[str]) -> list[dict[str, str]]:
+    """Why what these tables hold is held; one row for each reason."""
     reasons = {
         (row.category.value, row.purpose, row.basis.value, row.retention)
-        for row in rows
-        if row.category not in (Category.NONE, Category.SUSPICION, Category.KEY_MATERIAL)
+        for row in inventory.read(metadata).rows
+        if row.table_name in tables
+        and row.category not in (Category.NONE, Category.SUSPICION, Category.KEY_MATERIAL)
     }
-    return [
-        dict(zip(("category", "purpose", "basis", "retention"), each, strict=True))
-        for each in sorted(reasons)
-    ]
+    names = ("category", "purpose", "basis", "retention")
+    return [dict(zip(names, each, strict=True)) for each in sorted(reasons)]

@@ -110,6 +110,9 @@ def receive(
     Raises InvalidDataRequest when the same is asked for already and not decided, InvalidActor.
     """
     who = checked_name(actor, "actor")
+    connection.execute(
+        _queries.lock_request.sql, {"id": subject}
+    )  # of two at once, the second sees the first
     for known_ in of_subject(connection, subject):
         if known_.kind is kind and known_.state in (State.RECEIVED, State.KEPT):
             raise InvalidDataRequest(f"Request {known_.id} to the same is open already: {known_.state}.")

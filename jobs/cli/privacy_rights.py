@@ -76,6 +76,7 @@ def access_(
             tie.subjects,
             [each.id for each in tie.accounts],
             actor=by,
+            related=tie.evidence,
         )
         out.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write(out / "access.html", access.as_page(held))

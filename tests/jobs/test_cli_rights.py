@@ -82,9 +82,14 @@ def test_access_gives_everything_in_two_files_for_their_owner_only(
         "kyc.person.id_kind": AMA["id_kind"],
         "kyc.person.id_number": AMA["id_number"],
     }
-    assert {"kyc.person", "kyc.evidence", "kyc.wallet", "kyc.tier_decision", "ledger.account"} <= set(
-        held["records"]
-    )
+    assert {
+        "kyc.person",
+        "kyc.evidence",
+        "kyc.evidence_state",
+        "kyc.wallet",
+        "kyc.tier_decision",
+        "ledger.account",
+    } <= set(held["records"])
     assert not {
         name for name in held["records"] if name.startswith("aml.") or "hold" in name.split(".")[1][:10]
     } - {"ledger.hold"}
