@@ -28,7 +28,7 @@ from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.outbox import recorded
 from ledger.queries import queries_beside
-from privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault
+from privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault, rights
 
 FIELDS = (
     "name",
@@ -107,6 +107,7 @@ class Rectification:
         also `id_expires_on` and `mrz`. Raises InvalidPerson, which names no values, and InvalidRequest.
         """
         who, why = checked_actor(by), checked_reason(because)
+        rights.demand_open_for(connection, [person.id], Purpose.DATA_SUBJECT_REQUEST)
         version, sealed = _lock(connection, person.id)
         before = self._open(connection, person.id, _PERSON, person.id, sealed, who)
         details = _changed(person, before, changes, at)
@@ -179,6 +180,7 @@ class Rectification:
         if "birth_date" in fields:
             self._answer_for(connection, person_id, details, by, at)
         following.follow(connection, person_id, at=at, because="details rectified", policies=self._policies)
+        _answer_requests(connection, person_id, fields, by, at)
         recorded.record(
             connection, "person.rectified", person_id, {"fields": fields, "version": version + 1}, at=at
         )
@@ -248,6 +250,16 @@ class Rectification:
         sealed = self._vault.seal_many(connection, clear)
         empty: dict[str, bytes | None] = dict.fromkeys(FIELDS)
         return empty | {field: each.ciphertext for field, each in zip(values, sealed, strict=True)}
+
+
+def _answer_requests(
+    connection: Connection, person_id: UUID, fields: list[str], by: str, at: datetime
+) -> None:
+    """What the person asked for is done."""
+    for request in rights.waiting(connection):
+        if request.kind is rights.Kind.RECTIFICATION and person_id in request.subjects:
+            ground = f"corrected: {', '.join(fields)}"
+            rights.decide(connection, request.id, rights.State.FULFILLED, ground=ground, actor=by, at=at)
 
 
 def versions(connection: Connection, person_id: UUID) -> list[Version]:

@@ -341,9 +341,7 @@ def rectify(person: Person, source: JsonInput, by: By, because: Because, as_json
     changes = read_object(source)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        asked = rectifying(emoney).ask(
-            connection, found, changes, by=by, because=because, at=emoney.clock()
-        )
+        asked = rectifying(emoney).ask(connection, found, changes, by=by, because=because, at=emoney.clock())
     if asked.request is not None and not as_json:
         tell_request(asked.request, as_json)
     elif as_json:
