@@ -188,7 +188,7 @@ def test_requests_and_decisions_are_never_changed(owner_url: str, database: Data
         for statement in (f"DELETE FROM kyc.{table}", f"TRUNCATE kyc.{table} CASCADE"):
             with (
                 psycopg.connect(owner_url) as connection,
-                pytest.raises(psycopg.Error, match="append-only|only when a person"),
+                pytest.raises(psycopg.Error, match=r"append-only|only when a person"),
             ):
                 connection.execute(statement)  # type: ignore[arg-type]
 

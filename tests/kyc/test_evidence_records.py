@@ -86,7 +86,7 @@ def test_history_is_the_databases_own(owner_url: str, database: Database, enroll
     ):
         with (
             psycopg.connect(owner_url) as connection,
-            pytest.raises(psycopg.Error, match="append-only|a person"),
+            pytest.raises(psycopg.Error, match=r"append-only|a person"),
         ):
             connection.execute(statement)
     with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.errors.IntegrityError):

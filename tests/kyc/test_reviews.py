@@ -133,7 +133,7 @@ def test_ratings_and_reviews_are_never_changed(owner_url: str, database: Databas
     for table in ("risk_rating", "review_done"):
         with (
             psycopg.connect(owner_url) as connection,
-            pytest.raises(psycopg.Error, match="append-only|only when a person"),
+            pytest.raises(psycopg.Error, match=r"append-only|only when a person"),
         ):
             connection.execute(f"DELETE FROM kyc.{table}")  # type: ignore[arg-type]
 
