@@ -59,7 +59,7 @@ BEGIN
         RETURN OLD;
     END IF;
     RAISE EXCEPTION 'rows of kyc.% are removed only when a person they are about is erased', TG_TABLE_NAME
-        USING ERRCODE = 'object_not_in_prerequisite_state';
+        USING ERRCODE = 'restrict_violation';
 END
 $$;
 CREATE TRIGGER removal BEFORE DELETE ON kyc.approval_request

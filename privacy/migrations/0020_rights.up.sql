@@ -236,7 +236,7 @@ BEGIN
         END IF;
     END LOOP;
     RAISE EXCEPTION 'rows of %.% are removed only when a person they are about is erased', TG_TABLE_SCHEMA, TG_TABLE_NAME
-        USING ERRCODE = 'object_not_in_prerequisite_state';
+        USING ERRCODE = 'restrict_violation';
 END
 $$;
 
@@ -253,7 +253,7 @@ BEGIN
         RETURN OLD;
     END IF;
     RAISE EXCEPTION 'rows of %.% are removed only when a person they are about is erased', TG_TABLE_SCHEMA, TG_TABLE_NAME
-        USING ERRCODE = 'object_not_in_prerequisite_state';
+        USING ERRCODE = 'restrict_violation';
 END
 $$;
 
@@ -267,7 +267,7 @@ BEGIN
         RETURN NEW;
     END IF;
     RAISE EXCEPTION 'whose %.% is, is forgotten only when that person is erased', TG_TABLE_SCHEMA, TG_TABLE_NAME
-        USING ERRCODE = 'object_not_in_prerequisite_state';
+        USING ERRCODE = 'restrict_violation';
 END
 $$;
 

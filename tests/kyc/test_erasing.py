@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from dumping import dumped
-from psycopg.errors import IntegrityConstraintViolation, ObjectNotInPrerequisiteState, RestrictViolation
+from psycopg.errors import IntegrityConstraintViolation, RestrictViolation
 from sqlmodel import SQLModel
 
 import kyc.tables  # noqa: F401  the rotation goes over their sealed columns
@@ -480,10 +480,10 @@ def test_no_row_is_removed_without_an_erasure(office: Office, owner_url: str, ta
     for url in (owner_url, None):
         with (
             psycopg.connect(url) if url else office.database.connection() as connection,
-            pytest.raises(ObjectNotInPrerequisiteState, match="only when a person"),
+            pytest.raises(RestrictViolation, match="only when a person"),
         ):
             connection.execute(f"DELETE FROM kyc.{table}")
-    with office.database.connection() as connection, pytest.raises(ObjectNotInPrerequisiteState):
+    with office.database.connection() as connection, pytest.raises(RestrictViolation):
         connection.execute("UPDATE kyc.wallet SET person_id = NULL")
 
 

@@ -75,13 +75,19 @@ def test_history_is_the_databases_own(owner_url: str, database: Database, enroll
         phone = of_kind(connection, enrolled.person_id, "phone")
     for statement in (
         "INSERT INTO kyc.evidence_state SELECT * FROM kyc.evidence_state",
-        "DELETE FROM kyc.evidence",
         "UPDATE kyc.evidence SET person_id = gen_random_uuid()",
     ):
         with database.connection() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement)
-    for statement in ("DELETE FROM kyc.evidence_state", "UPDATE kyc.evidence_state SET state = 'verified'"):
-        with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.Error, match="append-only"):
+    for statement in (
+        "DELETE FROM kyc.evidence",
+        "DELETE FROM kyc.evidence_state",
+        "UPDATE kyc.evidence_state SET state = 'verified'",
+    ):
+        with (
+            psycopg.connect(owner_url) as connection,
+            pytest.raises(psycopg.Error, match=r"append-only|a person"),
+        ):
             connection.execute(statement)
     with psycopg.connect(owner_url) as connection, pytest.raises(psycopg.errors.IntegrityError):
         connection.execute("UPDATE kyc.evidence SET state = 'rejected' WHERE id = %s", (phone.id,))

@@ -127,7 +127,7 @@ def test_of_simultaneous_equal_changes_one_is_recorded(
 
 def test_decisions_are_never_edited(till: Open, database: Database, owner_url: str) -> None:
     till("GHS").wallet(GHANA, "minimum")
-    for statement in ("UPDATE kyc.tier_decision SET tier = 'x'", "DELETE FROM kyc.evidence"):
+    for statement in ("UPDATE kyc.tier_decision SET tier = 'x'", "DELETE FROM kyc.tier_decision"):
         with database.connection() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement)
         with psycopg.connect(owner_url) as owner, pytest.raises(psycopg.Error, match="append-only"):
