@@ -7,11 +7,13 @@ import typer
 from sqlmodel import SQLModel
 
 import jobs.tables  # noqa: F401  the assessment covers the tables of every package
+from jobs.cli import privacy_pseudonyms
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from privacy import assessment, inventory
 
 app = typer.Typer(help="Personal data: what is held, and the impact assessment.", no_args_is_help=True)
+privacy_pseudonyms.register(app)
 
 
 @app.command()

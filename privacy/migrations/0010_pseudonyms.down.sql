@@ -1,0 +1,10 @@
+DROP FUNCTION privacy.reidentify_v1(uuid, timestamptz);
+DROP FUNCTION privacy.tokens_v1(text, integer, uuid[], bytea[], timestamptz);
+DROP TABLE privacy.reidentification;
+DROP TABLE privacy.reidentification_decision;
+DROP TABLE privacy.reidentification_request;
+DROP TABLE privacy.pseudonym_token;
+DROP TABLE privacy.pseudonym_epoch;
+DROP TABLE privacy.pseudonym_domain;
+DROP DOMAIN privacy.actor;
+DROP DOMAIN privacy.domain_name;

@@ -1,0 +1,25 @@
+-- name: insert_domain!
+INSERT INTO privacy.pseudonym_domain (name, purpose, reversible, created_by, created_at)
+VALUES (:domain, :purpose, :reversible, :by, :at);
+
+-- name: insert_epoch!
+INSERT INTO privacy.pseudonym_epoch (domain, epoch, reversible, wrapped, kek, started_by, started_at)
+VALUES (:domain, :epoch, :reversible, :wrapped, :kek, :by, :at);
+
+-- name: lock_domain
+-- Two rotations of one domain go one after the other.
+SELECT pg_advisory_xact_lock(hashtextextended('privacy.pseudonym_domain/' || :domain, 0));
+
+-- name: epoch_of
+-- The epoch asked for, or the newest.
+SELECT epoch, reversible, wrapped, kek FROM privacy.pseudonym_epoch
+WHERE domain = :domain AND (:epoch::integer IS NULL OR epoch = :epoch)
+ORDER BY epoch DESC LIMIT 1;
+
+-- name: tokens
+SELECT of_subject, of_token FROM privacy.tokens_v1(:domain, :epoch, :subjects::uuid[], :fresh::bytea[], :at);
+
+-- name: domains
+SELECT d.name, d.purpose, d.reversible, max(e.epoch), max(e.started_at)
+FROM privacy.pseudonym_domain AS d JOIN privacy.pseudonym_epoch AS e ON e.domain = d.name
+GROUP BY d.name ORDER BY d.name LIMIT :most;
