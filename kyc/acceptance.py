@@ -1,8 +1,9 @@
 """The operator's signed word for a policy pack whose numbers were not all read in the legal text.
 
-In production (`EMONEY_ENV=production`) no wallet is put under such a pack before someone has accepted it, as
-it is: a changed number, or a new rate of an index unit, needs another acceptance. The record is signed with
-the installation's key, as the proof log's checkpoints are, and is never edited.
+In production (`EMONEY_ENV=production`) no wallet is put under such a pack before one person has asked for
+its acceptance, as it is, and a second has approved: a changed number, or a new rate of an index unit, needs
+another. That the two differ, and that the approval is of this very content, the database enforces. The record
+is signed with the installation's key, as the proof log's checkpoints are, and is never edited.
 """
 
 import hashlib
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from kyc.errors import InvalidDecision, PackNotAccepted
+from kyc import approvals
+from kyc.approvals import Action, Approval
+from kyc.errors import InvalidDecision, InvalidRequest, PackNotAccepted
 from kyc.pack import Pack
 from kyc.packs import load_pack
 from kyc.rates import load_unit
@@ -34,7 +37,10 @@ _queries = queries_beside(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """Who accepted which content of a pack, and when. `note`: the same, signed."""
+    """Who accepted which content of a pack, and when. `note`: the same, signed.
+
+    `approval`: the request that a second person approved, or None when it rests on one word.
+    """
 
     id: UUID
     pack_id: str
@@ -42,6 +48,7 @@ class Acceptance:
     accepted_by: str
     accepted_at: datetime
     note: str
+    approval: UUID | None = None
 
     @property
     def text(self) -> str:
@@ -79,14 +86,56 @@ def content_hash(pack: Pack) -> str:
     return hashlib.sha256("\n".join([pack.content_hash, *units]).encode()).hexdigest()
 
 
-def accept(connection: Connection, pack: Pack, key: SigningKey, *, by: str, at: datetime) -> Acceptance:
-    """Record that `by` answers for `pack` as it is. Raises InvalidDecision for a name that is none."""
+def request(connection: Connection, pack: Pack, *, by: str, because: str, at: datetime) -> UUID:
+    """Ask that `pack` be accepted as it is; returns the id of the request for a second person.
+
+    Raises InvalidRequest.
+    """
+    content = content_hash(pack)
+    about = {"pack": pack.id, "content": content}
+    return approvals.request(
+        connection, Action.PACK_ACCEPTANCE, _subject(content), about, by=by, because=because, at=at
+    )
+
+
+def apply(connection: Connection, approval: Approval, key: SigningKey) -> Acceptance:
+    """Record what was approved: whoever asked answers for the pack, and another one agreed.
+
+    Raises InvalidRequest when the pack or its rates are no longer what was asked for, UnknownPack.
+    """
+    assert approval.decided_at is not None
+    pack = load_pack(approval.details["pack"])
+    if content_hash(pack) != approval.details["content"]:
+        raise InvalidRequest(f"policy pack {pack.id} or a rate it needs was changed since: ask anew")
+    return accept(
+        connection, pack, key, by=approval.requested_by, at=approval.decided_at, approval=approval.id
+    )
+
+
+def _subject(content: str) -> UUID:
+    """What a request names a content by: the database derives the same from the hash."""
+    return UUID(content[:32])
+
+
+def accept(
+    connection: Connection,
+    pack: Pack,
+    key: SigningKey,
+    *,
+    by: str,
+    at: datetime,
+    approval: UUID | None = None,
+) -> Acceptance:
+    """Record that `by` answers for `pack` as it is; in production it counts only with an `approval`.
+
+    Raises InvalidDecision for a name that is none.
+    """
     name = by.strip()
     if not 0 < len(name) <= NAME_MAX or not name.isprintable():
         raise InvalidDecision(f"who accepts a pack is named in 1 to {NAME_MAX} printable characters")
     unsigned = Acceptance(new_id(), pack.id, content_hash(pack), name, at, "")
     accepted = Acceptance(
-        unsigned.id, unsigned.pack_id, unsigned.content_hash, name, at, key.sign_note(unsigned.text)
+        unsigned.id, unsigned.pack_id, unsigned.content_hash, name, at, key.sign_note(unsigned.text), approval
     )
     connection.execute(
         _queries.record.sql,
@@ -97,6 +146,7 @@ def accept(connection: Connection, pack: Pack, key: SigningKey, *, by: str, at: 
             "by": accepted.accepted_by,
             "at": accepted.accepted_at,
             "note": accepted.note,
+            "approval": accepted.approval,
         },
     )
     return accepted
@@ -109,13 +159,12 @@ def every(connection: Connection) -> Iterator[Acceptance]:
 
 
 def missing(connection: Connection, pack: Pack) -> list[str]:
-    """The ids of `pack` and of those that follow it which still need an acceptance."""
+    """The ids of `pack` and of those that follow it which still need an acceptance: by two in production."""
     hashes = {content_hash(each): each.id for each in needed_for(pack)}
     if not hashes:
         return []
-    found = connection.execute(
-        _queries.accepted.sql, {"packs": list(hashes.values()), "hashes": list(hashes)}
-    )
+    about = {"packs": list(hashes.values()), "hashes": list(hashes), "by_two": in_production()}
+    found = connection.execute(_queries.accepted.sql, about)
     accepted = {row[0] for row in found}
     return [pack_id for hashed, pack_id in hashes.items() if hashed not in accepted]
 
@@ -126,6 +175,7 @@ def demand(connection: Connection, pack: Pack) -> None:
         return
     for pack_id in missing(connection, pack):
         raise PackNotAccepted(
-            f"policy pack {pack_id} has numbers that were not read in the legal text, and no one has "
-            f"accepted it as it is: verify them, then `emoney kyc pack accept {pack_id} --by NAME`"
+            f"policy pack {pack_id} has numbers that were not read in the legal text, and no two have "
+            f"accepted it as it is: verify them, then `emoney kyc pack accept {pack_id} --by NAME`, and "
+            "a second person approves with `emoney kyc approvals approve`"
         )

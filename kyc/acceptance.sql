@@ -1,12 +1,14 @@
 -- name: record!
-INSERT INTO kyc.pack_acceptance (id, pack_id, content_hash, accepted_by, accepted_at, note)
-VALUES (:id, :pack, :hash, :by, :at, :note);
+INSERT INTO kyc.pack_acceptance (id, pack_id, content_hash, accepted_by, accepted_at, note, approval_id)
+VALUES (:id, :pack, :hash, :by, :at, :note, :approval);
 
 -- name: accepted
--- Which of these contents someone accepted.
+-- Which of these contents someone accepted; with :by_two, only those that a second person approved.
 SELECT content_hash FROM kyc.pack_acceptance
-WHERE (pack_id, content_hash) IN (SELECT * FROM unnest(:packs::text[], :hashes::text[]));
+WHERE (pack_id, content_hash) IN (SELECT * FROM unnest(:packs::text[], :hashes::text[]))
+    AND (approval_id IS NOT NULL OR NOT :by_two);
 
 -- name: every
-SELECT id, pack_id, content_hash, accepted_by, accepted_at, note FROM kyc.pack_acceptance
+SELECT id, pack_id, content_hash, accepted_by, accepted_at, note, approval_id
+FROM kyc.pack_acceptance
 ORDER BY accepted_at, id LIMIT :most;

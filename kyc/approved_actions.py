@@ -5,21 +5,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from kyc import approvals, deaths, duplicates, evidence_records, following, freezing, overrides
+from kyc import acceptance, approvals, deaths, duplicates, evidence_records, following, freezing, overrides
 from kyc.approvals import Action, Approval
 from kyc.errors import InvalidRequest
 from kyc.evidence_records import State
 from kyc.restrictions import Downgrades
 from ledger.database import Connection
 from ledger.ledger import Ledger
+from ledger.proofs import SigningKey
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What doing it may take: a ledger where money moves, the operator's policy where a tier does."""
+    """What doing it may take: a ledger for money, the policy for a tier, the key for a signature."""
 
     ledger: Ledger | None = None
     policies: Downgrades | None = None
+    key: SigningKey | None = None
 
 
 Done = Callable[[Connection, Approval, Means], None]
@@ -70,14 +72,16 @@ def _release_estate(connection: Connection, approval: Approval, means: Means) ->
     deaths.release(means.ledger, connection, approval, policies=means.policies)
 
 
-def _record_only(_connection: Connection, _approval: Approval, _means: Means) -> None:
-    """The approval itself is what was asked for; whoever needs it looks it up (`approvals.standing`)."""
+def _accept_pack(connection: Connection, approval: Approval, means: Means) -> None:
+    if means.key is None:
+        raise InvalidRequest(f"{approval.action} is signed: approve it with the installation's key")
+    acceptance.apply(connection, approval, means.key)
 
 
 APPLY: dict[Action, Done] = {
     Action.TIER_OVERRIDE: _override,
     Action.EVIDENCE_ACCEPTANCE: _accept_evidence,
-    Action.PACK_ACCEPTANCE: _record_only,
+    Action.PACK_ACCEPTANCE: _accept_pack,
     Action.UNFREEZING: _unfreeze,
     Action.LINKING_PERSONS: _link,
     Action.SEPARATING_PERSONS: _link,
@@ -113,13 +117,14 @@ def approve(
     at: datetime,
     ledger: Ledger | None = None,
     policies: Downgrades | None = None,
+    key: SigningKey | None = None,
 ) -> Approval:
     """Approve a request and do what it asks for; `ledger` posts where that moves money.
 
-    `policies`: the operator's for downgrades, by default the shipped ones. Raises as `approvals.approve`, and
-    InvalidRequest for what needs a ledger when none is given.
+    `policies`: the operator's for downgrades, by default the shipped ones; `key` signs the acceptance of a
+    pack. Raises as `approvals.approve`, and InvalidRequest when a ledger or the key is needed and not given.
     """
-    means = Means(ledger, policies)
+    means = Means(ledger, policies, key)
 
     def apply(connection: Connection, approval: Approval) -> None:
         APPLY[approval.action](connection, approval, means)

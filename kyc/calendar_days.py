@@ -1,21 +1,16 @@
-"""Dates that rules count: months after a day, working days after a moment."""
+"""Moments that rules count: months after a moment, working days after one."""
 
-from calendar import monthrange
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
+
+from ledger.windows import months_later
 
 _SATURDAY = 5
 
 
-def months_after(day: date, months: int) -> date:
-    """The day so many months later (earlier, when negative); one that its month lacks is the month's last."""
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
-
-
 def moment_months_after(at: datetime, months: int) -> datetime:
     """The same time of day, so many months later."""
-    return datetime.combine(months_after(at.date(), months), at.timetz())
+    return datetime.combine(months_later(at.date(), months), at.timetz())
 
 
 def working_days_after(at: datetime, days: int, holidays: Collection[date] = ()) -> datetime:

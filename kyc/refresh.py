@@ -12,13 +12,13 @@ from uuid import UUID
 
 from kyc import risk_rating
 from kyc.actors import checked_actor, checked_reason
-from kyc.calendar_days import months_after
 from kyc.errors import UnknownPerson
 from kyc.risk_rating import Rated, Refresh, RiskPolicy
 from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.outbox import recorded
 from ledger.queries import queries_beside
+from ledger.windows import months_later
 
 LISTED_MAX = 10_000
 REMINDED_AT_ONCE = 1000
@@ -41,7 +41,7 @@ class Due:
 def due_on(policy: Refresh, rating: str, reviewed_at: datetime) -> date:
     """The last day of a period that began with this review; a day that a month lacks is its last one."""
     day = reviewed_at.astimezone(UTC).date()
-    return months_after(day, policy.months(rating))
+    return months_later(day, policy.months(rating))
 
 
 def next_reminder(policy: Refresh, due: date, after: date) -> date | None:

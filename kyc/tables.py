@@ -141,3 +141,7 @@ class PackAcceptance(SQLModel, table=True):
     accepted_by: str = Field(sa_column=Column(Text, nullable=False))
     accepted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     note: str = Field(sa_column=Column(Text, nullable=False))
+    approval_id: UUID | None = Field(sa_column=Column(Uuid))
+    approval_action: str = text(info=NOT_PERSONAL)
+    approval_subject: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    approval_outcome: str = text(info=NOT_PERSONAL)

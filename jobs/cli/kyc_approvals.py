@@ -9,9 +9,9 @@ import typer
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from kyc import approvals, approved_actions, deaths, freezing, overrides, persons
-from kyc.approvals import Approval
+from kyc.approvals import Action, Approval
 from kyc.restrictions import downgrades
-from ledger import accounts
+from ledger import accounts, proofs
 
 By = Annotated[str, typer.Option(help="Who does it: an id of your own.", envvar="EMONEY_ACTOR")]
 Because = Annotated[str, typer.Option(help="Why, in a few words, without personal data.")]
@@ -59,6 +59,7 @@ def approve(
 ) -> None:
     """Approve a request of another one, and do what it asks for."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
+        signed = approvals.find(connection, request).action is Action.PACK_ACCEPTANCE
         done = approved_actions.approve(
             connection,
             request,
@@ -67,6 +68,7 @@ def approve(
             at=emoney.clock(),
             ledger=emoney.ledger,
             policies=downgrades(emoney.home),
+            key=proofs.signing_key(connection, emoney.home) if signed else None,
         )
     _tell(done, as_json)
 

@@ -199,15 +199,23 @@ def schema() -> None:
 def accept(
     pack_id: PackId,
     by: Annotated[str, typer.Option(help="Who answers for the pack's numbers.")],
+    because: Annotated[
+        str, typer.Option(help="Why, in a few words, without personal data.")
+    ] = "its numbers were verified against the official text",
     as_json: AsJson = False,
 ) -> None:
-    """Record, signed, that someone verified a pack and answers for it in production."""
+    """Record, signed, that someone verified a pack. In production, ask a second person to approve that."""
+    from jobs.cli.kyc_approvals import tell_request
     from jobs.emoney import Emoney
     from kyc import acceptance
     from ledger import proofs
 
     pack = load_pack(pack_id)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
+        if acceptance.in_production():
+            asked = acceptance.request(connection, pack, by=by, because=because, at=emoney.clock())
+            tell_request(asked, as_json)
+            return
         key = proofs.signing_key(connection, emoney.home)
         accepted = acceptance.accept(connection, pack, key, by=by, at=emoney.clock())
         missing = acceptance.missing(connection, pack)
@@ -269,4 +277,5 @@ def _accepted(accepted: Any) -> dict[str, Any]:
         "accepted_by": accepted.accepted_by,
         "accepted_at": accepted.accepted_at,
         "content_hash": accepted.content_hash,
+        "approval": accepted.approval,
     }

@@ -11,10 +11,10 @@ import pytest
 import data
 from jobs.cli import main
 from jobs.emoney import Emoney
-from kyc import load_pack, pack_ids
+from kyc import acceptance, approved_actions, load_pack, pack_ids
 from kyc.acceptance import ENVIRONMENT
-from kyc.errors import PackNotAccepted
-from ledger import AccountKind, NewAccount, Operation, Transfer, accounts
+from kyc.errors import InvalidRequest, PackNotAccepted
+from ledger import AccountKind, NewAccount, Operation, Transfer, accounts, proofs
 from ledger.ids import new_id
 from ledger.proofs import SigningKey
 
@@ -221,23 +221,63 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
             emoney.kyc.enrol(PERSON)
         # all of these numbers were read in the legal text
         assert emoney.kyc.enrol({"external_ref": "a", "currency": "EUR"}).pack == "eu-amld5-art12"
+    monkeypatch.setenv(ENVIRONMENT, "development")
     code, out, err = installed("kyc", "pack", "accept", "gh-bog-2024", "--by", "Efua Mensah", "--json")
     assert code == 0, err
     accepted = json.loads(out)
     assert accepted["still_missing"] == []
     assert accepted["note"].startswith("emoney/kyc/pack-acceptance/v1\n")
+    monkeypatch.setenv(ENVIRONMENT, "production")
+    with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
+        emoney.kyc.enrol(PERSON)  # one person's word
+    code, out, err = installed("kyc", "pack", "accept", "gh-bog-2024", "--by", "efua", "--json")
+    assert code == 0, err
+    approve = ("kyc", "approvals", "approve", json.loads(out)["request"], "--because", "read it too", "--by")
+    assert installed(*approve, "Efua")[0] == 1
+    with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
+        emoney.kyc.enrol(PERSON)  # asked for only
+    assert installed(*approve, "kofi")[0] == 0
     with Emoney.open(clock=lambda: NOW) as emoney:
         assert emoney.kyc.enrol(PERSON).tier == "minimum"
     code, out, _ = installed("kyc", "pack", "acceptances", "--json")
     assert code == 0
-    [found] = json.loads(out)
-    assert (found["pack"], found["accepted_by"]) == ("gh-bog-2024", "Efua Mensah")
-    assert (found["current"], found["signature"]) == (True, "holds")
+    alone, found = json.loads(out)
+    assert (alone["accepted_by"], alone["approval"]) == ("Efua Mensah", None)
+    assert (found["pack"], found["accepted_by"]) == ("gh-bog-2024", "efua")
+    assert (found["current"], found["signature"], found["approval"]) == (True, "holds", approve[3])
 
     changed = load_pack("gh-bog-2024").model_copy(update={"legal": "another text"})
     monkeypatch.setattr("kyc.candidates.pack_of_currency", lambda currency, at: changed)
     with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
         emoney.kyc.enrol(PERSON | {"external_ref": "kofi"})
+
+
+def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
+    installed: Any, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ENVIRONMENT, "production")
+    pack = load_pack("gh-bog-2024")
+    changed = pack.model_copy(update={"legal": "another text"})
+    with Emoney.open(clock=lambda: NOW) as emoney, emoney.database.connection() as connection:
+        asked = acceptance.request(connection, pack, by="efua", because="verified", at=NOW)
+        key = proofs.signing_key(connection, emoney.home)
+        said: dict[str, Any] = {"by": "kofi", "because": "read too", "at": NOW}
+        with (
+            pytest.raises(InvalidRequest, match="approve it with the installation's key"),
+            connection.transaction(),
+        ):
+            approved_actions.approve(connection, asked, **said)
+        with monkeypatch.context() as patched, connection.transaction(force_rollback=True):
+            patched.setattr(acceptance, "load_pack", lambda _id: changed)
+            with pytest.raises(InvalidRequest, match="was changed since: ask anew"):
+                approved_actions.approve(connection, asked, key=key, **said)
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
+            acceptance.accept(connection, pack, key, by="efua", at=NOW, approval=asked)  # not approved yet
+        approved_actions.approve(connection, asked, key=key, **said)
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
+            acceptance.accept(connection, changed, key, by="efua", at=NOW, approval=asked)
+        assert [each.approval for each in acceptance.every(connection)] == [asked]
+        assert acceptance.missing(connection, pack) == []
 
 
 def test_an_acceptance_is_append_only_and_a_forged_one_is_found(

@@ -1,7 +1,9 @@
 """Duplicates: found by index, decided by a human, linked by two; limits per person follow the link."""
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc import Enrolment, approvals, approved_actions, duplicates, persons
+from kyc import Enrolment, NewWallet, approvals, approved_actions, duplicates, open_wallets, persons
 from kyc.errors import InvalidRequest, NoTier, ReferenceTaken, SamePerson, TooManyWallets, UnknownPerson
 from kyc.fingerprints import HOLDERS_MAX, Fingerprints, Index, _queries, name_and_birth_date
 from kyc.packs import load_pack
@@ -197,6 +199,39 @@ def test_a_link_that_two_approve_moves_the_holder_and_can_be_taken_back(
         assert accounts.get(connection, further).holder == linked.id
     assert len(holders(database, twins)) == 2
     assert pairs(database) != []
+
+
+def test_a_limit_of_the_person_follows_a_link(
+    database: Database, twins: list[Any], till: Callable[[str], Any]
+) -> None:
+    """Each record alone may hold 2 000 000 XOF; linked, they hold that together; apart again, each alone."""
+    at, bceao = till("XOF"), load_pack("waemu-bceao-008-2015")
+    one, two = new_id(), new_id()
+    with database.connection() as connection:
+        opened = [
+            NewWallet(
+                account, f"X-{each.person_id}", "identified", NOW, each.person_id, person_id=each.person_id
+            )
+            for account, each in zip((one, two), twins, strict=True)
+        ]
+        assert open_wallets(connection, bceao, opened) == 2
+    assert at.load(one, "1999999").posted
+    assert at.load(two, "1").posted
+    request = decide(database, twins, same=True)
+    assert request is not None
+    assert at.load(two, "1").posted
+    with database.connection() as connection:
+        approved_actions.approve(connection, request, by="clerk-2", because="compared too", at=NOW)
+    refused = at.load(two, "1")
+    assert refused.refusal is not None
+    assert refused.refusal.rule.endswith("/balance-per_person")
+    with database.connection() as connection:
+        linked = next(
+            each for each in map(partial(persons.find, connection), ("P-1", "P-2")) if each.holder != each.id
+        )
+        apart = duplicates.request_separation(connection, linked.id, by="clerk-1", because="sisters", at=NOW)
+        approved_actions.approve(connection, apart, by="clerk-2", because="seen both", at=NOW)
+    assert at.load(two, "1").posted
 
 
 def test_a_chain_of_links_has_one_holder(desk: Enrolment, database: Database, ama: dict[str, Any]) -> None:

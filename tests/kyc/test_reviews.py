@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kyc import Enrolment, consents, evidence_records, refresh
-from kyc.calendar_days import months_after, working_days_after
+from kyc.calendar_days import working_days_after
 from kyc.errors import (
     InvalidTerms,
     NoTier,
@@ -25,6 +25,7 @@ from kyc.provider import EnrolmentProvider, FileProvider, enrol_from
 from kyc.risk_rating import rate, risk_policy
 from ledger import Database
 from ledger.ids import new_id
+from ledger.windows import months_later
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 POLICY = risk_policy()
@@ -136,16 +137,16 @@ def test_ratings_and_reviews_are_never_changed(owner_url: str, database: Databas
 
 @given(st.dates(date(1990, 1, 1), date(2100, 1, 1)), st.integers(-120, 120))
 def test_months_are_calendar_months(day: date, months: int) -> None:
-    later = months_after(day, months)
+    later = months_later(day, months)
     assert (later.year * 12 + later.month) - (day.year * 12 + day.month) == months
-    assert later.day == day.day or (later.day < day.day and months_after(later, 0).day >= 28)
+    assert later.day == day.day or (later.day < day.day and months_later(later, 0).day >= 28)
 
 
 def test_working_days() -> None:
     friday = datetime(2026, 6, 12, 9, tzinfo=UTC)
     assert working_days_after(friday, 2) == datetime(2026, 6, 16, 9, tzinfo=UTC)
     assert working_days_after(friday, 2, [date(2026, 6, 15)]) == datetime(2026, 6, 17, 9, tzinfo=UTC)
-    assert months_after(date(2024, 2, 29), 12) == date(2025, 2, 28)
+    assert months_later(date(2024, 2, 29), 12) == date(2025, 2, 28)
 
 
 def published(database: Database, version: str, since: date) -> None:
