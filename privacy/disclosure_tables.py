@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime, LargeBinary
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Uuid
 from sqlmodel import Field, SQLModel
 
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
@@ -47,6 +47,7 @@ class PseudonymEpoch(SQLModel, table=True):
     __tablename__ = "pseudonym_epoch"
     __table_args__ = {"schema": "privacy", "info": NOT_PERSONAL}
 
+    id: UUID = Field(unique=True)
     domain: str = Field(primary_key=True)
     epoch: int = Field(primary_key=True)
     reversible: bool
@@ -56,10 +57,12 @@ class PseudonymEpoch(SQLModel, table=True):
     kek: str | None = None
     started_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
     started_at: datetime = Field(sa_type=DateTime(timezone=True))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
 
 
 class PseudonymToken(SQLModel, table=True):
-    """The random pseudonym of a subject. Append-only; closed to the application."""
+    """The random pseudonym of a subject. Never changed; closed to the application."""
 
     __tablename__ = "pseudonym_token"
     __table_args__ = {"schema": "privacy", "info": _ANALYSIS}
@@ -87,6 +90,8 @@ class ReidentificationRequest(SQLModel, table=True):
     requested_by: str
     requested_at: datetime = Field(sa_type=DateTime(timezone=True))
     expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
 
 
 class ReidentificationDecision(SQLModel, table=True):
@@ -103,6 +108,8 @@ class ReidentificationDecision(SQLModel, table=True):
     decided_by: str
     because: str
     decided_at: datetime = Field(sa_type=DateTime(timezone=True))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
 
 
 class ReidentificationDone(SQLModel, table=True):
@@ -115,3 +122,5 @@ class ReidentificationDone(SQLModel, table=True):
     outcome: str
     subject: UUID
     disclosed_at: datetime = Field(sa_type=DateTime(timezone=True))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))

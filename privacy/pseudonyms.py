@@ -22,12 +22,12 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import RFC_4122, UUID
-
-from psycopg.errors import UniqueViolation
 
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection
+from ledger.ids import new_id
 from ledger.queries import queries_beside
 from privacy.disclosure_errors import (
     GuessableSubject,
@@ -37,13 +37,14 @@ from privacy.disclosure_errors import (
     UnknownDomain,
 )
 from privacy.framing import framed
-from privacy.keyring import KEY_BYTES, KeyProvider
+from privacy.keyring import KeyProvider
+from privacy.pseudonym_keys import domain_key, new_domain_key
 
 SUBJECTS_MAX = 100_000
 DOMAINS_MAX = 1000
 PURPOSE_MAX = 200
 PSEUDONYM_BYTES = 16
-_KEY, _VALUE = b"emoney/privacy/pseudonym-key", b"emoney/privacy/pseudonym"
+_VALUE = b"emoney/privacy/pseudonym"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
 _RANDOM_VERSIONS = (4, 7)
@@ -84,18 +85,11 @@ class Pseudonyms:
             raise InvalidDomain(f"say what the domain is for in 1 to {PURPOSE_MAX} characters")
         if not purpose.isprintable():
             raise InvalidDomain("the purpose of a domain is one line of printable characters")
-        about = {"domain": self.domain, "reversible": bool(reversible), "by": checked_actor(by)}
-        try:
-            with connection.transaction():  # a domain and its first epoch, or neither
-                connection.execute(
-                    _queries.insert_domain.sql, about | {"purpose": purpose, "at": self._clock()}
-                )
-                started = self._start(connection, 1, reversible, by)
-        except UniqueViolation:
-            raise InvalidDomain(
-                f"the domain {self.domain} is there already; start a new epoch instead"
-            ) from None
-        return Domain(self.domain, purpose, reversible, 1, started)
+        values = self._epoch_values(1, bool(reversible), by)
+        made = connection.execute(_queries.create.sql, values | {"purpose": purpose})
+        if made.rowcount == 0:
+            raise InvalidDomain(f"the domain {self.domain} is there already; start a new epoch instead")
+        return Domain(self.domain, purpose, bool(reversible), 1, values["at"])
 
     def rotate(self, connection: Connection, *, by: str) -> int:
         """Start the next epoch and return its number. Pseudonyms of earlier epochs stay what they were.
@@ -105,7 +99,7 @@ class Pseudonyms:
         checked_actor(by)
         connection.execute(_queries.lock_domain.sql, {"domain": self.domain})
         epoch, reversible, _, _ = self._epoch(connection, None)
-        self._start(connection, epoch + 1, reversible, by)
+        connection.execute(_queries.next_epoch.sql, self._epoch_values(epoch + 1, reversible, by))
         return epoch + 1
 
     def of(
@@ -126,8 +120,8 @@ class Pseudonyms:
         if reversible:
             found = self._tokens(connection, number, wanted)
         else:
-            key = self._provider.unwrap(wrapped, kek=kek, context=self._context(_KEY, number))
-            prefix = self._context(_VALUE, number)
+            key = domain_key(self._provider, self.domain, number, wrapped=wrapped, kek=kek)
+            prefix = framed(_VALUE, self.domain.encode(), number.to_bytes(4, "big"))
             found = {
                 subject: hmac.digest(key, prefix + framed(subject.bytes), "sha256")[:PSEUDONYM_BYTES]
                 for subject in wanted
@@ -155,37 +149,40 @@ class Pseudonyms:
         ).fetchone()
         if row is None:
             which = "" if epoch is None else f" epoch {epoch} of"
-            raise UnknownDomain(f"there is no{which} domain {self.domain}; see `emoney privacy domains list`")
+            raise UnknownDomain(
+                f"there is no{which} domain {self.domain}; see `emoney privacy pseudonyms list`"
+            )
         return row[0], row[1], row[2], row[3]
 
-    def _start(self, connection: Connection, epoch: int, reversible: bool, by: str) -> datetime:
-        kek = None if reversible else self._provider.current
-        wrapped = kek and self._provider.wrap(
-            os.urandom(KEY_BYTES), kek=kek, context=self._context(_KEY, epoch)
-        )
-        at = self._clock()
-        connection.execute(
-            _queries.insert_epoch.sql,
-            {
-                "domain": self.domain,
-                "epoch": epoch,
-                "reversible": reversible,
-                "wrapped": wrapped,
-                "kek": kek,
-                "by": by,
-                "at": at,
-            },
-        )
-        return at
-
-    def _context(self, label: bytes, epoch: int) -> bytes:
-        return framed(label, self.domain.encode(), epoch.to_bytes(4, "big"))
+    def _epoch_values(self, epoch: int, reversible: bool, by: str) -> dict[str, Any]:
+        actor = checked_actor(by)
+        wrapped, kek = (None, None) if reversible else new_domain_key(self._provider, self.domain, epoch)
+        return {
+            "id": new_id(),
+            "domain": self.domain,
+            "epoch": epoch,
+            "reversible": reversible,
+            "wrapped": wrapped,
+            "kek": kek,
+            "by": actor,
+            "at": self._clock(),
+        }
 
 
 def domains(connection: Connection) -> list[Domain]:
     """The domains there are, by name; at most 1,000."""
     rows = connection.execute(_queries.domains.sql, {"most": DOMAINS_MAX}).fetchall()
     return [Domain(*row) for row in rows]
+
+
+def forget(connection: Connection, subject: UUID) -> int:
+    """Remove the tokens of a subject from all reversible domains, for its erasure; returns how many.
+
+    Requests for them that are still open can no longer be granted.
+    """
+    row = connection.execute(_queries.forget.sql, {"subject": subject}).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def checked_actor(name: str) -> str:

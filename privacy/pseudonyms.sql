@@ -1,10 +1,16 @@
--- name: insert_domain!
-INSERT INTO privacy.pseudonym_domain (name, purpose, reversible, created_by, created_at)
-VALUES (:domain, :purpose, :reversible, :by, :at);
+-- name: create
+-- A domain with its first epoch, or neither; nothing where there is one of this name.
+WITH made AS (
+    INSERT INTO privacy.pseudonym_domain (name, purpose, reversible, created_by, created_at)
+    VALUES (:domain, :purpose, :reversible, :by, :at)
+    ON CONFLICT (name) DO NOTHING RETURNING name
+)
+INSERT INTO privacy.pseudonym_epoch (id, domain, epoch, reversible, wrapped, kek, started_by, started_at)
+SELECT :id, name, 1, :reversible, :wrapped, :kek, :by, :at FROM made;
 
--- name: insert_epoch!
-INSERT INTO privacy.pseudonym_epoch (domain, epoch, reversible, wrapped, kek, started_by, started_at)
-VALUES (:domain, :epoch, :reversible, :wrapped, :kek, :by, :at);
+-- name: next_epoch!
+INSERT INTO privacy.pseudonym_epoch (id, domain, epoch, reversible, wrapped, kek, started_by, started_at)
+VALUES (:id, :domain, :epoch, :reversible, :wrapped, :kek, :by, :at);
 
 -- name: lock_domain
 -- Two rotations of one domain go one after the other.
@@ -18,6 +24,9 @@ ORDER BY epoch DESC LIMIT 1;
 
 -- name: tokens
 SELECT of_subject, of_token FROM privacy.tokens_v1(:domain, :epoch, :subjects::uuid[], :fresh::bytea[], :at);
+
+-- name: forget
+SELECT privacy.forget_tokens_v1(:subject);
 
 -- name: domains
 SELECT d.name, d.purpose, d.reversible, max(e.epoch), max(e.started_at)

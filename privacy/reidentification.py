@@ -1,9 +1,9 @@
 """Back from a token to its subject: asked for by one person, granted by another, recorded, and done once.
 
 The database holds all of it: that the two differ, that a request is decided once and in its time, that
-nothing recorded is changed, and that a token's subject comes out only with the record of its disclosure.
-Inside a transaction of the caller's the records are part of it: who rolls back after reading also rolls back
-the record.
+nothing recorded is changed, and that a token's subject comes out only after the decision on it is committed.
+So the names of both, the purpose and the reasons stay, as leaves of the proof log, whatever becomes of the
+transaction in which the subject was read.
 """
 
 import re
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from psycopg.errors import CheckViolation, UniqueViolation
 
-from ledger.database import Connection
+from ledger.database import Connection, Database
 from ledger.ids import new_id
 from ledger.queries import queries_beside
 from privacy.disclosure_errors import (
@@ -73,33 +73,39 @@ def request(
         "at": at,
         "expires_at": at + OPEN_FOR,
     }
-    row = connection.execute(_queries.reversible.sql, {"domain": domain}).fetchone()
+    row = connection.execute(_queries.about.sql, {"domain": domain, "token": values["token"]}).fetchone()
     if row is None:
-        raise UnknownDomain("there is no domain of this name; see `emoney privacy domains list`")
-    if not row[0]:
+        raise UnknownDomain("there is no domain of this name; see `emoney privacy pseudonyms list`")
+    reversible, given_out = row
+    if not reversible:
         raise NotReversible(f"the pseudonyms of {domain} are of a keyed function and have no way back")
+    if not given_out:
+        raise UnknownPseudonym(f"the domain {domain} never gave out that token, or its subject is erased")
     connection.execute(_queries.request.sql, values)
     return request_id
 
 
-def approve(connection: Connection, request_id: UUID, *, by: str, because: str, at: datetime) -> UUID:
-    """Grant a request of another person; returns the subject, and records that it was disclosed.
+def approve(database: Database, request_id: UUID, *, by: str, because: str, at: datetime) -> UUID:
+    """Grant a request of another person; returns the subject, whose disclosure is recorded by then.
 
-    Raises SamePerson, RequestClosed, InvalidRequest, and UnknownPseudonym when the domain never gave out the
-    token: the request then stays undecided.
+    In two transactions of its own, decision and disclosure: when it ended between them, the same person
+    approves again and the disclosure follows. Raises SamePerson, RequestClosed, InvalidRequest, and
+    UnknownPseudonym when the subject was erased in the meantime.
     """
-    with connection.transaction():  # the decision and the disclosure, or neither
-        _decide(connection, request_id, "approved", by=by, because=because, at=at)
+    with database.connection() as connection:
+        unfinished = {"id": request_id, "by": checked_actor(by)}
+        if connection.execute(_queries.undisclosed.sql, unfinished).fetchone() is None:
+            _decide(connection, request_id, "approved", by=by, because=because, at=at)
+    with database.connection() as connection:
         row = connection.execute(_queries.disclose.sql, {"id": request_id, "at": at}).fetchone()
-        if row is None or not isinstance(row[0], UUID):
-            raise UnknownPseudonym("the domain of this request never gave out that token")
-        return row[0]
+    if row is None or not isinstance(row[0], UUID):
+        raise UnknownPseudonym("the domain of this request has that token no more: its subject is erased")
+    return row[0]
 
 
 def reject(connection: Connection, request_id: UUID, *, by: str, because: str, at: datetime) -> None:
     """Refuse a request of another person. Raises SamePerson, RequestClosed, InvalidRequest."""
-    with connection.transaction():
-        _decide(connection, request_id, "rejected", by=by, because=because, at=at)
+    _decide(connection, request_id, "rejected", by=by, because=because, at=at)
 
 
 def every(connection: Connection) -> list[Reidentification]:
@@ -112,8 +118,9 @@ def _decide(
     connection: Connection, request_id: UUID, outcome: str, *, by: str, because: str, at: datetime
 ) -> None:
     values = {"id": request_id, "outcome": outcome, "by": checked_actor(by), "at": at}
+    values["because"] = _checked_reason(because)
     try:
-        written = connection.execute(_queries.decide.sql, values | {"because": _checked_reason(because)})
+        written = connection.execute(_queries.decide.sql, values)
     except CheckViolation as error:
         if error.diag.constraint_name == "second_person":
             raise SamePerson("who asked for a re-identification cannot decide on it") from None

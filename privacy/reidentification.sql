@@ -1,5 +1,6 @@
--- name: reversible
-SELECT reversible FROM privacy.pseudonym_domain WHERE name = :domain;
+-- name: about
+-- Whether a domain has a way back, and whether it gave out this token.
+SELECT reversible, privacy.gave_out_v1(:domain, :token) FROM privacy.pseudonym_domain WHERE name = :domain;
 
 -- name: request!
 INSERT INTO privacy.reidentification_request
@@ -11,6 +12,12 @@ INSERT INTO privacy.reidentification_decision
     (request_id, requested_by, requested_at, expires_at, outcome, decided_by, because, decided_at)
 SELECT id, requested_by, requested_at, expires_at, :outcome, :by, :because, :at
 FROM privacy.reidentification_request WHERE id = :id;
+
+-- name: undisclosed
+-- An approval of this person that was never carried out: its process ended in between.
+SELECT FROM privacy.reidentification_decision AS d
+WHERE d.request_id = :id AND d.decided_by = :by AND d.outcome = 'approved'
+  AND NOT EXISTS (SELECT FROM privacy.reidentification AS i WHERE i.request_id = d.request_id);
 
 -- name: disclose
 SELECT privacy.reidentify_v1(:id, :at);

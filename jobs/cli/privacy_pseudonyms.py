@@ -1,4 +1,4 @@
-"""`emoney privacy domains` and `emoney privacy reidentify`: pseudonyms, and the way back by two persons."""
+"""`emoney privacy pseudonyms` and `emoney privacy reidentify`, the way back by two persons."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -9,24 +9,25 @@ import typer
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from privacy import open_keyring, reidentification
-from privacy.pseudonyms import Pseudonyms
-from privacy.pseudonyms import domains as every_domain
+from privacy.pseudonyms import Pseudonyms, domains
 
 By = Annotated[str, typer.Option(help="Who does it: an id of your own.", envvar="EMONEY_ACTOR")]
 Because = Annotated[str, typer.Option(help="Why, in a few words, without personal data.")]
 Name = Annotated[str, typer.Argument(help="The domain's name, such as fraud-study.")]
 
-domains = typer.Typer(help="Domains of analysis: each has pseudonyms of its own.", no_args_is_help=True)
+pseudonyms = typer.Typer(
+    help="Domains of analysis: a subject has another pseudonym in each.", no_args_is_help=True
+)
 reidentify = typer.Typer(help="Whom a token stands for: takes two persons.", no_args_is_help=True)
 
 
 def register(privacy: typer.Typer) -> None:
     """Add the commands to `emoney privacy`."""
-    privacy.add_typer(domains, name="domains")
+    privacy.add_typer(pseudonyms, name="pseudonyms")
     privacy.add_typer(reidentify, name="reidentify")
 
 
-@domains.command("create")
+@pseudonyms.command("create")
 def create(
     name: Name,
     purpose: Annotated[str, typer.Option(help="What the analysis is for.")],
@@ -46,7 +47,7 @@ def create(
         screen.print(f"{made.name}: epoch {made.epoch} started", highlight=False)
 
 
-@domains.command("rotate")
+@pseudonyms.command("rotate")
 def rotate(name: Name, by: By, as_json: AsJson = False) -> None:
     """Start a domain's next epoch: new pseudonyms that cannot be joined with those before."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
@@ -58,11 +59,11 @@ def rotate(name: Name, by: By, as_json: AsJson = False) -> None:
         screen.print(f"{name}: epoch {epoch} started", highlight=False)
 
 
-@domains.command("list")
+@pseudonyms.command("list")
 def list_domains(as_json: AsJson = False) -> None:
     """The domains there are."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        found = every_domain(connection)
+        found = domains(connection)
     if as_json:
         print_json([asdict(each) for each in found])
         return
@@ -99,8 +100,10 @@ Request = Annotated[UUID, typer.Argument(help="The request's id.")]
 @reidentify.command("approve")
 def approve(request: Request, by: By, because: Because, as_json: AsJson = False) -> None:
     """Grant a request of another person, and tell the subject."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        subject = reidentification.approve(connection, request, by=by, because=because, at=emoney.clock())
+    with Emoney.open() as emoney:
+        subject = reidentification.approve(
+            emoney.database, request, by=by, because=because, at=emoney.clock()
+        )
     if as_json:
         print_json({"request": request, "subject": subject})
     else:

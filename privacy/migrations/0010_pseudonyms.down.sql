@@ -1,4 +1,11 @@
+ALTER TABLE ledger.leaf_source DISABLE TRIGGER append_only;
+DELETE FROM ledger.leaf_source WHERE relation IN ('privacy.pseudonym_epoch', 'privacy.reidentification_request',
+    'privacy.reidentification_decision', 'privacy.reidentification');
+ALTER TABLE ledger.leaf_source ENABLE TRIGGER append_only;
+
+DROP FUNCTION privacy.forget_tokens_v1(uuid);
 DROP FUNCTION privacy.reidentify_v1(uuid, timestamptz);
+DROP FUNCTION privacy.gave_out_v1(text, bytea);
 DROP FUNCTION privacy.tokens_v1(text, integer, uuid[], bytea[], timestamptz);
 DROP TABLE privacy.reidentification;
 DROP TABLE privacy.reidentification_decision;

@@ -1,5 +1,6 @@
 -- Pseudonyms: one domain for each purpose of analysis, a key (or random tokens) of its own for each epoch, and
--- the way back from a token, which takes two persons and leaves a record.
+-- the way back from a token, which takes two persons and leaves a record. Epochs (the making of a key) and all
+-- that is said about a re-identification are leaves of the proof log; xact and salt are left to the database.
 
 CREATE DOMAIN privacy.domain_name AS text CHECK (VALUE ~ '^[a-z][a-z0-9-]{0,62}$');
 -- One spelling for one person: nobody is a second person by a blank or by a letter that looks alike.
@@ -18,6 +19,7 @@ CREATE TABLE privacy.pseudonym_domain (
 COMMENT ON TABLE privacy.pseudonym_domain IS 'Append-only. reversible: random tokens instead of a keyed function.';
 
 CREATE TABLE privacy.pseudonym_epoch (
+    id         uuid                NOT NULL UNIQUE,
     domain     privacy.domain_name NOT NULL,
     epoch      integer             NOT NULL CHECK (epoch > 0),
     reversible boolean             NOT NULL,
@@ -25,6 +27,8 @@ CREATE TABLE privacy.pseudonym_epoch (
     kek        text                CHECK (length(kek) BETWEEN 1 AND 200),
     started_by privacy.actor       NOT NULL,
     started_at timestamptz         NOT NULL,
+    xact       bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt       uuid        NOT NULL DEFAULT gen_random_uuid(),
     PRIMARY KEY (domain, epoch),
     UNIQUE (domain, epoch, reversible),
     FOREIGN KEY (domain, reversible) REFERENCES privacy.pseudonym_domain (name, reversible),
@@ -45,7 +49,8 @@ CREATE TABLE privacy.pseudonym_token (
     PRIMARY KEY (domain, epoch, subject),
     FOREIGN KEY (domain, epoch, reversible) REFERENCES privacy.pseudonym_epoch (domain, epoch, reversible)
 );
-COMMENT ON TABLE privacy.pseudonym_token IS 'Append-only. The random pseudonyms of reversible domains.';
+COMMENT ON TABLE privacy.pseudonym_token IS
+    'The random pseudonyms of reversible domains. Never changed; forget_tokens_v1 removes those of a subject.';
 
 -- Re-identification -------------------------------------------------------------------------------
 
@@ -59,6 +64,8 @@ CREATE TABLE privacy.reidentification_request (
     requested_by privacy.actor       NOT NULL,
     requested_at timestamptz         NOT NULL,
     expires_at   timestamptz         NOT NULL CHECK (expires_at > requested_at),
+    xact       bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt       uuid        NOT NULL DEFAULT gen_random_uuid(),
     UNIQUE (id, requested_by, requested_at, expires_at),
     FOREIGN KEY (domain, reversible) REFERENCES privacy.pseudonym_domain (name, reversible)
 );
@@ -73,6 +80,8 @@ CREATE TABLE privacy.reidentification_decision (
     decided_by   privacy.actor NOT NULL,
     because      text          NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
     decided_at   timestamptz   NOT NULL,
+    xact       bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt       uuid        NOT NULL DEFAULT gen_random_uuid(),
     UNIQUE (request_id, outcome),
     FOREIGN KEY (request_id, requested_by, requested_at, expires_at)
         REFERENCES privacy.reidentification_request (id, requested_by, requested_at, expires_at),
@@ -86,6 +95,8 @@ CREATE TABLE privacy.reidentification (
     outcome      text        NOT NULL DEFAULT 'approved' CHECK (outcome = 'approved'),
     subject      uuid        NOT NULL,
     disclosed_at timestamptz NOT NULL,
+    xact       bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt       uuid        NOT NULL DEFAULT gen_random_uuid(),
     FOREIGN KEY (request_id, outcome) REFERENCES privacy.reidentification_decision (request_id, outcome)
 );
 COMMENT ON TABLE privacy.reidentification IS 'Append-only. Whom an approved request disclosed, once.';
@@ -95,8 +106,8 @@ DO $$
 DECLARE
     relation text;
 BEGIN
-    FOREACH relation IN ARRAY ARRAY['pseudonym_domain', 'pseudonym_epoch', 'pseudonym_token',
-        'reidentification_request', 'reidentification_decision', 'reidentification']
+    FOREACH relation IN ARRAY ARRAY['pseudonym_domain', 'pseudonym_epoch', 'reidentification_request',
+        'reidentification_decision', 'reidentification']
     LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change()', relation);
@@ -104,9 +115,42 @@ BEGIN
 END
 $$;
 
-GRANT SELECT, INSERT ON privacy.pseudonym_domain, privacy.pseudonym_epoch, privacy.reidentification_request,
-    privacy.reidentification_decision TO emoney_app;
-GRANT SELECT ON privacy.reidentification TO emoney_app;
+CREATE TRIGGER keep BEFORE UPDATE OR TRUNCATE ON privacy.pseudonym_token
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+DO $$
+DECLARE
+    relation text;
+BEGIN
+    FOREACH relation IN ARRAY ARRAY['pseudonym_epoch', 'reidentification_request', 'reidentification_decision',
+        'reidentification']
+    LOOP
+        EXECUTE format('CREATE INDEX %I ON privacy.%I USING brin (xact) '
+            'WITH (pages_per_range = 32, autosummarize = on)', relation || '_xact', relation);
+    END LOOP;
+END
+$$;
+
+GRANT SELECT ON privacy.pseudonym_domain, privacy.pseudonym_epoch, privacy.reidentification_request,
+    privacy.reidentification_decision, privacy.reidentification TO emoney_app;
+GRANT INSERT ON privacy.pseudonym_domain TO emoney_app;
+GRANT INSERT (id, domain, epoch, reversible, wrapped, kek, started_by, started_at)
+    ON privacy.pseudonym_epoch TO emoney_app;
+GRANT INSERT (id, domain, token, purpose, because, requested_by, requested_at, expires_at)
+    ON privacy.reidentification_request TO emoney_app;
+GRANT INSERT (request_id, requested_by, requested_at, expires_at, outcome, decided_by, because, decided_at)
+    ON privacy.reidentification_decision TO emoney_app;
+
+INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
+    (48, 'privacy.pseudonym_epoch', 1, 'id', ARRAY[
+        'salt uuid', 'domain text', 'epoch integer', 'wrapped bytes', 'kek text', 'started_by text',
+        'started_at time']),
+    (49, 'privacy.reidentification_request', 1, 'id', ARRAY[
+        'salt uuid', 'domain text', 'token bytes', 'purpose text', 'because text', 'requested_by text',
+        'requested_at time', 'expires_at time']),
+    (50, 'privacy.reidentification_decision', 1, 'request_id', ARRAY[
+        'salt uuid', 'outcome text', 'decided_by text', 'because text', 'decided_at time']),
+    (51, 'privacy.reidentification', 1, 'request_id', ARRAY['salt uuid', 'subject uuid', 'disclosed_at time']);
 
 -- The tokens of subjects, made where there is none. In subject order, so that two callers cannot deadlock.
 CREATE FUNCTION privacy.tokens_v1(of_domain text, of_epoch integer, subjects uuid[], fresh bytea[], at timestamptz)
@@ -124,7 +168,16 @@ BEGIN
 END
 $$;
 
--- Whom the token of an approved request stands for; recorded in the same step, and never a second time.
+-- Whether a domain gave out a token; not for whom.
+CREATE FUNCTION privacy.gave_out_v1(of_domain text, of_token bytea) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM privacy.pseudonym_token WHERE token = of_token AND domain = of_domain)
+$$;
+
+-- Whom the token of an approved request stands for; recorded in the same step. Only what an earlier transaction
+-- has decided is disclosed: whoever reads the subject and rolls back leaves the request and the two names behind.
 CREATE FUNCTION privacy.reidentify_v1(request uuid, at timestamptz) RETURNS uuid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -136,7 +189,7 @@ BEGIN
     FROM privacy.reidentification_request AS r
     JOIN privacy.reidentification_decision AS d ON d.request_id = r.id AND d.outcome = 'approved'
     JOIN privacy.pseudonym_token AS t ON t.token = r.token AND t.domain = r.domain
-    WHERE r.id = request;
+    WHERE r.id = request AND d.xact <> pg_current_xact_id()::text::bigint;
     IF found_subject IS NOT NULL THEN
         INSERT INTO privacy.reidentification (request_id, subject, disclosed_at) VALUES (request, found_subject, at);
     END IF;
@@ -144,7 +197,19 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION privacy.tokens_v1(text, integer, uuid[], bytea[], timestamptz) FROM PUBLIC;
-REVOKE EXECUTE ON FUNCTION privacy.reidentify_v1(uuid, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION privacy.tokens_v1(text, integer, uuid[], bytea[], timestamptz) TO emoney_app;
-GRANT EXECUTE ON FUNCTION privacy.reidentify_v1(uuid, timestamptz) TO emoney_app;
+-- Ends what stands for a subject in every reversible domain: of an erased subject nothing leads back.
+CREATE FUNCTION privacy.forget_tokens_v1(of_subject uuid) RETURNS bigint
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH gone AS (DELETE FROM privacy.pseudonym_token WHERE subject = of_subject RETURNING 1)
+    SELECT count(*) FROM gone
+$$;
+CREATE INDEX pseudonym_token_subject ON privacy.pseudonym_token (subject);
+
+REVOKE EXECUTE ON FUNCTION privacy.tokens_v1(text, integer, uuid[], bytea[], timestamptz),
+    privacy.gave_out_v1(text, bytea), privacy.reidentify_v1(uuid, timestamptz), privacy.forget_tokens_v1(uuid)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION privacy.tokens_v1(text, integer, uuid[], bytea[], timestamptz),
+    privacy.gave_out_v1(text, bytea), privacy.reidentify_v1(uuid, timestamptz), privacy.forget_tokens_v1(uuid)
+    TO emoney_app;

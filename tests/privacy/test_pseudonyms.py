@@ -109,8 +109,10 @@ def test_the_key_of_one_domain_or_epoch_does_not_serve_another(
             "INSERT INTO privacy.pseudonym_domain VALUES ('two', 'a study', false, 'thief-1', now())"
         )
         connection.execute(
-            "INSERT INTO privacy.pseudonym_epoch VALUES ('two', 1, false, %s, %s, 'thief-1', now()),"
-            " ('one', 2, false, %s, %s, 'thief-1', now())",
+            "INSERT INTO privacy.pseudonym_epoch"
+            " (id, domain, epoch, reversible, wrapped, kek, started_by, started_at) VALUES"
+            " (gen_random_uuid(), 'two', 1, false, %s, %s, 'thief-1', now()),"
+            " (gen_random_uuid(), 'one', 2, false, %s, %s, 'thief-1', now())",
             (wrapped, kek, wrapped, kek),
         )
     for name in ("one", "two"):

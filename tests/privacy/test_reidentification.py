@@ -7,6 +7,7 @@ import pytest
 
 from ledger.database import Database
 from ledger.ids import new_id
+from ledger.proofs import SigningKey, audit, seal
 from privacy import Purpose, open_keyring, reidentification
 from privacy.disclosure_errors import (
     InvalidRequest,
@@ -17,7 +18,7 @@ from privacy.disclosure_errors import (
     UnknownPseudonym,
 )
 from privacy.errors import UnknownPurpose
-from privacy.pseudonyms import Pseudonyms
+from privacy.pseudonyms import Pseudonyms, forget
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -41,8 +42,7 @@ def ask(database: Database, token: str, domain: str = "study", **changed: object
 
 
 def grant(database: Database, request: UUID, by: str = "clerk-8", at: datetime = NOW) -> UUID:
-    with database.connection() as connection:
-        return reidentification.approve(connection, request, by=by, because="checked", at=at)
+    return reidentification.approve(database, request, by=by, because="checked", at=at)
 
 
 def test_a_second_person_learns_the_subject_and_it_is_recorded(
@@ -126,12 +126,96 @@ def test_a_rejected_request_discloses_nothing(database: Database, known: str) ->
 
 @pytest.mark.parametrize("domain", ["study", "other"])
 def test_a_token_the_domain_never_gave_out_is_refused(database: Database, known: str, domain: str) -> None:
-    token = "0" * 32 if domain == "study" else known
-    request = ask(database, token, domain)
     with pytest.raises(UnknownPseudonym):
-        grant(database, request)
+        ask(database, "0" * 32 if domain == "study" else known, domain)
     with database.connection() as connection:
-        assert [each.outcome for each in reidentification.every(connection)] == [None]
+        assert reidentification.every(connection) == []
+
+
+def test_who_reads_the_subject_and_rolls_back_leaves_both_names_behind(
+    database: Database, known: str, subject: UUID
+) -> None:
+    request = ask(database, known)
+    decide = (
+        "INSERT INTO privacy.reidentification_decision (request_id, requested_by, requested_at, expires_at,"
+        " outcome, decided_by, because, decided_at)"
+        " VALUES (%s, 'clerk-7', %s, %s, 'approved', 'clerk-8', 'x', %s)"
+    )
+    with database.connection() as connection:
+        connection.execute(decide, (request, NOW, NOW + timedelta(days=7), NOW))
+        disclosed = connection.execute("SELECT privacy.reidentify_v1(%s, %s)", (request, NOW)).fetchone()
+        assert disclosed == (None,), "the decision is not committed yet"
+    with database.connection() as connection:
+        disclosed = connection.execute("SELECT privacy.reidentify_v1(%s, %s)", (request, NOW)).fetchone()
+        assert disclosed == (subject,)
+        connection.rollback()
+    with database.connection() as connection:
+        [seen] = reidentification.every(connection)
+    assert (seen.requested_by, seen.decided_by, seen.outcome) == ("clerk-7", "clerk-8", "approved")
+
+
+def test_an_approval_that_was_cut_off_is_carried_out_by_the_same_person_only(
+    database: Database, known: str, subject: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = ask(database, known)
+    real, opened = Database.connection, []
+
+    def dies_at_the_second(self: Database) -> object:
+        opened.append(None)
+        if len(opened) == 2:
+            raise SystemExit("killed between decision and disclosure")
+        return real(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "connection", dies_at_the_second)
+        with pytest.raises(SystemExit):
+            grant(database, request)
+    with pytest.raises(RequestClosed, match="already"):
+        grant(database, request, by="clerk-9")
+    assert grant(database, request) == subject
+    with pytest.raises(RequestClosed, match="already"):
+        grant(database, request)
+
+
+def test_nothing_leads_back_to_an_erased_subject(database: Database, known: str, subject: UUID) -> None:
+    open_request = ask(database, known)
+    with database.connection() as connection:
+        assert forget(connection, subject) == 1
+        assert forget(connection, subject) == 0
+    with pytest.raises(UnknownPseudonym, match="erased"):
+        ask(database, known)
+    with pytest.raises(UnknownPseudonym, match="erased"):
+        grant(database, open_request)
+
+
+TAMPERED = {
+    "privacy.pseudonym_epoch": (
+        "SET wrapped = NULL, kek = NULL, reversible = true WHERE kek IS NOT NULL",
+        "altered",
+    ),
+    "privacy.reidentification_request": ("SET because = 'another order'", "altered"),
+    "privacy.reidentification_decision": ("SET decided_by = 'nobody'", "altered"),
+    "privacy.reidentification": (None, "removed"),
+}
+
+
+@pytest.mark.parametrize("relation", TAMPERED)
+def test_what_is_recorded_is_in_the_proof_log(
+    database: Database, known: str, owner_url: str, tmp_path: Path, relation: str
+) -> None:
+    grant(database, ask(database, known))
+    key = SigningKey.create(tmp_path, "wallet.example/ledger")
+    seal(database, key)
+    with database.connection() as connection:
+        assert audit(connection, key.public).sound
+    change, what = TAMPERED[relation]
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("SET session_replication_role = replica")
+        done = owner.execute(f"UPDATE {relation} {change}" if change else f"DELETE FROM {relation}")
+        assert done.rowcount >= 1
+    with database.connection() as connection:
+        found = audit(connection, key.public)
+    assert any(each.what == what and relation in each.subject for each in found.findings), found.findings
 
 
 def test_bad_requests_are_refused_and_say_no_more_than_needed(database: Database, known: str) -> None:
