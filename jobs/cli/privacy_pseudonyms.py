@@ -130,6 +130,8 @@ def list_requests(as_json: AsJson = False) -> None:
         print_json([asdict(each) for each in found])
         return
     rows = [
-        (e.id, e.domain, e.purpose, e.requested_by, e.outcome or "waits", e.decided_by or "") for e in found
+        (e.id, e.domain, e.requested_by, f"{e.outcome} by {e.decided_by}" if e.outcome else "waits")
+        for e in found
     ]
-    table("Re-identifications", ("request", "domain", "purpose", "asked by", "state", "decided by"), rows)
+    table("Re-identifications", ("request", "domain", "asked by", "state"), rows)
+    screen.print("Purposes, reasons and times: --json", highlight=False)
