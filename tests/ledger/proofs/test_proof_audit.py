@@ -12,6 +12,8 @@ from ledger.proofs import SigningKey
 from ledger.proofs.leaves import Rows
 from ledger.proofs.verifying import leaf_hash
 
+HALF, ALL = DECLARED + 501, DECLARED + 902
+
 COLUMNS = (
     "debit_account, credit_account, amount, currency, operation, reference, group_id, effective_at,"
     " posted_at, debit_version, debit_balance, credit_version, credit_balance, xact"
@@ -20,7 +22,7 @@ COLUMNS = (
 
 @pytest.fixture
 def sealed(log: Log) -> Log:
-    """A log of 913 leaves and two checkpoints, with a refusal."""
+    """A log of ALL leaves and two checkpoints, the first of HALF, with a refusal."""
     log.post(500, batch=50)
     log.seal()
     log.refuse()
@@ -151,7 +153,7 @@ def stored(log: Log) -> list[tuple[UUID, bytes]]:
         return connection.execute("SELECT row_id, hash FROM ledger.leaf ORDER BY sequence").fetchall()
 
 
-@pytest.mark.parametrize(("one", "other"), [(17, 27), (17, 300)])
+@pytest.mark.parametrize(("one", "other"), [(DECLARED + 6, DECLARED + 16), (DECLARED + 6, 300)])
 def test_swapped_leaves_are_named(sealed: Log, one: int, other: int) -> None:
     was = stored(sealed)
     put(sealed, one, *was[other])
@@ -160,7 +162,7 @@ def test_swapped_leaves_are_named(sealed: Log, one: int, other: int) -> None:
         ("reordered", f"transfer {was[one][0]}"),
         ("reordered", f"transfer {was[other][0]}"),
         ("log", "leaves 0 to 255"),
-        ("checkpoint", "checkpoint of 512 leaves"),
+        ("checkpoint", f"checkpoint of {HALF} leaves"),
     } <= found(sealed)
 
 
@@ -175,12 +177,12 @@ def test_a_row_rewritten_with_its_leaf_is_narrowed_down(sealed: Log) -> None:
         f" overlay(hashes PLACING '\\x{leaf_hash(row.leaf).hex()}' FROM {32 * 44 + 1}) WHERE first = 256"
     )
     assert found(sealed) == {
-        ("checkpoint", "checkpoint of 512 leaves"),
-        ("checkpoint", "checkpoint of 913 leaves"),
+        ("checkpoint", f"checkpoint of {HALF} leaves"),
+        ("checkpoint", f"checkpoint of {ALL} leaves"),
         ("log", "leaves 256 to 511"),
         ("entries", f"transfer {victim}"),
     }
-    assert any("among leaves 0 to 511" in finding.detail for finding in sealed.audit().findings)
+    assert any(f"among leaves 0 to {HALF - 1}" in finding.detail for finding in sealed.audit().findings)
 
 
 def cut(log: Log, size: int) -> None:
@@ -197,11 +199,11 @@ def cut(log: Log, size: int) -> None:
 def test_a_tail_that_was_cut_off_is_told_by_the_checkpoint(sealed: Log) -> None:
     kept = sealed.seal().checkpoint
     assert kept is not None
-    cut(sealed, 512)
-    assert found(sealed) == {("checkpoint", "checkpoint of 913 leaves")}
-    sealed.books.owner("DELETE FROM ledger.checkpoint WHERE size = 913", "DELETE FROM ledger.refusal")
+    cut(sealed, HALF)
+    assert found(sealed) == {("checkpoint", f"checkpoint of {ALL} leaves")}
+    sealed.books.owner(f"DELETE FROM ledger.checkpoint WHERE size = {ALL}", "DELETE FROM ledger.refusal")
     assert found(sealed) == set()
-    assert found(sealed, kept) == {("checkpoint", "checkpoint of 913 leaves, kept elsewhere")}
+    assert found(sealed, kept) == {("checkpoint", f"checkpoint of {ALL} leaves, kept elsewhere")}
 
 
 def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhere(sealed: Log) -> None:
@@ -216,7 +218,7 @@ def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhe
     )
     sealed.seal()
     assert found(sealed) == set()
-    assert found(sealed, kept) == {("checkpoint", "checkpoint of 913 leaves, kept elsewhere")}
+    assert found(sealed, kept) == {("checkpoint", f"checkpoint of {ALL} leaves, kept elsewhere")}
     assert found(sealed, "no note") == {("checkpoint", "checkpoint kept elsewhere")}
 
 
@@ -227,8 +229,8 @@ def test_a_block_that_is_gone_is_named(sealed: Log) -> None:
 
 def test_a_repeated_leaf_is_named(sealed: Log) -> None:
     was = stored(sealed)
-    put(sealed, 19, *was[17])
-    first, third = (f"transfer {was[n][0]}" for n in (17, 19))
+    put(sealed, DECLARED + 8, *was[DECLARED + 6])
+    first, third = (f"transfer {was[n][0]}" for n in (DECLARED + 6, DECLARED + 8))
     assert {("log", first), ("added", third)} <= found(sealed)
 
 
@@ -248,30 +250,32 @@ def test_altered_missing_and_surplus_nodes_are_named(sealed: Log) -> None:
 
 def forge(log: Log, key: SigningKey) -> str:
     with psycopg.connect(log.books.owner_url) as connection:
-        ((root,),) = connection.execute("SELECT root FROM ledger.checkpoint WHERE size = 913").fetchall()
-    return key.sign(913, bytes(root))
+        ((root,),) = connection.execute(
+            "SELECT root FROM ledger.checkpoint WHERE size = %s", (ALL,)
+        ).fetchall()
+    return key.sign(ALL, bytes(root))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda log: "note = replace(note, '913', '912')",
+        lambda log: f"note = replace(note, '{ALL}', '{ALL - 1}')",
         lambda log: "root = sha256(root)",
-        lambda log: f"note = '{log.key.sign(913, bytes(32))}'",
+        lambda log: f"note = '{log.key.sign(ALL, bytes(32))}'",
         lambda log: f"note = '{forge(log, SigningKey(log.key.origin, bytes(32)))}'",
         lambda log: "note = 'nonsense'",
     ],
 )
 def test_a_replaced_checkpoint_is_named(sealed: Log, change: Callable[[Log], str]) -> None:
-    sealed.books.owner(f"UPDATE ledger.checkpoint SET {change(sealed)} WHERE size = 913")
-    assert found(sealed) == {("checkpoint", "checkpoint of 913 leaves")}
+    sealed.books.owner(f"UPDATE ledger.checkpoint SET {change(sealed)} WHERE size = {ALL}")
+    assert found(sealed) == {("checkpoint", f"checkpoint of {ALL} leaves")}
 
 
 def test_a_log_under_another_key_is_told(sealed: Log) -> None:
     audited = sealed.audit(key=SigningKey(sealed.key.origin, bytes(32)))
     assert {finding.subject for finding in audited.findings} == {
-        "checkpoint of 512 leaves",
-        "checkpoint of 913 leaves",
+        f"checkpoint of {HALF} leaves",
+        f"checkpoint of {ALL} leaves",
     }
     assert all("not signed by the key" in finding.detail for finding in audited.findings)
 

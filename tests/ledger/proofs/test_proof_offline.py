@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from logs import Log
+from logs import DECLARED, Log
 from psycopg import sql
 
 from jobs.cli import main
@@ -30,11 +30,12 @@ from ledger.proofs import (
 from ledger.proofs.errors import LogDamaged, NotSealed, UnknownTransfer
 
 Run = Callable[..., tuple[int, str, str]]
+HALF, ALL = DECLARED + 301, DECLARED + 602
 
 
 @pytest.fixture
 def sealed(log: Log) -> Log:
-    """A log of 613 leaves under two checkpoints."""
+    """A log of ALL leaves under two checkpoints, the first of HALF."""
     log.post(300)
     log.seal()
     log.refuse()
@@ -73,13 +74,13 @@ def test_every_leaf_proves(sealed: Log) -> None:
     ids = [row for _, row in sealed.rows()]
     proved = verify(proof(sealed, *ids), sealed.key.public)
     assert [each["id"] for each in proved["proved"]] == [str(each) for each in ids]
-    assert proved["size"] == 613
+    assert proved["size"] == ALL
     assert {each["kind"] for each in proved["proved"]} == {"transfer", "refusal", "ledger.leaf_source"}
 
 
 def test_a_proof_is_short_and_reads_little(sealed: Log) -> None:
     (leaf,) = proof(sealed, sealed.ids[5])["leaves"]
-    assert len(leaf["path"]) <= 10  # ceil(log2(613))
+    assert len(leaf["path"]) <= 10  # ceil(log2(ALL))
 
 
 def change(at: list[Any], value: Any) -> Callable[[dict[str, Any]], None]:
@@ -128,7 +129,7 @@ LEAF = ["leaves", 0]
         change(["format"], "emoney-inclusion/2"),
         change(["checkpoint"], None),
         change(["checkpoint"], ""),
-        change(["checkpoint"], lambda note: note.replace("613", "614")),
+        change(["checkpoint"], lambda note: note.replace(str(ALL), str(ALL + 1))),
         change(["checkpoint"], lambda note: note.replace("\u2014", "-")),
         change(["checkpoint"], lambda note: note.rstrip("\n")),
         change(["checkpoint"], lambda note: note.split("\n\n")[0] + "\n\n"),
@@ -170,7 +171,7 @@ def test_a_key_that_is_none_is_told_so(log: Log, bad: str) -> None:
 def test_consistency_between_all_checkpoints(sealed: Log) -> None:
     sealed.post(700)
     sealed.seal()
-    sizes = (312, 613, 1313)
+    sizes = (HALF, ALL, ALL + 700)
     for old in sizes:
         for new in sizes:
             if old > new:
@@ -186,7 +187,7 @@ def test_consistency_between_all_checkpoints(sealed: Log) -> None:
     with sealed.books.database.connection() as connection, pytest.raises(NotSealed):
         consistency(connection, 309)
     with sealed.books.database.connection() as connection, pytest.raises(NotSealed):
-        consistency(connection, 613, 312)
+        consistency(connection, ALL, HALF)
 
 
 def test_what_has_no_proof(log: Log) -> None:
@@ -253,7 +254,7 @@ def test_the_verifier_runs_alone(sealed: Log, tmp_path: Path) -> None:
 
     for key in (str(sealed.key.public), "key.txt"):
         done = check("proof.json", key)
-        assert (done.returncode, json.loads(done.stdout)["size"]) == (0, 613), done.stderr
+        assert (done.returncode, json.loads(done.stdout)["size"]) == (0, ALL), done.stderr
     assert check("proof.json").returncode == 2
     (tmp_path / "proof.json").write_text((tmp_path / "proof.json").read_text().replace("p2p", "fee"))
     done = check("proof.json", "key.txt")
@@ -265,7 +266,7 @@ def test_the_command_line(log: Log, run: Run, tmp_path: Path) -> None:
     assert run("show", "ref-1")[0] == 1
     ids = log.post(3)
     code, out, _ = run("seal", "--json")
-    assert (code, json.loads(out)["added"]) == (0, 15)
+    assert (code, json.loads(out)["added"]) == (0, DECLARED + 4)
     assert run("show", str(new_id()))[0] == 1
     code, out, _ = run("show", "ref-1")
     assert code == 0
@@ -287,7 +288,7 @@ def test_the_command_line(log: Log, run: Run, tmp_path: Path) -> None:
     assert json.loads(out)["proved"] == [{"kind": "transfer", "id": str(ids[1])}]
     log.post(2)
     assert run("seal")[0] == 0
-    code, out, _ = run("consistency", "15")
+    code, out, _ = run("consistency", str(DECLARED + 4))
     (tmp_path / "consistency.json").write_text(out)
     code, out, _ = run("verify", str(tmp_path / "consistency.json"), "--key", key.strip())
     assert (code, "continues" in out) == (0, True)
