@@ -42,7 +42,7 @@ class PseudonymDomain(SQLModel, table=True):
 
 
 class PseudonymEpoch(SQLModel, table=True):
-    """A domain's epoch, with its wrapped key; without one where tokens are random. Append-only."""
+    """A domain's epoch; its wrapped key moves between key-encryption keys, nothing else changes."""
 
     __tablename__ = "pseudonym_epoch"
     __table_args__ = {"schema": "privacy", "info": NOT_PERSONAL}

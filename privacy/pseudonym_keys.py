@@ -22,5 +22,11 @@ def domain_key(provider: KeyProvider, domain: str, epoch: int, *, wrapped: bytes
     return provider.unwrap(wrapped, kek=kek, context=_context(domain, epoch))
 
 
+def rewrapped(provider: KeyProvider, domain: str, epoch: int, *, wrapped: bytes, kek: str, to: str) -> bytes:
+    """The key of a domain and epoch, wrapped under the key-encryption key `to`. Raises as domain_key does."""
+    key = domain_key(provider, domain, epoch, wrapped=wrapped, kek=kek)
+    return provider.wrap(key, kek=to, context=_context(domain, epoch))
+
+
 def _context(domain: str, epoch: int) -> bytes:
     return framed(_CONTEXT, domain.encode(), epoch.to_bytes(4, "big"))

@@ -38,7 +38,7 @@ from privacy.disclosure_errors import (
 )
 from privacy.framing import framed
 from privacy.keyring import KeyProvider
-from privacy.pseudonym_keys import domain_key, new_domain_key
+from privacy.pseudonym_keys import domain_key, new_domain_key, rewrapped
 
 SUBJECTS_MAX = 100_000
 DOMAINS_MAX = 1000
@@ -73,7 +73,7 @@ class Pseudonyms:
     def __init__(self, provider: KeyProvider, domain: str, clock: Clock = system_clock) -> None:
         self._provider = provider
         self._clock = clock
-        self.domain = _checked_name(domain)
+        self.domain = checked_name(domain)
 
     def create(self, connection: Connection, *, purpose: str, reversible: bool = False, by: str) -> Domain:
         """Make this domain and start its first epoch. `purpose`: 1 to 200 characters, no personal data.
@@ -81,10 +81,7 @@ class Pseudonyms:
         Raises InvalidDomain when it is there already or the purpose says nothing, InvalidRequest for an actor
         that cannot stand in a record.
         """
-        if not isinstance(purpose, str) or not purpose.strip() or len(purpose) > PURPOSE_MAX:
-            raise InvalidDomain(f"say what the domain is for in 1 to {PURPOSE_MAX} characters")
-        if not purpose.isprintable():
-            raise InvalidDomain("the purpose of a domain is one line of printable characters")
+        checked_purpose(purpose)
         values = self._epoch_values(1, bool(reversible), by)
         made = connection.execute(_queries.create.sql, values | {"purpose": purpose})
         if made.rowcount == 0:
@@ -128,6 +125,10 @@ class Pseudonyms:
             }
         ordered = sorted(found.items(), key=lambda pair: pair[1])
         return {subject: value.hex() for subject, value in ordered}
+
+    def newest_epoch(self, connection: Connection) -> int:
+        """The number of the newest epoch. Raises UnknownDomain."""
+        return self._epoch(connection, None)[0]
 
     def _tokens(self, connection: Connection, epoch: int, subjects: list[UUID]) -> dict[UUID, bytes]:
         fresh = [os.urandom(PSEUDONYM_BYTES) for _ in subjects]
@@ -175,6 +176,20 @@ def domains(connection: Connection) -> list[Domain]:
     return [Domain(*row) for row in rows]
 
 
+def rewrap(connection: Connection, provider: KeyProvider) -> int:
+    """Wrap the keys of all domains under the provider's current key-encryption key; returns how many moved.
+
+    Pseudonyms stay what they are. Raises what the provider raises, and then none has moved.
+    """
+    kek = provider.current
+    found = connection.execute(_queries.under_others.sql, {"kek": kek}).fetchall()
+    for domain, epoch, wrapped, old in found:
+        moved = rewrapped(provider, domain, epoch, wrapped=wrapped, kek=old, to=kek)
+        about = {"domain": domain, "epoch": epoch, "wrapped": moved, "kek": kek}
+        connection.execute(_queries.rewrap.sql, about)
+    return len(found)
+
+
 def forget(connection: Connection, subject: UUID) -> int:
     """Remove the tokens of a subject from all reversible domains, for its erasure; returns how many.
 
@@ -194,12 +209,22 @@ def checked_actor(name: str) -> str:
     return name
 
 
-def _checked_name(name: str) -> str:
+def checked_name(name: str) -> str:
+    """`name` when a domain, or a budget, can have it. Raises InvalidDomain."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidDomain(
-            "a domain is named by up to 63 small letters, digits and hyphens, a letter first: fraud-study"
+            "a name is up to 63 small letters, digits and hyphens, a letter first: fraud-study"
         )
     return name
+
+
+def checked_purpose(purpose: str) -> str:
+    """`purpose` when it says something, in one line. Raises InvalidDomain."""
+    if not isinstance(purpose, str) or not purpose.strip() or len(purpose) > PURPOSE_MAX:
+        raise InvalidDomain(f"say what it is for in 1 to {PURPOSE_MAX} characters")
+    if not purpose.isprintable():
+        raise InvalidDomain("a purpose is one line of printable characters")
+    return purpose
 
 
 def _checked_epoch(epoch: int | None) -> int | None:

@@ -22,6 +22,14 @@ SELECT epoch, reversible, wrapped, kek FROM privacy.pseudonym_epoch
 WHERE domain = :domain AND (:epoch::integer IS NULL OR epoch = :epoch)
 ORDER BY epoch DESC LIMIT 1;
 
+-- name: under_others
+-- Keys under another key-encryption key than this one.
+SELECT domain, epoch, wrapped, kek FROM privacy.pseudonym_epoch
+WHERE kek <> :kek ORDER BY domain, epoch FOR NO KEY UPDATE;
+
+-- name: rewrap
+UPDATE privacy.pseudonym_epoch SET wrapped = :wrapped, kek = :kek WHERE domain = :domain AND epoch = :epoch;
+
 -- name: tokens
 SELECT of_subject, of_token FROM privacy.tokens_v1(:domain, :epoch, :subjects::uuid[], :fresh::bytea[], :at);
 

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Uuid
 from sqlmodel import Field, SQLModel
 
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-from privacy import disclosure_tables  # noqa: F401  mapped beside these
+from privacy import disclosure_tables, release_tables  # noqa: F401  mapped beside these
 
 _KEY_RETENTION = "until the subject's records expire, then destroyed"
 _ACCOUNTABILITY = declare(

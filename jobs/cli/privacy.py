@@ -7,13 +7,17 @@ import typer
 from sqlmodel import SQLModel
 
 import jobs.tables  # noqa: F401  the assessment covers the tables of every package
-from jobs.cli import privacy_pseudonyms
+from jobs.cli import privacy_count, privacy_pseudonyms, privacy_release
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from privacy import assessment, inventory
 
-app = typer.Typer(help="Personal data: what is held, and the impact assessment.", no_args_is_help=True)
+app = typer.Typer(
+    help="Personal data: what is held, what leaves, and the impact assessment.", no_args_is_help=True
+)
 privacy_pseudonyms.register(app)
+privacy_release.register(app)
+privacy_count.register(app)
 
 
 @app.command()

@@ -12,6 +12,7 @@ DROP TABLE privacy.reidentification_decision;
 DROP TABLE privacy.reidentification_request;
 DROP TABLE privacy.pseudonym_token;
 DROP TABLE privacy.pseudonym_epoch;
+DROP FUNCTION privacy.guard_pseudonym_epoch();
 DROP TABLE privacy.pseudonym_domain;
 DROP DOMAIN privacy.actor;
 DROP DOMAIN privacy.domain_name;

@@ -35,7 +35,8 @@ CREATE TABLE privacy.pseudonym_epoch (
     CHECK (reversible = (wrapped IS NULL)),
     CHECK (reversible = (kek IS NULL))
 );
-COMMENT ON TABLE privacy.pseudonym_epoch IS 'Append-only. The key of one domain and epoch, wrapped; none where tokens are random.';
+COMMENT ON TABLE privacy.pseudonym_epoch IS
+    'Append-only, but for its key, which moves to another key-encryption key. No key where tokens are random.';
 
 -- Tokens. The application can neither read nor write them: functions below do, for it ----------------
 
@@ -106,8 +107,8 @@ DO $$
 DECLARE
     relation text;
 BEGIN
-    FOREACH relation IN ARRAY ARRAY['pseudonym_domain', 'pseudonym_epoch', 'reidentification_request',
-        'reidentification_decision', 'reidentification']
+    FOREACH relation IN ARRAY ARRAY['pseudonym_domain', 'reidentification_request', 'reidentification_decision',
+        'reidentification']
     LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.%I '
             'FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change()', relation);
@@ -117,6 +118,23 @@ $$;
 
 CREATE TRIGGER keep BEFORE UPDATE OR TRUNCATE ON privacy.pseudonym_token
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER keep BEFORE DELETE OR TRUNCATE ON privacy.pseudonym_epoch
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE FUNCTION privacy.guard_pseudonym_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF (NEW.id, NEW.domain, NEW.epoch, NEW.reversible, NEW.started_by, NEW.started_at, NEW.xact, NEW.salt)
+        = (OLD.id, OLD.domain, OLD.epoch, OLD.reversible, OLD.started_by, OLD.started_at, OLD.xact, OLD.salt)
+        AND NEW.kek <> OLD.kek AND NEW.wrapped <> OLD.wrapped
+    THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'the key of an epoch is wrapped anew under another key-encryption key, and not changed otherwise'
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+CREATE TRIGGER guard BEFORE UPDATE ON privacy.pseudonym_epoch
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_pseudonym_epoch();
 
 DO $$
 DECLARE
@@ -134,7 +152,7 @@ $$;
 GRANT SELECT ON privacy.pseudonym_domain, privacy.pseudonym_epoch, privacy.reidentification_request,
     privacy.reidentification_decision, privacy.reidentification TO emoney_app;
 GRANT INSERT ON privacy.pseudonym_domain TO emoney_app;
-GRANT INSERT (id, domain, epoch, reversible, wrapped, kek, started_by, started_at)
+GRANT INSERT (id, domain, epoch, reversible, wrapped, kek, started_by, started_at), UPDATE (wrapped, kek)
     ON privacy.pseudonym_epoch TO emoney_app;
 GRANT INSERT (id, domain, token, purpose, because, requested_by, requested_at, expires_at)
     ON privacy.reidentification_request TO emoney_app;
@@ -143,8 +161,7 @@ GRANT INSERT (request_id, requested_by, requested_at, expires_at, outcome, decid
 
 INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
     (48, 'privacy.pseudonym_epoch', 1, 'id', ARRAY[
-        'salt uuid', 'domain text', 'epoch integer', 'wrapped bytes', 'kek text', 'started_by text',
-        'started_at time']),
+        'salt uuid', 'domain text', 'epoch integer', 'reversible json', 'started_by text', 'started_at time']),
     (49, 'privacy.reidentification_request', 1, 'id', ARRAY[
         'salt uuid', 'domain text', 'token bytes', 'purpose text', 'because text', 'requested_by text',
         'requested_at time', 'expires_at time']),

@@ -21,7 +21,7 @@ from privacy.disclosure_errors import (
 )
 from privacy.errors import CannotOpen, KeyUnavailable
 from privacy.keyring import LocalKeyring
-from privacy.pseudonyms import SUBJECTS_MAX, Pseudonyms, _checked_subject, domains
+from privacy.pseudonyms import SUBJECTS_MAX, Pseudonyms, _checked_subject, domains, rewrap
 
 Maker = Callable[..., Pseudonyms]
 
@@ -214,6 +214,7 @@ def test_the_application_cannot_read_or_change_what_tokens_stand_for(database: D
         "SELECT * FROM privacy.pseudonym_token",
         "INSERT INTO privacy.pseudonym_token VALUES ('study', 1, gen_random_uuid(), '\\x00', true, now())",
         "UPDATE privacy.pseudonym_epoch SET epoch = 9",
+        "DELETE FROM privacy.pseudonym_epoch",
         "DELETE FROM privacy.pseudonym_domain",
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), database.connection() as connection:
@@ -247,3 +248,25 @@ def test_a_domain_and_its_first_epoch_come_together_or_not_at_all(
             study.create(connection, purpose="a study", by="dpo-1")
     with database.connection() as connection:
         assert study.create(connection, purpose="a study", by="dpo-1").epoch == 1
+
+
+def test_a_key_moves_to_another_key_encryption_key_and_the_pseudonyms_stay(
+    database: Database, owner_url: str
+) -> None:
+    one, two, subjects = os.urandom(32), os.urandom(32), [new_id() for _ in range(5)]
+    old, both = LocalKeyring("one", {"one": one}), LocalKeyring("two", {"one": one, "two": two})
+    new = LocalKeyring("two", {"two": two})
+    with database.connection() as connection:
+        for name, reversible in (("study", False), ("random", True)):
+            Pseudonyms(old, name).create(connection, purpose="a study", reversible=reversible, by="dpo-1")
+        Pseudonyms(old, "study").rotate(connection, by="dpo-1")
+    before = [of(database, Pseudonyms(old, "study"), subjects, epoch) for epoch in (1, 2)]
+    with database.connection() as connection:
+        assert rewrap(connection, both) == 2
+        assert rewrap(connection, both) == 0
+    assert [of(database, Pseudonyms(new, "study"), subjects, epoch) for epoch in (1, 2)] == before
+    with pytest.raises(KeyUnavailable):
+        of(database, Pseudonyms(old, "study"), subjects)
+    for change in ("wrapped = decode(repeat('00', 61), 'hex')", "kek = 'another'", "epoch = 7"):
+        with psycopg.connect(owner_url) as owner, pytest.raises(psycopg.errors.IntegrityError):
+            owner.execute(f"UPDATE privacy.pseudonym_epoch SET {change} WHERE NOT reversible AND epoch = 2")
