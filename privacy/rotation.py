@@ -24,7 +24,7 @@ from ledger.clock import Clock
 from ledger.database import Connection, Database
 from ledger.ids import new_id
 from ledger.queries import queries_beside
-from privacy import keks, key_events, reindexing, resealing
+from privacy import keks, key_events, pseudonyms, reindexing, resealing
 from privacy.binary_protocol import in_binary
 from privacy.blind_index import BlindIndex, index_context
 from privacy.errors import RotationUnfinished
@@ -96,7 +96,9 @@ class Rotation:
             done += moved
             observe("subject keys", done, total)
         with self._database.connection() as connection:
-            self._count(connection, run, keys=self._rewrap_index_keys(connection))
+            few = self._rewrap_index_keys(connection)
+            few += pseudonyms.rewrap(connection, self._vault.providers, self._clock)
+            self._count(connection, run, keys=few)
         return self._finish(run, "rewrap")
 
     def reencrypt(self, *, actor: str, observe: Observe = lambda *_: None) -> Rotated:
@@ -222,8 +224,8 @@ class Rotation:
 
     def _successors(self, connection: Connection) -> None:
         """New key-encryption keys; where none was active, as after a compromise, there is one now."""
-        indexed = connection.execute(_queries.any_index_key.sql).fetchone() is not None
-        for use in KeyUse if indexed else (KeyUse.SUBJECT_KEYS,):
+        used = {use for (use,) in connection.execute(_queries.uses.sql)} | {KeyUse.SUBJECT_KEYS.value}
+        for use in (use for use in KeyUse if use.value in used):
             if not keks.succeed(connection, self._vault.providers, use, self._clock):
                 keks.current(connection, self._vault.providers, use, self._clock)
 

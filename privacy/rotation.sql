@@ -30,7 +30,10 @@ SELECT 'privacy.subject_key', count(*) FROM privacy.subject_key
 WHERE state <> 'destroyed' AND kek IN (SELECT id FROM privacy.kek WHERE state <> 'active')
 UNION ALL
 SELECT 'privacy.index_key', count(*) FROM privacy.index_key
-WHERE state <> 'destroyed' AND kek IN (SELECT id FROM privacy.kek WHERE state <> 'active');
+WHERE state <> 'destroyed' AND kek IN (SELECT id FROM privacy.kek WHERE state <> 'active')
+UNION ALL
+SELECT 'privacy.pseudonym_epoch', count(*) FROM privacy.pseudonym_epoch
+WHERE kek IN (SELECT id FROM privacy.kek WHERE state <> 'active');
 
 -- name: wrapped_under_old
 SELECT k.subject, k.version, k.kek, e.provider, k.wrapped, e.expires_month
@@ -73,8 +76,9 @@ ORDER BY k.index_name, k.version FOR NO KEY UPDATE OF k;
 -- name: rewrap_index_key!
 UPDATE privacy.index_key SET wrapped = :wrapped, kek = :kek WHERE index_name = :index AND version = :version;
 
--- name: any_index_key
-SELECT FROM privacy.index_key LIMIT 1;
+-- name: uses
+-- What key-encryption keys there are for.
+SELECT DISTINCT use FROM privacy.kek;
 
 -- name: newest_index_key
 SELECT version FROM privacy.index_key

@@ -11,6 +11,7 @@ from sqlmodel import Field, SQLModel
 import privacy.reader_tables
 import privacy.rights_tables  # noqa: F401  mapped there, found here
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
+from privacy import disclosure_tables, release_tables  # noqa: F401  mapped beside these
 
 _KEY_RETENTION = "until the subject's records expire, then destroyed"
 _ACCOUNTABILITY = declare(

@@ -7,15 +7,32 @@ import typer
 from sqlmodel import SQLModel
 
 import jobs.tables  # noqa: F401  the assessment covers the tables of every package
-from jobs.cli import privacy_breach, privacy_keys, privacy_retention, privacy_rights
+from jobs.cli import (
+    privacy_breach,
+    privacy_count,
+    privacy_keys,
+    privacy_pseudonyms,
+    privacy_release,
+    privacy_retention,
+    privacy_rights,
+)
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from privacy import assessment, inventory
 
 app = typer.Typer(
-    help="Personal data: what is held, the impact assessment, keys, rights, breaches.", no_args_is_help=True
+    help="Personal data: what is held and what leaves, the impact assessment, keys, rights, breaches.",
+    no_args_is_help=True,
 )
-for part in (privacy_keys, privacy_breach, privacy_rights, privacy_retention):
+for part in (
+    privacy_keys,
+    privacy_pseudonyms,
+    privacy_release,
+    privacy_count,
+    privacy_rights,
+    privacy_retention,
+    privacy_breach,
+):
     part.register(app)
 
 

@@ -11,6 +11,7 @@ class KeyUse(StrEnum):
 
     SUBJECT_KEYS = "wrap subject keys"
     INDEX_KEYS = "wrap index keys"
+    PSEUDONYM_KEYS = "wrap pseudonym keys"
 
 
 class Wrapped(NamedTuple):

@@ -1,0 +1,82 @@
+"""The schema of pseudonyms, releases and counts goes down and up again with rows in every table."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+
+from jobs.migrate import downgrade, is_current, upgrade
+from ledger.database import Database
+from ledger.ids import new_id
+from privacy import Purpose, open_keyring, reidentification
+from privacy.counts import Question, open_budget, publish
+from privacy.keks import Providers
+from privacy.pseudonyms import Pseudonyms
+from privacy.release_plans import Plan
+from privacy.releases import release
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+TABLES = (
+    "pseudonym_domain",
+    "pseudonym_epoch",
+    "pseudonym_token",
+    "reidentification_request",
+    "reidentification_decision",
+    "reidentification",
+    "release",
+    "count_budget",
+    "count_spent",
+    "published_count",
+)
+PLAN = Plan.model_validate(
+    {
+        "name": "study",
+        "purpose": "a study",
+        "subject": "holder",
+        "pseudonyms": "study",
+        "k": 2,
+        "quasi_identifiers": {"age": {"hierarchy": "age"}},
+    }
+)
+
+
+def use(database: Database, home: Path) -> None:
+    """A row in every table."""
+    subjects = [new_id() for _ in range(4)]
+    with database.connection() as connection:
+        keyring = open_keyring(home, connection)
+        study = Pseudonyms(Providers(keyring), "study")
+        study.create(connection, purpose="a study", reversible=True, by="dpo-1")
+        Pseudonyms(Providers(keyring), "keyed").create(connection, purpose="a study", by="dpo-1")
+        token = study.of(connection, subjects)[subjects[0]]
+        asked = {"purpose": Purpose.AUTHORITY_REQUEST, "because": "order 7", "by": "clerk-7", "at": NOW}
+        request = reidentification.request(connection, "study", token, **asked)
+        open_budget(connection, "annual", purpose="annual report", epsilon="1", by="dpo-1", at=NOW)
+    reidentification.approve(database, request, by="clerk-8", because="seen", at=NOW)
+    found = [{"holder": subject, "age": 40} for subject in subjects]
+    (home / f"{request}.csv").unlink(missing_ok=True)
+    release(database, Providers(keyring), PLAN, found, home / f"{request}.csv", by="dpo-1")
+    publish(database, "annual", Question("all", ["all"], lambda _: {"all": 4}), epsilon="0.5", by="dpo-1")
+
+
+def filled(url: str) -> set[str]:
+    with psycopg.connect(url) as owner:
+        return {
+            table
+            for table in TABLES
+            if owner.execute(f"SELECT EXISTS (SELECT FROM privacy.{table})").fetchone() == (True,)
+        }
+
+
+def test_down_and_up_again_with_rows(database: Database, owner_url: str, home: Path) -> None:
+    use(database, home)
+    assert filled(owner_url) == set(TABLES)
+    database.close()
+    downgrade(owner_url)
+    with psycopg.connect(owner_url) as owner:
+        assert owner.execute("SELECT to_regnamespace('privacy')").fetchone() == (None,)
+    assert upgrade(owner_url)
+    assert is_current(owner_url)
+    assert filled(owner_url) == set()
+    use(database, home)
+    assert filled(owner_url) == set(TABLES)
