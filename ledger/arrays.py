@@ -1,12 +1,149 @@
-"""PostgreSQL array literals of values that need no quoting: several times quicker than the driver's own.
+"""Arrays for PostgreSQL: several times quicker to make, and to read, than the driver's own.
 
 At thousands of values a batch, the driver's general dumpers cost more than the statement they are for.
+`array_of` writes a literal; the others the binary form, which the driver sends as it is.
 """
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from struct import Struct
+from typing import Any, ClassVar
+from uuid import UUID
+
+import psycopg
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+
+_HEAD = Struct(
+    ">iiIii"
+)  # dimensions, whether there may be nulls, type of the elements, how many, first index
+_EMPTY = Struct(">iiI")
+_NULL = b"\xff\xff\xff\xff"
+_LENGTH = Struct(">i").pack
+_BIGINT = Struct(">iq").pack
+_EPOCH, _EPOCH_DAY = datetime(2000, 1, 1, tzinfo=UTC), date(2000, 1, 1)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 def array_of(values: Iterable[date | int | str]) -> str:
     """An array literal of dates, whole numbers, hex digits and names of ours; never of anyone's text."""
     return "{" + ",".join([str(value) or '""' for value in values]) + "}"
+
+
+class Packed(bytes):
+    """An array in binary form. `element`: the PostgreSQL type's name."""
+
+    element: ClassVar[str]
+
+    @classmethod
+    def _of(cls, elements: list[bytes]) -> "Packed":
+        """From elements, each with its length before it."""
+        oid = psycopg.adapters.types[cls.element].oid
+        if not elements:
+            return cls(_EMPTY.pack(0, 0, oid))
+        return cls(_HEAD.pack(1, 1, oid, len(elements), 1) + b"".join(elements))
+
+
+class Uuids(Packed):
+    """UUIDs, or None."""
+
+    element = "uuid"
+
+    @classmethod
+    def of(cls, values: Iterable[UUID | None]) -> Packed:
+        return cls._of([_NULL if value is None else _SIXTEEN + value.bytes for value in values])
+
+
+_SIXTEEN = _LENGTH(16)
+
+
+class Bigints(Packed):
+    element = "int8"
+
+    @classmethod
+    def of(cls, values: Iterable[int]) -> Packed:
+        return cls._of([_BIGINT(8, value) for value in values])
+
+
+class Xids(Packed):
+    """Transaction numbers."""
+
+    element = "xid"
+
+    @classmethod
+    def of(cls, values: Iterable[int]) -> Packed:
+        pack = Struct(">iI").pack
+        return cls._of([pack(4, value) for value in values])
+
+
+class Bytes(Packed):
+    element = "bytea"
+
+    @classmethod
+    def of(cls, values: Iterable[bytes]) -> Packed:
+        return cls._of([_LENGTH(len(value)) + value for value in values])
+
+
+class Texts(Packed):
+    """Texts, or None."""
+
+    element = "text"
+
+    @classmethod
+    def of(cls, values: Iterable[str | None]) -> Packed:
+        known: dict[str, bytes] = {}
+        elements = []
+        for value in values:
+            element = _NULL if value is None else known.get(value)
+            if value is not None and element is None:
+                encoded = value.encode()
+                element = known[value] = _LENGTH(len(encoded)) + encoded
+            elements.append(element or _NULL)
+        return cls._of(elements)
+
+
+class Dates(Packed):
+    element = "date"
+
+    @classmethod
+    def of(cls, values: Iterable[date]) -> Packed:
+        known: dict[date, bytes] = {}
+        elements = []
+        for value in values:
+            element = known.get(value)
+            if element is None:
+                element = known[value] = _LENGTH(4) + _LENGTH((value - _EPOCH_DAY).days)
+            elements.append(element)
+        return cls._of(elements)
+
+
+class Times(Packed):
+    """Moments, or None."""
+
+    element = "timestamptz"
+
+    @classmethod
+    def of(cls, values: Iterable[datetime | None]) -> Packed:
+        return cls._of(
+            [_NULL if value is None else _BIGINT(8, (value - _EPOCH) // _MICROSECOND) for value in values]
+        )
+
+
+class Booleans(Packed):
+    element = "bool"
+
+    @classmethod
+    def of(cls, values: Iterable[bool]) -> Packed:
+        return cls._of([b"\x00\x00\x00\x01\x01" if value else b"\x00\x00\x00\x01\x00" for value in values])
+
+
+class _AsItIs(Dumper):
+    format = Format.BINARY
+
+    def dump(self, obj: Any) -> Any:
+        return obj
+
+
+for _packed in (Uuids, Bigints, Xids, Bytes, Texts, Dates, Times, Booleans):
+    _oid = psycopg.adapters.types[_packed.element].array_oid
+    psycopg.adapters.register_dumper(_packed, type(f"_{_packed.__name__}", (_AsItIs,), {"oid": _oid}))

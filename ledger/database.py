@@ -29,6 +29,9 @@ _UNREADABLE_URL = (
     "with signs such as blanks and @ inside a part percent-encoded."
 )
 
+TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+"""Errors after which nothing was written, and the same may succeed."""
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -72,6 +75,17 @@ class Database:
             raise
         finally:
             pooled.close()
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """A psycopg connection of which each statement is a transaction of its own."""
+        with self.connection() as connection:
+            connection.autocommit = True
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -5,7 +5,7 @@ asked in one order: account state, funds, ceilings, the payer's limits, the paye
 by the integer of their id: Python's UUID hashes and compares in Python, several times slower.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -22,7 +22,7 @@ from ledger.limits import (
     first_exceeded,
 )
 from ledger.operations import Operation
-from ledger.transfers import GIVES_BACK, Refusal, Transfer
+from ledger.transfers import GIVES_BACK, Outcome, Refusal, Transfer
 from ledger.usage import Period, Span, Usage, moved_in, periods_counted
 
 _IN, _OUT = Direction.IN, Direction.OUT  # each look-up of a member costs as much as a call
@@ -33,11 +33,21 @@ LEDGER_RULE = "ledger rule"
 """The source of refusals that no law is behind."""
 
 
+class Written:
+    """A transaction that wrote accounts, by its number; None until it has one."""
+
+    __slots__ = ("transaction",)
+
+    def __init__(self, transaction: int | None = None) -> None:
+        self.transaction = transaction
+
+
 class AccountState:
     """A locked account, as the decisions so far leave it. Sums in minor units.
 
     `usage`: what the periods of its limits hold, this batch included. `siblings`: the other wallets of its
-    holder that share its limits, where a limit is the person's. A Standing for `ledger.limits`.
+    holder that share its limits, where a limit is the person's. `written`: by which transaction the row was
+    that this says, where it was read without a lock. A Standing for `ledger.limits`.
     """
 
     __slots__ = (
@@ -57,6 +67,7 @@ class AccountState:
         "sign",
         "usage",
         "version",
+        "written",
     )
 
     def __init__(
@@ -92,6 +103,7 @@ class AccountState:
         self.usage: Usage = {}
         self.siblings: tuple[AccountState, ...] = ()
         self.opened_on: date | None = None
+        self.written: Written | None = None
 
     @property
     def balance(self) -> int:
@@ -173,6 +185,11 @@ class Rejected(NamedTuple):
 
 
 Decision = Accepted | Rejected
+
+
+def outcomes_of(decisions: Iterable[Decision]) -> list[Outcome]:
+    """What their callers are told."""
+    return [Outcome(d.transfer.id, d.refusal if isinstance(d, Rejected) else None) for d in decisions]
 
 
 def decide(transfers: Sequence[Transfer], accounts: Accounts, now: datetime) -> Iterator[Decision]:

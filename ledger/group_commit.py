@@ -8,7 +8,7 @@ One writer thread posts; what arrives while its batch commits is the next batch.
 | queue     | one deque under one mutex, never held over input or output                | about 1 us a call |
 | linger    | only after a batch of several, at most LINGER of the time that it took:   | one wake-up       |
 |           | callers just answered come back, and go together instead of one by one    |                   |
-| post      | `Ledger.post`: as many round trips as for one transfer                    | ledger.posting    |
+| post      | `Ledger.post`, remembering accounts: one round trip where all are known   | ledger.memory     |
 | answer    | one lock released per thread; one call into each event loop               | about 1 us a call |
 
 Order: first come, first posted, over all callers; what one caller sends in turn is posted in that order. A
@@ -91,7 +91,7 @@ class GroupCommit:
         for name, seconds in (("wait_s", wait_s), ("answer_s", answer_s)):
             if not 0 <= seconds <= threading.TIMEOUT_MAX:
                 raise ConfigurationError(f"{name} is {seconds}; it must be a number of seconds")
-        self._ledger = ledger
+        self._ledger, self._memory = ledger, ledger.memory()
         self._batch_max, self._queue_max = batch_max, queue_max
         self._wait_s, self._answer_s = wait_s, answer_s
         self._mutex = threading.Lock()
@@ -359,7 +359,7 @@ class GroupCommit:
         until, pause_s = time.monotonic() + RETRY_S, RETRY_PAUSE_S
         while True:
             try:
-                outcomes = self._ledger.post(transfers)
+                outcomes = self._ledger.post(transfers, self._memory)
             except _AWAY:
                 if self._database_away or time.monotonic() + pause_s > until:
                     self._database_away = True

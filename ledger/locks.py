@@ -13,16 +13,17 @@ from uuid import UUID
 import psycopg
 
 from ledger import usage
-from ledger.arrays import array_of
+from ledger.arrays import Bytes, Dates, Uuids
 from ledger.clock import Clock
 from ledger.database import Connection
-from ledger.decide import Accounts, AccountState
+from ledger.decide import Accounts, AccountState, Written
+from ledger.limits import LimitProfile
 from ledger.profiles import ProfileCache
 from ledger.queries import queries_beside
 
 _queries = queries_beside(__file__)
 
-_LAST_POSTED, _PROFILE, _HOLDER = 12, 13, 14
+_LAST_POSTED, _PROFILE, _HOLDER, _WRITTEN = 12, 13, 14, 14
 _POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 _Rows = list[tuple[Any, ...]]
@@ -60,15 +61,15 @@ def lock_and_claim(
         claimed = connection.execute(
             _queries.claim.sql,
             {
-                "ids": array_of([each.hex for each in hashes]),
-                "hashes": array_of(map(bytes.hex, hashes.values())),
+                "ids": Uuids.of(hashes),
+                "hashes": Bytes.of(hashes.values()),
                 "sent": len(hashes),
             },
         )
         locked = _locked(connection, asked.fetchall(), profiles)
         if counted is not None:
             places = {number: (state.usage, None) for number, state in locked.states.items()}
-            usage.fill(places, counted)
+            usage.fill(places, counted.fetchall())
             locked = locked._replace(periods=frozenset(periods))
         taken = claimed.fetchone()
     return hashes.keys() if taken is None or taken[0] is None else set(taken[0]), locked
@@ -92,26 +93,62 @@ def _lock(
     connection: Connection, accounts: Collection[UUID], profiles: ProfileCache
 ) -> psycopg.Cursor[tuple[Any, ...]]:
     statement = _queries.lock_with_siblings if profiles.per_person else _queries.lock_accounts
-    return connection.execute(
-        statement.sql, {"accounts": array_of([account.hex for account in accounts])}, binary=True
-    )
+    return connection.execute(statement.sql, {"accounts": Uuids.of(accounts)}, binary=True)
 
 
 def _locked(connection: Connection, rows: _Rows, profiles: ProfileCache) -> Locked:
     had_siblings = profiles.per_person
-    known = profiles.get(connection, {row[_PROFILE] for row in rows if row[_PROFILE] is not None})
+    known = _profiles(connection, rows, profiles)
     if profiles.per_person and not had_siblings:  # the first limits of a person that this process meets
         return lock(connection, [row[0] for row in rows], profiles)
-    states: Accounts = {}
-    for row in rows:
-        profile = None if row[_PROFILE] is None else known[row[_PROFILE]]
-        states[row[0].int] = AccountState(*row[:_LAST_POSTED], profile=profile)
+    states = _states(rows, known)
     if profiles.per_person:
         _join_siblings(states, rows)
     if profiles.by_age:
         _read_openings(connection, states)
+    return Locked(states, _last_posted(rows), frozenset())
+
+
+def _profiles(connection: Connection, rows: _Rows, profiles: ProfileCache) -> Mapping[UUID, LimitProfile]:
+    return profiles.get(connection, {row[_PROFILE] for row in rows if row[_PROFILE] is not None})
+
+
+def _states(rows: _Rows, profiles: Mapping[UUID, LimitProfile]) -> Accounts:
+    states: Accounts = {}
+    for row in rows:
+        profile = None if row[_PROFILE] is None else profiles[row[_PROFILE]]
+        states[row[0].int] = AccountState(*row[:_LAST_POSTED], profile=profile)
+    return states
+
+
+def _last_posted(rows: _Rows) -> datetime | None:
     last = [int.from_bytes(row[_LAST_POSTED], signed=True) for row in rows if row[_LAST_POSTED]]
-    return Locked(states, _POSTGRES_EPOCH + timedelta(microseconds=max(last)) if last else None, frozenset())
+    return _POSTGRES_EPOCH + timedelta(microseconds=max(last)) if last else None
+
+
+def look(
+    connection: Connection,
+    accounts: Collection[UUID],
+    profiles: ProfileCache,
+    periods: Collection[usage.PeriodStart],
+) -> Locked:
+    """The accounts as they are now, with their usage in `periods`, not locked.
+
+    Whoever changes the usage of an account writes the account, too; so one that is still as it was read has
+    its usage as it was read.
+    """
+    asked = {"accounts": Uuids.of(accounts), "starts": Dates.of({starts_on for _, starts_on in periods})}
+    rows = connection.execute(_queries.look.sql, asked, binary=True).fetchall()
+    states = _states(rows, _profiles(connection, rows, profiles))
+    for row in rows:
+        states[row[0].int].written = Written(int.from_bytes(row[_WRITTEN]))
+    usage.fill(
+        {number: (state.usage, None) for number, state in states.items()},
+        [row[_WRITTEN + 1 :] for row in rows if row[_WRITTEN + 1] is not None],
+    )
+    if profiles.by_age:
+        _read_openings(connection, states)
+    return Locked(states, _last_posted(rows), frozenset(periods))
 
 
 def _join_siblings(states: Accounts, rows: _Rows) -> None:
@@ -129,9 +166,7 @@ def _join_siblings(states: Accounts, rows: _Rows) -> None:
 def _read_openings(connection: Connection, states: Accounts) -> None:
     """When the wallets were opened whose profiles ask for their age."""
     asked = {state.id: state.profile for state in states.values() if state.profile and state.profile.by_age}
-    rows = connection.execute(
-        _queries.read_openings.sql, {"accounts": array_of([account.hex for account in asked])}
-    )
+    rows = connection.execute(_queries.read_openings.sql, {"accounts": Uuids.of(asked)})
     for account_id, opened_at in rows:
         profile = asked[account_id]
         states[account_id.int].opened_on = profile.local_day(opened_at)

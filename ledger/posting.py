@@ -24,13 +24,14 @@ Bounds: BATCH_MAX transfers a call. Memory: a few kilobytes per transfer of the 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
+from types import MappingProxyType
 from uuid import UUID
 
 from ledger import usage, watermark
 from ledger.arrays import array_of
 from ledger.clock import Clock
 from ledger.database import Connection
-from ledger.decide import Accounts, Rejected, decide
+from ledger.decide import Accounts, decide, outcomes_of
 from ledger.errors import (
     BatchTooLarge,
     CurrencyMismatch,
@@ -68,7 +69,7 @@ def post(
 def _post(
     connection: Connection, transfers: Sequence[Transfer], clock: Clock, profiles: ProfileCache
 ) -> list[Outcome]:
-    unique = _check(transfers)
+    unique = check(transfers)
     hashes: dict[UUID, bytes] = {}
 
     def contents() -> Mapping[UUID, bytes]:
@@ -76,7 +77,7 @@ def _post(
         return hashes
 
     sides = {side.int: side for t in unique for side in (t.debit_account, t.credit_account)}
-    likely = _likely_periods(unique, profiles, clock())
+    likely = likely_periods(unique, profiles, clock())
     fresh, locked = lock_and_claim(connection, list(sides.values()), contents, profiles, likely)
     earlier = _earlier_outcomes(connection, hashes, fresh)
     _check_groups(unique, fresh)
@@ -85,10 +86,7 @@ def _post(
     states = states_for(connection, todo, locked, now)
     watermark.check_open(connection, todo, now)
     decisions = write(connection, decide(todo, states, now), states, now)
-    outcomes = [Outcome(d.transfer.id, d.refusal if isinstance(d, Rejected) else None) for d in decisions]
-    if len(outcomes) == len(transfers):
-        return outcomes
-    return _in_order(transfers, earlier | {outcome.transfer_id: outcome for outcome in outcomes})
+    return in_order(transfers, outcomes_of(decisions), earlier)
 
 
 def states_for(
@@ -98,12 +96,12 @@ def states_for(
 
     Raises UnknownAccount, CurrencyMismatch, InvalidInput for transfers that these accounts cannot make.
     """
-    _check_accounts(transfers, locked.states)
+    check_accounts(transfers, locked.states)
     _read_usage(connection, transfers, locked, now)
     return locked.states
 
 
-def _check(transfers: Sequence[Transfer]) -> list[Transfer]:
+def check(transfers: Sequence[Transfer]) -> list[Transfer]:
     """The batch without repetitions, after checking everything that needs no database."""
     if len(transfers) > BATCH_MAX:
         raise BatchTooLarge(f"{len(transfers)} transfers in one batch; {BATCH_MAX} are the most")
@@ -160,7 +158,7 @@ def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
             )
 
 
-def _check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
+def check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
     for transfer in transfers:
         payer = accounts.get(transfer.debit_account.int)
         payee = accounts.get(transfer.credit_account.int)
@@ -180,7 +178,7 @@ def _check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
             )
 
 
-def _likely_periods(
+def likely_periods(
     transfers: Sequence[Transfer], profiles: ProfileCache, now: datetime
 ) -> set[usage.PeriodStart]:
     """The periods that limits will ask for, as far as can be told before the accounts are read."""
@@ -218,12 +216,19 @@ def _read_usage(connection: Connection, transfers: Sequence[Transfer], locked: L
 _IN, _OUT = Direction.IN, Direction.OUT
 
 
-def _in_order(transfers: Sequence[Transfer], outcomes: dict[UUID, Outcome]) -> list[Outcome]:
+def in_order(
+    transfers: Sequence[Transfer],
+    outcomes: list[Outcome],
+    earlier: Mapping[UUID, Outcome] = MappingProxyType({}),
+) -> list[Outcome]:
     """One outcome per transfer sent; an id sent twice in the batch is a replay the second time."""
+    if len(outcomes) == len(transfers):
+        return outcomes
+    known = {**earlier, **{outcome.transfer_id: outcome for outcome in outcomes}}
     returned: set[UUID] = set()
     result = []
     for transfer in transfers:
-        outcome = outcomes[transfer.id]
+        outcome = known[transfer.id]
         if transfer.id in returned and not outcome.replayed:
             outcome = Outcome(outcome.transfer_id, outcome.refusal, replayed=True)
         returned.add(transfer.id)

@@ -27,7 +27,7 @@ from uuid import UUID
 
 import psycopg
 
-from ledger.arrays import array_of
+from ledger.arrays import Bigints, Booleans, Bytes, Dates, Packed, Texts, Uuids
 from ledger.database import Connection
 from ledger.ids import content_id
 from ledger.limits import Counted, Direction, LimitProfile, LimitRule
@@ -285,7 +285,7 @@ def read(connection: Connection, wanted: Wanted, periods: Collection[PeriodStart
     """Fill the usages with the stored rows of these periods. One round trip, none for nothing."""
     if wanted and periods:
         rows = ask(connection, wanted, periods)
-        fill({scope.int: place for scope, place in wanted.items()}, rows)
+        fill({scope.int: place for scope, place in wanted.items()}, rows.fetchall())
 
 
 def ask(
@@ -295,16 +295,16 @@ def ask(
     return connection.execute(
         _queries.read.sql,
         {
-            "scopes": array_of([scope.hex for scope in scopes]),
-            "starts": array_of({starts_on for _, starts_on in periods}),
+            "scopes": Uuids.of(scopes),
+            "starts": Dates.of({starts_on for _, starts_on in periods}),
         },
         binary=True,
     )
 
 
-def fill(places: Mapping[int, Place], rows: psycopg.Cursor[tuple[Any, ...]]) -> None:
+def fill(places: Mapping[int, Place], rows: Iterable[tuple[Any, ...]]) -> None:
     """Put the rows where they belong. `places`: by the integer of the wallet's or the pair's id."""
-    for scope, span, starts_on, *packed in rows.fetchall():
+    for scope, span, starts_on, *packed in rows:
         usage, payee = places[scope.int]
         start = (_SPANS[span], starts_on)
         usage[start if payee is None else (*start, payee)] = Period(*packed)
@@ -313,34 +313,41 @@ def fill(places: Mapping[int, Place], rows: psycopg.Cursor[tuple[Any, ...]]) -> 
 _SPANS = {span.value: span for span in Span}
 
 
-Changes = dict[PeriodStart, list[tuple[str, str, str, int, int]]]
+Row = tuple[UUID, date, str, bytes, bytes, int, int, bool]
+"""A period's row: scope, start, span, totals, days, moved, returned; and whether there was none."""
 
 
-class Changed:
-    """What changed of some usages, packed as it will be stored: rows that are there, and new ones."""
-
-    def __init__(self, usages: Iterable[tuple[UUID, Usage]]) -> None:
-        self.known: Changes = {}
-        self.new: Changes = {}
-        for account_id, usage in usages:
-            for (span, starts_on, *payee), period in usage.items():
-                moved, returned = now = (period.moved, period.returned)
-                if now != period.stored:
-                    scope = pair_id(account_id, *payee) if payee else account_id
-                    totals, days = period.packed()
-                    changes = self.known if period.stored[0] else self.new
-                    row = (scope.hex, totals.hex(), days.hex(), moved, returned)
-                    changes.setdefault((span, starts_on), []).append(row)
-                    period.stored = now
-
-    def write(self, connection: Connection) -> None:
-        """Store them: per period, one statement for the rows that are there and one for new ones."""
-        with connection.pipeline():
-            for is_new, changes in ((False, self.known), (True, self.new)):
-                for (span, starts_on), rows in changes.items():
-                    columns = dict(zip(_COLUMNS, map(array_of, zip(*rows, strict=True)), strict=True))
-                    about = {"is_new": is_new, "span": span.value, "starts_on": starts_on}
-                    connection.execute(_queries.write.sql, about | columns)
+def changed(usages: Iterable[tuple[UUID, Usage]]) -> list[Row]:
+    """What changed of some usages, packed as it is to be stored; taken for stored from now on."""
+    rows: list[Row] = []
+    for account_id, usage in usages:
+        for (span, starts_on, *payee), period in usage.items():
+            moved, returned = now = (period.moved, period.returned)
+            if now != period.stored:
+                scope = pair_id(account_id, *payee) if payee else account_id
+                rows.append(
+                    (scope, starts_on, span._value_, *period.packed(), moved, returned, not period.stored[0])
+                )
+                period.stored = now
+    return rows
 
 
-_COLUMNS = ("scopes", "totals", "days", "moved", "returned")
+def columns(rows: Sequence[Row]) -> dict[str, Packed]:
+    """The rows as parameters, an array for each column."""
+    scopes, starts, spans, totals, days, moved, returned, new = zip(*rows, strict=True) if rows else [()] * 8
+    return {
+        "usage_scopes": Uuids.of(scopes),
+        "usage_starts": Dates.of(starts),
+        "usage_spans": Texts.of(spans),
+        "usage_totals": Bytes.of(totals),
+        "usage_days": Bytes.of(days),
+        "usage_moved": Bigints.of(moved),
+        "usage_returned": Bigints.of(returned),
+        "usage_new": Booleans.of(new),
+    }
+
+
+def store(connection: Connection, rows: Sequence[Row]) -> None:
+    """Store what changed: nothing for nothing."""
+    if rows:
+        connection.execute(_queries.store.sql, columns(rows))

@@ -2,8 +2,8 @@
 -- The rows of a batch's wallets for the periods it falls into: a few starts, most of them of this month.
 SELECT scope_id, span, starts_on, totals, days, moved, returned
 FROM ledger.usage
-WHERE scope_id = ANY(:scopes::uuid[]) AND starts_on = ANY(:starts::date[]);
+WHERE scope_id = ANY(:scopes) AND starts_on = ANY(:starts);
 
--- name: write
-SELECT ledger.write_usage_v1(:is_new, :starts_on, :span, :scopes::uuid[], :totals::text[], :days::text[],
-    :moved::bigint[], :returned::bigint[]);
+-- name: store
+SELECT ledger.store_usage_v1(:usage_scopes, :usage_starts, :usage_spans, :usage_totals, :usage_days, :usage_moved,
+    :usage_returned, :usage_new);

@@ -5,6 +5,7 @@ and costs less per row, each row sent as soon as it is decided.
 """
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
 from typing import Any, Protocol
@@ -53,18 +54,25 @@ def write(
     made: list[Decision] = []
     rejected: list[Rejected] = []
     rows = _rows(decisions, made, rejected, now)
-    try:
+    with told_apart(now):
         first = list(islice(rows, FEW + 1))
         if len(first) > FEW:
-            changed = _copy_transfers(connection, chain(first, rows), accounts)
-            changed.write(connection)
+            usage.store(connection, _copy_transfers(connection, chain(first, rows), accounts))
         else:
             with connection.pipeline():
                 if first:
                     _insert_transfers(connection, first)
-                _changed(accounts).write(connection)
+                usage.store(connection, _changed(accounts))
         if rejected:
             _copy_refusals(connection, rejected, now)
+    return made
+
+
+@contextmanager
+def told_apart(now: datetime) -> Iterator[None]:
+    """What the database refuses of a batch posted at `now`, by errors of the ledger's own."""
+    try:
+        yield
     except OverflowError as error:
         raise IntegrityViolation(
             "The sums of an account are beyond the ledger's bound; nothing was written"
@@ -74,7 +82,6 @@ def write(
         partitions.raise_if_missing(error, now)
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused the batch: {why}") from error
-    return made
 
 
 def _rows(
@@ -97,7 +104,7 @@ def _insert_transfers(connection: Connection, rows: list[tuple[Any, ...]]) -> No
 
 def _copy_transfers(
     connection: Connection, rows: Iterator[tuple[Any, ...]], accounts: Accounts
-) -> usage.Changed:
+) -> list[usage.Row]:
     """Write the transfers; gives what the accounts' usage gained, packed while PostgreSQL writes the last."""
     with connection.cursor().copy(_queries.copy_transfers.sql) as copy:
         copy.set_types(_TRANSFER_TYPES)
@@ -106,8 +113,8 @@ def _copy_transfers(
         return _changed(accounts)
 
 
-def _changed(accounts: Accounts) -> usage.Changed:
-    return usage.Changed((account.id, account.usage) for account in accounts.values())
+def _changed(accounts: Accounts) -> list[usage.Row]:
+    return usage.changed((account.id, account.usage) for account in accounts.values())
 
 
 def _copy_refusals(connection: Connection, rejected: list[Rejected], now: datetime) -> None:
@@ -172,4 +179,4 @@ def give_back_usage(
     usage.read(connection, wanted, periods)
     for account, other, direction, day in sides:
         account.give_back(direction, counted.operation, amount, int(whole), day, other.id)
-    usage.Changed((account.id, account.usage) for account, *_ in sides).write(connection)
+    usage.store(connection, usage.changed((account.id, account.usage) for account, *_ in sides))

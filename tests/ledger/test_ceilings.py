@@ -10,7 +10,7 @@ from books import NOON, Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, Transfer, account_changes, holds, posting, reversals
+from ledger import AccountKind, Operation, Transfer, account_changes, holds, optimistic, posting, reversals
 from ledger.decide import AccountState, Decision, decide
 from ledger.errors import IntegrityViolation
 from ledger.ids import new_id
@@ -108,7 +108,8 @@ def test_a_ceiling_that_the_decision_ignored_is_still_enforced(
             state.ceiling = None
         return decide(todo, states, now)
 
-    monkeypatch.setattr(posting, "decide", blind)
+    for decider in (posting, optimistic):
+        monkeypatch.setattr(decider, "decide", blind)
     with pytest.raises(IntegrityViolation, match="account_ceiling"):
         post(books, payer, payee, 101)
     assert books.dump() == before

@@ -11,7 +11,8 @@ import pytest
 from books import APPEND_ONLY, TABLES, Books, profile, rule
 from psycopg import errors, sql
 
-from ledger import AccountKind, Operation, Transfer, posting
+from ledger import AccountKind, Operation, Transfer, optimistic, posting
+from ledger import ledger as face
 from ledger.database import Connection, connect
 from ledger.decide import Accepted, Accounts, Decision, Rejected, decide
 from ledger.errors import EmoneyError, IntegrityViolation
@@ -20,6 +21,12 @@ from ledger.limits import Direction, Metric, Window
 from ledger.transfers import Refusal
 
 Break = Callable[[list[Decision], Accounts], list[Decision]]
+
+
+def decide_by(patched: pytest.MonkeyPatch, decider: Callable[..., list[Decision]]) -> None:
+    """Decide so wherever it is decided: under locks, and on what was read without."""
+    patched.setattr(posting, "decide", decider)
+    patched.setattr(optimistic, "decide", decider)
 
 
 def accepted(decisions: list[Decision]) -> list[Accepted]:
@@ -102,10 +109,11 @@ BROKEN: dict[str, Break] = {
 
 
 @pytest.mark.parametrize("how", BROKEN)
-@pytest.mark.parametrize("transfers", [1, 3])
+@pytest.mark.parametrize(("transfers", "few"), [(1, 16), (3, 16), (1, 0), (3, 0), (7, 0)])
 def test_a_broken_decision_is_refused_and_nothing_is_written(
-    shared_books: Books, monkeypatch: pytest.MonkeyPatch, how: str, transfers: int
+    shared_books: Books, monkeypatch: pytest.MonkeyPatch, how: str, transfers: int, few: int
 ) -> None:
+    """Decided on what was read without a lock or, where `few` is 0, under locks."""
     books = shared_books
     a, b = books.funded(100), books.funded(70)
     before = books.dump()
@@ -115,7 +123,8 @@ def test_a_broken_decision_is_refused_and_nothing_is_written(
 
     sent = [books.transfer(a, b, 10) for _ in range(transfers)]
     with monkeypatch.context() as patched:
-        patched.setattr(posting, "decide", broken)
+        patched.setattr(face, "FEW", few)
+        decide_by(patched, broken)
         with pytest.raises(IntegrityViolation):
             books.post(*sent)
     assert books.dump() == before
@@ -144,7 +153,7 @@ def test_state_that_the_decision_ignored_is_still_enforced(
     if case == "closed":
         books.close(b)
     before = books.dump()
-    monkeypatch.setattr(posting, "decide", _decide_nothing_refused)
+    decide_by(monkeypatch, _decide_nothing_refused)
     with pytest.raises(IntegrityViolation):
         books.post(books.transfer(a, b, 101 if case == "overdraft" else 50))
     assert books.dump() == before
@@ -160,7 +169,7 @@ def test_a_refusal_that_is_written_beside_the_transfer_is_not_believed(
         return [*decide(todo, states, now), Rejected(todo[0], now, Refusal("funds", "deny", "test"))]
 
     with monkeypatch.context() as patched:
-        patched.setattr(posting, "decide", both)
+        decide_by(patched, both)
         books.post(sent)
     with pytest.raises(IntegrityViolation, match="outcome"):
         books.post(sent)
@@ -178,7 +187,7 @@ def test_counters_that_would_shrink_are_refused(books: Books, monkeypatch: pytes
             period.moved -= 20
         return decisions
 
-    monkeypatch.setattr(posting, "decide", shrinking)
+    decide_by(monkeypatch, shrinking)
     with pytest.raises(IntegrityViolation):
         books.post(books.transfer(a, b, 10))
     assert books.dump() == before
@@ -401,9 +410,7 @@ def test_not_even_the_owner_removes_accounts(books: Books, verb: str) -> None:
 
 def test_errors_name_no_reference_and_no_holder(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = books.funded(100), books.account()
-    monkeypatch.setattr(
-        posting, "decide", lambda *given: BROKEN["debit balance"](list(decide(*given)), given[1])
-    )
+    decide_by(monkeypatch, lambda *given: BROKEN["debit balance"](list(decide(*given)), given[1]))
     with pytest.raises(EmoneyError) as raised:
         books.post(books.transfer(a, b, 10, reference="Ama Mensah"))
     assert "Mensah" not in str(raised.value)

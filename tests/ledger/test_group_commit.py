@@ -426,7 +426,8 @@ def test_a_dead_writer_leaves_nobody_waiting(books: Books, pool: ThreadPoolExecu
         with held(books, commits, pool) as plug:
             futures = queue(commits, pool, *(books.transfer(payer, payee, 1) for _ in range(4)))
             deadly.set()
-        for future in (plug, *futures):
+        assert plug.result(PATIENCE_S).posted
+        for future in futures:
             with pytest.raises(Unavailable, match="retry"):
                 future.result(PATIENCE_S)
         with pytest.raises(Closed):

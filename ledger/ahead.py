@@ -1,0 +1,78 @@
+"""Posting ahead: many batches in a row, each decided while PostgreSQL writes the one before it.
+
+`posting` locks, reads, decides, writes and commits in turn: Python waits for PostgreSQL, and PostgreSQL for
+Python. Here the next batch is decided (`ledger.memory`, `ledger.optimistic`) as if the one that is being
+written had been, and written in one call as soon as it is. If that one was decided in vain, so was the next,
+and both are posted by `posting`, in their order.
+
+Bounds: one batch is being written and one waits for it; two connections; one thread of its own.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+from ledger import optimistic, posting
+from ledger.database import Database
+from ledger.errors import Unavailable
+from ledger.memory import Memory
+from ledger.optimistic import Decided, InVain
+from ledger.partitions import PartitionMissing
+from ledger.transfers import Outcome, Transfer
+
+Post = Callable[[Sequence[Transfer]], list[Outcome]]
+
+
+class _Flight(NamedTuple):
+    """A batch that is being written, or will be when the one before it is."""
+
+    batch: Sequence[Transfer]
+    decided: Decided
+    written: Future[None]
+
+
+def post_all(
+    database: Database, batches: Iterable[Sequence[Transfer]], memory: Memory, post: Post
+) -> Iterator[list[Outcome]]:
+    """The outcomes of each batch, in order, each durable when it is given; the next is then under way.
+
+    `post`: posts a batch that cannot be decided ahead. Errors are those of `post`, raised when the batches
+    before have given their outcomes.
+    """
+    flights: deque[_Flight] = deque()
+
+    def landed(still_flying: int) -> Iterator[list[Outcome]]:
+        while len(flights) > still_flying:
+            yield _land(flights.popleft(), memory, post)
+
+    with ThreadPoolExecutor(1, "emoney-ahead") as writer:
+        for batch in batches:
+            decided = memory.decide(batch, database.autocommit)
+            if decided is None:
+                yield from landed(0)
+                yield post(batch)
+                continue
+            flights.append(_Flight(batch, decided, writer.submit(_write, database, decided)))
+            yield from landed(1)
+        yield from landed(0)
+
+
+def _write(database: Database, decided: Decided) -> None:
+    with database.autocommit() as connection:
+        optimistic.write(connection, decided)
+
+
+def _land(flight: _Flight, memory: Memory, post: Post) -> list[Outcome]:
+    """The outcomes of a batch when it is written; if it was decided in vain, of posting it."""
+    try:
+        flight.written.result()
+    except (
+        InVain,
+        Unavailable,
+        PartitionMissing,
+    ):  # an id that was written for all that comes back as a replay
+        memory.forget()
+        return post(flight.batch)
+    memory.held()
+    return posting.in_order(flight.batch, flight.decided.outcomes())

@@ -1,0 +1,185 @@
+"""Batches decided ahead: the same outcomes as batch by batch, whoever else changes the accounts meanwhile."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from books import Books, on_database, profile, rule
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger import AccountKind, Operation, Outcome, Transfer, holds, optimistic
+from ledger.errors import IdempotencyConflict, UnknownAccount
+from ledger.holds import Hold
+from ledger.ids import new_id
+from ledger.limits import Direction, Metric, Window
+
+LIMITED = profile(
+    rule(Metric.FLOW, 120, Direction.OUT, Window.DAY),
+    rule(Metric.COUNT, 9, Direction.IN, Window.CALENDAR_MONTH),
+    rule(Metric.BALANCE, 400, None, None),
+)
+
+
+def batched(transfers: Sequence[Transfer], size: int) -> list[Sequence[Transfer]]:
+    return [transfers[start : start + size] for start in range(0, len(transfers), size)]
+
+
+def told(outcomes: Sequence[Outcome]) -> list[tuple[bool, str | None]]:
+    return [(each.posted, each.refusal.rule if each.refusal else None) for each in outcomes]
+
+
+@pytest.fixture
+def vain(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """As long as the number of batches decided in vain."""
+    found: list[None] = []
+    write = optimistic.write
+
+    def counted(*given: object) -> None:
+        try:
+            write(*given)  # type: ignore[arg-type]
+        except optimistic.InVain:
+            found.append(None)
+            raise
+
+    monkeypatch.setattr(optimistic, "write", counted)
+    return found
+
+
+@on_database(25)
+@given(
+    moves=st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 4), st.integers(1, 150), st.integers(0, 2)).filter(
+            lambda move: move[0] != move[1]
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    size=st.integers(1, 7),
+)
+def test_outcomes_and_books_are_those_of_one_batch_after_the_other(
+    shared_books: Books, moves: list[tuple[int, int, int, int]], size: int
+) -> None:
+    books = shared_books
+    plain, ahead = ([books.funded(200, profile=LIMITED) for _ in range(5)] for _ in range(2))
+
+    def batches(wallets: list[UUID]) -> list[Sequence[Transfer]]:
+        sent = [
+            books.transfer(wallets[payer], wallets[payee], amount, at=books.now - timedelta(days=days))
+            for payer, payee, amount, days in moves
+        ]
+        return batched(sent, size)
+
+    one_by_one = [told(books.ledger.post(batch)) for batch in batches(plain)]
+    assert [told(outcomes) for outcomes in books.ledger.post_all(batches(ahead))] == one_by_one
+    assert [books.balance(wallet) for wallet in ahead] == [books.balance(wallet) for wallet in plain]
+    books.check()
+
+
+def test_nothing_is_decided_in_vain_while_nobody_else_posts(books: Books, vain: list[None]) -> None:
+    wallets = [books.funded(1_000, profile=LIMITED) for _ in range(4)]
+    sent = [books.transfer(wallets[i % 4], wallets[(i + 1) % 4], 1 + i) for i in range(30)]
+    assert sum(len(outcomes) for outcomes in books.ledger.post_all(batched(sent, 3))) == 30
+    assert vain == []
+    books.check()
+
+
+def test_what_others_change_between_two_batches_is_respected(books: Books, vain: list[None]) -> None:
+    a, b = books.funded(100), books.funded(100)
+
+    def batches() -> Iterator[list[Transfer]]:
+        yield [books.transfer(a, b, 10)]
+        yield [books.transfer(a, b, 10)]
+        books.freeze(a, debit=True, credit=False)
+        yield [books.transfer(a, b, 10)]
+        yield [books.transfer(b, a, 10)]
+
+    *before, third, fourth = [told(outcomes) for outcomes in books.ledger.post_all(batches())]
+    assert before == [[(True, None)]] * 2
+    assert third == [(False, "account.frozen_debit")]
+    assert fourth == [(True, None)]
+    assert vain
+    books.check()
+
+
+def test_a_hold_placed_meanwhile_keeps_its_money(books: Books) -> None:
+    a, b = books.funded(100), books.account()
+
+    def batches() -> Iterator[list[Transfer]]:
+        yield [books.transfer(a, b, 10)]
+        until = books.now + timedelta(hours=1)
+        assert holds.place(books.ledger, Hold(new_id(), a, b, 85, "EUR", Operation.P2P, until)).posted
+        yield [books.transfer(a, b, 6)]
+        yield [books.transfer(a, b, 5)]
+
+    outcomes = [told(each) for each in books.ledger.post_all(batches())]
+    assert outcomes == [[(True, None)], [(False, "funds")], [(True, None)]]
+    books.check()
+
+
+def test_a_limit_is_never_passed_by_several_streams_on_the_same_wallets(books: Books) -> None:
+    limited = profile(rule(Metric.FLOW, 500, Direction.OUT, Window.DAY))
+    payers = [books.funded(10_000, profile=limited) for _ in range(3)]
+    payee = books.account(AccountKind.MERCHANT)
+    posted: list[int] = []
+
+    def stream(number: int) -> None:
+        sent = [
+            books.transfer(payers[(number + i) % 3], payee, 7, Operation.PAY, reference="r")
+            for i in range(120)
+        ]
+        for batch, outcomes in zip(batched(sent, 5), books.ledger.post_all(batched(sent, 5)), strict=True):
+            posted.extend(t.amount for t, o in zip(batch, outcomes, strict=True) if o.posted)
+
+    threads = [threading.Thread(target=stream, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(posted) == 3 * 497
+    assert books.balance(payee) == 3 * 497
+    books.check()
+
+
+def test_ids_sent_before_are_replayed_and_other_content_is_a_conflict(books: Books) -> None:
+    a, b = books.funded(100), books.account()
+    sent = [books.transfer(a, b, 10) for _ in range(6)]
+    books.posted(*sent[2:4])
+    outcomes = [each for some in books.ledger.post_all(batched([*sent, sent[0]], 2)) for each in some]
+    assert [each.replayed for each in outcomes] == [False, False, True, True, False, False, True]
+    assert books.balance(b) == 60
+    other = Transfer(sent[5].id, a, b, 11, "EUR", Operation.P2P)
+    with pytest.raises(IdempotencyConflict):
+        list(books.ledger.post_all([[other]]))
+    books.check()
+
+
+def test_an_error_comes_in_its_turn_and_what_came_before_stays(books: Books) -> None:
+    a, b = books.funded(100), books.account()
+    good = [books.transfer(a, b, 10) for _ in range(2)]
+    given = books.ledger.post_all([[good[0]], [good[1]], [books.transfer(a, new_id(), 1)], good])
+    assert told(next(given)) == told(next(given)) == [(True, None)]
+    with pytest.raises(UnknownAccount):
+        next(given)
+    assert books.balance(b) == 20
+    books.check()
+
+
+def test_whoever_stops_listening_leaves_whole_batches(books: Books) -> None:
+    a, b = books.funded(1_000), books.account()
+    given = books.ledger.post_all([books.transfer(a, b, 10) for _ in range(4)] for _ in range(10))
+    next(given)
+    given.close()  # type: ignore[attr-defined]
+    assert books.balance(b) % 40 == 0
+    books.check()
+
+
+def test_a_month_for_which_no_partition_is_there_is_made(books: Books) -> None:
+    a, b = books.funded(100), books.account()
+    books.now = books.now.replace(year=2035)
+    assert [told(each) for each in books.ledger.post_all([[books.transfer(a, b, 1)] for _ in range(3)])] == [
+        [(True, None)]
+    ] * 3
+    books.check()
