@@ -3,6 +3,7 @@
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 from alembic import command
 from alembic.config import Config
@@ -14,8 +15,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from ledger.database import APPLICATION_ROLE, connect
+from ledger.database import APPLICATION_ROLE, Connection, connect
 from ledger.errors import ConfigurationError
+from privacy import privileges, reading_views
 
 PACKAGES = ("ledger", "privacy", "kyc", "aml")
 _LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
@@ -23,6 +25,8 @@ _LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
 
 def upgrade(url: str) -> bool:
     """Bring the schema of every package to its newest revision; True when anything changed.
+
+    What readers may see is made what `data/privileges.yaml` says, whether or not a migration was run.
 
     `url` must be of a user that may create schemas and roles. Raises ConfigurationError where that is not so,
     and when a newer version of this library made the schema.
@@ -114,7 +118,14 @@ def _run(url: str, target: str, action: object) -> bool:
         before = MigrationContext.configure(connection).get_current_heads()
         config = _config()
         config.attributes["connection"] = connection
+        # views of readers hold on to the tables below them
+        driver = cast(Connection, connection.connection.driver_connection)
+        scripts = ScriptDirectory.from_config(config)
+        if set(scripts.get_heads()) != _heads_reached(scripts, set(before)) or target != "heads":
+            reading_views.withdraw(driver)
         action(config, target)
+        if target == "heads":
+            privileges.apply(driver)
         connection.commit()
         after = MigrationContext.configure(connection).get_current_heads()
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK_KEY})")

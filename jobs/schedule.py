@@ -21,7 +21,7 @@ from apscheduler.triggers.cron import CronTrigger
 from aml import history, monitoring
 from jobs import reconciling, webhooks
 from jobs.emoney import Emoney
-from kyc import dormancy, downgrade, duplicates, following, guardians, refresh
+from kyc import dormancy, downgrade, duplicates, end_of_day, following, guardians, rebinding, refresh
 from kyc.dormancy_rules import dormancy_rules
 from kyc.parties import parties
 from kyc.restrictions import downgrades
@@ -142,6 +142,28 @@ def _advance_downgrades(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     return {"restricted": done.seen, "debits stopped": done.debits_stopped, "lifted": done.lifted}
 
 
+def _rebind(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    done = rebinding.rebind(
+        emoney.database,
+        emoney.clock(),
+        policies=downgrades(emoney.home),
+        seen=lambda count: observe("comparing wallets", count, None),
+    )
+    left = sum(done.left.values())
+    return {"wallets": done.seen, "bound anew": sum(done.rebound.values()), "left as they were": left}
+
+
+def _end_of_day(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+    done = end_of_day.run(
+        emoney.database,
+        emoney.clock(),
+        steps=end_of_day.end_of_day(emoney.home),
+        policies=downgrades(emoney.home),
+        seen=lambda count: observe("end of the day", count, None),
+    )
+    return {"days": done.days, "wallets": done.wallets, "above": done.above, "credits stopped": done.stopped}
+
+
 def _dormancy(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     made = dormancy.run(
         emoney.ledger,
@@ -195,6 +217,8 @@ JOBS = {
         Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),
         Job("evidence-expiry", "Expire evidence and overrides; tiers follow", "10 * * * *", _expire_evidence),
         Job("downgrades", "Move restricted wallets on their dates", "20 * * * *", _advance_downgrades),
+        Job("end-of-day", "Find who ended the day above a cap, pack by pack", "5 * * * *", _end_of_day),
+        Job("rebind", "Bind wallets anew whose pack or rates changed", "45 1 * * *", _rebind),
         Job("find-duplicates", "Look again at who was enrolled lately", "40 * * * *", _find_duplicates),
         Job("dormancy", "Make the steps due for wallets long unused", "30 2 * * *", _dormancy),
         Job("review-reminders", "Remind of reviews that come due", "0 3 * * *", _remind),

@@ -1,6 +1,7 @@
 """Floor 3: knows who. Persons, evidence, tiers, policy packs, wallets."""
 
 from kyc.enrolment import Enrolled, Enrolment
+from kyc.features import Features
 from kyc.pack import Pack
 from kyc.packs import load_pack, pack_ids, pack_of_currency, parse_pack, read_pack
 from kyc.person import PersonDetails
@@ -25,6 +26,7 @@ __all__ = [
     "read_pack",
     "tier_for",
     "tier_named",
+    "Features",
     "NewWallet",
     "GivenTier",
     "open_wallets",

@@ -3,13 +3,13 @@
 In production (`EMONEY_ENV=production`) no wallet is put under such a pack before one person has asked for
 its acceptance, as it is, and a second has approved: a changed number, or a new rate of an index unit, needs
 another. That the two differ, and that the approval is of this very content, the database enforces. The record
-is signed with the installation's key, as the proof log's checkpoints are, and is never edited.
+names both, is signed with the installation's key, as the proof log's checkpoints are, and is never edited.
 """
 
 import hashlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -29,6 +29,8 @@ from ledger.queries import queries_beside
 ENVIRONMENT = "EMONEY_ENV"
 KIND = "emoney/kyc/pack-acceptance/v1"
 """The first line of the signed note, so that no other note can stand for one of these."""
+KIND_OF_TWO = "emoney/kyc/pack-acceptance/v2"
+"""The same of a note that names the second person too."""
 NAME_MAX = 100
 LISTED_MAX = 10_000
 
@@ -39,7 +41,7 @@ _queries = queries_beside(__file__)
 class Acceptance:
     """Who accepted which content of a pack, and when. `note`: the same, signed.
 
-    `approval`: the request that a second person approved, or None when it rests on one word.
+    `approval`: the request that a second person, `approved_by`, approved; None when it rests on one word.
     """
 
     id: UUID
@@ -49,12 +51,19 @@ class Acceptance:
     accepted_at: datetime
     note: str
     approval: UUID | None = None
+    approved_by: str | None = None
 
     @property
     def text(self) -> str:
-        """What is signed."""
+        """What is signed: a line each for kind, id, pack, content, moment and who accepted it.
+
+        Where two did, also for the approval and who gave it.
+        """
         at = self.accepted_at.astimezone(UTC).isoformat()
-        return f"{KIND}\n{self.id}\n{self.pack_id}\n{self.content_hash}\n{at}\n{self.accepted_by}\n"
+        lines = [self.id, self.pack_id, self.content_hash, at, self.accepted_by]
+        lines += [] if self.approval is None else [self.approval, self.approved_by]
+        kind = KIND if self.approval is None else KIND_OF_TWO
+        return "".join(f"{line}\n" for line in (kind, *lines))
 
     def demand_signed(self, key: PublicKey) -> None:
         """Raises ProofInvalid unless the record says what `key` signed."""
@@ -133,10 +142,9 @@ def accept(
     name = by.strip()
     if not 0 < len(name) <= NAME_MAX or not name.isprintable():
         raise InvalidDecision(f"who accepts a pack is named in 1 to {NAME_MAX} printable characters")
-    unsigned = Acceptance(new_id(), pack.id, content_hash(pack), name, at, "")
-    accepted = Acceptance(
-        unsigned.id, unsigned.pack_id, unsigned.content_hash, name, at, key.sign_note(unsigned.text), approval
-    )
+    approved_by = None if approval is None else approvals.find(connection, approval).decided_by
+    unsigned = Acceptance(new_id(), pack.id, content_hash(pack), name, at, "", approval, approved_by)
+    accepted = replace(unsigned, note=key.sign_note(unsigned.text))
     connection.execute(
         _queries.record.sql,
         {

@@ -46,6 +46,8 @@ class Action(StrEnum):
     """Two records that are of one person: their wallets share the limits of the person."""
     SEPARATING_PERSONS = "separating_persons"
     """A link that was a mistake."""
+    RECTIFICATION = "rectification"
+    """Details of a person of whom something is verified, corrected."""
     ESTATE_RELEASE = "estate_release"
     """The e-money of a holder who died, paid to the estate."""
 

@@ -9,6 +9,7 @@ from kyc import acceptance, approvals, deaths, duplicates, evidence_records, fol
 from kyc.approvals import Action, Approval
 from kyc.errors import InvalidRequest
 from kyc.evidence_records import State
+from kyc.rectification import Rectification
 from kyc.restrictions import Downgrades
 from ledger.database import Connection
 from ledger.ledger import Ledger
@@ -17,11 +18,13 @@ from ledger.proofs import SigningKey
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What doing it may take: a ledger for money, the policy for a tier, the key for a signature."""
+    """What doing it may take: a ledger for money, the policy for a tier, the key for a signature, the vault
+    and the indexes for details of a person."""
 
     ledger: Ledger | None = None
     policies: Downgrades | None = None
     key: SigningKey | None = None
+    rectification: Rectification | None = None
 
 
 Done = Callable[[Connection, Approval, Means], None]
@@ -78,6 +81,12 @@ def _accept_pack(connection: Connection, approval: Approval, means: Means) -> No
     acceptance.apply(connection, approval, means.key)
 
 
+def _rectify(connection: Connection, approval: Approval, means: Means) -> None:
+    if means.rectification is None:
+        raise InvalidRequest(f"{approval.action} opens and seals details: approve it with the vault")
+    means.rectification.apply(connection, approval)
+
+
 APPLY: dict[Action, Done] = {
     Action.TIER_OVERRIDE: _override,
     Action.EVIDENCE_ACCEPTANCE: _accept_evidence,
@@ -85,6 +94,7 @@ APPLY: dict[Action, Done] = {
     Action.UNFREEZING: _unfreeze,
     Action.LINKING_PERSONS: _link,
     Action.SEPARATING_PERSONS: _link,
+    Action.RECTIFICATION: _rectify,
     Action.ESTATE_RELEASE: _release_estate,
 }
 
@@ -118,13 +128,15 @@ def approve(
     ledger: Ledger | None = None,
     policies: Downgrades | None = None,
     key: SigningKey | None = None,
+    rectification: Rectification | None = None,
 ) -> Approval:
     """Approve a request and do what it asks for; `ledger` posts where that moves money.
 
     `policies`: the operator's for downgrades, by default the shipped ones; `key` signs the acceptance of a
-    pack. Raises as `approvals.approve`, and InvalidRequest when a ledger or the key is needed and not given.
+    pack; `rectification` corrects details. Raises as `approvals.approve`, and InvalidRequest when one of them
+    is needed and not given.
     """
-    means = Means(ledger, policies, key)
+    means = Means(ledger, policies, key, rectification)
 
     def apply(connection: Connection, approval: Approval) -> None:
         APPLY[approval.action](connection, approval, means)

@@ -4,14 +4,23 @@ from datetime import datetime
 from uuid import UUID
 
 from kyc.errors import NoTier
+from kyc.features import ORDINARY, Features
 from kyc.pack import Pack
 from kyc.wallets import NewWallet, open_wallets
 from ledger.database import Connection
 from ledger.ids import new_id
 
 
-def issue(connection: Connection, pack: Pack, tier_id: str, external_ref: str, *, at: datetime) -> UUID:
-    """Open an instrument that whoever holds it uses; returns its account.
+def issue(
+    connection: Connection,
+    pack: Pack,
+    tier_id: str,
+    external_ref: str,
+    *,
+    at: datetime,
+    features: Features = ORDINARY,
+) -> UUID:
+    """Open an instrument that whoever holds it uses; returns its account. `features`: what it is.
 
     Raises NoTier when the tier asks for evidence, which nobody is there to give, UnknownTier, PackNotInForce.
     """
@@ -19,6 +28,6 @@ def issue(connection: Connection, pack: Pack, tier_id: str, external_ref: str, *
     tier = pack.tier(tier_id)
     if missing := tier.evidence.missing(frozenset()):
         raise NoTier(f"{pack.id}/{tier.id} is for no bearer: it asks for {', '.join(missing)}")
-    wallet = NewWallet(new_id(), external_ref, tier.id, at, because="bearer instrument")
+    wallet = NewWallet(new_id(), external_ref, tier.id, at, because="bearer instrument", features=features)
     open_wallets(connection, pack, [wallet])
     return wallet.account_id

@@ -3,6 +3,7 @@
 An agent may work under another one; the chain is told to monitoring, for unusual hierarchies are a red flag.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
@@ -19,6 +20,9 @@ from ledger.queries import queries_beside
 
 IDENTIFIED_BY = {"natural": frozenset({"id_document"}), "legal_entity": frozenset({"registration"})}
 """What a business shows before it gets an account, by the kind of its person."""
+
+LISTED_MAX = 1000
+_FIRST = UUID(int=0)
 
 _queries = queries_beside(__file__)
 
@@ -67,6 +71,37 @@ def open_account(
     said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
     connection.execute(_queries.record.sql, about | said)
     return account_id
+
+
+@dataclass(frozen=True, slots=True)
+class Business:
+    """A business account as it was opened. `under`: the account of the agent it works under."""
+
+    account_id: UUID
+    reference: str | None
+    person: str
+    role: Role
+    currency: str
+    under: str | None
+    opened_at: datetime
+
+
+def listed(connection: Connection, *, after: UUID = _FIRST, most: int = LISTED_MAX) -> list[Business]:
+    """The business accounts in the order of their ids."""
+    return [
+        Business(account_id, ref, person, Role(role), currency, under, at)
+        for account_id, ref, person, role, currency, under, at in connection.execute(
+            _queries.listed.sql, {"after": after, "most": most}
+        )
+    ]
+
+
+def account_of(connection: Connection, reference: str) -> UUID:
+    """The account of this reference. Raises UnfitAccount when there is none."""
+    found = accounts.find(connection, [reference]).get(reference)
+    if found is None:
+        raise UnfitAccount("under: the ledger has no account of this reference")
+    return found.id
 
 
 def chain(connection: Connection, account_id: UUID) -> list[UUID]:

@@ -61,10 +61,9 @@ class Examiner:
             person = parse_person(details, self._now.date())
             pack = self._pack(person)
             self._demand_known_kinds(person, pack)
-            tier = tier_for(pack, person.shows | person.declares)
+            natural = person.kind == "natural"
+            tier = tier_for(pack, person.shows | person.declares, natural=natural)
             self._demand_of_age(person, pack)
-            if person.kind == "legal_entity" and tier.natural_persons_only:
-                raise InvalidPerson(f"kind: {pack.id}/{tier.id} is for natural persons only")
             return Candidate(label, new_id(), new_id(), person, pack, tier)
         except InvalidInput as error:
             if not label:

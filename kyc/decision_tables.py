@@ -1,11 +1,11 @@
-"""The tables of decisions: requests and approvals, restrictions, overrides, freezes. All append-only."""
+"""The tables of decisions: approvals, features, restrictions, overrides, freezes. All append-only."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from kyc.table_columns import DUE_DILIGENCE, id_column, moment, reference, text
@@ -62,6 +62,59 @@ class RestrictionStep(SQLModel, table=True):
     next_at: datetime | None = moment(nullable=True)
     source: str = text(info=NOT_PERSONAL)
     made_at: datetime = moment()
+
+
+class WalletFeatures(SQLModel, table=True):
+    """What a wallet is, as stated at a moment: the last statement counts."""
+
+    __tablename__ = "wallet_features"
+    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
+
+    id: UUID = id_column()
+    account_id: UUID = reference()
+    number: int = Field(sa_column=Column(Integer, nullable=False, info=NOT_PERSONAL))
+    reloadable: bool | None = Field(sa_column=Column(Boolean))
+    one_country: bool | None = Field(sa_column=Column(Boolean))
+    goods_only: bool | None = Field(sa_column=Column(Boolean))
+    loaded_with_cash: bool = Field(sa_column=Column(Boolean, nullable=False))
+    phone_not_validated: bool = Field(sa_column=Column(Boolean, nullable=False))
+    cohorts: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    recorded_by: str = text()
+    because: str = text()
+    recorded_at: datetime = moment()
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    salt: UUID = reference(info=NOT_PERSONAL)
+
+
+class EndOfDayRun(SQLModel, table=True):
+    """A day of a pack that was dealt with after it ended."""
+
+    __tablename__ = "end_of_day_run"
+    __table_args__ = {"schema": "kyc", "info": NOT_PERSONAL}
+
+    pack_id: str = Field(sa_column=Column(Text, primary_key=True))
+    day: date = Field(sa_column=Column(Date, primary_key=True))
+    wallets: int = Field(sa_column=Column(BigInteger, nullable=False))
+    above: int = Field(sa_column=Column(BigInteger, nullable=False))
+    finished_at: datetime = moment()
+
+
+class EndOfDayExcess(SQLModel, table=True):
+    """A wallet that ended a day above a cap."""
+
+    __tablename__ = "end_of_day_excess"
+    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
+
+    id: UUID = id_column()
+    account_id: UUID = reference()
+    day: date = Field(sa_column=Column(Date, nullable=False))
+    rule: str = text(info=NOT_PERSONAL)
+    cap: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    held: int = Field(sa_column=Column(BigInteger, nullable=False))
+    in_a_row: int = Field(sa_column=Column(Integer, nullable=False))
+    step: str = text()
+    source: str = text(info=NOT_PERSONAL)
+    recorded_at: datetime = moment()
 
 
 class TierOverride(SQLModel, table=True):

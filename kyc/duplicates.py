@@ -48,7 +48,7 @@ def index_and_note(
 ) -> int:
     """Index new persons and note whom they may be; returns how many pairs and grounds were found."""
     search.index_persons(connection, vault, persons)
-    return _note(connection, vault, [person_id for person_id, _ in persons], at)
+    return note(connection, vault, [person_id for person_id, _ in persons], at)
 
 
 def sweep(database: Database, vault: Vault, *, since: datetime, at: datetime) -> int:
@@ -59,11 +59,12 @@ def sweep(database: Database, vault: Vault, *, since: datetime, at: datetime) ->
     seen = 0
     for begin in range(0, len(persons), SWEPT_AT_ONCE):
         with database.connection() as connection:
-            seen += _note(connection, vault, persons[begin : begin + SWEPT_AT_ONCE], at)
+            seen += note(connection, vault, persons[begin : begin + SWEPT_AT_ONCE], at)
     return seen
 
 
-def _note(connection: Connection, vault: Vault, persons: list[UUID], at: datetime) -> int:
+def note(connection: Connection, vault: Vault, persons: list[UUID], at: datetime) -> int:
+    """Note whom indexed persons may be; returns how many pairs and grounds were found."""
     found = search.alike(connection, vault, persons)
     if found:
         a, b, grounds = (list(column) for column in zip(*found, strict=True))

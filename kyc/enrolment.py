@@ -206,7 +206,7 @@ def _minor(candidate: Candidate) -> Minor | None:
     details = candidate.details
     if details.guardian is None or details.birth_date is None:
         return None
-    return Minor(candidate.id, details.guardian, details.birth_date)
+    return Minor(candidate.id, details.guardian, details.birth_date, details.authority or "parent")
 
 
 def _demand_few(persons: Sequence[Any]) -> None:

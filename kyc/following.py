@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from kyc import evidence_records
+from kyc import evidence_records, transitions
+from kyc.binding import lock, rebind
 from kyc.errors import NoTier
 from kyc.pack import Pack, Tier
-from kyc.packs import load_pack
+from kyc.packs import load_pack, version_at
 from kyc.restrictions import Downgrades, downgrades
 from kyc.tiers import tier_for
 from kyc.wallets import change_tier
@@ -38,13 +39,16 @@ class Moved:
 
 
 def reached(
-    pack: Pack, evidence: list[evidence_records.Evidence], day: date
+    pack: Pack, evidence: list[evidence_records.Evidence], day: date, *, natural: bool = True
 ) -> tuple[Tier, bool, tuple[str, ...]]:
-    """The tier that evidence reaches on a day, whether it reaches none at all, and the kinds it rests on."""
+    """The tier that evidence reaches on a day, whether it reaches none at all, and the kinds it rests on.
+
+    `natural`: whether it is of a natural person.
+    """
     kinds = evidence_records.shown(evidence, day)
     shown = tuple(sorted(pack.with_implied(kinds) & pack.evidence_kinds))
     try:
-        return tier_for(pack, kinds), False, shown
+        return tier_for(pack, kinds, natural=natural), False, shown
     except NoTier:
         return next(filter(_by_evidence, pack.tiers), pack.tiers[0]), True, shown
 
@@ -64,23 +68,28 @@ def follow(
 ) -> list[Moved]:
     """Put all wallets of a person at the tier that the evidence reaches now; gives those that moved.
 
-    What is past its last day is expired first. Wallets under a pack not in force, or at a tier that the
-    operator assigns, stay as they are.
+    What is past its last day is expired first. A wallet whose pack another one has followed is put under that
+    one when its tier changes. Wallets under a pack not in force, or at a tier that the operator assigns, keep
+    their tier. Where a transition of the pack is met, or met no more, the limits follow.
     """
     evidence_records.expire(connection, person_id, at)
     evidence = evidence_records.of_person(connection, person_id)
     policies = policies or downgrades()
     moved = []
-    for account_id, pack_id, before, override_until, cause in connection.execute(
+    for account_id, pack_id, before, override_until, cause, kind in connection.execute(
         _queries.wallets_of.sql, {"person": person_id}
     ).fetchall():
-        pack = load_pack(pack_id)
+        bound = load_pack(pack_id)
+        pack, now = version_at(bound, before, at)
         if (override_until is not None and at < override_until) or not pack.in_force(at):
             continue
-        if not _by_evidence(pack.tier(before)):
+        if not _by_evidence(now):
             continue
-        tier, no_tier, kinds = reached(pack, evidence, pack.local_day(at))
-        if tier.id == before and cause is None and not no_tier:
+        tier, no_tier, kinds = reached(pack, evidence, pack.local_day(at), natural=kind == "natural")
+        if tier.id == now.id and cause is None and not no_tier:
+            if transitions.concern(bound):
+                policy = policies.of(bound.id)
+                rebind(connection, lock(connection, account_id), bound, because=because, at=at, policy=policy)
             continue
         if change_tier(
             connection,
@@ -91,9 +100,9 @@ def follow(
             evidence=kinds,
             at=at,
             no_tier=no_tier,
-            policy=policies.of(pack_id),
+            policy=policies.of(pack.id),
         ):
-            moved.append(Moved(account_id, pack_id, before, tier.id, no_tier))
+            moved.append(Moved(account_id, pack.id, before, tier.id, no_tier))
     return moved
 
 

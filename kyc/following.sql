@@ -1,7 +1,8 @@
 -- name: wallets_of
 -- In id order, as they are locked.
-SELECT account_id, pack_id, tier, override_until, restriction_cause FROM kyc.wallet
-WHERE person_id = :person ORDER BY account_id;
+SELECT w.account_id, w.pack_id, w.tier, w.override_until, w.restriction_cause, p.kind
+FROM kyc.wallet AS w JOIN kyc.person AS p ON p.id = w.person_id
+WHERE w.person_id = :person ORDER BY w.account_id;
 
 -- name: overrides_over
 SELECT account_id, person_id FROM kyc.wallet WHERE override_until <= :at ORDER BY override_until LIMIT :most;

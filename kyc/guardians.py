@@ -102,6 +102,26 @@ def of_minor(connection: Connection, minor_id: UUID) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+def guardian_of(connection: Connection, minor_id: UUID) -> UUID | None:
+    """Who answers for a minor now, or None."""
+    row = connection.execute(_queries.guardian_of.sql, {"minor": minor_id}).fetchone()
+    return None if row is None else row[0]
+
+
+def pack_of(connection: Connection, person_id: UUID) -> str | None:
+    """The pack whose law sets a person's age of majority: that of the first wallet, or None without one."""
+    row = connection.execute(_queries.pack_of.sql, {"person": person_id}).fetchone()
+    return None if row is None else row[0]
+
+
+def go_on(
+    connection: Connection, minor_id: UUID, guardian: UUID, until_year: int, *, by: str, at: datetime
+) -> None:
+    """Let a guardian whose last record has ended answer until another year, by the same authority."""
+    about = {"id": new_id(), "minor": minor_id, "guardian": guardian, "until_year": until_year}
+    connection.execute(_queries.go_on.sql, about | {"by": checked_actor(by), "at": at})
+
+
 def end(connection: Connection, minor_id: UUID, *, because: str, at: datetime) -> bool:
     """End who answers for a minor; False when nobody does."""
     about = {"minor": minor_id, "because": because, "at": at}

@@ -29,3 +29,15 @@ ORDER BY g.minor_id LIMIT :most;
 
 -- name: end!
 UPDATE kyc.guardianship SET ended_at = :at, ended_because = :because WHERE minor_id = :minor AND ended_at IS NULL;
+
+-- name: guardian_of
+SELECT guardian_id FROM kyc.guardianship WHERE minor_id = :minor AND ended_at IS NULL;
+
+-- name: pack_of
+SELECT pack_id FROM kyc.wallet WHERE person_id = :person ORDER BY account_id LIMIT 1;
+
+-- name: go_on!
+INSERT INTO kyc.guardianship (id, minor_id, guardian_id, authority, until_year, recorded_by, recorded_at)
+SELECT :id, minor_id, guardian_id, authority, :until_year, :by, :at
+FROM kyc.guardianship WHERE minor_id = :minor AND guardian_id = :guardian
+ORDER BY recorded_at DESC, id DESC LIMIT 1;

@@ -7,14 +7,14 @@ redemption to the holder's own bank account is allowed.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from kyc.operations import ASKED_FOR, COUNTED, REDEMPTION, named_by, operations_of
-from kyc.pack import Pack, Tier
+from kyc.features import ORDINARY, Features
+from kyc.operations import ASKED_FOR, COUNTED, REDEMPTION, PackOperation, named_by, operations_of
+from kyc.pack import Pack, Tier, Transition
 from kyc.pack_rule import Allowed, Denied, Feature, PackRule, PackScope, Sourced
 from kyc.packs import load_pack
 from kyc.rates import load_unit
@@ -28,35 +28,6 @@ _SCOPES: dict[PackScope, Scope] = {
     "person_at_issuer": Scope.PERSON,
     "per_payee": Scope.PAYEE,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What a wallet is, as far as rules depend on it.
-
-    `reloadable`: None where it is not said; the wallet is then under the rules for reloadable ones.
-    `cohorts`: the temporary overrides that are for it.
-    """
-
-    reloadable: bool | None = None
-    loaded_with_cash: bool = False
-    phone_not_validated: bool = False
-    cohorts: frozenset[str] = frozenset()
-
-    def meet(self, feature: Feature) -> bool:
-        """Whether the wallet is that."""
-        match feature:
-            case Feature.RELOADABLE:
-                return self.reloadable is not False
-            case Feature.NOT_RELOADABLE:
-                return self.reloadable is False
-            case Feature.LOADED_WITH_CASH:
-                return self.loaded_with_cash
-            case Feature.PHONE_NOT_VALIDATED:
-                return self.phone_not_validated
-
-
-ORDINARY = Features()
 
 
 class _Span(NamedTuple):
@@ -83,9 +54,12 @@ class _Amount(NamedTuple):
     by: str = ""
 
 
-def compile_profile(pack: Pack, tier: Tier, features: Features = ORDINARY) -> LimitProfile:
+def compile_profile(
+    pack: Pack, tier: Tier, features: Features = ORDINARY, unmet: tuple[Transition, ...] = ()
+) -> LimitProfile:
     """The limit profile of wallets at `tier` under `pack` and under what follows it.
 
+    `unmet`: the transitions of these packs that the wallet does not meet (`kyc.transitions`).
     A wallet is one instrument, so the scopes `wallet` and `instrument` are the same. What an operation takes
     out counts with its fee, which is a transfer of its own; a balance carried over from an older ledger does
     not count, for it is not the holder's doing. A draft has no dates.
@@ -93,8 +67,8 @@ def compile_profile(pack: Pack, tier: Tier, features: Features = ORDINARY) -> Li
     stages = list(_stages(pack, tier))
     rules = list(_outside(stages))
     for stage in stages:
-        rules += _stage_rules(stage, features)
-    counted = set(_counted(pack, False))
+        rules += _stage_rules(stage, features, unmet)
+    counted = set(_counted(pack, tier, False))
     if features.reloadable is False:  # its loads are counted whatever the text measures
         counted.add((Direction.IN, Window.LIFETIME))
     return LimitProfile(
@@ -103,12 +77,12 @@ def compile_profile(pack: Pack, tier: Tier, features: Features = ORDINARY) -> Li
         pack.time_zone,
         tuple(rules),
         frozenset(counted),
-        frozenset(_counted(pack, True)),
+        frozenset(_counted(pack, tier, True)),
         pack.fiscal_year_starts or 1,
         frozenset().union(
             *(
                 operations_of(rule.operations, excluding=rule.excluding)
-                for rule in _measuring(pack, per_payee=True)
+                for rule in _measuring(pack, tier, per_payee=True)
             )
         ),
     )
@@ -147,23 +121,59 @@ def _not_in_force(stage: _Stage, span: _Span, name: str) -> LimitRule:
     return _rule(stage, name, span, Bound.UNKNOWN, None, None, COUNTED - REDEMPTION, said)
 
 
-def _stage_rules(stage: _Stage, features: Features) -> Iterator[LimitRule]:
-    pack, tier, span = stage
+def _stage_rules(stage: _Stage, features: Features, unmet: tuple[Transition, ...]) -> Iterator[LimitRule]:
+    pack, tier, _ = stage
+    yield from _transitions(stage, unmet)
     for denied in tier.denied:
         if all(features.meet(feature) for feature in denied.applies_if):
             yield _denial(stage, denied)
     if tier.allowed is not None:
         yield from _left_out(stage, tier.allowed)
-    if Feature.NOT_RELOADABLE in tier.requires and features.reloadable:
-        said = f"{pack.legal}: tier {tier.id} is for instruments that are not reloadable"
-        name, operations = f"requires-{Feature.NOT_RELOADABLE}", COUNTED - REDEMPTION
-        yield _rule(stage, name, span, Bound.CAPPED, 0, None, operations, said, OnExceed.REQUIRE_CDD)
+    yield from _of_its_features(stage, features)
     if features.reloadable is False and not any("load_reload" in each.operations for each in tier.denied):
         yield _one_load(stage, f"{pack.legal}: an instrument that is not reloadable is loaded once")
     if tier.time_limit is not None:
         yield _time_limit(stage)
     for rule in tier.rules:
         yield from _limits(stage, rule, features)
+
+
+def _transitions(stage: _Stage, unmet: tuple[Transition, ...]) -> Iterator[LimitRule]:
+    """What stops from its day on for a wallet that does not meet a change of the rules."""
+    for number, transition in enumerate(stage.pack.transitions, 1):
+        span = _common(stage.span, _Span(transition.effective, None))
+        if transition not in unmet or span is None or transition.action == "revalidate":
+            continue
+        direction = Direction.IN if transition.action == "no_further_credit" else None
+        said = f"{_citation(stage.pack, transition)}: {transition.event}"
+        name, operations = f"transition-{number}", COUNTED - REDEMPTION
+        yield _rule(stage, name, span, Bound.CAPPED, 0, direction, operations, said, OnExceed.REQUIRE_CDD)
+
+
+def _of_its_features(stage: _Stage, features: Features) -> Iterator[LimitRule]:
+    """Refusals where a wallet is not what its tier asks for, and of what a kind of wallet is not for."""
+    pack, tier, span = stage
+    required = {*tier.requires, *(tier.requires_if_reloadable if features.reloadable is not False else ())}
+    for feature in sorted(filter(features.contradict, required)):
+        kind = f"{'reloadable ' if feature not in tier.requires else ''}instruments"
+        said = f"{pack.legal}: tier {tier.id} is for {kind} that are {feature.words}"
+        name, operations = f"requires-{feature}", COUNTED - REDEMPTION
+        yield _rule(stage, name, span, Bound.CAPPED, 0, None, operations, said, OnExceed.REQUIRE_CDD)
+    for is_so, feature in (
+        (features.one_country, Feature.ONE_COUNTRY),
+        (features.goods_only, Feature.GOODS_ONLY),
+    ):
+        if is_so:
+            said = f"{pack.legal}: the instrument is {feature.words}"
+            operations = operations_of(_NOT_FOR[feature])
+            yield _rule(stage, f"is-{feature}", span, Bound.CAPPED, 0, Direction.OUT, operations, said)
+
+
+_NOT_FOR: dict[Feature, tuple[PackOperation, ...]] = {
+    Feature.ONE_COUNTRY: ("cross_border_out",),
+    Feature.GOODS_ONLY: ("p2p_out", "cash_out", "cross_border_out", "crypto_out"),
+}
+"""What an instrument of such a kind cannot be used for. Redemption is no use of it."""
 
 
 def _limits(stage: _Stage, rule: PackRule, features: Features) -> Iterator[LimitRule]:
@@ -236,11 +246,17 @@ def _overridden(
 
 
 def _within(amount: _Amount, span: _Span) -> _Amount | None:
-    since = max((day for day in (amount.span.since, span.since) if day is not None), default=None)
-    until = min((day for day in (amount.span.until, span.until) if day is not None), default=None)
+    common = _common(amount.span, span)
+    return None if common is None else amount._replace(span=common)
+
+
+def _common(one: _Span, other: _Span) -> _Span | None:
+    """The days that are in both; None where there are none."""
+    since = max((day for day in (one.since, other.since) if day is not None), default=None)
+    until = min((day for day in (one.until, other.until) if day is not None), default=None)
     if since is not None and until is not None and since >= until:
         return None
-    return amount._replace(span=_Span(since, until))
+    return _Span(since, until)
 
 
 def _denial(stage: _Stage, denied: Denied) -> LimitRule:
@@ -332,30 +348,38 @@ def _rule(
     )
 
 
-def _tiers(pack: Pack) -> Iterator[Tier]:
-    """Every tier of the pack and of those that follow it: what any measures is counted for all."""
+def _tiers(pack: Pack, own: Tier | None) -> Iterator[Tier]:
+    """The tiers that are counted for: its own, and all that evidence leads to, here and in what follows.
+
+    A wallet that has moved money does not become an instrument that only the operator assigns.
+    """
     while True:
-        yield from pack.tiers
-        if pack.status == "draft" or pack.succeeded_by is None:
+        for tier in pack.tiers:
+            if tier.assigned == "by_evidence" or (own is not None and tier.id == own.id):
+                yield tier
+        after = pack.succeeded_by
+        if pack.status == "draft" or after is None:
             return
-        pack = load_pack(pack.succeeded_by.pack)
+        pack = load_pack(after.pack)
+        follows = after.tiers.get(own.id) if own is not None else None
+        own = None if follows is None else pack.tier(follows)
 
 
-def _measuring(pack: Pack, per_payee: bool) -> Iterator[PackRule]:
-    """The flow and count rules of any of the tiers."""
-    for tier in _tiers(pack):
+def _measuring(pack: Pack, own: Tier, per_payee: bool) -> Iterator[PackRule]:
+    """The flow and count rules of any of the tiers that are counted for."""
+    for tier in _tiers(pack, own):
         for rule in tier.rules:
             measures = rule.metric in (Metric.FLOW, Metric.COUNT) and rule.window is not None
             if measures and (rule.scope == "per_payee") is per_payee:
                 yield rule
 
 
-def _counted(pack: Pack, per_payee: bool) -> Iterator[tuple[Direction, Window]]:
-    for rule in _measuring(pack, per_payee):
+def _counted(pack: Pack, own: Tier, per_payee: bool) -> Iterator[tuple[Direction, Window]]:
+    for rule in _measuring(pack, own, per_payee):
         for direction in rule.directions:
             for each in (direction,) if direction else Direction:
                 yield each, Window(str(rule.window))
-    for tier in _tiers(pack):
+    for tier in _tiers(pack, own):
         if not per_payee and any("load_reload" in each.operations for each in tier.denied):
             yield Direction.IN, Window.LIFETIME
 

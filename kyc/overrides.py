@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from kyc import approvals
+from kyc import approvals, persons
 from kyc.approvals import Action, Approval
 from kyc.errors import InvalidRequest, UnknownWallet
 from kyc.pack import Pack
 from kyc.packs import load_pack
 from kyc.restrictions import Downgrades, downgrades
 from kyc.wallets import change_tier
+from ledger import accounts
 from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.queries import queries_beside
@@ -46,11 +47,14 @@ def request(
 
 
 def apply(connection: Connection, approval: Approval, *, policies: Downgrades | None = None) -> None:
-    """Do what was approved: the wallet moves and stays until the date. Raises InvalidRequest after it."""
+    """Do what was approved: the wallet moves and stays until the date. Raises InvalidRequest after it,
+    and TooManyWallets."""
     at, until = _moment(approval.decided_at), datetime.fromisoformat(approval.details["until"])
     if until <= at:
         raise InvalidRequest(f"the override was to end at {until}, which has passed: reject it and ask anew")
     pack, tier_id = load_pack(approval.details["pack"]), approval.details["tier"]
+    if (holder := accounts.get(connection, approval.subject).holder) is not None:
+        persons.demand_room(connection, holder, pack, pack.tier(tier_id))
     change_tier(
         connection,
         approval.subject,

@@ -106,7 +106,8 @@ class Tier(Part):
     evidence_source: Sourced
     natural_persons_only: bool = False
     bearer: bool = False
-    requires: tuple[Feature, ...] = Field(default=(), max_length=4)
+    requires: tuple[Feature, ...] = Field(default=(), max_length=6)
+    requires_if_reloadable: tuple[Feature, ...] = Field(default=(), max_length=6)
     max_wallets: MaxWallets | None = None
     minors: Minors | None = None
     time_limit: TimeLimit | None = None
@@ -173,9 +174,14 @@ class Override(Sourced):
 
 
 class Transition(Sourced):
-    """What a change of rules does to wallets that do not meet it, from a day on."""
+    """What a change of rules does to wallets that do not meet it, from a day on.
+
+    `unless`: the evidence that meets it; where nothing is given, no wallet is concerned by itself and the
+    operator sees to it. `wallets`: all, or those with or without a balance. `revalidate` stops nothing.
+    """
 
     event: Text
+    unless: EvidenceExpression = EvidenceExpression()
     wallets: Literal["all", "funded", "unfunded"] = "all"
     effective: date
     action: Literal["no_debit_no_credit", "no_further_credit", "revalidate"]
@@ -280,7 +286,8 @@ class Pack(Part):
     def evidence_kinds(self) -> frozenset[str]:
         """Every kind of evidence that the pack names."""
         implied = {kind for part in self.implied_evidence for kind in (part.kind, *part.by)}
-        return frozenset(implied).union(*(tier.evidence.kinds for tier in self.tiers))
+        asked = [*(tier.evidence for tier in self.tiers), *(part.unless for part in self.transitions)]
+        return frozenset(implied).union(*(each.kinds for each in asked))
 
     def with_implied(self, kinds: AbstractSet[str]) -> frozenset[str]:
         """`kinds` and what the pack takes as shown by them."""

@@ -47,8 +47,24 @@ class Feature(StrEnum):
     NOT_RELOADABLE = "not_reloadable"
     LOADED_WITH_CASH = "loaded_with_cash"
     """Was loaded with cash, or is by the transfer in question."""
+    ONE_COUNTRY = "one_country"
+    """Can be used in one country only."""
+    GOODS_ONLY = "goods_only"
+    """Is for the purchase of goods and services only."""
     PHONE_NOT_VALIDATED = "phone_not_validated"
     """Linked to a telephone number that, or whose holder's id number, has not been validated."""
+
+    @property
+    def words(self) -> str:
+        """What an instrument then is, as a sentence says it."""
+        return _FEATURE_WORDS.get(self, self.replace("_", " "))
+
+
+_FEATURE_WORDS = {
+    Feature.ONE_COUNTRY: "for use in one country only",
+    Feature.GOODS_ONLY: "for goods and services only",
+    Feature.PHONE_NOT_VALIDATED: "linked to a telephone number that is not validated",
+}
 
 
 class Part(BaseModel):
@@ -123,7 +139,7 @@ class PackRule(Sourced):
     scope: PackScope
     amount: Annotated[Decimal, Field(ge=0)] | Literal["none", "issuer_defined"] | None
     unit: Annotated[str, Field(pattern=r"^[A-Z]{2,10}$")] | None = None
-    applies_if: tuple[Feature, ...] = Field(default=(), max_length=4)
+    applies_if: tuple[Feature, ...] = Field(default=(), max_length=6)
     on_exceed: OnExceed = OnExceed.DENY
 
     @field_validator("amount", mode="before")
@@ -227,7 +243,7 @@ class Denied(Sourced):
 
     operations: tuple[DeniedOperation, ...] = Field(min_length=1, max_length=20)
     excluding: tuple[PackOperation, ...] = Field(default=(), max_length=20)
-    applies_if: tuple[Feature, ...] = Field(default=(), max_length=4)
+    applies_if: tuple[Feature, ...] = Field(default=(), max_length=6)
     because: Text
 
     @model_validator(mode="after")

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 import data
 from kyc.contradictions import demand_none, demand_none_between
 from kyc.errors import InvalidPack, UnknownPack
-from kyc.pack import Pack
+from kyc.pack import Pack, Tier
+from kyc.rates import load_unit
 
 TEXT_MAX = 1_000_000
 """Characters of a pack's file."""
@@ -31,6 +32,27 @@ def load_pack(pack_id: str) -> Pack:
     if pack.id != pack_id:
         raise InvalidPack(f"policy pack {pack_id}: its file calls it {pack.id}")
     return pack
+
+
+def version_at(pack: Pack, tier_id: str, at: datetime) -> tuple[Pack, Tier]:
+    """The pack, and the tier of it, whose rules hold at a moment for wallets put at `tier_id` of `pack`.
+
+    Itself, until the pack that follows it begins. Raises UnknownTier.
+    """
+    tier = pack.tier(tier_id)
+    while (after := pack.succeeded_by) is not None and tier.id in after.tiers:
+        following = load_pack(after.pack)
+        if following.valid.from_ is None or following.local_day(at) < following.valid.from_:
+            break
+        pack, tier = following, following.tier(after.tiers[tier.id])
+    return pack, tier
+
+
+def forget() -> None:
+    """Read the files of packs and rates anew from now on: a process that runs on may find them changed."""
+    load_pack.cache_clear()
+    load_packs.cache_clear()
+    load_unit.cache_clear()
 
 
 @cache

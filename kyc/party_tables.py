@@ -61,7 +61,7 @@ class BusinessAccount(SQLModel, table=True):
     __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
 
     account_id: UUID = id_column()
-    person_id: UUID = reference()
+    person_id: UUID | None = reference(nullable=True)
     role: str = text()
     under_account: UUID | None = reference(nullable=True)
     recorded_by: str = text()

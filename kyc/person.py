@@ -29,6 +29,7 @@ _WHAT_IS_RIGHT = {
     "birth_date": "a date as 1990-01-31",
     "id_expires_on": "a date as 2031-01-31",
     "guardian": "the external_ref of an enrolled person",
+    "authority": "parent, court or other",
     "evidence": "a list of at most 20 kinds of evidence, such as address_proof",
 }
 
@@ -41,7 +42,8 @@ class PersonDetails(BaseModel):
     `external_ref`: the operator's own id, unique, no personal data; it becomes the wallet's reference too.
     `phone`: in international form. `id_country`: who issued the document (ISO 3166), which lets its number be
     checked; `id_expires_on`: its last day; `mrz`: the lines of its machine-readable zone, checked against the
-    rest and not kept. `guardian`: of a minor, the reference of the enrolled person who answers.
+    rest and not kept. `guardian`: of a minor, the reference of the enrolled person who answers, and
+    `authority`: by which right.
     `evidence`: further kinds captured, such as `address_proof`; a phone and an identity document are shown by
     giving them.
     """
@@ -65,6 +67,7 @@ class PersonDetails(BaseModel):
     tax_country: str | None = Field(default=None, pattern=r"^[A-Z]{2}$", repr=False)
     address: Annotated[_Line, Field(max_length=500)] | None = Field(default=None, repr=False)
     guardian: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$", repr=False)
+    authority: Literal["parent", "court", "other"] | None = Field(default=None, repr=False)
     evidence: Kinds = ()
 
     @field_validator("birth_date", "id_expires_on", mode="before")
@@ -183,6 +186,8 @@ def _document_faults(person: PersonDetails, today: date) -> list[str]:
     if (person.id_kind is None) != (person.id_number is None):
         return ["id_kind and id_number: give both or neither"]
     faults = []
+    if person.authority is not None and person.guardian is None:
+        faults.append("authority: belongs to a guardian")
     if person.kind == "legal_entity":
         if person.birth_date is not None or person.guardian is not None or person.mrz is not None:
             return ["kind: a legal entity has no birth_date, guardian or mrz"]

@@ -1,13 +1,15 @@
 """Persons as they are enrolled: found by the operator's reference, and given further wallets."""
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from kyc import evidence_records, wallets
 from kyc.errors import NoTier, ReferenceTaken, TooManyWallets, UnknownPerson
-from kyc.following import reached
+from kyc.features import ORDINARY, Features
 from kyc.pack import Pack, Tier
+from kyc.tiers import tier_for
 from ledger import accounts
 from ledger.database import Connection
 from ledger.ids import new_id
@@ -41,19 +43,29 @@ def find(connection: Connection, name: str) -> Person:
 
 
 def open_wallet(
-    connection: Connection, person: Person, pack: Pack, external_ref: str, *, at: datetime
+    connection: Connection,
+    person: Person,
+    pack: Pack,
+    external_ref: str,
+    *,
+    at: datetime,
+    tier_id: str | None = None,
+    features: Features = ORDINARY,
 ) -> UUID:
     """Open a further wallet for an enrolled person at the tier that the evidence reaches; gives its id.
 
-    All wallets of a person have one holder, so limits per person hold over them together. Raises
-    TooManyWallets where the pack has a maximum, NoTier, PackNotInForce, ReferenceTaken.
+    `tier_id`: one that the operator assigns, in place of that. `features`: what the wallet is. All wallets of
+    a person have one holder, so limits per person hold over them together. Raises TooManyWallets where the
+    pack has a maximum, NoTier, PackNotInForce, ReferenceTaken, UnfitAccount.
     """
     pack.demand_in_force(at)
-    evidence = evidence_records.of_person(connection, person.id)
-    tier, no_tier, kinds = reached(pack, evidence, pack.local_day(at))
-    if no_tier:
-        missing = ", ".join(tier.evidence.missing(frozenset(kinds)))
-        raise NoTier(f"the evidence reaches no tier of {pack.id}; {tier.id} still needs {missing}")
+    evidence, day = evidence_records.of_person(connection, person.id), pack.local_day(at)
+    if tier_id is None:
+        shown = evidence_records.shown(evidence, day)
+        tier = tier_for(pack, shown, natural=person.kind == "natural")
+        kinds = tuple(sorted(pack.with_implied(shown) & pack.evidence_kinds))
+    else:
+        tier, kinds = _assigned(pack, tier_id, person, evidence_records.shown(evidence, day))
     demand_room(connection, person.holder, pack, tier)
     account_id = new_id()
     wallet = wallets.NewWallet(
@@ -65,11 +77,26 @@ def open_wallet(
         person_id=person.id,
         evidence=kinds,
         because="evidence on record",
+        features=features,
     )
     if external_ref in accounts.find(connection, [external_ref]):
         raise ReferenceTaken("external_ref: names another account of the ledger already")
     wallets.open_wallets(connection, pack, [wallet])
     return account_id
+
+
+def _assigned(
+    pack: Pack, tier_id: str, person: Person, kinds: AbstractSet[str]
+) -> tuple[Tier, tuple[str, ...]]:
+    """A tier that the operator assigns, and what of its evidence the person shows. Raises NoTier."""
+    tier, shown = pack.tier(tier_id), pack.with_implied(kinds)
+    if tier.by_evidence:
+        raise NoTier(f"{pack.id}/{tier.id} is reached by evidence and not assigned by the operator")
+    if tier.natural_persons_only and person.kind != "natural":
+        raise NoTier(f"{pack.id}/{tier.id} is for natural persons only")
+    if not tier.evidence.unknown and (missing := tier.evidence.missing(shown)):
+        raise NoTier(f"{pack.id}/{tier.id} still needs {', '.join(missing)}")
+    return tier, tuple(sorted(shown & pack.evidence_kinds))
 
 
 def demand_room(connection: Connection, holder: UUID, pack: Pack, tier: Tier) -> None:

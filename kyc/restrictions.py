@@ -108,12 +108,18 @@ class Restriction:
     next_at: datetime | None
 
 
-def caps(profile: LimitProfile, day: date) -> list[LimitRule]:
-    """The rules of a profile that cap a balance with a known number on a local day."""
+def caps(profile: LimitProfile, day: date, *, until_end_of_day: bool = True) -> list[LimitRule]:
+    """The rules of a profile that cap a balance with a known number on a local day.
+
+    `until_end_of_day`: those too that are measured when the day ends (`kyc.end_of_day`).
+    """
     return [
         rule
         for rule in profile.rules
-        if rule.metric is Metric.BALANCE and rule.bound is Bound.CAPPED and _in_force(rule, day)
+        if rule.metric is Metric.BALANCE
+        and rule.bound is Bound.CAPPED
+        and _in_force(rule, day)
+        and (until_end_of_day or rule.on_exceed is not OnExceed.ALLOW_UNTIL_END_OF_DAY)
     ]
 
 

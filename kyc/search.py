@@ -103,14 +103,20 @@ def index_persons(
     connection: Connection, vault: Vault, persons: Iterable[tuple[UUID, PersonDetails]]
 ) -> None:
     """Index new persons, in the caller's transaction."""
-    known = [(person_id, details) for person_id, details in persons]
-    vault.indexes.fill(
-        connection,
-        {
-            index: [IndexEntry(person_id, person_id, _values(index, details)) for person_id, details in known]
-            for index in GROUNDS
-        },
-    )
+    vault.indexes.fill(connection, _entries(persons))
+
+
+def index_again(connection: Connection, vault: Vault, person_id: UUID, details: PersonDetails) -> None:
+    """Index a person whose details were corrected, in place of what there was."""
+    vault.indexes.replace(connection, _entries([(person_id, details)]))
+
+
+def _entries(persons: Iterable[tuple[UUID, PersonDetails]]) -> dict[BlindIndex, list[IndexEntry]]:
+    known = list(persons)
+    return {
+        index: [IndexEntry(person_id, person_id, _values(index, details)) for person_id, details in known]
+        for index in GROUNDS
+    }
 
 
 def alike(connection: Connection, vault: Vault, persons: list[UUID]) -> list[tuple[UUID, UUID, str]]:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from kyc.errors import InvalidState
-from kyc.limits import Features
+from kyc.features import Features
 from kyc.operations import PackOperation, direction_of, named_by
 from ledger.limits import Direction, LimitRule, Metric, Scope
 from ledger.money import AMOUNT_MAX, to_minor
@@ -65,6 +65,8 @@ class State(_Stated):
     loaded_before: bool = False
     loaded_with_cash: bool | None = None
     phone_not_validated: bool = False
+    one_country: bool | None = None
+    goods_only: bool | None = None
     cohorts: Annotated[frozenset[str], Field(max_length=20)] = frozenset()
     payee: Annotated[str, Field(max_length=200)] | None = None
 
@@ -115,7 +117,14 @@ def features_of(state: State, operation: str) -> Features:
     with_cash = state.loaded_with_cash
     if with_cash is None:
         with_cash = operation == "load_cash" or any(used.operation == "load_cash" for used in state.used)
-    return Features(state.reloadable, with_cash, state.phone_not_validated, state.cohorts)
+    return Features(
+        state.reloadable,
+        with_cash,
+        state.phone_not_validated,
+        state.cohorts,
+        state.one_country,
+        state.goods_only,
+    )
 
 
 @dataclass(frozen=True, slots=True)

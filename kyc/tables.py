@@ -10,7 +10,8 @@ from sqlmodel import Field, SQLModel
 
 import kyc.decision_tables
 import kyc.life_tables
-import kyc.party_tables  # noqa: F401  mapped there, found here
+import kyc.party_tables
+import kyc.rectification_tables  # noqa: F401  mapped there, found here
 from kyc.table_columns import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY, id_column, moment, text
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
 from privacy import Sealed, SealedText
@@ -42,6 +43,7 @@ class Person(SQLModel, table=True):
     address: Sealed | None = _sealed(IDENTITY)
     enrolled_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     holder_id: UUID | None = Field(sa_column=Column(Uuid))
+    details_version: int = Field(sa_column=Column(Integer, nullable=False))
 
 
 class Evidence(SQLModel, table=True):

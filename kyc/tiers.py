@@ -10,13 +10,20 @@ from kyc.pack import Pack, Tier
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 
 
-def tier_for(pack: Pack, kinds: AbstractSet[str]) -> Tier:
-    """The best tier of `pack` that evidence of `kinds` reaches. Raises NoTier, saying what is missing."""
+def tier_for(pack: Pack, kinds: AbstractSet[str], *, natural: bool = True) -> Tier:
+    """The best tier of `pack` that evidence of `kinds` reaches.
+
+    `natural`: whether it is of a natural person; tiers for those only are for no legal entity. Raises NoTier,
+    saying what is missing.
+    """
     shown = pack.with_implied(kinds)
     for tier in reversed(pack.tiers):
-        if tier.by_evidence and tier.evidence.holds(shown):
+        if tier.by_evidence and tier.evidence.holds(shown) and (natural or not tier.natural_persons_only):
             return tier
-    least = pack.tiers[0]
+    for_them = [tier for tier in pack.tiers if natural or not tier.natural_persons_only]
+    if not for_them:
+        raise NoTier(f"every tier of {pack.id} is for natural persons only")
+    least = for_them[0]
     missing = ", ".join(least.evidence.missing(shown))
     raise NoTier(f"the details reach no tier of {pack.id}; {least.id} still needs {missing}")
 

@@ -12,28 +12,19 @@ from uuid import UUID
 
 from psycopg.errors import UniqueViolation
 
-from kyc import acceptance, evidence_records
-from kyc.errors import InvalidDecision, ReferenceTaken, UnfitAccount, UnknownWallet
+from kyc import wallet_features
+from kyc.binding import limits_at, lock, profile_id, put_under
+from kyc.errors import InvalidDecision, ReferenceTaken, UnfitAccount
 from kyc.evidence import KINDS_MAX
+from kyc.features import ORDINARY, Features
 from kyc.limits import compile_profile
 from kyc.pack import Pack, Tier
-from kyc.restrictions import (
-    Cause,
-    DowngradePolicy,
-    Restriction,
-    Stage,
-    caps,
-    downgrades,
-    next_restriction,
-    per_person,
-    restricted,
-)
+from kyc.restrictions import Cause, DowngradePolicy, Restriction
 from ledger import accounts, profiles
 from ledger.chart import AccountKind
 from ledger.database import Connection
 from ledger.errors import InvalidInput
 from ledger.ids import new_id
-from ledger.outbox import recorded
 from ledger.queries import queries_beside
 
 BECAUSE_MAX = 500
@@ -47,7 +38,10 @@ _queries = queries_beside(__file__)
 
 @dataclass(frozen=True, slots=True)
 class NewWallet:
-    """A wallet to open. `evidence`: what the tier rests on; `because`: why in a few words."""
+    """A wallet to open. `evidence`: what the tier rests on; `because`: why in a few words.
+
+    `features`: what it is, such as not reloadable.
+    """
 
     account_id: UUID
     external_ref: str
@@ -57,6 +51,7 @@ class NewWallet:
     person_id: UUID | None = None
     evidence: tuple[str, ...] = ()
     because: str = "evidence at enrolment"
+    features: Features = ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +60,11 @@ class GivenTier:
 
     account_id: UUID
     tier: str
+    features: Features = ORDINARY
 
 
-def profile_id(connection: Connection, pack: Pack, tier_id: str) -> UUID:
-    """The ledger's id of the limits of a tier, stored on first use. Raises UnknownTier, PackNotAccepted."""
-    acceptance.demand(connection, pack)
-    return profiles.store(connection, compile_profile(pack, pack.tier(tier_id)))
+_Kind = tuple[str, Features]
+"""A tier, and what the wallet is: together they decide its limits."""
 
 
 def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet]) -> int:
@@ -82,7 +76,7 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
     _demand_bounded([wallet.account_id for wallet in wallets])
     for wallet in wallets:
         _demand_reasons(wallet.because, wallet.evidence, wallet.opened_at)
-    limits = _limits(connection, pack, {wallet.tier for wallet in wallets})
+    limits = _limits(connection, pack, {(wallet.tier, wallet.features) for wallet in wallets})
     _open_accounts(connection, pack, wallets, limits)
     opened = {
         row[0]
@@ -92,7 +86,7 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
                 "accounts": [wallet.account_id for wallet in wallets],
                 "refs": [wallet.external_ref for wallet in wallets],
                 "persons": [wallet.person_id for wallet in wallets],
-                "profiles": [limits[wallet.tier] for wallet in wallets],
+                "profiles": [limits[wallet.tier, wallet.features] for wallet in wallets],
                 "pack": pack.id,
                 "tiers": [wallet.tier for wallet in wallets],
                 "since": [wallet.opened_at for wallet in wallets],
@@ -107,8 +101,17 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
     ):
         for wallet in wallets:
             if wallet.account_id in opened:
-                decided = (new_id(), wallet.account_id, pack.id, wallet.tier, limits[wallet.tier])
+                under = limits[wallet.tier, wallet.features]
+                decided = (new_id(), wallet.account_id, pack.id, wallet.tier, under)
                 copy.write_row((*decided, wallet.because, list(wallet.evidence), wallet.opened_at))
+    said = {
+        wallet.account_id: wallet.features
+        for wallet in wallets
+        if wallet.account_id in opened and wallet.features != ORDINARY
+    }
+    if said:
+        at = min(wallet.opened_at for wallet in wallets)
+        wallet_features.record(connection, said, by="opening", because="as opened", at=at)
     return len(opened)
 
 
@@ -129,18 +132,18 @@ def adopt_wallets(
     """
     _demand_bounded([each.account_id for each in given])
     _demand_reasons(because, evidence, at)
-    limits = _limits(connection, pack, {each.tier for each in given})
+    limits = _limits(connection, pack, {(each.tier, each.features) for each in given})
     new = connection.execute(
         _queries.not_wallets.sql, {"accounts": [each.account_id for each in given]}
     ).fetchall()
     if not new:
         return 0
-    tiers = {each.account_id: each.tier for each in given}
+    kinds = {each.account_id: (each.tier, each.features) for each in given}
     ids = sorted(row[0] for row in new)
     what = {
         "accounts": ids,
-        "tiers": [tiers[account_id] for account_id in ids],
-        "profiles": [limits[tiers[account_id]] for account_id in ids],
+        "tiers": [kinds[account_id][0] for account_id in ids],
+        "profiles": [limits[kinds[account_id]] for account_id in ids],
         "currency": pack.currency,
     }
     unfit = connection.execute(_queries.lock_unfit.sql, what).fetchone()
@@ -162,6 +165,8 @@ def adopt_wallets(
         connection.execute(_queries.put_under_limits.sql, about)
         why = {"pack": pack.id, "because": because, "evidence": list(evidence), "at": at}
         connection.execute(_queries.record_decisions.sql, about | why)
+        said = {each: kinds[each][1] for each in accounts_ if kinds[each][1] != ORDINARY}
+        wallet_features.record(connection, said, by="adoption", because="as the file says", at=at)
     return len(rows)
 
 
@@ -190,7 +195,7 @@ def change_tier(
         raise InvalidDecision("a change of tier says why: because is empty")
     limits = pack.tier(tier_id)
     pack.demand_in_force(at)
-    wallet = _lock(connection, account_id)
+    wallet = lock(connection, account_id)
     account = accounts.get(connection, account_id)
     if account.currency != pack.currency:
         raise UnfitAccount(
@@ -200,7 +205,8 @@ def change_tier(
         raise InvalidDecision(
             f"account {account_id} is at its tier since {wallet.since}: {at} is before that"
         )
-    under = _limits_at(connection, wallet, account, pack, limits, at, no_tier=no_tier, policy=policy)
+    _demand_counted(connection, account, pack, limits, wallet.features)
+    under = limits_at(connection, wallet, account, pack, limits, at, no_tier=no_tier, policy=policy)
     if under.profile_id == account.profile_id:
         return False
     about = {"account": account_id, "pack": pack.id, "tier": limits.id, "at": at}
@@ -209,8 +215,29 @@ def change_tier(
         _queries.record_decision.sql,
         about | {"id": new_id(), "profile": under.profile_id, "because": because, "evidence": list(evidence)},
     )
-    _put_under(connection, wallet, account, under, at)
+    put_under(connection, wallet, account, under, at)
     return True
+
+
+def _demand_counted(
+    connection: Connection, account: accounts.Account, pack: Pack, tier: Tier, features: Features
+) -> None:
+    """That a kind of instrument which only the operator assigns finds counted what it limits.
+
+    All tiers that evidence leads to keep the same counters; such a kind may need more of them, from the first
+    transfer on.
+    """
+    if tier.assigned == "by_evidence" or account.profile_id is None or account.version == 0:
+        return
+    needs = compile_profile(pack, tier, features)
+    before = profiles.load(connection, [account.profile_id])[account.profile_id]
+    missing = (needs.counted - before.counted) | (needs.counted_per_payee - before.counted_per_payee)
+    if missing:
+        said = ", ".join(f"money {direction} by {window}" for direction, window in sorted(missing))
+        raise UnfitAccount(
+            f"account {account.id} has moved money already and cannot become {pack.id}/{tier.id}, for which "
+            f"was not counted so far: {said}; open another wallet"
+        )
 
 
 def review_restriction(
@@ -225,128 +252,17 @@ def review_restriction(
 
     Returns the restriction it is under now. Raises UnknownWallet.
     """
-    wallet = _lock(connection, account_id)
+    wallet = lock(connection, account_id)
     if wallet.restriction is None:
         return None
     account = accounts.get(connection, account_id)
     no_tier = wallet.restriction.cause is Cause.NO_TIER
-    under = _limits_at(
+    under = limits_at(
         connection, wallet, account, pack, pack.tier(wallet.tier), at, no_tier=no_tier, policy=policy
     )
     if under.profile_id != account.profile_id or under.restriction != wallet.restriction:
-        _put_under(connection, wallet, account, under, at)
+        put_under(connection, wallet, account, under, at)
     return under.restriction
-
-
-@dataclass(frozen=True, slots=True)
-class _Wallet:
-    """A locked wallet and its locked account."""
-
-    account_id: UUID
-    person_id: UUID | None
-    tier: str
-    since: datetime
-    restriction: Restriction | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    """The limits a wallet is to be under. `cap`: of its balance, minor units; None where there is none."""
-
-    profile_id: UUID
-    restriction: Restriction | None
-    cap: int | None
-    source: str
-
-
-def _lock(connection: Connection, account_id: UUID) -> _Wallet:
-    """The wallet, then its account: the balance does not move under a decision on it."""
-    row = connection.execute(_queries.lock_wallet.sql, {"account": account_id}).fetchone()
-    if row is None:
-        raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
-    connection.execute(_queries.lock_account.sql, {"account": account_id})
-    since, person, tier, stage, cause, next_at = row
-    held = None if stage is None else Restriction(Stage(stage), Cause(cause), next_at)
-    return _Wallet(account_id, person, tier, since, held)
-
-
-def _limits_at(
-    connection: Connection,
-    wallet: _Wallet,
-    account: accounts.Account,
-    pack: Pack,
-    tier: Tier,
-    at: datetime,
-    *,
-    no_tier: bool,
-    policy: DowngradePolicy | None,
-) -> _Limits:
-    policy = policy or downgrades().of(pack.id)
-    profile = compile_profile(pack, tier)
-    limits = caps(profile, pack.local_day(at))
-    together = _held_together(connection, account) if any(map(per_person, limits)) else account.balance
-    room = [(rule.amount or 0) - (together if per_person(rule) else account.balance) for rule in limits]
-    cap = min((rule.amount for rule in limits if rule.amount is not None), default=None)
-    restriction = next_restriction(
-        wallet.restriction,
-        excess=min(room, default=0) < 0,
-        no_tier=no_tier,
-        policy=policy,
-        at=at,
-    )
-    if restriction is None:
-        return _Limits(profile_id(connection, pack, tier.id), None, cap, policy.source)
-    known = evidence_records.of_person(connection, wallet.person_id) if wallet.person_id else []
-    sure = evidence_records.verified(known, pack.local_day(at), frozenset(policy.verified_by))
-    profile = restricted(profile, restriction.stage, policy, verified=sure)
-    return _Limits(profiles.store(connection, profile), restriction, cap, policy.source)
-
-
-def _held_together(connection: Connection, account: accounts.Account) -> int:
-    """What all wallets of the holder hold in the currency, minor units."""
-    about = {"holder": account.holder, "currency": account.currency, "account": account.id}
-    [held] = connection.execute(_queries.held_together.sql, about).fetchone() or (0,)
-    return int(held)
-
-
-def _put_under(
-    connection: Connection, wallet: _Wallet, account: accounts.Account, under: _Limits, at: datetime
-) -> None:
-    """Put the wallet under these limits, and tell of a restriction that begins, goes on or ends."""
-    accounts.set_profile(connection, wallet.account_id, under.profile_id)
-    before, now = wallet.restriction, under.restriction
-    if before == now:
-        return
-    told = now or before
-    assert told is not None
-    step = now.stage.value if now else "lifted"
-    about = {
-        "account": wallet.account_id,
-        "stage": now.stage.value if now else None,
-        "cause": now.cause.value if now else None,
-        "next_at": now.next_at if now else None,
-    }
-    connection.execute(_queries.restrict_wallet.sql, about)
-    numbers = {"balance": account.balance, "cap": under.cap}
-    connection.execute(
-        _queries.record_restriction.sql,
-        about
-        | numbers
-        | {"id": new_id(), "step": step, "told_cause": told.cause.value, "profile": under.profile_id}
-        | {"source": under.source, "at": at},
-    )
-    recorded.record(
-        connection,
-        "wallet.restricted" if now else "wallet.restriction_lifted",
-        wallet.account_id,
-        {
-            "step": step,
-            "cause": told.cause.value,
-            "next_at": now.next_at.isoformat() if now and now.next_at else None,
-        }
-        | numbers,
-        at=at,
-    )
 
 
 def wallets_per_tier(connection: Connection) -> dict[tuple[str, str], int]:
@@ -354,13 +270,13 @@ def wallets_per_tier(connection: Connection) -> dict[tuple[str, str], int]:
     return {(pack, tier): count for pack, tier, count in connection.execute(_queries.wallets_per_tier.sql)}
 
 
-def _limits(connection: Connection, pack: Pack, tiers: set[str]) -> dict[str, UUID]:
+def _limits(connection: Connection, pack: Pack, kinds: set[_Kind]) -> dict[_Kind, UUID]:
     """In one order for everyone: two calls that store the same profiles first must not wait in a circle."""
-    return {tier: profile_id(connection, pack, tier) for tier in sorted(tiers)}
+    return {kind: profile_id(connection, pack, *kind) for kind in sorted(kinds, key=repr)}
 
 
 def _open_accounts(
-    connection: Connection, pack: Pack, wallets: Sequence[NewWallet], limits: dict[str, UUID]
+    connection: Connection, pack: Pack, wallets: Sequence[NewWallet], limits: dict[_Kind, UUID]
 ) -> None:
     new = [
         accounts.NewAccount(
@@ -370,7 +286,7 @@ def _open_accounts(
             wallet.opened_at,
             wallet.external_ref,
             wallet.holder,
-            limits[wallet.tier],
+            limits[wallet.tier, wallet.features],
         )
         for wallet in wallets
     ]

@@ -60,27 +60,6 @@ FROM unnest(:ids::uuid[], :accounts::uuid[], :tiers::text[], :profiles::uuid[]) 
 INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, because, evidence, decided_at)
 VALUES (:id, :account, :pack, :tier, :profile, :because, :evidence::text[], :at);
 
--- name: lock_wallet
-SELECT tier_since, person_id, tier, restriction, restriction_cause, restriction_next_at
-FROM kyc.wallet WHERE account_id = :account FOR NO KEY UPDATE;
-
--- name: lock_account
-SELECT id FROM ledger.account WHERE id = :account FOR NO KEY UPDATE;
-
--- name: held_together
-SELECT coalesce(sum(a.sign * (a.debits_posted - a.credits_posted)), 0)
-FROM ledger.account AS a
-WHERE a.currency = :currency AND a.kind = 'customer' AND (a.holder = :holder OR a.id = :account);
-
--- name: restrict_wallet!
-UPDATE kyc.wallet
-SET restriction = :stage, restriction_cause = :cause, restriction_next_at = :next_at
-WHERE account_id = :account;
-
--- name: record_restriction!
-INSERT INTO kyc.restriction_step (id, account_id, step, cause, profile_id, balance, cap, next_at, source, made_at)
-VALUES (:id, :account, :step, :told_cause, :profile, :balance, :cap, :next_at, :source, :at);
-
 -- name: move_wallet!
 UPDATE kyc.wallet SET pack_id = :pack, tier = :tier, tier_since = :at WHERE account_id = :account;
 

@@ -92,3 +92,40 @@ class UndeclaredColumns(EmoneyError):
 
 class InvalidKnowledge(ConfigurationError):
     """The assessment's knowledge base does not fit together."""
+
+
+class InvalidBreach(InvalidInput):
+    """A breach that cannot stand in the register as it was given."""
+
+
+class UnknownBreach(InvalidInput):
+    """A breach that is not in the register."""
+
+
+class UnknownKey(InvalidInput):
+    """A key-encryption key under which this database has no keys."""
+
+
+class InvalidPeriod(InvalidInput):
+    """A period that ends before it begins, or that has more in it than can be listed."""
+
+
+class InvalidDataRequest(InvalidInput):
+    """A request of a person, or a decision about it, that cannot stand as it was given."""
+
+
+class UnknownDataRequest(InvalidInput):
+    """A request that was not recorded."""
+
+
+class KeptByLaw(EmoneyError):
+    """What was to be erased must be kept: a retention duty, a legal hold or an open relationship stands
+    against it. The ground is in the message."""
+
+
+class ProcessingRestricted(EmoneyError):
+    """The fields are not opened for this purpose: the processing of the person's data is restricted."""
+
+
+class CertificateWrong(EmoneyError):
+    """What a certificate of destruction claims is not so."""

@@ -8,6 +8,8 @@ from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Text, Uu
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
+import privacy.reader_tables
+import privacy.rights_tables  # noqa: F401  mapped there, found here
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
 
 _KEY_RETENTION = "until the subject's records expire, then destroyed"

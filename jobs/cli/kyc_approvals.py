@@ -10,6 +10,8 @@ from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from kyc import approvals, approved_actions, deaths, freezing, overrides, persons
 from kyc.approvals import Action, Approval
+from kyc.parties import parties
+from kyc.rectification import Rectification
 from kyc.restrictions import downgrades
 from ledger import accounts, proofs
 
@@ -58,19 +60,27 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve a request of another one, and do what it asks for."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        signed = approvals.find(connection, request).action is Action.PACK_ACCEPTANCE
-        done = approved_actions.approve(
-            connection,
-            request,
-            by=by,
-            because=because,
-            at=emoney.clock(),
-            ledger=emoney.ledger,
-            policies=downgrades(emoney.home),
-            key=proofs.signing_key(connection, emoney.home) if signed else None,
-        )
+    with Emoney.open() as emoney:
+        with emoney.database.connection() as connection:
+            action = approvals.find(connection, request).action
+        with emoney.database.connection() as connection:
+            done = approved_actions.approve(
+                connection,
+                request,
+                by=by,
+                because=because,
+                at=emoney.clock(),
+                ledger=emoney.ledger,
+                policies=downgrades(emoney.home),
+                key=proofs.signing_key(connection, emoney.home) if action is Action.PACK_ACCEPTANCE else None,
+                rectification=rectifying(emoney),
+            )
     _tell(done, as_json)
+
+
+def rectifying(emoney: Emoney) -> Rectification:
+    """What rectifies details in this installation."""
+    return Rectification(emoney.vault, downgrades(emoney.home), parties(emoney.home))
 
 
 @app.command()

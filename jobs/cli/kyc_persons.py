@@ -9,9 +9,11 @@ import typer
 
 from jobs.cli.kyc_approvals import Because, By, Person, tell_request
 from jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
+from jobs.cli.wallet_options import GoodsOnly, OneCountry, Reloadable
 from jobs.emoney import Emoney
 from kyc import approved_actions, duplicates, evidence_records, following, persons, refresh
 from kyc.evidence_records import NewEvidence, State
+from kyc.features import Features
 from kyc.packs import load_pack
 from kyc.person_file import import_file
 from kyc.restrictions import downgrades
@@ -67,12 +69,25 @@ def open_wallet(
     person: Person,
     reference: Annotated[str, typer.Argument(help="The new wallet's reference.")],
     pack: Annotated[str, typer.Option(help="The policy pack.")],
+    tier: Annotated[str | None, typer.Option(help="A tier that the operator assigns.")] = None,
+    reloadable: Reloadable = None,
+    one_country: OneCountry = None,
+    goods_only: GoodsOnly = None,
     as_json: AsJson = False,
 ) -> None:
     """Open a further wallet for a person, at the tier that the evidence reaches."""
+    features = Features(reloadable, one_country=one_country, goods_only=goods_only)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        account = persons.open_wallet(connection, found, load_pack(pack), reference, at=emoney.clock())
+        account = persons.open_wallet(
+            connection,
+            found,
+            load_pack(pack),
+            reference,
+            at=emoney.clock(),
+            tier_id=tier,
+            features=features,
+        )
     if as_json:
         print_json({"wallet": reference, "account": account, "person": found.id})
     else:

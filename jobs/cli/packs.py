@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from jobs.cli.output import AsJson, fail, print_json, screen, table
 from kyc.contradictions import demand_none_between
-from kyc.pack import Pack, Tier
+from kyc.pack import Pack, Tier, Transition
 from kyc.pack_rule import Denied, PackRule, Sourced
 from kyc.packs import TEXT_MAX, load_pack, load_packs, pack_schema, read_pack
 
@@ -86,7 +86,7 @@ def show(pack_id: PackId, as_json: AsJson = False) -> None:
         _says(
             "Transitions",
             [
-                (f"{each.effective}, {each.wallets}: {each.event}: {each.action}", each)
+                (f"{each.effective}, {each.wallets}: {each.event}: {each.action}{_unless(each)}", each)
                 for each in pack.transitions
             ],
         )
@@ -96,6 +96,11 @@ def show(pack_id: PackId, as_json: AsJson = False) -> None:
         (key, source.title, source.at, source.seen or pack.collected) for key, source in pack.sources.items()
     ]
     table("Sources", ("source", "title", "where", "seen"), used)
+
+
+def _unless(transition: Transition) -> str:
+    kinds = transition.unless
+    return f", unless {'; '.join(kinds.missing(frozenset()))} is shown" if kinds.kinds else ""
 
 
 def _show_tier(pack: Pack, tier: Tier) -> None:
@@ -123,6 +128,10 @@ def _show_tier(pack: Pack, tier: Tier) -> None:
     columns = ("rule", "at most", "above", "source, confidence", "remark")
     table(f"{tier.title}: {tier.id}", columns, rows, right=("at most",))
     screen.print(f"  asks for {_evidence(tier)}", highlight=False, markup=False)
+    for features, of in ((tier.requires, ""), (tier.requires_if_reloadable, "if reloadable, ")):
+        if features:
+            said = " and ".join(feature.words for feature in features)
+            screen.print(f"  {of}is for instruments that are {said}", highlight=False, markup=False)
     for condition in tier.left_to_operator:
         screen.print(f"  left to the operator: {condition}", highlight=False, markup=False)
     screen.print()
@@ -260,13 +269,14 @@ def acceptances(as_json: AsJson = False) -> None:
             (
                 each["pack"],
                 each["accepted_by"],
+                each["approved_by"] or "",
                 f"{each['accepted_at']:%Y-%m-%d %H:%M}",
                 "yes" if each["current"] else "no: accept again",
                 each["signature"],
             )
             for each in found
         ]
-        table("Accepted packs", ("pack", "by", "at", "as it is now", "signature"), rows)
+        table("Accepted packs", ("pack", "by", "approved by", "at", "as it is now", "signature"), rows)
     if wrong:
         raise typer.Exit(1)
 
@@ -278,4 +288,5 @@ def _accepted(accepted: Any) -> dict[str, Any]:
         "accepted_at": accepted.accepted_at,
         "content_hash": accepted.content_hash,
         "approval": accepted.approval,
+        "approved_by": accepted.approved_by,
     }

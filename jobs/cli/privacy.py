@@ -7,15 +7,16 @@ import typer
 from sqlmodel import SQLModel
 
 import jobs.tables  # noqa: F401  the assessment covers the tables of every package
-from jobs.cli import privacy_keys
+from jobs.cli import privacy_breach, privacy_keys, privacy_retention, privacy_rights
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from privacy import assessment, inventory
 
 app = typer.Typer(
-    help="Personal data: what is held, the impact assessment, and the keys.", no_args_is_help=True
+    help="Personal data: what is held, the impact assessment, keys, rights, breaches.", no_args_is_help=True
 )
-privacy_keys.register(app)
+for part in (privacy_keys, privacy_breach, privacy_rights, privacy_retention):
+    part.register(app)
 
 
 @app.command()

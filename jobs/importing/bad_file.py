@@ -34,3 +34,11 @@ def shown(value: object) -> str:
     """`value` as an error names it: quoted, and cut when long."""
     text = str(value)
     return repr(text if len(text) <= _SHOWN_MAX else text[:_SHOWN_MAX] + "…")
+
+
+def shape(value: object) -> str:
+    """What `value` looks like, for an error about a column in which a slip may have put anything.
+
+    Letters as x and digits as 9, quoted, and cut when long: a name in the column of amounts is not repeated.
+    """
+    return shown("".join("9" if sign.isdigit() else "x" if sign.isalpha() else sign for sign in str(value)))

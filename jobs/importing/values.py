@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from math import isfinite
 
-from jobs.importing.bad_file import BadValue, shown
+from jobs.importing.bad_file import BadValue, shape
 from ledger.money import AMOUNT_MAX, exponent, format_amount
 
 _DIGITS_MAX = 24
@@ -31,20 +31,20 @@ def amount_reader(column: str, currency: str) -> Callable[[str], int]:
             and len(text) <= _DIGITS_MAX
         ):
             if text.startswith("-"):
-                raise BadValue(column, f"{shown(text)} is negative", "amounts are zero or above")
-            raise BadValue(column, f"{shown(text)} is not an amount", right)
+                raise BadValue(column, f"{shape(text)} is negative", "amounts are zero or above")
+            raise BadValue(column, f"{shape(text)} is not an amount", right)
         if len(fraction) != places:
             if fraction[places:].strip("0"):
                 raise BadValue(
                     column,
-                    f"{shown(text)} is finer than {currency} allows",
+                    f"{shape(text)} is finer than {currency} allows",
                     f"{currency} has {places} decimal places",
                 )
             fraction = fraction[:places].ljust(places, "0")
         minor = int(whole + fraction)
         if minor > AMOUNT_MAX:
             raise BadValue(
-                column, f"{shown(text)} is too large", f"at most {format_amount(AMOUNT_MAX, currency)}"
+                column, f"{shape(text)} is too large", f"at most {format_amount(AMOUNT_MAX, currency)}"
             )
         return minor
 
@@ -86,7 +86,7 @@ def moment_reader(column: str) -> Callable[[str], datetime]:
         except ValueError:
             moment = None
         if moment is None or len(text) < len("2026-01-01T00:00") or moment.year not in _YEARS:
-            raise BadValue(column, f"{shown(text)} is not a time", "write one such as 2026-01-31T13:45:00")
+            raise BadValue(column, f"{shape(text)} is not a time", "write one such as 2026-01-31T13:45:00")
         if moment.tzinfo is None:
             return moment.replace(tzinfo=UTC)
         return moment.astimezone(UTC)
@@ -103,7 +103,7 @@ def day_reader(column: str) -> Callable[[str], datetime]:
         except ValueError:
             day = None
         if day is None or day.year not in _YEARS:
-            raise BadValue(column, f"{shown(text)} is not a date", "write one such as 2026-01-31")
+            raise BadValue(column, f"{shape(text)} is not a date", "write one such as 2026-01-31")
         return datetime.combine(day, time(), UTC)
 
     return read
@@ -117,7 +117,7 @@ def count_reader(column: str, least: int, most: int) -> Callable[[str | int], in
         number = int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else -1
         if not least <= number <= most:
             raise BadValue(
-                column, f"{shown(text)} is out of range", f"a whole number from {least} to {most} is needed"
+                column, f"{shape(text)} is out of range", f"a whole number from {least} to {most} is needed"
             )
         return number
 

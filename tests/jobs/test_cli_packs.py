@@ -1,6 +1,7 @@
 """The commands on policy packs: list, show, check, explain, accept, and what a wallet may still do."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from kyc.acceptance import ENVIRONMENT
 from kyc.errors import InvalidRequest, PackNotAccepted
 from ledger import AccountKind, NewAccount, Operation, Transfer, accounts, proofs
 from ledger.ids import new_id
-from ledger.proofs import SigningKey
+from ledger.proofs import ProofInvalid, SigningKey
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 
@@ -66,6 +67,135 @@ def test_explain_answers_in_the_documented_shape(emoney_cli: Any) -> None:
     code, out, _ = emoney_cli("kyc", "explain", *GHANA, "--amount", "49.91", "--state", state)
     assert code == 0
     assert "still allowed 49.90" in out
+
+
+@pytest.mark.parametrize(
+    ("pack", "tier", "operation", "amount", "state", "decision"),
+    [
+        # each key by itself changes the answer
+        ("gh-bog-2024", "minimum", "load", "1", {}, "allow"),
+        ("gh-bog-2024", "minimum", "load", "1", {"balance": 5000}, "deny"),
+        ("waemu-bceao-008-2015", "identified", "load", "1", {"wallet_balances": [1000000, 1000000]}, "deny"),
+        (
+            "gh-bog-2024",
+            "minimum",
+            "p2p_out",
+            "1",
+            {"used": [{"direction": "out", "operation": "any", "window": "calendar_month", "amount": 10000}]},
+            "deny",
+        ),
+        ("in-rbi-ppi-2021", "small_cash", "load", "1", {"at": "2026-06-10T12:00:00+05:30"}, "allow"),
+        (
+            "in-rbi-ppi-2021",
+            "small_cash",
+            "load",
+            "1",
+            {"opened": "2024-06-10", "at": "2026-06-10T12:00:00+05:30"},
+            "require_upgrade",
+        ),
+        ("gh-bog-2024", "minimum", "load", "1", {"at": "2024-02-29T12:00:00"}, "deny"),
+        ("fr-cmf-r561-16-1", "anonymous_emoney", "load_cash", "1", {"at": "2026-06-10"}, "deny"),
+        (
+            "fr-cmf-r561-16-1",
+            "anonymous_emoney",
+            "load_cash",
+            "1",
+            {"at": "2026-06-10", "reloadable": False},
+            "allow",
+        ),
+        (
+            "fr-cmf-r561-16-1",
+            "anonymous_emoney",
+            "load_cash",
+            "1",
+            {"at": "2026-06-10", "reloadable": False, "loaded_before": True},
+            "deny",
+        ),
+        (
+            "in-rbi-ppi-2021",
+            "full_kyc",
+            "p2p_out_registered_payee",
+            "1",
+            {
+                "payee": "A",
+                "used": [
+                    {
+                        "operation": "p2p_out_registered_payee",
+                        "window": "calendar_month",
+                        "amount": 200000,
+                        "payee": "A",
+                    }
+                ],
+            },
+            "deny",
+        ),
+        (
+            "in-rbi-ppi-2021",
+            "full_kyc",
+            "p2p_out_registered_payee",
+            "1",
+            {
+                "payee": "B",
+                "used": [
+                    {
+                        "operation": "p2p_out_registered_payee",
+                        "window": "calendar_month",
+                        "amount": 200000,
+                        "payee": "A",
+                    }
+                ],
+            },
+            "allow",
+        ),
+        ("eu-amld5-art12", "anonymous_emoney", "pay_any", "1", {"at": "2026-06-10"}, "allow"),
+        (
+            "eu-amld5-art12",
+            "anonymous_emoney",
+            "pay_any",
+            "1",
+            {"at": "2026-06-10", "one_country": False},
+            "require_cdd",
+        ),
+        (
+            "eu-amld5-art12",
+            "anonymous_emoney",
+            "crypto_out",
+            "1",
+            {"at": "2026-06-10", "goods_only": True},
+            "deny",
+        ),
+        (
+            "mx-cnbv-niveles",
+            "N2",
+            "load",
+            "13000",
+            {"at": "2024-06-15", "phone_not_validated": True},
+            "deny",
+        ),
+        ("mx-cnbv-niveles", "N2", "load", "13000", {"at": "2024-06-15"}, "allow"),
+        (
+            "pk-sbp-bb-2016",
+            "L1",
+            "load",
+            "1",
+            {"at": "2024-06-01", "balance": 400000, "cohorts": ["eid_2024"]},
+            "allow",
+        ),
+        (
+            "sg-mas-2023",
+            "personal_payment_account",
+            "load",
+            "1",
+            {"balance": 20000},
+            "allow_until_end_of_day",
+        ),
+    ],
+)
+def test_every_key_of_the_state_counts(
+    emoney_cli: Any, pack: str, tier: str, operation: str, amount: str, state: dict[str, Any], decision: str
+) -> None:
+    question = ("--pack", pack, "--tier", tier, "--operation", operation, "--amount", amount)
+    assert _explain(emoney_cli, *question, "--state", json.dumps(state))["decision"] == decision
 
 
 @pytest.mark.parametrize(
@@ -245,6 +375,7 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
     assert (alone["accepted_by"], alone["approval"]) == ("Efua Mensah", None)
     assert (found["pack"], found["accepted_by"]) == ("gh-bog-2024", "efua")
     assert (found["current"], found["signature"], found["approval"]) == (True, "holds", approve[3])
+    assert (alone["approved_by"], found["approved_by"]) == (None, "kofi")
 
     changed = load_pack("gh-bog-2024").model_copy(update={"legal": "another text"})
     monkeypatch.setattr("kyc.candidates.pack_of_currency", lambda currency, at: changed)
@@ -276,8 +407,14 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
         approved_actions.approve(connection, asked, key=key, **said)
         with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
             acceptance.accept(connection, changed, key, by="efua", at=NOW, approval=asked)
-        assert [each.approval for each in acceptance.every(connection)] == [asked]
+        [accepted] = acceptance.every(connection)
         assert acceptance.missing(connection, pack) == []
+    assert accepted.note.splitlines()[0] == "emoney/kyc/pack-acceptance/v2"
+    assert accepted.note.splitlines()[5:8] == ["efua", str(asked), "kofi"]
+    accepted.demand_signed(key.public)
+    for forged in ({"approved_by": "ama"}, {"approved_by": None}, {"approval": None, "approved_by": None}):
+        with pytest.raises(ProofInvalid, match="does not say what was signed"):
+            replace(accepted, **forged).demand_signed(key.public)
 
 
 def test_an_acceptance_is_append_only_and_a_forged_one_is_found(

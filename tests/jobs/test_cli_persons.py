@@ -1,15 +1,11 @@
 """The commands for persons, as the operator's staff uses them: two of them where it takes two."""
 
-import io
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from jobs.cli import main
 
 AMA = {
     "external_ref": "ama",
@@ -26,43 +22,6 @@ BY_OTHER = ("--by", "clerk-2", "--because", "seen too")
 
 Run = Callable[..., tuple[int, str, str]]
 Ask = Callable[..., Any]
-
-
-@pytest.fixture
-def run(
-    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """Runs a command; gives exit code, standard output and standard error, which never tell the person."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        for told in ("Planted", "1990-04-05", "233201234567", "PLANTED-1"):
-            assert told not in captured.out + captured.err
-        return code, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture
-def ask(run: Run) -> Ask:
-    """What a command says with --json, having gone well."""
-
-    def asked(*arguments: str) -> Any:
-        code, out, err = run(*arguments, "--json")
-        assert code == 0, err
-        return json.loads(out)
-
-    return asked
 
 
 @pytest.fixture

@@ -117,9 +117,10 @@ def schema(url: str) -> list[tuple[Any, ...]]:
                 " WHERE NOT tgisinternal",
                 "SELECT oid::regprocedure::text, prosrc, proacl::text FROM pg_proc"
                 f" WHERE pronamespace::regnamespace::text IN {ours}",
-                "SELECT table_schema, table_name, column_name, privilege_type"
+                "SELECT grantee, table_schema, table_name, column_name, privilege_type"
                 " FROM information_schema.column_privileges"
-                f" WHERE grantee = 'emoney_app' AND table_schema IN {ours}",
+                f" WHERE grantee LIKE 'emoney_%' AND table_schema IN {ours}",
+                "SELECT viewname, definition FROM pg_views WHERE schemaname = 'kyc_reading'",
                 "SELECT version_num FROM public.alembic_version",
             )
             for row in sorted(connection.execute(query).fetchall(), key=repr)

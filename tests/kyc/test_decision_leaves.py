@@ -1,25 +1,33 @@
 """What the floors above decide and open is sealed in the proof log, and found when it is tampered with."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from kyc import Enrolment
+from kyc import Enrolment, persons, wallet_features
+from kyc.features import Features
+from kyc.parties import parties
+from kyc.rectification import Rectification
+from kyc.restrictions import downgrades
 from ledger import Database
 from ledger.proofs import SigningKey, audit, seal
 from privacy import Place, Purpose, Sealed, SealedField, Vault
 
+NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 TAMPERED = {
     "kyc.tier_decision": ("UPDATE kyc.tier_decision SET tier = 'enhanced'", "altered"),
+    "kyc.wallet_features": ("UPDATE kyc.wallet_features SET reloadable = true", "altered"),
+    "kyc.person_version": ("UPDATE kyc.person_version SET replaced_by = 'nobody'", "altered"),
     "privacy.opening": ("UPDATE privacy.opening SET actor = 'nobody'", "altered"),
     "privacy.key_event": ("DELETE FROM privacy.key_event", "removed"),
 }
 
 
 @pytest.mark.parametrize("relation", TAMPERED)
-def test_a_decision_an_opening_or_a_key_event_that_is_tampered_with_is_named(
+def test_what_is_decided_stated_corrected_or_opened_and_tampered_with_is_named(
     desk: Enrolment,
     database: Database,
     vault: Vault,
@@ -28,8 +36,14 @@ def test_a_decision_an_opening_or_a_key_event_that_is_tampered_with_is_named(
     tmp_path: Path,
     relation: str,
 ) -> None:
-    person = desk.enrol(ama).person_id
+    enrolled = desk.enrol(ama)
+    person = enrolled.person_id
+    said: dict[str, Any] = {"by": "clerk-1", "because": "as told", "at": NOW}
     with database.connection() as connection:
+        not_reloadable = Features(reloadable=False)
+        wallet_features.state(connection, enrolled.account_id, not_reloadable, **said)
+        rectification = Rectification(vault, downgrades(), parties())
+        rectification.ask(connection, persons.find(connection, "P-1"), {"address": "2 Castle Road"}, **said)
         row = connection.execute("SELECT name FROM kyc.person WHERE id = %s", (person,)).fetchone()
         assert row is not None
         field = SealedField(person, Place("kyc.person", "name", person), Sealed(row[0]))

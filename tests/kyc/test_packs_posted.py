@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from kyc import NewWallet, load_pack, open_wallets
+import data
+from kyc import NewWallet, load_pack, open_wallets, parse_pack
 from ledger import Operation, Outcome
 from ledger.ids import new_id
 
@@ -159,6 +160,31 @@ def test_small_wallets_take_no_credit_after_24_months_and_pay_on(till: Open) -> 
         "require_upgrade",
     )
     assert at.send(wallet, "100", Operation.PAY, _at("2026-02-28T00:00:00+05:30")).posted
+
+
+@pytest.mark.parametrize(
+    ("opened", "last", "after"),
+    [
+        ("2024-03-15T10:00:00+00:00", "2025-03-14T23:59:59+00:00", "2025-03-15T00:00:00+00:00"),
+        ("2024-02-29T10:00:00+00:00", "2025-02-27T23:59:59+00:00", "2025-02-28T00:00:00+00:00"),
+    ],
+)
+def test_who_is_not_verified_within_12_months_takes_no_further_credit(
+    till: Open, opened: str, last: str, after: str
+) -> None:
+    """What the text does afterwards is not known: nothing is taken, and payments and redemption go on."""
+    content = data.read_yaml("policies", "gh-bog-2024.yaml")
+    limit = {"within": "P12M", "from": "opening", "then": "unknown", "source": "gh2024"}
+    content["tiers"][0]["time_limit"] = limit | {"confidence": "primary"}
+    pack, at, wallet = parse_pack(content), till("GHS"), new_id()
+    with at.database.connection() as connection:
+        open_wallets(connection, pack, [NewWallet(wallet, "w", "minimum", _at(opened))])
+    assert at.load(wallet, "100", _at(last)).posted
+    late = at.load(wallet, "1", _at(after))
+    assert (_refused(late), late.refusal.decision if late.refusal else None) == ("time-limit", "require_cdd")
+    assert at.receive(wallet, "1", Operation.P2P, _at(after)).refusal
+    assert at.send(wallet, "10", Operation.PAY, _at(after)).posted
+    assert at.send(wallet, "90", Operation.REDEEM_CASH, _at(after)).posted
 
 
 def test_an_index_unit_is_worth_the_rate_of_the_day(till: Open) -> None:

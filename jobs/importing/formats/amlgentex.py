@@ -9,7 +9,7 @@ number, from 1. A step is a day; its transfers are dated noon.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jobs.importing.bad_file import BadValue, shown
+from jobs.importing.bad_file import BadValue, shape
 from jobs.importing.formats import (
     AccountRow,
     Columns,
@@ -123,7 +123,7 @@ def _log(given: Input, *, mention_customers: bool) -> Iterator[Row]:
 
 def _check(kind: str, payer: int, payee: int) -> None:
     if kind not in _TYPES:
-        raise BadValue("type", f"{shown(kind)} is unknown", f"there are {', '.join(_TYPES)}")
+        raise BadValue("type", f"{shape(kind)} is unknown", f"there are {', '.join(_TYPES)}")
     for column, account in (("nameOrig", payer), ("nameDest", payee)):
         if account < _INCOME:
             raise BadValue(column, f"{account} is not an account", "accounts are -2, -1 and above")

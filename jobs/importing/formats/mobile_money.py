@@ -6,7 +6,7 @@ file with its opening balance. Times are UTC.
 
 from collections.abc import Iterator
 
-from jobs.importing.bad_file import BadValue, shown
+from jobs.importing.bad_file import BadValue, shape
 from jobs.importing.formats import AccountRow, Columns, Format, Input, Row, TransferRow
 from jobs.importing.reading import CsvTable
 from jobs.importing.values import amount_reader, day_reader, moment_reader
@@ -91,14 +91,14 @@ def _kind(text: str) -> AccountKind:
     try:
         return _KINDS[text]
     except KeyError:
-        raise BadValue("kind", f"{shown(text)} is unknown", f"there are {', '.join(_KINDS)}") from None
+        raise BadValue("kind", f"{shape(text)} is unknown", f"there are {', '.join(_KINDS)}") from None
 
 
 def _operation(text: str) -> Operation:
     try:
         return _OPERATIONS[text]
     except KeyError:
-        raise BadValue("type", f"{shown(text)} is unknown", f"there are {', '.join(_OPERATIONS)}") from None
+        raise BadValue("type", f"{shape(text)} is unknown", f"there are {', '.join(_OPERATIONS)}") from None
 
 
 FORMAT: Format = MobileMoney()

@@ -9,7 +9,7 @@ like the others: the ledger refuses them. Rows have no id of their own: it is th
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jobs.importing.bad_file import BadValue, shown
+from jobs.importing.bad_file import BadValue, shape
 from jobs.importing.formats import AccountRow, Columns, Format, Input, Opening, Row, TransferRow
 from jobs.importing.reading import CsvTable
 from jobs.importing.values import amount_reader, count_reader
@@ -86,13 +86,13 @@ def _operation(action: str) -> tuple[Operation, str, str]:
         return _OPERATIONS[action]
     except KeyError:
         raise BadValue(
-            "action", f"{shown(action)} is unknown", f"there are {', '.join(_OPERATIONS)}"
+            "action", f"{shape(action)} is unknown", f"there are {', '.join(_OPERATIONS)}"
         ) from None
 
 
 def _check_name(column: str, name: str, letter: str, action: str) -> None:
     if not name.startswith(letter):
-        raise BadValue(column, f"{shown(name)} in a {action}", f"a name with {letter} first is needed there")
+        raise BadValue(column, f"{shape(name)} in a {action}", f"a name with {letter} first is needed there")
 
 
 def _customer(line: int, ref: str, opening: int) -> AccountRow:

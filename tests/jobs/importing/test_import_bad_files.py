@@ -15,11 +15,11 @@ from ledger.ids import new_id
 
 TRANSFERS = [
     # what is done to the file, where the fault is, what is said
-    ("T1,2026-01-01T06:00:00,P2P,-1.00,W1,W2,,R1,D2", "amount", "'-1.00' is negative"),
+    ("T1,2026-01-01T06:00:00,P2P,-1.00,W1,W2,,R1,D2", "amount", "'-9.99' is negative"),
     ("T1,2026-01-01T06:00:00,P2P,0,W1,W2,,R1,D2", "amount", "zero"),
     ("T1,2026-01-01T06:00:00,P2P,0.00,W1,W2,,R1,D2", "amount", "zero"),
     ("T1,2026-01-01T06:00:00,P2P,,W1,W2,,R1,D2", "amount", "'' is not an amount"),
-    ("T1,2026-01-01T06:00:00,P2P,1.5e3,W1,W2,,R1,D2", "amount", "'1.5e3' is not an amount"),
+    ("T1,2026-01-01T06:00:00,P2P,1.5e3,W1,W2,,R1,D2", "amount", "'9.9x9' is not an amount"),
     ("T1,2026-01-01T06:00:00,P2P,NaN,W1,W2,,R1,D2", "amount", "not an amount"),
     ("T1,2026-01-01T06:00:00,P2P,1_0,W1,W2,,R1,D2", "amount", "not an amount"),
     ("T1,2026-01-01T06:00:00,P2P, 1,W1,W2,,R1,D2", "amount", "not an amount"),
@@ -29,11 +29,11 @@ TRANSFERS = [
     ("T1,2026-01-01T06:00:00,P2P,1.001,W1,W2,,R1,D2", "amount", "finer than GHS allows"),
     ("T1,2026-01-01T06:00:00,P2P,99999999999999.00,W1,W2,,R1,D2", "amount", "too large"),
     ("T1,2026-01-01T06:00:00,P2P," + "9" * 5000 + ",W1,W2,,R1,D2", "amount", "not an amount"),
-    ("T1,yesterday,P2P,1.00,W1,W2,,R1,D2", "ts", "'yesterday' is not a time"),
+    ("T1,yesterday,P2P,1.00,W1,W2,,R1,D2", "ts", "'xxxxxxxxx' is not a time"),
     ("T1,2026-02-30T06:00:00,P2P,1.00,W1,W2,,R1,D2", "ts", "not a time"),
     ("T1,2026-01-01,P2P,1.00,W1,W2,,R1,D2", "ts", "not a time"),
     ("T1,0001-01-01T00:00:00+12:00,P2P,1.00,W1,W2,,R1,D2", "ts", "not a time"),
-    ("T1,2026-01-01T06:00:00,GIFT,1.00,W1,W2,,R1,D2", "type", "'GIFT' is unknown"),
+    ("T1,2026-01-01T06:00:00,GIFT,1.00,W1,W2,,R1,D2", "type", "'xxxx' is unknown"),
     ("T1,2026-01-01T06:00:00,P2P,1.00,W1,W9,,R1,D2", "to_account", "the account 'W9' is unknown"),
     ("T1,2026-01-01T06:00:00,P2P,1.00,W9,W1,,R1,D2", "from_account", "the account 'W9' is unknown"),
     ("T1,2026-01-01T06:00:00,P2P,1.00,W1,W1,,R1,D2", "to_account", "pays itself"),
@@ -49,7 +49,7 @@ TRANSFERS = [
 ]
 
 ACCOUNTS = [
-    ("W3,purse,0,2025-02-01,R1,D2,C2,50.00", "kind", "'purse' is unknown"),
+    ("W3,purse,0,2025-02-01,R1,D2,C2,50.00", "kind", "'xxxxx' is unknown"),
     ("W3,wallet,0,01/02/2025,R1,D2,C2,50.00", "opened", "not a date"),
     ("W3,wallet,0,2025-02-01,R1,D2,C2,-50.00", "opening_balance", "negative"),
     ("W3,wallet,0,2025-02-01,R1,D2,C2,", "opening_balance", "not an amount"),

@@ -1,0 +1,16 @@
+"""What a wallet is, such as not reloadable, is kept with it."""
+
+from ledger.migration import run_sql
+
+revision = "kyc_0021"
+down_revision = "kyc_0020"
+branch_labels = None
+depends_on = ("ledger_0014",)
+
+
+def upgrade() -> None:
+    run_sql(__file__, "up")
+
+
+def downgrade() -> None:
+    run_sql(__file__, "down")

@@ -1,0 +1,33 @@
+-- Which days were dealt with, and which wallets ended one of them above a cap that is measured when the day ends.
+CREATE TABLE kyc.end_of_day_run (
+    pack_id text NOT NULL CHECK (length(pack_id) BETWEEN 1 AND 40),
+    day date NOT NULL,
+    wallets bigint NOT NULL CHECK (wallets >= 0),
+    above bigint NOT NULL CHECK (above BETWEEN 0 AND wallets),
+    finished_at timestamptz NOT NULL,
+    PRIMARY KEY (pack_id, day)
+);
+
+CREATE TABLE kyc.end_of_day_excess (
+    id uuid PRIMARY KEY,
+    account_id uuid NOT NULL REFERENCES kyc.wallet (account_id),
+    day date NOT NULL,
+    rule text NOT NULL CHECK (length(rule) BETWEEN 1 AND 300),
+    cap bigint NOT NULL,
+    held bigint NOT NULL,
+    in_a_row integer NOT NULL CHECK (in_a_row >= 1),
+    step text NOT NULL CHECK (step IN ('told', 'credits_stopped')),
+    source text NOT NULL CHECK (length(source) BETWEEN 1 AND 500),
+    recorded_at timestamptz NOT NULL,
+    CHECK (held > cap),
+    UNIQUE (account_id, day, rule)
+);
+CREATE INDEX end_of_day_excess_day ON kyc.end_of_day_excess (day);
+CREATE INDEX wallet_pack ON kyc.wallet (pack_id, account_id);
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.end_of_day_run
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.end_of_day_excess
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+GRANT SELECT, INSERT ON kyc.end_of_day_run, kyc.end_of_day_excess TO emoney_app;

@@ -1,0 +1,124 @@
+-- Rectification: what is to be changed of a person's details, and what they were before. Values are sealed, at a
+-- place of their own each; names of fields are not. Where anything of the person is verified it takes two.
+
+ALTER TABLE kyc.person ADD COLUMN details_version integer NOT NULL DEFAULT 1 CHECK (details_version >= 1);
+
+-- fields: those that are changed; a field without a value in its column is removed. version: of the details that it
+-- was asked for; of another one it is not done.
+CREATE TABLE kyc.rectification (
+    id uuid PRIMARY KEY,
+    person_id uuid NOT NULL REFERENCES kyc.person (id),
+    version integer NOT NULL CHECK (version >= 1),
+    fields text[] NOT NULL CHECK (cardinality(fields) BETWEEN 1 AND 9 AND fields <@ ARRAY[
+        'name', 'birth_date', 'phone', 'id_kind', 'id_number', 'id_country', 'tax_number', 'tax_country', 'address']),
+    name kyc.sealed,
+    birth_date kyc.sealed,
+    phone kyc.sealed,
+    id_kind kyc.sealed,
+    id_number kyc.sealed,
+    id_country kyc.sealed,
+    tax_number kyc.sealed,
+    tax_country kyc.sealed,
+    address kyc.sealed,
+    id_expires_on date,
+    needs_two boolean NOT NULL,
+    requested_by kyc.actor NOT NULL,
+    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    requested_at timestamptz NOT NULL,
+    UNIQUE (id, person_id, version, needs_two)
+);
+CREATE INDEX rectification_person ON kyc.rectification (person_id);
+
+-- What the details were before a rectification, as a whole.
+CREATE TABLE kyc.person_version (
+    id uuid PRIMARY KEY,
+    person_id uuid NOT NULL REFERENCES kyc.person (id),
+    number integer NOT NULL CHECK (number >= 1),
+    name kyc.sealed,
+    birth_date kyc.sealed,
+    phone kyc.sealed,
+    id_kind kyc.sealed,
+    id_number kyc.sealed,
+    id_country kyc.sealed,
+    tax_number kyc.sealed,
+    tax_country kyc.sealed,
+    address kyc.sealed,
+    rectification_id uuid NOT NULL UNIQUE,
+    needs_two boolean NOT NULL,
+    fields text[] NOT NULL,
+    replaced_by kyc.actor NOT NULL,
+    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    replaced_at timestamptz NOT NULL,
+    approval_id uuid,
+    approval_action text NOT NULL GENERATED ALWAYS AS ('rectification') STORED,
+    approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid(),
+    UNIQUE (person_id, number),
+    FOREIGN KEY (rectification_id, person_id, number, needs_two)
+        REFERENCES kyc.rectification (id, person_id, version, needs_two),
+    FOREIGN KEY (approval_id, approval_action, rectification_id, approval_outcome)
+        REFERENCES kyc.approval_decision (request_id, action, subject, outcome),
+    CONSTRAINT rectification_takes_two CHECK (NOT needs_two OR approval_id IS NOT NULL)
+);
+CREATE INDEX person_version_xact ON kyc.person_version
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+
+CREATE FUNCTION kyc.demand_two_where_verified_v1() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.approval_id IS NULL AND EXISTS (
+        SELECT FROM kyc.evidence WHERE person_id = NEW.person_id AND state IN ('verified', 'registry_verified')
+    ) THEN
+        RAISE EXCEPTION 'kyc: details of person % are verified: to rectify them takes two', NEW.person_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER two_where_verified BEFORE INSERT ON kyc.person_version
+    FOR EACH ROW EXECUTE FUNCTION kyc.demand_two_where_verified_v1();
+
+CREATE FUNCTION kyc.demand_kept_version_v1() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.details_version <> OLD.details_version AND (NEW.details_version <> OLD.details_version + 1
+        OR NOT EXISTS (SELECT FROM kyc.person_version WHERE person_id = OLD.id AND number = OLD.details_version)) THEN
+        RAISE EXCEPTION 'kyc: version % of person % was not kept', OLD.details_version, OLD.id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER kept_version BEFORE UPDATE OF details_version ON kyc.person
+    FOR EACH ROW EXECUTE FUNCTION kyc.demand_kept_version_v1();
+
+-- Values may be sealed anew under another key, and nothing else of these rows changes.
+CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON kyc.rectification
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON kyc.person_version
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OF id, person_id, version, fields, id_expires_on, needs_two, requested_by,
+        because, requested_at ON kyc.rectification
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OF id, person_id, number, rectification_id, needs_two, fields, replaced_by,
+        because, replaced_at, approval_id, xact, salt ON kyc.person_version
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
+    (66, 'kyc.person_version', 1, 'id', ARRAY[
+        'salt uuid', 'person_id uuid', 'number integer', 'rectification_id uuid', 'fields json', 'replaced_by text',
+        'because text', 'replaced_at time', 'approval_id uuid']);
+
+GRANT SELECT, INSERT ON kyc.rectification TO emoney_app;
+GRANT SELECT ON kyc.person_version TO emoney_app;
+GRANT INSERT (id, person_id, number, name, birth_date, phone, id_kind, id_number, id_country, tax_number, tax_country,
+    address, rectification_id, needs_two, fields, replaced_by, because, replaced_at, approval_id)
+    ON kyc.person_version TO emoney_app;
+GRANT UPDATE (name, birth_date, phone, id_kind, id_number, id_country, tax_number, tax_country, address)
+    ON kyc.rectification, kyc.person_version TO emoney_app;
+GRANT UPDATE (details_version) ON kyc.person TO emoney_app;

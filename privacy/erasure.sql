@@ -1,0 +1,61 @@
+-- name: living_elsewhere
+-- Living keys of these subjects that are not under a key of this month.
+SELECT k.subject, k.version, k.kek, e.provider, k.wrapped
+FROM privacy.subject_key AS k JOIN privacy.kek AS e ON e.id = k.kek
+WHERE k.subject = ANY (:subjects) AND k.state <> 'destroyed' AND e.expires_month IS DISTINCT FROM :month::date
+ORDER BY k.subject, k.version FOR NO KEY UPDATE OF k;
+
+-- name: rewrap!
+UPDATE privacy.subject_key AS k SET wrapped = fresh.wrapped, kek = :kek
+FROM unnest(:subjects::uuid[], :versions::integer[], :wrapped::bytea[]) AS fresh (subject, version, wrapped)
+WHERE (k.subject, k.version) = (fresh.subject, fresh.version);
+
+-- name: keks_of_month
+SELECT id FROM privacy.kek WHERE expires_month = :month AND state <> 'destroyed' ORDER BY id;
+
+-- name: subjects_under
+SELECT DISTINCT k.subject FROM privacy.subject_key AS k JOIN privacy.kek AS e ON e.id = k.kek
+WHERE e.expires_month = :month AND k.state <> 'destroyed' ORDER BY k.subject;
+
+-- name: expired
+-- Erasures that were put off until a day before this one, and whose subjects are not under a legal hold.
+SELECT r.id FROM privacy.data_request AS r
+CROSS JOIN LATERAL (SELECT state, keep_until FROM privacy.data_request_step
+                    WHERE request_id = r.id ORDER BY number DESC LIMIT 1) AS s
+WHERE r.kind = 'erasure' AND s.state = 'kept' AND s.keep_until < :day
+  AND NOT EXISTS (SELECT FROM unnest(r.subjects) AS each (subject) WHERE privacy.held(each.subject))
+ORDER BY s.keep_until, r.id LIMIT :most;
+
+-- name: request_for
+-- The open key request to destroy a key-encryption key, approved or not.
+SELECT id, approved_by IS NOT NULL FROM privacy.key_request
+WHERE action = 'destroy' AND kind = 'kek' AND target = :kek AND done_at IS NULL
+  AND (approved_by IS NOT NULL OR requested_at > (:now)::timestamptz - interval '7 days')
+ORDER BY approved_by IS NULL, requested_at LIMIT 1;
+
+-- name: insert_destruction!
+INSERT INTO privacy.destruction (subject, request_id, at) SELECT unnest(:subjects::uuid[]), :request, :at;
+
+-- name: sealed_places
+SELECT table_name, row_id, ARRAY (SELECT jsonb_object_keys(versions)) FROM privacy.sealed_row
+WHERE subject = ANY (:subjects) ORDER BY table_name, row_id;
+
+-- name: remove_versions!
+DELETE FROM privacy.sealed_row WHERE subject = ANY (:subjects);
+
+-- name: remove_codes!
+DELETE FROM privacy.index_entry WHERE subject = ANY (:subjects);
+
+-- name: keks_ever
+-- Every key-encryption key that a key of these subjects was ever wrapped under, and where it stands.
+SELECT k.id, k.provider, k.state, (SELECT max(e.happened_at) FROM privacy.key_event AS e
+                                   WHERE e.kind = 'kek' AND e.kek = k.id AND e.event = 'destroyed')
+FROM privacy.kek AS k
+WHERE k.id IN (SELECT e.kek FROM privacy.key_event AS e WHERE e.kind = 'subject key' AND e.subject = ANY (:subjects))
+ORDER BY k.id;
+
+-- name: key_versions
+SELECT count(*) FROM privacy.subject_key WHERE subject = ANY (:subjects);
+
+-- name: insert_certificate!
+INSERT INTO privacy.destruction_certificate (id, request_id, content, issued_at) VALUES (:id, :request, :content, :at);

@@ -1,0 +1,83 @@
+-- Readers, and the register of breaches. What each reader may see is data (data/privileges.yaml), applied after every
+-- upgrade by privacy/privileges.py: a table of a later migration is closed to all of them until that file opens it.
+
+-- Roles belong to the server, not to one database, and may be there already (see ledger/migrations/0001).
+DO $$
+DECLARE
+    reader text;
+BEGIN
+    FOREACH reader IN ARRAY ARRAY['emoney_kyc_reader', 'emoney_analyst', 'emoney_auditor'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = reader) THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', reader);
+            END IF;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+    END LOOP;
+END
+$$;
+
+-- The application cannot write here: whoever holds its password cannot make readers of their own.
+CREATE TABLE privacy.reader_pack (
+    reader     text        NOT NULL CHECK (length(reader) BETWEEN 1 AND 63),
+    pack_id    text        NOT NULL CHECK (length(pack_id) BETWEEN 1 AND 100),
+    granted_by text        NOT NULL DEFAULT session_user CHECK (length(granted_by) BETWEEN 1 AND 63),
+    granted_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (reader, pack_id)
+);
+COMMENT ON TABLE privacy.reader_pack IS
+    'Whose persons a login of emoney_kyc_reader sees: those with a wallet under these packs; * is everyone. None: nobody.';
+GRANT SELECT ON privacy.reader_pack TO emoney_app;
+
+-- Breaches -----------------------------------------------------------------------------------------
+
+CREATE TABLE privacy.breach (
+    breach_id    uuid        NOT NULL,
+    number       integer     NOT NULL CHECK (number > 0),
+    noticed_at   timestamptz NOT NULL,
+    what         text        NOT NULL CHECK (length(what) BETWEEN 1 AND 2000),
+    categories   text[]      NOT NULL CHECK (cardinality(categories) BETWEEN 1 AND 20
+                                             AND array_position(categories, NULL) IS NULL),
+    subjects     bigint      NOT NULL CHECK (subjects >= 0),
+    measures     text        NOT NULL CHECK (length(measures) BETWEEN 1 AND 2000),
+    notified_at  timestamptz,
+    late_because text        CHECK (length(late_because) BETWEEN 1 AND 2000),
+    no_risk_because text     CHECK (length(no_risk_because) BETWEEN 1 AND 2000),
+    recorded_by  text        NOT NULL CHECK (length(recorded_by) BETWEEN 1 AND 200),
+    recorded_at  timestamptz NOT NULL,
+    PRIMARY KEY (breach_id, number),
+    CHECK (noticed_at <= recorded_at),
+    CHECK (notified_at BETWEEN noticed_at AND recorded_at),
+    CHECK (late_because IS NULL OR notified_at IS NOT NULL)
+);
+COMMENT ON TABLE privacy.breach IS
+    'Append-only. The register of GDPR art. 33(5): what becomes known later, the notification too, is a further row.';
+GRANT SELECT, INSERT ON privacy.breach TO emoney_app;
+CREATE TRIGGER breach_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.breach
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- The clock of a breach starts once: no later row moves it, or takes a notification back.
+CREATE FUNCTION privacy.guard_breach_v1() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    before privacy.breach;
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(NEW.breach_id::text, 0));
+    SELECT * INTO before FROM privacy.breach WHERE breach_id = NEW.breach_id ORDER BY number DESC LIMIT 1;
+    IF NEW.number <> coalesce(before.number, 0) + 1 THEN
+        RAISE EXCEPTION 'the rows of a breach are numbered without gaps' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF before.number IS NOT NULL AND (NEW.noticed_at <> before.noticed_at
+        OR (before.notified_at IS NOT NULL AND NEW.notified_at IS DISTINCT FROM before.notified_at))
+    THEN
+        RAISE EXCEPTION 'when a breach was noticed and notified does not change'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION privacy.guard_breach_v1() FROM PUBLIC;
+CREATE TRIGGER breach_guard BEFORE INSERT ON privacy.breach
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_breach_v1();

@@ -1,0 +1,273 @@
+"""What a wallet is: kept with it, held in posting, never taken back; and kinds of wallets for some only."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+
+from kyc import (
+    Enrolment,
+    GivenTier,
+    NewWallet,
+    adopt_wallets,
+    approved_actions,
+    change_tier,
+    load_pack,
+    open_wallets,
+    overrides,
+    persons,
+    tier_for,
+    wallet_features,
+)
+from kyc.errors import InvalidDecision, NoTier, TooManyWallets, UnfitAccount, UnknownWallet
+from kyc.features import ORDINARY, Features
+from kyc.limits import compile_profile
+from ledger import Database, NewAccount, Operation, Outcome, accounts
+from ledger.chart import AccountKind
+from ledger.ids import new_id
+
+NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
+FRANCE, EUROPE, INDIA = (
+    load_pack(pack) for pack in ("fr-cmf-r561-16-1", "eu-amld5-art12", "in-rbi-ppi-2021")
+)
+SAID: dict[str, Any] = {"by": "clerk-1", "because": "as sold", "at": NOW}
+Open = Callable[[str], Any]
+
+
+def refused(outcome: Outcome) -> str | None:
+    return None if outcome.refusal is None else outcome.refusal.rule.rsplit("/", 1)[1]
+
+
+def wallet(at: Any, pack: Any, tier: str, features: Features = ORDINARY) -> UUID:
+    account = new_id()
+    with at.database.connection() as connection:
+        open_wallets(connection, pack, [NewWallet(account, str(account), tier, NOW, features=features)])
+    return account
+
+
+def state(database: Database, account: UUID, features: Features, **said: Any) -> bool:
+    with database.connection() as connection:
+        return wallet_features.state(connection, account, features, **(SAID | said))
+
+
+def bound(database: Database, account: UUID) -> UUID | None:
+    with database.connection() as connection:
+        return accounts.get(connection, account).profile_id
+
+
+def test_a_card_that_is_not_reloadable_is_loaded_once_and_may_take_cash(till: Open) -> None:
+    at = till("EUR")
+    card = wallet(at, FRANCE, "anonymous_emoney", Features(reloadable=False))
+    ordinary = wallet(at, FRANCE, "anonymous_emoney")
+    agent = at.parties[AccountKind.AGENT]
+    at._move(at.parties[AccountKind.SAFEGUARDING], agent, "1000", Operation.FLOAT, NOW)
+    assert refused(at.pay(agent, ordinary, "50", Operation.CASH_IN)) == "denied-load_cash"
+    assert at.pay(agent, card, "50", Operation.CASH_IN).posted
+    assert refused(at.load(card, "1")) == "denied-load_reload"
+    for _ in range(2):
+        assert at.load(ordinary, "10").posted
+
+
+def test_what_is_stated_later_holds_from_the_next_transfer_on(till: Open, database: Database) -> None:
+    at = till("EUR")
+    card = wallet(at, EUROPE, "anonymous_emoney")
+    assert at.load(card, "100").posted
+    assert at.send(card, "1", Operation.CRYPTO).posted
+    assert state(database, card, Features(reloadable=True, one_country=True, goods_only=True))
+    assert refused(at.send(card, "1", Operation.CRYPTO)) == "is-goods_only"
+    assert at.send(card, "1", Operation.PAY).posted
+    assert not state(database, card, Features(reloadable=True, one_country=True, goods_only=True))
+    # reloadable and usable abroad: the text exempts no such instrument
+    assert state(database, card, Features(reloadable=True, one_country=False))
+    said = at.send(card, "1", Operation.PAY).refusal
+    assert (said.rule.rsplit("/", 1)[1], said.decision) == ("requires-one_country", "require_cdd")
+    assert at.send(card, "1", Operation.REDEEM_OWN_BANK).posted
+    with database.connection() as connection:
+        told = wallet_features.history(connection, card)
+        decisions = connection.execute(
+            "SELECT because, profile_id FROM kyc.tier_decision WHERE account_id = %s ORDER BY id", (card,)
+        ).fetchall()
+    assert [(each.number, each.features.one_country, each.by) for each in told] == [
+        (1, True, "clerk-1"),
+        (2, False, "clerk-1"),
+    ]
+    assert [because for because, _ in decisions] == ["evidence at enrolment"] + ["features stated"] * 2
+    assert decisions[-1][1] == bound(database, card)
+
+
+def test_abroad_means_not_at_all_where_it_is_for_one_country(till: Open) -> None:
+    at = till("INR")
+    for features, said in ((ORDINARY, "not-allowed-out"), (Features(one_country=True), "is-one_country")):
+        card = wallet(at, INDIA, "full_kyc", features)
+        at.load(card, "10")
+        got = at.send(card, "1", Operation.CROSS_BORDER).refusal
+        profile = compile_profile(INDIA, INDIA.tier("full_kyc"), features)
+        assert said in {rule.id.rsplit("/", 1)[1] for rule in profile.rules}
+        assert got is not None
+
+
+@pytest.mark.parametrize(
+    ("features", "tier", "decision"),
+    [
+        (Features(reloadable=True), "low_value_nonreloadable", "requires-not_reloadable"),
+        (Features(goods_only=False), "low_value_nonreloadable", "requires-goods_only"),
+        (Features(), "low_value_nonreloadable", None),
+    ],
+)
+def test_a_tier_for_one_kind_of_instrument_refuses_what_is_said_to_be_another(
+    features: Features, tier: str, decision: str | None
+) -> None:
+    pack = load_pack("eu-amlr-19-7")
+    names = {rule.id.rsplit("/", 1)[1] for rule in compile_profile(pack, pack.tier(tier), features).rules}
+    assert {name for name in names if name.startswith("requires-")} == ({decision} if decision else set())
+
+
+def test_what_cannot_be_stated(till: Open, database: Database) -> None:
+    at = till("EUR")
+    card = wallet(at, EUROPE, "anonymous_emoney", Features(reloadable=False))
+    with pytest.raises(InvalidDecision, match="stays so"):
+        state(database, card, ORDINARY)
+    with pytest.raises(InvalidDecision, match="has no cohort 'eid_2024'; there are none"):
+        state(database, card, Features(reloadable=False, cohorts=frozenset({"eid_2024"})))
+    with pytest.raises(UnknownWallet):
+        state(database, at.peer, Features(reloadable=False))
+    gh = till("GHS")
+    loaded = wallet(gh, load_pack("gh-bog-2024"), "minimum")
+    gh.load(loaded, "1")
+    with pytest.raises(InvalidDecision, match="loaded before its loads were counted"):
+        state(database, loaded, Features(reloadable=False))
+
+
+def test_statements_are_kept_and_the_database_holds_their_order(
+    till: Open, database: Database, owner_url: str
+) -> None:
+    at = till("EUR")
+    card = wallet(at, EUROPE, "anonymous_emoney", Features(reloadable=False))
+    with psycopg.connect(owner_url, autocommit=True) as owner:
+        for change in (
+            "UPDATE kyc.wallet_features SET reloadable = true",
+            "DELETE FROM kyc.wallet_features",
+            "TRUNCATE kyc.wallet_features",
+        ):
+            with pytest.raises(psycopg.Error, match="append-only"):
+                owner.execute(change)
+    columns = (
+        "id, account_id, number, reloadable, loaded_with_cash, phone_not_validated, cohorts,"
+        " recorded_by, because, recorded_at"
+    )
+    for number, reloadable, when in (
+        (3, False, NOW),
+        (2, True, NOW),
+        (2, None, NOW),
+        (2, False, NOW - timedelta(1)),
+    ):
+        with (
+            pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="does not follow"),
+            database.connection() as connection,
+        ):
+            connection.execute(
+                f"INSERT INTO kyc.wallet_features ({columns})"
+                " VALUES (gen_random_uuid(), %s, %s, %s, false, false, '{}', 'clerk-1', 'x', %s)",
+                (card, number, reloadable, when),
+            )
+
+
+def test_adopted_with_what_the_file_says(till: Open, database: Database) -> None:
+    at, account = till("EUR"), new_id()
+    with database.connection() as connection:
+        accounts.open_accounts(connection, [NewAccount(account, AccountKind.CUSTOMER, "EUR", NOW)])
+        given = [GivenTier(account, "anonymous_emoney", Features(reloadable=False))]
+        assert adopt_wallets(connection, EUROPE, given, at=NOW) == 1
+    assert at.load(account, "1").posted
+    assert refused(at.load(account, "1")) == "denied-load_reload"
+
+
+def test_a_temporary_override_is_for_wallets_of_its_cohort(till: Open, database: Database) -> None:
+    at, pakistan = till("PKR"), load_pack("pk-sbp-bb-2016")
+    one, other = (wallet(at, pakistan, "L1") for _ in range(2))
+    assert state(database, one, Features(cohorts=frozenset({"eid_2024"})))
+    day = datetime(2024, 5, 31, 12, tzinfo=UTC)
+    for account in (one, other):
+        at._move(at.parties[AccountKind.SAFEGUARDING], account, "400000", Operation.OPENING, day)
+    assert at.load(one, "1", day).posted
+    assert refused(at.load(other, "1", day)) == "balance"
+    assert refused(at.load(one, "1", datetime(2024, 6, 20, 12, tzinfo=UTC))) == "balance"
+
+
+def test_a_wallet_that_moved_does_not_become_a_kind_that_counts_from_the_first_load(
+    till: Open, database: Database
+) -> None:
+    at = till("INR")
+    fresh, used = (wallet(at, INDIA, "full_kyc") for _ in range(2))
+    at.load(used, "1")
+    for account in (fresh, used):
+        with database.connection() as connection:
+            about: dict[str, Any] = {"because": "sold as a gift", "evidence": (), "at": NOW}
+            if account is used:
+                with pytest.raises(UnfitAccount, match="not counted so far: money in by lifetime"):
+                    change_tier(connection, account, INDIA, "gift", **about)
+            else:
+                assert change_tier(connection, account, INDIA, "gift", **about)
+    assert at.load(fresh, "1").posted
+    assert refused(at.load(fresh, "1")) == "denied-load_reload"
+    with database.connection() as connection:  # less counted is no hindrance
+        assert change_tier(connection, used, INDIA, "small_no_cash", because="x", evidence=(), at=NOW)
+
+
+# Further wallets
+
+
+@pytest.fixture
+def colombian(desk: Enrolment, ama: dict[str, Any]) -> Any:
+    return desk.enrol(ama | {"currency": "COP", "evidence": ["full_kyc"]}, pack_id="co-bajo-monto")
+
+
+def test_one_low_amount_deposit_a_person_in_colombia(
+    desk: Enrolment, database: Database, colombian: Any, till: Open
+) -> None:
+    pack = load_pack("co-bajo-monto")
+    with database.connection() as connection:
+        person = persons.find(connection, "P-1")
+        assert persons.wallets_max(pack.tier("low_amount_deposit")) == 1
+        low: dict[str, Any] = {"at": NOW, "tier_id": "low_amount_deposit"}
+        first = persons.open_wallet(connection, person, pack, "P-1-low", **low)
+        with pytest.raises(TooManyWallets, match="have 1 wallets at low_amount_deposit, and has 1"):
+            persons.open_wallet(connection, person, pack, "P-1-low-2", **low)
+        persons.open_wallet(connection, person, pack, "P-1-b", at=NOW)  # an ordinary deposit
+        with pytest.raises(NoTier, match="reached by evidence"):
+            persons.open_wallet(connection, person, pack, "P-1-c", at=NOW, tier_id="ordinary_deposit")
+        until = NOW + timedelta(days=9)
+        asked = overrides.request(connection, colombian.account_id, "low_amount_deposit", until=until, **SAID)
+        with pytest.raises(TooManyWallets), connection.transaction():
+            approved_actions.approve(connection, asked, by="clerk-2", because="seen", at=NOW)
+    assert first != colombian.account_id
+
+
+def test_natural_persons_only_holds_for_a_further_wallet_and_when_evidence_comes(
+    desk: Enrolment, database: Database, colombian: Any
+) -> None:
+    entity = {
+        "external_ref": "E-1",
+        "currency": "COP",
+        "kind": "legal_entity",
+        "name": "Cumbia SAS",
+        "id_kind": "registration",
+        "id_number": "COL-90012345",
+        "evidence": ["full_kyc"],
+    }
+    enrolled = desk.enrol(entity, pack_id="co-bajo-monto")
+    with database.connection() as connection:
+        person = persons.find(connection, "E-1")
+        assert enrolled.tier == "ordinary_deposit"
+        with pytest.raises(NoTier, match="low_amount_deposit is for natural persons only"):
+            persons.open_wallet(
+                connection, person, load_pack("co-bajo-monto"), "E-1-b", at=NOW, tier_id="low_amount_deposit"
+            )
+    # level 2 in Mexico is for natural persons: an entity does not reach it by the same evidence
+    mexico, shown = load_pack("mx-cnbv-niveles"), {"name", "dob", "address"}
+    assert tier_for(mexico, shown).id == "N2"
+    with pytest.raises(NoTier, match="N3 still needs"):
+        tier_for(mexico, shown, natural=False)
