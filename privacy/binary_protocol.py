@@ -14,6 +14,6 @@ def in_binary(query: str) -> str:
     return _ARRAY.sub(r"%(\1)b", query)
 
 
-def fetched(connection: Connection, query: str, about: dict[str, Any]) -> list[tuple[Any, ...]]:
+def fetched(connection: Connection, query: Any, about: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of a query that `in_binary` made, themselves sent in binary form. Arrays must not be empty."""
-    return connection.cursor(binary=True).execute(query.encode(), about).fetchall()
+    return connection.cursor(binary=True).execute(query, about).fetchall()

@@ -161,6 +161,10 @@ class BlindIndexes:
             connection.execute(_queries.forget_rows.sql, about)
         return self.fill(connection, entries)
 
+    def forget_subject(self, connection: Connection, subject: UUID) -> int:
+        """Delete every entry about a subject, in all indexes, as erasure does; returns how many codes."""
+        return connection.execute(_queries.forget_subject.sql, {"subject": subject}).rowcount
+
     def candidates(self, connection: Connection, index: BlindIndex, *values: str | None) -> list[Candidate]:
         """Up to FOUND_MAX rows with the code of these values, in id order. See `Vault.find`."""
         codes: list[bytes] = []

@@ -37,6 +37,9 @@ ON CONFLICT DO NOTHING RETURNING version;
 -- name: forget_rows!
 DELETE FROM privacy.index_entry WHERE index_name = :index AND row_id = ANY(:rows::uuid[]);
 
+-- name: forget_subject!
+DELETE FROM privacy.index_entry WHERE subject = :subject;
+
 -- name: candidates
 -- One probe of the primary key for each code and key version.
 SELECT DISTINCT entry.row_id, entry.subject

@@ -24,7 +24,7 @@ def fresh_key() -> bytes:
 def wrapped_key(
     connection: Connection, providers: Providers, clock: Clock, key: bytes, domain: str, epoch: int
 ) -> tuple[bytes, str]:
-    """A key, wrapped and bound to domain and epoch, and the key-encryption key it is under: the active one."""
+    """A key, wrapped and bound to domain and epoch, and the active key-encryption key it is under."""
     kek, holder = keks.current(connection, providers, KeyUse.PSEUDONYM_KEYS, clock)
     return holder.wrap(key, kek=kek, context=_context(domain, epoch)), kek
 

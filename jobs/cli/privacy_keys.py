@@ -54,7 +54,7 @@ def rotate(
         print_json(_rotated(done))
         return
     screen.print(
-        f"{'gone on with, ' if done.resumed else ''}{done.keys:,} keys and {done.fields:,} fields",
+        f"{'gone on with; ' if done.resumed else ''}keys: {done.keys:,}, fields: {done.fields:,}",
         highlight=False,
     )
     left = ", ".join(f"{count:,} in {name}" for name, count in done.left.items())
@@ -137,7 +137,7 @@ def indexes(
             row["bits"],
             "" if row["entries"] is None else f"{row['entries']:,}",
             "not measured" if row["rank_matched"] is None else f"{row['rank_matched']:.4%}",
-            {None: "", False: "in use", True: "refused"}[row["refused"]],
+            _state(row),
         )
         for row in rows
     ]
@@ -171,6 +171,13 @@ def purposes_(as_json: AsJson = False) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["refused"]:
+        return "refused"
+    few = row["entries"] is not None and row["entries"] < leakage.MEASURABLE
+    return "in use; too few entries to judge" if few else "in use"
 
 
 def _rotated(done: Rotated) -> dict[str, Any]:

@@ -78,7 +78,8 @@ def test_rotate_says_what_it_did_and_that_nothing_is_left(
         fields,
         False,
     )
-    assert told["left"] == dict.fromkeys(tables, 0)
+    assert set(told["left"]) >= tables
+    assert set(told["left"].values()) == {0}
     code, out, _ = run("rotate", what, "--by", "ops-1")
     assert code == 0
     assert "left under old keys: 0 in" in out

@@ -153,7 +153,7 @@ def test_a_wrap_put_back_after_its_key_ended_opens_nothing(
     )
     with pytest.raises(KeyDestroyed):
         opened(emoney, "ama")
-    owner(f"UPDATE privacy.kek SET state = 'active' WHERE id = '{old}'")
+    owner(f"UPDATE privacy.kek SET state = 'decrypt-only' WHERE id = '{old}'")
     with pytest.raises(KeyUnavailable):
         opened(emoney, "ama")
 

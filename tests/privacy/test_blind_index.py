@@ -149,6 +149,14 @@ def test_a_changed_value_is_found_by_the_new_one_only(database: Database, vault:
     assert find(database, vault, "+233200000001") == [ama]
 
 
+def test_a_forgotten_subject_is_found_no_more(database: Database, vault: Vault) -> None:
+    ama, kofi = enrol(database, vault, ["+233244771902", "+233244771903"])
+    with database.connection() as connection:
+        assert vault.indexes.forget_subject(connection, ama) == 1
+    assert find(database, vault, "+233244771902") == []
+    assert find(database, vault, "+233244771903") == [kofi]
+
+
 def test_what_many_share_is_bounded(database: Database, vault: Vault) -> None:
     people = enrol(database, vault, ["+233244771902"] * (FOUND_MAX + 5))
     with database.connection() as connection:

@@ -1,6 +1,7 @@
 """An older value put back does not open, nor one of the first format once it was replaced."""
 
 import os
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -138,13 +139,13 @@ def test_a_bulk_opening_costs_one_query_for_versions(
         sealed = vault.seal_many(connection, fields)
         items = [SealedField(c.subject, c.place, s) for c, s in zip(fields, sealed, strict=True)]
         asked: list[str] = []
-        real = type(connection).execute
+        real = psycopg.Cursor.execute
 
-        def counting(self: Connection, query: object, *arguments: object, **named: object) -> object:
+        def counting(self: Any, query: Any, *arguments: Any, **named: Any) -> Any:
             asked.append(str(query))
-            return real(self, query, *arguments, **named)  # type: ignore[call-overload]
+            return real(self, query, *arguments, **named)
 
-        monkeypatch.setattr(type(connection), "execute", counting)
+        monkeypatch.setattr(psycopg.Cursor, "execute", counting)
         vault.open(connection, items, purpose=Purpose.SCREENING, actor="job")
     assert len([query for query in asked if "privacy.sealed_row" in query]) == 1
     assert len([query for query in asked if "privacy.subject_key" in query]) == 1
