@@ -85,6 +85,7 @@ def compile_profile(
                 for rule in _measuring(pack, tier, per_payee=True)
             )
         ),
+        frozenset(_operations_counted(pack, tier, features)),
     )
 
 
@@ -382,6 +383,20 @@ def _counted(pack: Pack, own: Tier, per_payee: bool) -> Iterator[tuple[Direction
     for tier in _tiers(pack, own):
         if not per_payee and any("load_reload" in each.operations for each in tier.denied):
             yield Direction.IN, Window.LIFETIME
+
+
+def _operations_counted(pack: Pack, own: Tier, features: Features) -> Iterator[tuple[Direction, Operation]]:
+    """What some rule of the tiers that are counted for measures."""
+    for per_payee in (False, True):
+        for rule in _measuring(pack, own, per_payee):
+            for direction in rule.directions:
+                for each in (direction,) if direction else Direction:
+                    for operation in operations_of(rule.operations, excluding=rule.excluding):
+                        yield each, operation
+    denied = any("load_reload" in each.operations for tier in _tiers(pack, own) for each in tier.denied)
+    if denied or features.reloadable is False:
+        for operation in named_by("load_reload").operations:
+            yield Direction.IN, operation
 
 
 def _citation(pack: Pack, part: Sourced) -> str:

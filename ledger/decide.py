@@ -354,8 +354,8 @@ def count_usage(
     if operation in GIVES_BACK:
         return
     profile = payer.profile
-    if profile is not None and _OUT in profile.directions:
+    if profile is not None and operation in profile.counts[_OUT]:
         payer.count(_OUT, operation, amount, sense, profile.local_day(at), payee.id)
     profile = payee.profile
-    if profile is not None and _IN in profile.directions:
+    if profile is not None and operation in profile.counts[_IN]:
         payee.count(_IN, operation, amount, sense, profile.local_day(at), payer.id)

@@ -172,7 +172,8 @@ class LimitProfile:
     `counted`, `counted_per_payee`: the directions and windows whose usage is kept for wallets of this
     profile. They cover every tier of the pack, so that a change of tier finds its counters filled. A rule
     over a window that is not counted would never be reached: InvalidInput. `fiscal_year_starts`: a month.
-    `payee_operations`: those that are counted per payee; empty means every operation.
+    `payee_operations`: those that are counted per payee; empty means every operation. `counted_operations`:
+    those that are counted at all, by direction; empty means every one.
     """
 
     name: str
@@ -183,12 +184,13 @@ class LimitProfile:
     counted_per_payee: Counted = frozenset()
     fiscal_year_starts: int = 1
     payee_operations: frozenset[Operation] = frozenset()
+    counted_operations: frozenset[tuple[Direction, Operation]] = frozenset()
     per_person: bool = field(init=False, repr=False, compare=False)
     """Whether some rule measures all wallets of the holder."""
     by_age: bool = field(init=False, repr=False, compare=False)
     """Whether some rule asks when the wallet was opened."""
-    directions: frozenset[Direction] = field(init=False, repr=False, compare=False)
-    """The directions in which anything is counted."""
+    counts: dict[Direction, frozenset[Operation]] = field(init=False, repr=False, compare=False)
+    """The operations that are counted in each direction."""
     _last_day: tuple[datetime | None, date] = field(
         default=(None, date.min), init=False, repr=False, compare=False
     )
@@ -202,7 +204,17 @@ class LimitProfile:
         by_age = any(rule.after_months is not None for rule in self.rules)
         object.__setattr__(self, "by_age", by_age)
         counted = self.counted | self.counted_per_payee
-        object.__setattr__(self, "directions", frozenset(direction for direction, _ in counted))
+        counts = {
+            direction: frozenset(
+                operation
+                for operation in Operation
+                if not self.counted_operations or (direction, operation) in self.counted_operations
+            )
+            if any(direction is each for each, _ in counted)
+            else frozenset()
+            for direction in Direction
+        }
+        object.__setattr__(self, "counts", counts)
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):
@@ -216,6 +228,9 @@ class LimitProfile:
             directions = (rule.direction,) if rule.direction else tuple(Direction)
             uncounted = rule.scope is Scope.PAYEE and not all(
                 map(self.counts_payee, rule.operations or Operation)
+            )
+            uncounted = uncounted or not all(
+                self.counts[direction].issuperset(rule.operations or Operation) for direction in directions
             )
             if uncounted or not kept.issuperset((direction, rule.window) for direction in directions):
                 raise InvalidInput(f"profile {self.name}: rule {rule.id} measures what is not counted")

@@ -201,7 +201,7 @@ def _read_usage(connection: Connection, transfers: Sequence[Transfer], locked: L
         payee = locked.states[transfer.credit_account.int]
         for account, other, direction in ((payer, payee, _OUT), (payee, payer, _IN)):
             profile = account.profile
-            if profile is None or direction not in profile.directions:
+            if profile is None or transfer.operation not in profile.counts[direction]:
                 continue
             day = profile.local_day(transfer.effective_at or now)
             if (key := (id(profile), day)) not in days:

@@ -22,13 +22,17 @@ def store(connection: Connection, profile: LimitProfile) -> UUID:
     payee_operations = sorted(operation.value for operation in profile.payee_operations)
     if per_payee or profile.fiscal_year_starts != 1:  # a profile stored before there were these keeps its id
         whole += [per_payee, profile.fiscal_year_starts]
-    if payee_operations:
+    operations = sorted([each.value, operation.value] for each, operation in profile.counted_operations)
+    if payee_operations or operations:
         whole.append(payee_operations)
+    if operations:
+        whole.append(operations)
     profile_id = content_id(json.dumps(whole, sort_keys=True).encode())
     connection.execute(
         "INSERT INTO ledger.limit_profile"
         " (id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts,"
-        " payee_operations) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING",
+        " payee_operations, counted_operations) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (id) DO NOTHING",
         (
             profile_id,
             profile.name,
@@ -39,6 +43,7 @@ def store(connection: Connection, profile: LimitProfile) -> UUID:
             Jsonb(per_payee),
             profile.fiscal_year_starts,
             Jsonb(payee_operations),
+            Jsonb(operations),
         ),
     )
     return profile_id
@@ -77,7 +82,7 @@ def load(connection: Connection, ids: list[UUID]) -> dict[UUID, LimitProfile]:
     """The stored profiles of `ids`; unknown ids are left out."""
     rows = connection.execute(
         "SELECT id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts,"
-        " payee_operations FROM ledger.limit_profile WHERE id = ANY(%s)",
+        " payee_operations, counted_operations FROM ledger.limit_profile WHERE id = ANY(%s)",
         (ids,),
     )
     return {row[0]: _profile(*row[1:]) for row in rows}
@@ -92,6 +97,7 @@ def _profile(
     counted_per_payee: list[list[str]],
     fiscal_year_starts: int,
     payee_operations: list[str],
+    counted_operations: list[list[str]],
 ) -> LimitProfile:
     return LimitProfile(
         name,
@@ -102,6 +108,9 @@ def _profile(
         _counted_from_json(counted_per_payee),
         fiscal_year_starts,
         frozenset(Operation(operation) for operation in payee_operations),
+        frozenset(
+            (Direction(direction), Operation(operation)) for direction, operation in counted_operations
+        ),
     )
 
 

@@ -42,6 +42,7 @@ class LimitProfileRow(SQLModel, table=True):
     counted_per_payee: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
     fiscal_year_starts: int = Field(sa_column=Column(SmallInteger, nullable=False))
     payee_operations: list[str] = Field(sa_column=Column(JSONB, nullable=False))
+    counted_operations: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 

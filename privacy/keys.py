@@ -84,10 +84,16 @@ class SubjectKeys:
         rows = _active(connection, wanted)
         late = [row for row in rows.values() if now >= row.seal_until]
         missing = [subject for subject in wanted if subject not in rows]
-        if late or missing:
-            former = {row.owner: row for row in late} | _newest(connection, missing)
+        newest = _newest(connection, missing) if missing else {}
+        made_meanwhile = _active(connection, [it for it, row in newest.items() if row.state == "active"])
+        rows |= made_meanwhile
+        if late or len(missing) > len(made_meanwhile):
+            former = {row.owner: row for row in late} | {
+                subject: row for subject, row in newest.items() if subject not in made_meanwhile
+            }
             self._demand_may_follow(former)
-            follow = dict.fromkeys(missing, 0) | {subject: row.version for subject, row in former.items()}
+            absent = [subject for subject in missing if subject not in newest]
+            follow = dict.fromkeys(absent, 0) | {subject: row.version for subject, row in former.items()}
             self.succeed(connection, follow)
             rows |= _active(connection, sorted(follow))
         for row in rows.values():

@@ -22,6 +22,7 @@ from ledger.database import CONNECT_TIMEOUT_S, Connection
 from ledger.errors import Unavailable
 from ledger.ids import new_id
 from ledger.queries import queries_beside
+from privacy.errors import ProcessingRestricted
 
 _queries = queries_beside(__file__)
 
@@ -61,11 +62,17 @@ class OpeningLog:
     def opened(
         self, caller: Connection, fields: Sequence[Opened], *, purpose: str, actor: str, now: datetime
     ) -> None:
-        """Log openings, committed on return. Raises Unavailable when they cannot be."""
-        with self._transaction(caller) as connection, connection.cursor().copy(_COPY) as copy:
-            copy.set_types(_TYPES)
-            for field in fields:
-                copy.write_row((new_id(), actor, purpose, *field, now))
+        """Log openings, committed on return. Raises Unavailable when they cannot be, ProcessingRestricted."""
+        try:
+            with self._transaction(caller) as connection, connection.cursor().copy(_COPY) as copy:
+                copy.set_types(_TYPES)
+                for field in fields:
+                    copy.write_row((new_id(), actor, purpose, *field, now))
+        except psycopg.errors.RestrictViolation as error:
+            raise ProcessingRestricted(
+                f"Processing is restricted: fields of a person asked for are not opened for {purpose}. "
+                "`emoney privacy rights` tells why."
+            ) from error
 
     def refused(
         self, caller: Connection, refused: Refused, *, purpose: str | None, actor: str, now: datetime

@@ -34,6 +34,7 @@ from privacy.errors import (
     KeyDestroyed,
     KeyExpired,
     KeyUnavailable,
+    ProcessingRestricted,
     ProviderUnreachable,
     PurposeNotApproved,
     TooManyFields,
@@ -58,6 +59,7 @@ _NAME_LENGTH_MAX = 100
 _REASONS: dict[type[Exception], str] = {
     PurposeNotApproved: "purpose not approved",
     UnknownPurpose: "unknown purpose",
+    ProcessingRestricted: "processing restricted",
     CannotOpen: "field does not open",
     KeyDestroyed: "key destroyed",
     KeyCompromised: "key compromised",

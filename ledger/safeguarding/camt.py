@@ -88,7 +88,7 @@ def _statements(file: Any) -> Iterator[BankStatement]:
         if event == "start":
             if not path:
                 classes = _classes(element)
-            path.append(etree.QName(element).localname)
+            path.append(str(element.tag).rpartition("}")[2])  # lxml's own names refuse what its parser let in
             if path == ["Document", "BkToCstmrStmt", "Stmt"]:
                 draft = _Draft(line=element.sourceline)
             continue

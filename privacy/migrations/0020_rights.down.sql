@@ -11,3 +11,9 @@ DROP TABLE privacy.destruction_certificate, privacy.destruction, privacy.legal_h
     privacy.data_request_step, privacy.data_request;
 DROP FUNCTION privacy.guard_request_step_v1(), privacy.guard_legal_hold_v1(), privacy.guard_destruction_v1(),
     privacy.demand_keys_destroyed_v1();
+
+-- Refusals for a restriction stay; new ones are not of that reason any more.
+ALTER TABLE privacy.opening_refusal DROP CONSTRAINT opening_refusal_reason_check,
+    ADD CONSTRAINT opening_refusal_reason_check CHECK (reason IN (
+        'unknown purpose', 'purpose not approved', 'field does not open', 'key destroyed', 'key compromised',
+        'key expired', 'key unavailable')) NOT VALID;

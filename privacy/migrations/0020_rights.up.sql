@@ -96,6 +96,11 @@ CREATE TABLE privacy.restriction (
 COMMENT ON TABLE privacy.restriction IS
     'What a subject''s fields may still be opened for: the newest row. purposes empty: for nothing; NULL: not restricted.';
 
+ALTER TABLE privacy.opening_refusal DROP CONSTRAINT opening_refusal_reason_check,
+    ADD CONSTRAINT opening_refusal_reason_check CHECK (reason IN (
+        'unknown purpose', 'purpose not approved', 'processing restricted', 'field does not open', 'key destroyed',
+        'key compromised', 'key expired', 'key unavailable'));
+
 -- Openings are logged before anything is given out, so what is not logged is not opened, whoever asks.
 CREATE FUNCTION privacy.guard_restricted_v1() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp

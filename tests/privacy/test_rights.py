@@ -9,7 +9,6 @@ from psycopg.errors import (
     InsufficientPrivilege,
     IntegrityConstraintViolation,
     ObjectNotInPrerequisiteState,
-    RestrictViolation,
 )
 
 from ledger.database import Database
@@ -143,7 +142,7 @@ def test_fields_open_for_what_is_left_and_a_lifted_restriction_is_none(
             connection, [subject], [Purpose.AUTHORITY_REQUEST], ground="asked", actor="dpo-1", at=NOW
         )
     assert opened(Purpose.AUTHORITY_REQUEST) == ["Planted"]
-    with pytest.raises(RestrictViolation) as refused:
+    with pytest.raises(ProcessingRestricted) as refused:
         opened(Purpose.CUSTOMER_SERVICE)
     assert "Planted" not in str(refused.value)
     with (
@@ -153,8 +152,14 @@ def test_fields_open_for_what_is_left_and_a_lifted_restriction_is_none(
         rights.demand_open_for(connection, [subject], Purpose.SCREENING)
     with database.connection() as connection:
         rights.restrict(connection, [subject], [], ground="frozen", actor="dpo-1", at=NOW)
-    with pytest.raises(RestrictViolation):
+    with pytest.raises(ProcessingRestricted):
         opened(Purpose.AUTHORITY_REQUEST)
+    with database.connection() as connection:
+        reasons = connection.execute("SELECT reason, purpose FROM privacy.opening_refusal").fetchall()
+    assert sorted(reasons) == [
+        ("processing restricted", "authority request"),
+        ("processing restricted", "customer service"),
+    ]
     with database.connection() as connection:
         rights.lift(connection, [subject], ground="resolved", actor="dpo-1", at=NOW)
         assert rights.restricted(connection, [subject]) == []

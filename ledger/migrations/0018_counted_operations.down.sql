@@ -1,0 +1,1 @@
+ALTER TABLE ledger.limit_profile DROP COLUMN counted_operations;
