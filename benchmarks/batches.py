@@ -1,5 +1,7 @@
 """Batches: posting against what PostgreSQL can write, and one hot merchant against pairs by chance.
 
+In a row (`Ledger.post_all`), as a job that has many posts them, and one by one (`Ledger.post`).
+
 In turns, so that a drift of the machine hits all; the median of the turns counts. Not timed:
 making transfers and the ceiling's rows.
 """
@@ -19,11 +21,11 @@ from benchmarks.scratch import Fresh, settle
 from ledger import Database, Ledger, Transfer
 
 SMALL, LARGE = 1_000, 10_000
-SMALL_A_TURN = 5
-"""Batches of 1,000 in one turn: about the time of one of 10,000."""
+SMALL_A_TURN, LARGE_A_TURN = 20, 4
+"""Batches in one turn: so many that a row of them is one, its first and last batch included."""
 
 Prepare = Callable[[list[Transfer]], Any]
-Write = Callable[[Any], None]
+Write = Callable[[list[Any]], None]
 
 
 def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
@@ -35,15 +37,26 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
     make_tables(database.url, wallets)
     ceiling = Ceiling(database.url)
 
-    def posted(batch: list[Transfer]) -> None:
-        people.post(ledger, batch)
+    def in_a_row(batches: list[list[Transfer]]) -> None:
+        for outcomes in ledger.post_all(batches):
+            assert all(outcome.posted for outcome in outcomes)
+
+    def one_by_one(batches: list[list[Transfer]]) -> None:
+        for batch in batches:
+            people.post(ledger, batch)
+
+    def written(batches: list[Any]) -> None:
+        for rows in batches:
+            ceiling.write(rows)
 
     ways: dict[str, tuple[people.Make, int, int, Prepare, Write]] = {
-        "batch_1000": (pairs, SMALL, SMALL_A_TURN, list, posted),
-        "ceiling_1000": (pairs, SMALL, SMALL_A_TURN, ceiling.prepare, ceiling.write),
-        "hot_1000": (payments, SMALL, SMALL_A_TURN, list, posted),
-        "batch_10000": (pairs, LARGE, 1, list, posted),
-        "ceiling_10000": (pairs, LARGE, 1, ceiling.prepare, ceiling.write),
+        "batch_1000": (pairs, SMALL, SMALL_A_TURN, list, in_a_row),
+        "alone_1000": (pairs, SMALL, SMALL_A_TURN, list, one_by_one),
+        "ceiling_1000": (pairs, SMALL, SMALL_A_TURN, ceiling.prepare, written),
+        "hot_1000": (payments, SMALL, SMALL_A_TURN, list, in_a_row),
+        "batch_10000": (pairs, LARGE, LARGE_A_TURN, list, in_a_row),
+        "alone_10000": (pairs, LARGE, LARGE_A_TURN, list, one_by_one),
+        "ceiling_10000": (pairs, LARGE, LARGE_A_TURN, ceiling.prepare, written),
     }
     turns = Turns(ways)
     with frozen():
@@ -54,10 +67,10 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
             chance = random.Random(turn)
             for name in turns.order():
                 make, size, count, prepare, write = ways[name]
+                count = min(count, 2) if scale.smoke else count
                 prepared = [prepare(people.batch(make, size, chance)) for _ in range(count)]
                 began = time.perf_counter()
-                for each in prepared:
-                    write(each)
+                write(prepared)
                 if turn or scale.smoke:
                     turns.add(name, size * count / (time.perf_counter() - began))
             if not turn:
@@ -70,6 +83,8 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
             "per_second": turns.rate(f"batch_{size}"),
             "ceiling_per_second": turns.rate(f"ceiling_{size}"),
             "ratio": turns.rate(f"batch_{size}") / turns.rate(f"ceiling_{size}"),
+            "one_by_one_per_second": turns.rate(f"alone_{size}"),
+            "one_by_one_ratio": turns.rate(f"alone_{size}") / turns.rate(f"ceiling_{size}"),
             "quartiles": turns.quartiles(f"batch_{size}"),
         }
     result["hot_batch"] = {

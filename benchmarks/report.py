@@ -55,6 +55,14 @@ def _rows(report: dict[str, Any]) -> Iterator[Row]:
             yield _rate(
                 report, f"batch of {size:,}", f"batch_{size}", "ratio", "ceiling", found["ceiling_per_second"]
             )
+            yield (
+                "  one by one",
+                f"{found['one_by_one_per_second']:,.0f}",
+                f"ceiling {found['ceiling_per_second']:,.0f}",
+                f"{found['one_by_one_ratio']:.2f}",
+                "",
+                "",
+            )
     if "hot_batch" in report:
         pairs = report["batch_1000"]["per_second"]
         yield _rate(report, "hot merchant, 1,000", "hot_batch", "ratio_to_random", "random", pairs)

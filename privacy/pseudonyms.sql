@@ -29,7 +29,7 @@ SELECT e.domain, e.epoch, e.wrapped, e.kek, k.provider
 FROM privacy.pseudonym_epoch AS e JOIN privacy.kek AS k ON k.id = e.kek
 WHERE k.state <> 'active' ORDER BY e.domain, e.epoch FOR NO KEY UPDATE OF e;
 
--- name: rewrap
+-- name: rewrap!
 UPDATE privacy.pseudonym_epoch SET wrapped = :wrapped, kek = :kek WHERE domain = :domain AND epoch = :epoch;
 
 -- name: tokens
