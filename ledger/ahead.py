@@ -9,7 +9,7 @@ Bounds: one batch is being written and one waits for it; two connections; one th
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ class _Flight(NamedTuple):
 
 def post_all(
     database: Database, batches: Iterable[Sequence[Transfer]], memory: Memory, post: Post
-) -> Iterator[list[Outcome]]:
+) -> Generator[list[Outcome], None, None]:
     """The outcomes of each batch, in order, each durable when it is given; the next is then under way.
 
     `post`: posts a batch that cannot be decided ahead. Errors are those of `post`, raised when the batches

@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import nullcontext
 from typing import TypeVar
 from uuid import UUID
@@ -91,7 +91,7 @@ class Ledger:
         """An empty memory for accounts of this ledger."""
         return Memory(self.clock, self.profiles)
 
-    def post_all(self, batches: Iterable[Sequence[Transfer]]) -> Iterator[list[Outcome]]:
+    def post_all(self, batches: Iterable[Sequence[Transfer]]) -> Generator[list[Outcome], None, None]:
         """Post many batches in a row, each in a transaction of its own; gives the outcomes of each, in order.
 
         Quicker than `post` batch by batch, with the same outcomes: the next batch is taken and decided while

@@ -13,6 +13,7 @@ apply to the account, for what a customer already has is not taken away. One imp
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
@@ -201,13 +202,22 @@ class _Posting:
                 adopt_wallets(connection, pack, given, at=self._carried_over_at)
 
     def post_transfers(self) -> None:
-        """All transfers in file order, each batch made ready while the one before it is being posted."""
+        """All transfers in file order, each batch read and decided while the one before it is written."""
         result, done = self._result, 0
-        with closing(prefetched(self._transfers())) as batches:
-            for lines, batch in batches:
-                self._count(lines, batch, self._ledger.post(batch))
-                done += len(batch)
-                self._tell("posting", done, self._totals.transfers)
+        with closing(prefetched(self._transfers())) as pages:
+            sent: deque[tuple[list[int], list[Transfer]]] = deque()
+
+            def batches() -> Iterator[list[Transfer]]:
+                for page in pages:
+                    sent.append(page)
+                    yield page[1]
+
+            with closing(self._ledger.post_all(batches())) as posted:
+                for outcomes in posted:
+                    lines, batch = sent.popleft()
+                    self._count(lines, batch, outcomes)
+                    done += len(batch)
+                    self._tell("posting", done, self._totals.transfers)
         assert result.posted + result.replayed + result.refused + result.skipped == result.rows
 
     def _transfers(self) -> Iterator[tuple[list[int], list[Transfer]]]:

@@ -171,7 +171,7 @@ def test_whoever_stops_listening_leaves_whole_batches(books: Books) -> None:
     a, b = books.funded(1_000), books.account()
     given = books.ledger.post_all([books.transfer(a, b, 10) for _ in range(4)] for _ in range(10))
     next(given)
-    given.close()  # type: ignore[attr-defined]
+    given.close()
     assert books.balance(b) % 40 == 0
     books.check()
 
