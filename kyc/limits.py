@@ -12,6 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from kyc.counting import counting_of
 from kyc.features import ORDINARY, Features
 from kyc.operations import ASKED_FOR, COUNTED, REDEMPTION, PackOperation, named_by, operations_of
 from kyc.pack import Pack, Tier, Transition
@@ -68,24 +69,17 @@ def compile_profile(
     rules = list(_outside(stages))
     for stage in stages:
         rules += _stage_rules(stage, features, unmet)
-    counted = set(_counted(pack, tier, False))
-    if features.reloadable is False:  # its loads are counted whatever the text measures
-        counted.add((Direction.IN, Window.LIFETIME))
+    counting = counting_of(pack, tier, features)
     return LimitProfile(
         f"{pack.id}/{tier.id}",
         pack.currency,
         pack.time_zone,
         tuple(rules),
-        frozenset(counted),
-        frozenset(_counted(pack, tier, True)),
+        counting.windows,
+        counting.windows_per_payee,
         pack.fiscal_year_starts or 1,
-        frozenset().union(
-            *(
-                operations_of(rule.operations, excluding=rule.excluding)
-                for rule in _measuring(pack, tier, per_payee=True)
-            )
-        ),
-        frozenset(_operations_counted(pack, tier, features)),
+        counting.operations_per_payee,
+        counting.operations,
     )
 
 
@@ -347,56 +341,6 @@ def _rule(
         valid_to=span.until,
         after_months=after_months,
     )
-
-
-def _tiers(pack: Pack, own: Tier | None) -> Iterator[Tier]:
-    """The tiers that are counted for: its own, and all that evidence leads to, here and in what follows.
-
-    A wallet that has moved money does not become an instrument that only the operator assigns.
-    """
-    while True:
-        for tier in pack.tiers:
-            if tier.assigned == "by_evidence" or (own is not None and tier.id == own.id):
-                yield tier
-        after = pack.succeeded_by
-        if pack.status == "draft" or after is None:
-            return
-        pack = load_pack(after.pack)
-        follows = after.tiers.get(own.id) if own is not None else None
-        own = None if follows is None else pack.tier(follows)
-
-
-def _measuring(pack: Pack, own: Tier, per_payee: bool) -> Iterator[PackRule]:
-    """The flow and count rules of any of the tiers that are counted for."""
-    for tier in _tiers(pack, own):
-        for rule in tier.rules:
-            measures = rule.metric in (Metric.FLOW, Metric.COUNT) and rule.window is not None
-            if measures and (rule.scope == "per_payee") is per_payee:
-                yield rule
-
-
-def _counted(pack: Pack, own: Tier, per_payee: bool) -> Iterator[tuple[Direction, Window]]:
-    for rule in _measuring(pack, own, per_payee):
-        for direction in rule.directions:
-            for each in (direction,) if direction else Direction:
-                yield each, Window(str(rule.window))
-    for tier in _tiers(pack, own):
-        if not per_payee and any("load_reload" in each.operations for each in tier.denied):
-            yield Direction.IN, Window.LIFETIME
-
-
-def _operations_counted(pack: Pack, own: Tier, features: Features) -> Iterator[tuple[Direction, Operation]]:
-    """What some rule of the tiers that are counted for measures."""
-    for per_payee in (False, True):
-        for rule in _measuring(pack, own, per_payee):
-            for direction in rule.directions:
-                for each in (direction,) if direction else Direction:
-                    for operation in operations_of(rule.operations, excluding=rule.excluding):
-                        yield each, operation
-    denied = any("load_reload" in each.operations for tier in _tiers(pack, own) for each in tier.denied)
-    if denied or features.reloadable is False:
-        for operation in named_by("load_reload").operations:
-            yield Direction.IN, operation
 
 
 def _citation(pack: Pack, part: Sourced) -> str:
