@@ -79,7 +79,8 @@ class Memory:
     def _decide(self, transfers: Sequence[Transfer], connect: Connect) -> Decided | None:
         sides = {side.int: side for t in transfers for side in (t.debit_account, t.credit_account)}
         now = self._remember(transfers, sides, connect)
-        if self._profiles.per_person or self._profiles.per_payee:
+        per_payee = self._profiles.per_payee
+        if self._profiles.per_person or (per_payee and any(t.operation in per_payee for t in transfers)):
             return None  # others' wallets and pairs of accounts are not remembered
         posting.check_accounts(transfers, self._accounts)
         decided = decide_on(self._accounts, transfers, now, self._last)

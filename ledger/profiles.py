@@ -52,14 +52,14 @@ def store(connection: Connection, profile: LimitProfile) -> UUID:
 class ProfileCache:
     """Profiles by id. They never change, so what was read once stays right.
 
-    `per_person`: whether one of them has limits that all wallets of a holder share; `per_payee`: whether one
-    counts what moves with one other account; `by_age`: whether one asks when a wallet was opened.
+    `per_person`: whether one of them has limits that all wallets of a holder share; `per_payee`: operations
+    that one counts per payee; `by_age`: whether one asks when a wallet was opened.
     """
 
     def __init__(self) -> None:
         self._known: dict[UUID, LimitProfile] = {}
         self.per_person = False
-        self.per_payee = False
+        self.per_payee: frozenset[Operation] = frozenset()
         self.by_age = False
 
     @property
@@ -73,7 +73,12 @@ class ProfileCache:
         if missing:
             self._known.update(load(connection, missing))
             self.per_person = any(profile.per_person for profile in self.known)
-            self.per_payee = any(profile.counted_per_payee for profile in self.known)
+            self.per_payee = frozenset(
+                operation
+                for profile in self.known
+                for operation in Operation
+                if profile.counts_payee(operation)
+            )
             self.by_age = any(profile.by_age for profile in self.known)
         return self._known
 

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import AccountKind, Operation, Outcome, Transfer, holds, optimistic
-from ledger.errors import IdempotencyConflict, UnknownAccount
+from ledger.errors import IdempotencyConflict, InvalidInput, UnknownAccount
 from ledger.holds import Hold
 from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Window
+from ledger.limits import Direction, Metric, Scope, Window
 
 LIMITED = profile(
     rule(Metric.FLOW, 120, Direction.OUT, Window.DAY),
@@ -140,6 +140,58 @@ def test_a_limit_is_never_passed_by_several_streams_on_the_same_wallets(books: B
         thread.join()
     assert sum(posted) == 3 * 497
     assert books.balance(payee) == 3 * 497
+    books.check()
+
+
+def test_limits_per_payee_hold_from_batch_to_batch(books: Books) -> None:
+    month = (Direction.OUT, Window.CALENDAR_MONTH)
+    limited = profile(
+        rule(Metric.FLOW, 100, *month, Operation.P2P_REGISTERED, scope=Scope.PAYEE),
+        counted_per_payee=frozenset({month}),
+        payee_operations=frozenset({Operation.P2P_REGISTERED}),
+    )
+    payer, one, other = books.funded(1_000, profile=limited), books.account(), books.account()
+    registered = Operation.P2P_REGISTERED
+    batches = [
+        [books.transfer(payer, one, 60, registered)],
+        [books.transfer(payer, one, 60)],
+        [books.transfer(payer, one, 60, registered), books.transfer(payer, other, 60, registered)],
+        [books.transfer(payer, one, 40, registered)],
+    ]
+    posted = [[posted for posted, _ in told(each)] for each in books.ledger.post_all(batches)]
+    assert posted == [[True], [True], [False, True], [True]]
+    books.check()
+
+
+def test_limits_of_a_person_hold_over_wallets_and_batches(books: Books) -> None:
+    limited = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.DAY, scope=Scope.PERSON))
+    holder = new_id()
+    mine = [books.funded(500, profile=limited, holder=holder) for _ in range(2)]
+    payee = books.account()
+    batches = [[books.transfer(mine[i % 2], payee, 40)] for i in range(4)]
+    posted = [told(each)[0][0] for each in books.ledger.post_all(batches)]
+    assert posted == [True, True, False, False]
+    books.check()
+
+
+def test_what_no_rule_measures_is_not_counted(books: Books) -> None:
+    limited = profile(
+        rule(Metric.FLOW, 100, Direction.OUT, Window.DAY, Operation.PAY),
+        counted_operations=frozenset({(Direction.OUT, Operation.PAY)}),
+    )
+    a, b = books.funded(500, profile=limited), books.funded(500, profile=limited)
+    books.posted(books.transfer(a, b, 90, Operation.PAY, reference="r"), books.transfer(a, b, 90))
+    assert not books.post(books.transfer(a, b, 11, Operation.PAY, reference="r"))[0].posted
+    with books.database.connection() as connection:
+        counted = connection.execute(
+            "SELECT DISTINCT scope_id, operation FROM ledger.usage_cell WHERE scope_id = ANY(%s)", ([a, b],)
+        ).fetchall()
+    assert counted == [(a, "pay")]
+    with pytest.raises(InvalidInput, match="not counted"):
+        profile(
+            rule(Metric.FLOW, 100, Direction.OUT, Window.DAY),
+            counted_operations=frozenset({(Direction.OUT, Operation.PAY)}),
+        )
     books.check()
 
 
