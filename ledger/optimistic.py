@@ -21,6 +21,7 @@ from ledger.database import TRANSIENT, Connection
 from ledger.decide import Accepted, Accounts, Decision, Rejected, Written, decide, outcomes_of
 from ledger.queries import queries_beside
 from ledger.transfers import Outcome, Transfer
+from ledger.watermark import ClosedPeriod
 from ledger.writing import told_apart
 
 _queries = queries_beside(__file__)
@@ -83,7 +84,7 @@ def write(connection: Connection, decided: Decided) -> None:
     try:
         with told_apart(decided.parameters["posted_at"]):
             row = connection.execute(_queries.write_decided.sql, decided.parameters | last).fetchone()
-    except TRANSIENT as error:
+    except (*TRANSIENT, ClosedPeriod) as error:  # of a closed period, posting tells the transfer
         raise InVain from error
     if row is None or row[0] is None:
         raise InVain

@@ -166,20 +166,25 @@ class BlindIndexes:
         return connection.execute(_queries.forget_subject.sql, {"subject": subject}).rowcount
 
     def candidates(self, connection: Connection, index: BlindIndex, *values: str | None) -> list[Candidate]:
-        """Up to FOUND_MAX rows with the code of these values, in id order. See `Vault.find`."""
-        codes: list[bytes] = []
-        versions: list[int] = []
+        """Up to FOUND_MAX rows with the code of these values, in id order. See `Vault.find`.
+
+        Asked again where a rotation gave the index another key meanwhile: entries may have moved under it.
+        """
         wanted = spellings(index, values)
-        for key in self._reading_keys(connection, index) if wanted else ():
-            codes += [key.code(index, spelling) for spelling in wanted]
-            versions += [key.version] * len(wanted)
-        if not codes:
-            return []
-        found = connection.execute(
-            _queries.candidates.sql,
-            {"index": index.name, "codes": codes, "versions": versions, "most": FOUND_MAX},
-        )
-        return [Candidate(*row) for row in found]
+        keys = self._reading_keys(connection, index) if wanted else []
+        while keys:
+            about = {
+                "index": index.name,
+                "codes": [key.code(index, spelling) for key in keys for spelling in wanted],
+                "versions": [key.version for key in keys for _ in wanted],
+                "most": FOUND_MAX,
+            }
+            found = [Candidate(*row) for row in connection.execute(_queries.candidates.sql, about)]
+            now = self._reading_keys(connection, index)
+            if {key.version for key in now} <= {key.version for key in keys}:
+                return found
+            keys = now
+        return []
 
     def pairs(
         self,

@@ -92,7 +92,7 @@ def test_rewrapping_moves_every_key_and_no_field(emoney: Emoney, ask: Ask) -> No
     told: list[tuple[str, int, int | None]] = []
     done = rotating.rotation(emoney).rewrap(actor="ops-1", observe=lambda *it: told.append(it))
     assert (done.keys, done.fields, done.resumed) == (PERSONS + len(rotating.INDEXES), 0, False)
-    assert done.left == {"privacy.subject_key": 0, "privacy.index_key": 0}
+    assert done.left == {"privacy.subject_key": 0, "privacy.index_key": 0, "privacy.pseudonym_epoch": 0}
     assert told[-1] == ("subject keys", PERSONS, PERSONS)
     assert ask("SELECT count(*) FROM privacy.subject_key WHERE kek = %s", old) == 0
     assert ask("SELECT array_agg(name ORDER BY id)::text FROM kyc.person") == before

@@ -259,5 +259,5 @@ def test_packs_are_found_by_currency_or_the_error_says_what_there_is() -> None:
 
 def test_the_example_of_the_documentation_is_a_pack() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "policy-packs.md").read_text(encoding="utf-8")
-    [example] = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
+    example, *_ = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
     assert [tier.id for tier in read_pack(example).tiers] == ["basic", "full"]

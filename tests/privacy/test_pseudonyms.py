@@ -126,7 +126,7 @@ def test_the_key_of_one_domain_or_epoch_does_not_serve_another(
 def test_another_keyring_makes_no_pseudonyms(database: Database, made: Maker, tmp_path: Path) -> None:
     made("study")
     (tmp_path / "other").mkdir()
-    other = Pseudonyms(LocalKeyring.create(tmp_path / "other"), "study")
+    other = Pseudonyms(Providers(LocalKeyring.create_at(tmp_path / "other")), "study")
     with pytest.raises(KeyUnavailable):
         of(database, other, [new_id()])
 
