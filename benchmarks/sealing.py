@@ -127,7 +127,8 @@ def _cpu(database: Database) -> float:
     """Seconds of processor time so far, of this process and of its database's backends."""
     with psycopg.connect(database.url) as own:
         found = own.execute(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND backend_type = 'client backend'"  # a worker of autovacuum may end before it is asked
         ).fetchall()
     times = [psutil.Process(pid).cpu_times() for (pid,) in found]
     return time.process_time() + sum(each.user + each.system for each in times)
@@ -149,18 +150,20 @@ def _bare_open(ciphers: dict[UUID, AESGCM], clear: list[ClearField], boxes: list
 
 def _encrypt(keys: dict[UUID, DataKey], clear: list[ClearField], padded: list[bytes]) -> list[bytes]:
     return [
-        field_format.encrypt(
-            keys[it.subject], it.place.table, it.place.column, it.place.row, it.subject, 1, value
-        )
+        field_format.encrypt(keys[it.subject], it.place.table, it.place.column, _whose(it), 1, value)
         for it, value in zip(clear, padded, strict=True)
     ]
 
 
 def _decrypt(keys: dict[UUID, DataKey], clear: list[ClearField], raw: list[bytes]) -> list[bytes]:
     return [
-        field_format.decrypt(keys[it.subject], it.place.table, it.place.column, it.place.row, it.subject, box)
+        field_format.decrypt(keys[it.subject], it.place.table, it.place.column, _whose(it), box)
         for it, box in zip(clear, raw, strict=True)
     ]
+
+
+def _whose(item: ClearField) -> bytes:
+    return field_format.whose(item.place.row, item.subject)
 
 
 def _items(clear: list[ClearField], sealed: list[Sealed]) -> list[SealedField]:

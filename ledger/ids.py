@@ -5,9 +5,11 @@ operator's file finds what it posted before; it keeps the time order that makes 
 """
 
 import hashlib
+from collections.abc import Iterator
 from datetime import datetime
 from uuid import UUID
 
+import uuid_utils
 from uuid_utils.compat import uuid7
 
 from ledger.errors import InvalidInput
@@ -19,6 +21,11 @@ _VARIANT = 0x2 << 62
 def new_id() -> UUID:
     """A fresh UUIDv7."""
     return uuid7()
+
+
+def new_ids(count: int) -> Iterator[bytes]:
+    """The bytes of fresh UUIDv7s, each made when it is asked for."""
+    return (uuid_utils.uuid7().bytes for _ in range(count))
 
 
 def derived_id(at: datetime, *parts: str) -> UUID:

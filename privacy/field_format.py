@@ -25,6 +25,7 @@ Format 1 has neither suite nor field version; it is read, and written by nobody.
 import os
 from functools import lru_cache
 from hmac import compare_digest
+from struct import Struct
 from typing import NamedTuple
 from uuid import UUID
 
@@ -39,9 +40,12 @@ SUITE = 1
 VALUE_BYTES_MAX = 4096
 PADDING_BYTES = 32
 VERSION_MAX = (1 << 31) - 1  # PostgreSQL's integer is signed
+_VERSIONS = Struct(">II").pack
 _DOMAIN = b"emoney/privacy/sealed-field"
 _TAG = 16
 HEAD = bytes([FORMAT, SUITE])
+_HEADER_MEANT = 10
+"""Up to where a header says something that is not compared with a key."""
 _HEADER_BYTES = {OLD_FORMAT: 49, FORMAT: 54}
 _BODY_MAX = (VALUE_BYTES_MAX // PADDING_BYTES + 1) * PADDING_BYTES
 
@@ -62,40 +66,49 @@ def padded(encoded: bytes) -> bytes:
 
 def header(raw: bytes) -> Header:
     """The header of a ciphertext. Raises CannotOpen for what cannot be one."""
-    first = raw[0] if raw else 0
+    return _header(raw[:_HEADER_MEANT], len(raw))
+
+
+@lru_cache(maxsize=4096)
+def _header(begin: bytes, length: int) -> Header:
+    """Fields mostly have one key version, one field version and few lengths, so few headers are read anew."""
+    first = begin[0] if begin else 0
     start = _HEADER_BYTES.get(first)
     if start is None:
         raise CannotOpen
-    body = len(raw) - start - _TAG
+    body = length - start - _TAG
     if not PADDING_BYTES <= body <= _BODY_MAX or body % PADDING_BYTES:
         raise CannotOpen
     if first == FORMAT:
-        found = Header(FORMAT, int.from_bytes(raw[2:6], "big"), int.from_bytes(raw[6:10], "big"))
-        if raw[1] != SUITE or not found.field_version:
+        found = Header(FORMAT, int.from_bytes(begin[2:6], "big"), int.from_bytes(begin[6:10], "big"))
+        if begin[1] != SUITE or not found.field_version:
             raise CannotOpen
     else:
-        found = Header(OLD_FORMAT, int.from_bytes(raw[1:5], "big"), 0)
+        found = Header(OLD_FORMAT, int.from_bytes(begin[1:5], "big"), 0)
     if found[1] > VERSION_MAX or found[2] > VERSION_MAX:
         raise CannotOpen
     return found
 
 
-def encrypt(
-    key: DataKey, table: str, column: str, row: UUID, subject: UUID, field_version: int, value: bytes
-) -> bytes:
-    """The ciphertext of a padded value, in the current format."""
-    versions = key.version.to_bytes(4, "big") + field_version.to_bytes(4, "big")
+def whose(row: UUID, subject: UUID) -> bytes:
+    """What every field of a row that is about one subject is bound to."""
+    return row.bytes + subject.bytes
+
+
+def encrypt(key: DataKey, table: str, column: str, whose: bytes, field_version: int, value: bytes) -> bytes:
+    """The ciphertext of a padded value, in the current format. `whose`: from `whose`."""
+    versions = _VERSIONS(key.version, field_version)
     nonce = os.urandom(12)
-    associated = _named(table, column) + row.bytes + subject.bytes + versions
+    associated = _named(table, column) + whose + versions
     return b"".join((HEAD, versions, key.commitment, nonce, key.cipher.encrypt(nonce, value, associated)))
 
 
-def decrypt(key: DataKey, table: str, column: str, row: UUID, subject: UUID, raw: bytes) -> bytes:
+def decrypt(key: DataKey, table: str, column: str, whose: bytes, raw: bytes) -> bytes:
     """The padded value of a ciphertext whose header was read. Raises CannotOpen, whatever the reason."""
     if raw[0] == FORMAT:
-        at, associated = 42, _named(table, column) + row.bytes + subject.bytes + raw[2:10]
+        at, associated = 42, _named(table, column) + whose + raw[2:10]
     else:
-        at, associated = 37, _old_associated(table, column, row, subject, raw[1:5])
+        at, associated = 37, _old_associated(table, column, whose, raw[1:5])
     if not compare_digest(raw[at - 32 : at], key.commitment):
         raise CannotOpen
     try:
@@ -114,13 +127,13 @@ def _named(table: str, column: str) -> bytes:
     return framed(_DOMAIN, HEAD, table.encode(), column.encode())
 
 
-def _old_associated(table: str, column: str, row: UUID, subject: UUID, key_version: bytes) -> bytes:
+def _old_associated(table: str, column: str, whose: bytes, key_version: bytes) -> bytes:
     return framed(
         _DOMAIN,
         bytes([OLD_FORMAT]),
         key_version,
         table.encode(),
         column.encode(),
-        row.bytes,
-        subject.bytes,
+        whose[:16],
+        whose[16:],
     )

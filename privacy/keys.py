@@ -19,6 +19,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ledger.arrays import Bigints, Uuids
 from ledger.clock import Clock
 from ledger.database import Connection
 from ledger.queries import queries_beside
@@ -79,7 +80,7 @@ class SubjectKeys:
         Of two transactions that first seal for one subject, the second waits for the first and uses its key.
         Raises KeyDestroyed, KeyCompromised and KeyExpired for a subject whose key is so.
         """
-        wanted = sorted(set(subjects))
+        wanted = list(dict.fromkeys(subjects))
         now = self._clock()
         rows = _active(connection, wanted)
         late = [row for row in rows.values() if now >= row.seal_until]
@@ -108,11 +109,14 @@ class SubjectKeys:
 
         Raises KeyDestroyed, KeyCompromised and KeyExpired when one is so.
         """
-        ids = sorted(set(wanted))
+        ids = list(dict.fromkeys(wanted))
         now = self._clock()
         if not ids:
             return {}
-        about = {"subjects": [subject for subject, _ in ids], "versions": [version for _, version in ids]}
+        about = {
+            "subjects": Uuids.of(subject for subject, _ in ids),
+            "versions": Bigints.of(version for _, version in ids),
+        }
         rows = [KeyRow(*row) for row in fetched(connection, _KEYS_OF_VERSIONS, about)]
         for row in rows:
             demand_usable(row, act, now)
@@ -189,7 +193,9 @@ def subject_context(subject: UUID, version: int) -> bytes:
 
 
 def _active(connection: Connection, subjects: list[UUID]) -> dict[UUID, SubjectRow]:
-    return _by_subject(fetched(connection, _ACTIVE_KEYS, {"subjects": subjects})) if subjects else {}
+    return (
+        _by_subject(fetched(connection, _ACTIVE_KEYS, {"subjects": Uuids.of(subjects)})) if subjects else {}
+    )
 
 
 def _newest(connection: Connection, subjects: list[UUID]) -> dict[UUID, SubjectRow]:

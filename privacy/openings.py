@@ -10,7 +10,8 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from struct import Struct
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,32 +21,41 @@ from psycopg.conninfo import make_conninfo
 
 from ledger.database import CONNECT_TIMEOUT_S, Connection
 from ledger.errors import Unavailable
-from ledger.ids import new_id
+from ledger.ids import new_id, new_ids
 from ledger.queries import queries_beside
 from privacy.errors import ProcessingRestricted
 
 _queries = queries_beside(__file__)
 
-_COLUMNS = "id, actor, purpose, table_name, column_name, row_id, subject, opened_at"
+_COLUMNS = "id, salt, actor, purpose, table_name, column_name, row_id, subject, opened_at"
 _COPY = f"COPY privacy.opening ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
-_TYPES = ("uuid", "text", "text", "text", "text", "uuid", "uuid", "timestamptz")
+
+# of COPY's binary form: what comes first and last, and how a row and a value of 16 bytes begin
+_HEAD, _END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_SIXTEEN = (16).to_bytes(4, "big")
+_NINE_COLUMNS = (9).to_bytes(2, "big") + _SIXTEEN
+_MOMENT = Struct(">iq")
+_BLOCK = 500
+"""Rows sent at once: few enough to stay in the processor's cache."""
+_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
-class Opened(NamedTuple):
-    """A field that is about to be given out."""
+class Run(NamedTuple):
+    """Fields of one row that are about one subject, by their columns."""
 
     table: str
-    column: str
     row: UUID
     subject: UUID
+    columns: list[str]
 
 
 class Refused(NamedTuple):
-    """A call that is about to be refused; `first`: the first of its fields."""
+    """A call that is about to be refused; `table`, `subject`: of the first of its fields."""
 
     reason: str
     fields: int
-    first: Opened
+    table: str
+    subject: UUID
 
 
 class OpeningLog:
@@ -60,14 +70,15 @@ class OpeningLog:
         self._own: dict[str, Connection] = {}
 
     def opened(
-        self, caller: Connection, fields: Sequence[Opened], *, purpose: str, actor: str, now: datetime
+        self, caller: Connection, runs: Sequence[Run], *, purpose: str, actor: str, now: datetime
     ) -> None:
-        """Log openings, committed on return. Raises Unavailable when they cannot be, ProcessingRestricted."""
+        """Log openings, a row for each field, committed on return. Raises Unavailable when they cannot be,
+        ProcessingRestricted.
+        """
         try:
             with self._transaction(caller) as connection, connection.cursor().copy(_COPY) as copy:
-                copy.set_types(_TYPES)
-                for field in fields:
-                    copy.write_row((new_id(), actor, purpose, *field, now))
+                for block in _packed(runs, purpose, actor, now, connection.info.encoding):
+                    copy.write(block)
         except psycopg.errors.RestrictViolation as error:
             raise ProcessingRestricted(
                 f"Processing is restricted: fields of a person asked for are not opened for {purpose}. "
@@ -84,8 +95,8 @@ class OpeningLog:
             "purpose": purpose,
             "reason": refused.reason,
             "fields": refused.fields,
-            "table_name": refused.first.table,
-            "subject": refused.first.subject,
+            "table_name": refused.table,
+            "subject": refused.subject,
             "now": now,
         }
         with self._transaction(caller) as connection:
@@ -142,6 +153,35 @@ class OpeningLog:
 
 _abandoned: list[Connection] = []
 """Connections of a parent process, held so that they are not closed under it."""
+
+
+def _packed(runs: Sequence[Run], purpose: str, actor: str, now: datetime, encoding: str) -> Iterator[bytes]:
+    """The rows as COPY's binary form has them, in blocks. Several times quicker than the driver's value by
+    value, which at thousands of fields a call would cost more than their decryption.
+    """
+    who = _text(actor, encoding) + _text(purpose, encoding)
+    at = _MOMENT.pack(8, (now - _EPOCH) // _MICROSECOND)
+    named: dict[tuple[str, str], bytes] = {}
+    rows, count = [_HEAD], 0
+    for table, row, subject, columns in runs:
+        whose = b"".join((_SIXTEEN, row.bytes, _SIXTEEN, subject.bytes, at))
+        ids, salts = new_ids(len(columns)), os.urandom(16 * len(columns))
+        for number, (column, id_) in enumerate(zip(columns, ids, strict=True)):
+            what = named.get((table, column))
+            if what is None:
+                what = named[table, column] = who + _text(table, encoding) + _text(column, encoding)
+            rows += (_NINE_COLUMNS, id_, _SIXTEEN, salts[16 * number : 16 * number + 16], what, whose)
+        count += len(columns)
+        if count >= _BLOCK:
+            yield b"".join(rows)
+            rows, count = [], 0
+    rows.append(_END)
+    yield b"".join(rows)
+
+
+def _text(value: str, encoding: str) -> bytes:
+    encoded = value.encode(encoding)
+    return len(encoded).to_bytes(4, "big") + encoded
 
 
 def _address(caller: Connection) -> str:

@@ -130,9 +130,10 @@ def _seal_anew(
         raise CannotOpen
     name, columns = table.name, table.columns
     for row, stands in zip(rows, versions, strict=True):
+        whose = field_format.whose(row.id, row.subject)
         by_version = {said.key_version: opening[row.subject, said.key_version] for _, said in row.old}
         for (place, said), version in zip(row.old, stands, strict=True):
-            at, raw = (name, columns[place], row.id, row.subject), row.raws[place]
+            at, raw = (name, columns[place], whose), row.raws[place]
             assert raw is not None
             value = field_format.decrypt(by_version[said.key_version], *at, raw)
             row.raws[place] = field_format.encrypt(row.key, *at, version, value)
@@ -142,8 +143,7 @@ def _field_versions(connection: Connection, table: SealedTable, rows: list[_Row]
     """The versions of each row's old fields, which must be the newest; those of format 1 get their first."""
     recorded = recorded_versions(connection, [(row.id, table.name) for row in rows])
     first: dict[UUID, list[str]] = {}
-    for row in rows:
-        stands = recorded.get((row.id, table.name), {})
+    for row, stands in zip(rows, recorded, strict=True):
         for place, said in row.old:
             if not is_newest(stands, table.columns[place], said):
                 raise CannotOpen

@@ -14,13 +14,17 @@ replaced in between, and gets CannotOpen; in REPEATABLE READ both statements see
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from types import MappingProxyType
 from uuid import UUID
 
 from psycopg import sql
 
+from ledger.arrays import Texts, Uuids
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection
 from ledger.queries import queries_beside
@@ -43,8 +47,8 @@ from privacy.errors import (
 from privacy.field_format import FORMAT, VALUE_BYTES_MAX, Header
 from privacy.keks import Providers
 from privacy.key_control import KeyControl
-from privacy.keys import SubjectKeys, checked_name
-from privacy.openings import Opened, OpeningLog, Refused
+from privacy.keys import KeyId, SubjectKeys, checked_name
+from privacy.openings import OpeningLog, Refused, Run
 from privacy.providers.protocol import KeyProvider
 from privacy.purposes import Purpose, known
 from privacy.sealed import Sealed
@@ -52,7 +56,7 @@ from privacy.unwrapping import CACHE_KEYS_MAX
 
 _queries = queries_beside(__file__)
 _NEXT_VERSIONS, _VERSIONS = in_binary(_queries.next_versions.sql), in_binary(_queries.versions.sql)
-_NOTHING: Mapping[str, int] = {}
+_NOTHING: Mapping[str, int] = MappingProxyType({})
 
 FIELDS_MAX = 100_000
 _NAME_LENGTH_MAX = 100
@@ -141,19 +145,20 @@ class Vault:
         """
         _demand_few(fields)
         values = [_padded(item) for item in fields]
-        rows = _rows(fields)
+        runs = _runs(fields)
+        rows = _rows(runs)
         if not fields:
             return []
-        keys = self.keys.for_sealing(connection, {item.subject for item in fields})
+        keys = self.keys.for_sealing(connection, [run.subject for run in runs])
         versions = _next_versions(connection, rows)
         sealed = []
-        for item, value in zip(fields, values, strict=True):
-            at = item.place
-            version = versions[at.row, at.table][at.column]
-            raw = field_format.encrypt(
-                keys[item.subject], at.table, at.column, at.row, item.subject, version, value
-            )
-            sealed.append(Sealed(raw))
+        left = iter(values)
+        for run in runs:
+            key, stands = keys[run.subject], versions[run.row, run.table]
+            table, whose = run.table, field_format.whose(run.row, run.subject)
+            for column in run.columns:
+                raw = field_format.encrypt(key, table, column, whose, stands[column], next(left))
+                sealed.append(Sealed(raw))
         return sealed
 
     def open(
@@ -174,10 +179,9 @@ class Vault:
             purposes.demand_approved(connection, reason)
             if not items:
                 return []
-            values = self._decrypted(connection, items)
-        now = self.clock()
-        fields = [Opened(item.place.table, item.place.column, item.place.row, item.subject) for item in items]
-        self._log.opened(connection, fields, purpose=reason.value, actor=who, now=now)
+            runs = _runs(items)
+            values = self._decrypted(connection, items, runs)
+            self._log.opened(connection, runs, purpose=reason.value, actor=who, now=self.clock())
         return values
 
     def find(
@@ -207,35 +211,39 @@ class Vault:
 
     def opened_for_index(self, connection: Connection, items: Sequence[SealedField]) -> list[str]:
         """The contents, for filling an index only: nobody is given them, so nothing is logged."""
-        return self._decrypted(connection, items)
+        return self._decrypted(connection, items, _runs(items))
 
-    def _decrypted(self, connection: Connection, items: Sequence[SealedField]) -> list[str]:
-        headers = [field_format.header(item.sealed.ciphertext) for item in items]
-        ids = {(item.subject, found.key_version) for item, found in zip(items, headers, strict=True)}
+    def _decrypted(
+        self, connection: Connection, items: Sequence[SealedField], runs: Sequence[Run]
+    ) -> list[str]:
+        raws = [item.sealed.ciphertext for item in items]
+        headers = [field_format.header(raw) for raw in raws]
+        ids: dict[KeyId, None] = {}
+        left = iter(headers)
+        for run in runs:
+            before = None
+            for said in islice(left, len(run.columns)):
+                if said.key_version != before:
+                    before = said.key_version
+                    ids[run.subject, before] = None
         keys = self.keys.for_opening(connection, ids)
-        if keys.keys() != ids:
+        if keys.keys() != ids.keys():
             raise CannotOpen
-        recorded = recorded_versions(
-            connection, dict.fromkeys((item.place.row, item.place.table) for item in items)
-        )
+        recorded = recorded_versions(connection, [(run.row, run.table) for run in runs])
         values = []
-        key_before, key = None, None
-        row_before, versions = None, None
-        for item, said in zip(items, headers, strict=True):
-            at = item.place
-            key_id, row_id = (item.subject, said.key_version), (at.row, at.table)
-            if key_id != key_before:  # the fields of a subject, and of a row, mostly follow each other
-                key_before, key = key_id, keys[key_id]
-            if row_id != row_before:
-                row_before, versions = row_id, recorded.get(row_id, _NOTHING)
-            assert key is not None
-            assert versions is not None
-            if not is_newest(versions, at.column, said):
-                raise CannotOpen
-            padded = field_format.decrypt(
-                key, at.table, at.column, at.row, item.subject, item.sealed.ciphertext
-            )
-            values.append(field_format.value_of(padded))
+        ciphertexts = zip(headers, raws, strict=True)
+        for run, versions in zip(runs, recorded, strict=True):
+            table, whose = run.table, field_format.whose(run.row, run.subject)
+            before, key = None, None
+            for column, (said, raw) in zip(run.columns, ciphertexts, strict=False):
+                if said.key_version != before:
+                    before = said.key_version
+                    key = keys[run.subject, before]
+                assert key is not None
+                if not is_newest(versions, column, said):
+                    raise CannotOpen
+                padded = field_format.decrypt(key, table, column, whose, raw)
+                values.append(field_format.value_of(padded))
         return values
 
     @contextmanager
@@ -250,9 +258,7 @@ class Vault:
                 stated = purpose if purpose in {each.value for each in Purpose} else None
                 self._log.refused(
                     connection,
-                    Refused(
-                        _REASONS[type(error)], len(items), Opened(at.table, at.column, at.row, first.subject)
-                    ),
+                    Refused(_REASONS[type(error)], len(items), at.table, first.subject),
                     purpose=str(stated) if stated is not None else None,
                     actor=actor,
                     now=self.clock(),
@@ -275,15 +281,23 @@ def rows_of(
     ]
 
 
-def recorded_versions(
-    connection: Connection, rows: Collection[tuple[UUID, str]]
-) -> dict[tuple[UUID, str], dict[str, int]]:
-    """What the sealed columns of rows, each with its table, stand at; rows of which nothing is known are left
-    out."""
+def recorded_versions(connection: Connection, rows: Sequence[tuple[UUID, str]]) -> list[Mapping[str, int]]:
+    """What the sealed columns of rows, each with its table, stand at, in the order given; nothing for an
+    unknown row."""
     if not rows:
-        return {}
-    about = {"rows": [row for row, _ in rows], "tables": [table for _, table in rows]}
-    return {(row, table): versions for row, table, versions in fetched(connection, _VERSIONS, about)}
+        return []
+    about = {"rows": Uuids.of(row for row, _ in rows), "tables": Texts.of(table for _, table in rows)}
+    return _versions_of(fetched(connection, _VERSIONS, about)[0][0])
+
+
+def _versions_of(lines: str) -> list[Mapping[str, int]]:
+    return [_versions(line) for line in lines.split("\n")]
+
+
+@lru_cache(maxsize=4096)
+def _versions(line: str) -> Mapping[str, int]:
+    """Rows mostly stand at the same versions, so few of them are read anew."""
+    return MappingProxyType(json.loads(line)) if line else _NOTHING
 
 
 def is_newest(versions: Mapping[str, int], column: str, said: Header) -> bool:
@@ -294,46 +308,61 @@ def is_newest(versions: Mapping[str, int], column: str, said: Header) -> bool:
     return versions.get(column) == (said.field_version if said.format == FORMAT else None)
 
 
-@dataclass(slots=True)
-class _Row:
-    """What is sealed of one row in one call."""
-
-    subject: UUID
-    columns: set[str]
+def _runs(fields: Sequence[ClearField] | Sequence[SealedField]) -> list[Run]:
+    """Fields that follow each other and are of one row and subject, taken together: in the order given."""
+    runs: list[Run] = []
+    table = row = subject = None
+    columns: list[str] = []
+    for item in fields:
+        at = item.place
+        # the ids of one row are mostly one object, and comparing objects costs less than comparing ids
+        if (
+            (at.row is not row and at.row != row)
+            or at.table != table
+            or (item.subject is not subject and item.subject != subject)
+        ):
+            table, row, subject, columns = at.table, at.row, item.subject, []
+            runs.append(Run(table, row, subject, columns))
+        columns.append(at.column)
+    return runs
 
 
 _RowId = tuple[UUID, str]
 """A row and its table."""
 
 
-def _rows(fields: Sequence[ClearField]) -> dict[_RowId, _Row]:
-    rows: dict[_RowId, _Row] = {}
-    for item in fields:
-        at = item.place
-        row = rows.setdefault((at.row, at.table), _Row(item.subject, set()))
-        if row.subject != item.subject:
-            raise InvalidField(f"The fields of a row of {at.table} are about one subject.")
-        if at.column in row.columns:
-            raise InvalidField(f"A row's {at.table}.{at.column} is named twice: it holds one value.")
-        row.columns.add(at.column)
+def _rows(runs: Sequence[Run]) -> dict[_RowId, Run]:
+    """What is sealed of each row. Raises InvalidField unless that is one value a column, of one subject."""
+    rows: dict[_RowId, Run] = {}
+    for run in runs:
+        known = rows.setdefault((run.row, run.table), run)
+        if known is not run:
+            if known.subject != run.subject:
+                raise InvalidField(f"The fields of a row of {run.table} are about one subject.")
+            rows[run.row, run.table] = known._replace(columns=known.columns + run.columns)
+    for run in rows.values():
+        if len(set(run.columns)) < len(run.columns):
+            twice = next(column for column in run.columns if run.columns.count(column) > 1)
+            raise InvalidField(f"A row's {run.table}.{twice} is named twice: it holds one value.")
     return rows
 
 
-def _next_versions(connection: Connection, rows: dict[_RowId, _Row]) -> dict[_RowId, dict[str, int]]:
-    found = fetched(
-        connection,
-        _NEXT_VERSIONS,
-        {
-            "rows": [row for row, _ in rows],
-            "tables": [table for _, table in rows],
-            "subjects": [row.subject for row in rows.values()],
-            "versions": [json.dumps(dict.fromkeys(row.columns, 1)) for row in rows.values()],
-        },
-    )
-    versions = {(row, table): stands for row, table, stands in found}
-    if len(versions) != len(rows):
+def _next_versions(connection: Connection, rows: dict[_RowId, Run]) -> dict[_RowId, Mapping[str, int]]:
+    about = {
+        "rows": Uuids.of(row for row, _ in rows),
+        "tables": Texts.of(table for _, table in rows),
+        "subjects": Uuids.of(row.subject for row in rows.values()),
+        "versions": Texts.of(_first_versions(tuple(row.columns)) for row in rows.values()),
+    }
+    versions = _versions_of(fetched(connection, _NEXT_VERSIONS, about)[0][0])
+    if _NOTHING in versions:
         raise InvalidField("A row's fields are about the subject that they were first sealed for.")
-    return versions
+    return dict(zip(rows, versions, strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _first_versions(columns: tuple[str, ...]) -> str:
+    return json.dumps(dict.fromkeys(columns, 1))
 
 
 def _demand_few(fields: Sequence[object]) -> None:

@@ -62,6 +62,9 @@ def demand_usable(row: KeyRow[Owner], act: Act, now: datetime) -> None:
 
     The end of the originator's window is no error here: sealing then takes a new version.
     """
+    usable = row.state == row.kek_state == KeyState.ACTIVE
+    if usable and now < row.open_until and now < row.kek_open_until:
+        return
     named = f"The key of {row.owner}, version {row.version},"
     if KeyState.DESTROYED in (row.state, row.kek_state):
         raise KeyDestroyed(f"{named} was destroyed; nothing is sealed or opened with it.")

@@ -10,7 +10,7 @@ import pytest
 from ledger.database import Connection, Database
 from ledger.errors import Unavailable
 from ledger.ids import new_id
-from privacy import CannotOpen, Place, Purpose, Sealed, SealedField, Vault, purposes
+from privacy import CannotOpen, ClearField, Place, Purpose, Sealed, SealedField, Vault, purposes
 from privacy.errors import PurposeNotApproved, UnknownPurpose
 
 
@@ -34,6 +34,38 @@ def test_a_rollback_does_not_take_an_opening_back(
         assert vault.open(connection, [item], purpose=Purpose.SCREENING, actor="job") == ["Akosua"]
         connection.rollback()
     assert _rows(database, "SELECT actor, row_id FROM privacy.opening") == [("job", item.place.row)]
+
+
+def test_every_field_of_a_bulk_opening_is_logged_as_it_was_opened(database: Database, vault: Vault) -> None:
+    """More rows than are sent at once; the fields of a row do not all follow each other."""
+    people = [new_id() for _ in range(260)]
+    clear = [
+        ClearField(person, Place(table, column, person), f"{column} of {person}")
+        for table, columns in (("kyc.person", ("name", "phone")), ("kyc.document", ("number",)))
+        for column in columns
+        for person in people
+    ]
+    clear += [ClearField(people[0], Place("kyc.person", name, people[0]), name) for name in ("a", "b")]
+    with database.connection() as connection:
+        sealed = vault.seal_many(connection, clear)
+        items = [SealedField(it.subject, it.place, box) for it, box in zip(clear, sealed, strict=True)]
+        values = vault.open(connection, items, purpose=Purpose.SCREENING, actor="Zoë-7")
+    assert values == [it.value for it in clear]
+    logged = _rows(
+        database,
+        "SELECT subject, table_name, column_name, row_id FROM privacy.opening "
+        "WHERE actor = 'Zoë-7' AND purpose = 'screening' AND opened_at > now() - interval '1 hour' "
+        "AND xact = (SELECT xmin::text::bigint FROM privacy.opening LIMIT 1) ORDER BY id",
+    )
+    assert logged == [(it.subject, it.place.table, it.place.column, it.place.row) for it in clear]
+    assert _rows(database, "SELECT count(DISTINCT salt), count(DISTINCT id) FROM privacy.opening") == [
+        (len(clear), len(clear))
+    ]
+
+
+def test_the_order_of_the_leaves_is_not_the_applications_to_write(database: Database) -> None:
+    with database.connection() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("INSERT INTO privacy.opening (id, xact) VALUES (gen_random_uuid(), 1)")
 
 
 def test_what_cannot_be_logged_is_not_opened(

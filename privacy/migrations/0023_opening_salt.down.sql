@@ -1,0 +1,1 @@
+REVOKE INSERT (salt) ON privacy.opening FROM emoney_app;
