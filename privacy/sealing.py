@@ -33,6 +33,7 @@ from privacy.errors import (
     KeyCompromised,
     KeyDestroyed,
     KeyExpired,
+    KeyGone,
     KeyUnavailable,
     ProcessingRestricted,
     ProviderUnreachable,
@@ -65,6 +66,7 @@ _REASONS: dict[type[Exception], str] = {
     KeyCompromised: "key compromised",
     KeyExpired: "key expired",
     KeyUnavailable: "key unavailable",
+    KeyGone: "key unavailable",
     ProviderUnreachable: "key unavailable",
 }
 
@@ -165,7 +167,7 @@ class Vault:
         the operator's own (1 to 200 printable characters, no personal data). All fields open or none does; a
         refusal is logged too, and neither log row is taken back by a rollback of the caller's. Raises
         UnknownPurpose, PurposeNotApproved, InvalidActor, TooManyFields, CannotOpen, KeyDestroyed,
-        KeyCompromised, KeyExpired, KeyUnavailable, ProviderUnreachable.
+        KeyCompromised, KeyExpired, KeyUnavailable, ProviderUnreachable, ProcessingRestricted.
         """
         who = checked_name(actor, "actor")
         _demand_few(items)
@@ -175,9 +177,11 @@ class Vault:
             if not items:
                 return []
             values = self._decrypted(connection, items)
-        now = self.clock()
-        fields = [Opened(item.place.table, item.place.column, item.place.row, item.subject) for item in items]
-        self._log.opened(connection, fields, purpose=reason.value, actor=who, now=now)
+            now = self.clock()
+            fields = [
+                Opened(item.place.table, item.place.column, item.place.row, item.subject) for item in items
+            ]
+            self._log.opened(connection, fields, purpose=reason.value, actor=who, now=now)
         return values
 
     def find(
