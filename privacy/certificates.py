@@ -20,6 +20,7 @@ from psycopg import sql
 
 from ledger.database import Connection
 from ledger.queries import queries_beside
+from privacy import pseudonyms
 from privacy.errors import CannotOpen, KeyUnavailable, UnknownDataRequest
 from privacy.sealing import Vault
 
@@ -43,11 +44,15 @@ ACCOUNTABLE = frozenset(
         "privacy.opening.row_id",
         "privacy.opening.subject",
         "privacy.opening_refusal.subject",
+        "privacy.reidentification.subject",
         "privacy.restriction.subject",
         "privacy.subject_key.subject",
     }
 )
 """Where the bare id stays, leading to nobody any more: the books, and what was done with the data and why."""
+
+_TOKENS = "privacy.pseudonym_token.subject"
+"""Which the application cannot read, only count."""
 
 _queries = queries_beside(__file__)
 
@@ -150,13 +155,15 @@ def _rows(connection: Connection, subjects: list[UUID]) -> Iterator[str]:
     columns = connection.execute(_queries.id_columns.sql, {"schemas": list(SCHEMAS)}).fetchall()
     for schema, table, column, many in columns:
         name = f"{schema}.{table}.{column}"
-        if name in ACCOUNTABLE:
+        if name in ACCOUNTABLE or name == _TOKENS:
             continue
         where = sql.SQL("{} && %s" if many else "{} = ANY (%s)").format(sql.Identifier(column))
         query = sql.SQL("SELECT count(*) FROM {} WHERE {}").format(sql.Identifier(schema, table), where)
         found = connection.execute(query, (subjects,)).fetchone()
         if found and found[0]:
             yield f"{name} names them in {found[0]} rows"
+    if tokens := pseudonyms.held(connection, subjects):
+        yield f"{_TOKENS} names them in {tokens} rows"
 
 
 def _count(file: Path, forms: list[bytes]) -> int:

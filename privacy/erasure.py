@@ -7,14 +7,15 @@ wrapped key is of use to anyone. Two persons agree to that (`privacy.key_control
 hold moves a subject's keys to a key of no month.
 
 One transaction removes all rows of a person, destroys the keys and issues the certificate; the provider's key
-ends last. A run that is killed before the commit has removed nothing, and the next one finishes it, also
-when the provider's key was gone already. The database refuses to remove any row otherwise
-(`privacy.destruction`).
+ends last, when nothing but the commit can fail. A run that is killed before the commit has removed nothing,
+and the next one finishes it, also when the provider's key was gone already. The database refuses to remove
+any row otherwise (`privacy.destruction`).
 """
 
+import contextlib
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -26,8 +27,8 @@ from ledger.clock import Clock
 from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.queries import queries_beside
-from privacy import keks, key_events, rights
-from privacy.errors import KeptByLaw, KeyUnavailable
+from privacy import keks, key_events, pseudonyms, rights
+from privacy.errors import KeptByLaw, KeyGone
 from privacy.key_control import DESTROY
 from privacy.key_events import Event, Happened, KeyKind
 from privacy.keys import subject_context
@@ -59,11 +60,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """A request that was carried out, and its certificate."""
+    """A request that was carried out, and its certificate.
+
+    `resumed`: a run before this one was killed after the provider had destroyed a key, and before its commit.
+    """
 
     request_id: UUID
     certificate_id: UUID
     complete: bool
+    resumed: bool = False
 
 
 def month_of(day: date) -> date:
@@ -74,7 +79,10 @@ def month_of(day: date) -> date:
 def move_keys(
     connection: Connection, vault: Vault, subjects: Sequence[UUID], month: date | None, clock: Clock
 ) -> int:
-    """Wrap the living keys of subjects under the key of a month, or of none; returns how many moved."""
+    """Wrap the living keys of subjects under the key of a month, or of none; returns how many moved.
+
+    Raises KeyGone when the key above one is destroyed at its provider: then nothing moves it any more.
+    """
     about = {"subjects": list(subjects), "month": month}
     found = connection.execute(_queries.living_elsewhere.sql, about).fetchall()
     if not found:
@@ -86,7 +94,14 @@ def move_keys(
         keys = vault.providers.named(provider).unwrap_many(
             [Wrapped(bytes(row[4]), context) for row, context in zip(rows, contexts, strict=True)], kek=former
         )
-        again = target.wrap_many([Wrapped(*each) for each in zip(keys, contexts, strict=True)], kek=kek)
+        clear = [Wrapped(*each) for each in zip(keys, contexts, strict=True)]
+        try:
+            again = target.wrap_many(clear, kek=kek)
+        except KeyGone:
+            # a run that was killed has destroyed the month's key: it gets another
+            keks.set_state(connection, kek, "decrypt-only", Event.RETIRED, clock())
+            kek, target = keks.current(connection, vault.providers, KeyUse.SUBJECT_KEYS, clock, month)
+            again = target.wrap_many(clear, kek=kek)
         fresh = {
             "subjects": [row[0] for row in rows],
             "versions": [row[1] for row in rows],
@@ -128,7 +143,8 @@ def ask(connection: Connection, vault: Vault, month: date, *, actor: str) -> lis
 def execute(connection: Connection, vault: Vault, month: date, remove: Remove, *, actor: str) -> list[Erased]:
     """Erase all whose records expired in a month, in the caller's transaction, to be committed at once.
 
-    Raises KeptByLaw, DualControl when a key's end was not agreed to by two.
+    Raises KeptByLaw, DualControl when a key's end was not agreed to by two, and what the key provider raises;
+    then what it has destroyed until then stays destroyed, and the next run finishes the rest.
     """
     now = vault.clock()
     requests = _gather(connection, vault, month, now)
@@ -138,14 +154,17 @@ def execute(connection: Connection, vault: Vault, month: date, remove: Remove, *
         marks = _marks(connection, subjects)
         about = {"subjects": subjects, "request": request.id, "at": now}
         connection.execute(_queries.insert_destruction.sql, about)
-        found.append((request, marks, remove(connection, subjects)))
-    for asked in ask(connection, vault, month, actor=actor):
-        try:
-            vault.control.destroy(connection, asked.request_id, shred=True)
-        except KeyUnavailable:
-            # the provider's key is gone: a run that was killed has ended it, after all that is done here
-            continue
-    return [_certify(connection, *each, actor=actor, now=now) for each in found]
+        removed = remove(connection, subjects)
+        removed["privacy.pseudonym_token"] = sum(pseudonyms.forget(connection, each) for each in subjects)
+        found.append((request, marks, removed))
+    ended = [
+        vault.control.record_end(connection, asked.request_id, shred=True)
+        for asked in ask(connection, vault, month, actor=actor)
+    ]
+    erased = [_certify(connection, *each, actor=actor, now=now) for each in found]
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what a commit would refuse is refused now
+    fresh = [vault.control.end_at_provider(each) for each in ended]
+    return [replace(each, resumed=not all(fresh)) for each in erased]
 
 
 def _gather(connection: Connection, vault: Vault, month: date, now: datetime) -> list[DataRequest]:
@@ -157,8 +176,10 @@ def _gather(connection: Connection, vault: Vault, month: date, now: datetime) ->
     under = {row[0] for row in connection.execute(_queries.subjects_under.sql, {"month": month})}
     others = under - due
     held = rights.held(connection, others)
-    move_keys(connection, vault, sorted(held), HELD, vault.clock)
-    move_keys(connection, vault, sorted(others - held), None, vault.clock)
+    for subjects, where in ((held, HELD), (others - held, None)):
+        # those whose key a run that was killed has destroyed are held too late: their keys end with it
+        with contextlib.suppress(KeyGone):
+            move_keys(connection, vault, sorted(subjects), where, vault.clock)
     move_keys(connection, vault, sorted(due), month, vault.clock)
     if not requests:
         raise KeptByLaw(f"Nothing that may be erased expired in {month:%Y-%m}.")

@@ -22,6 +22,10 @@ class KeyUnavailable(ConfigurationError):
     """The key-encryption key that a subject key was wrapped under is not in this provider."""
 
 
+class KeyGone(KeyUnavailable):
+    """The provider answered that it has no such key: it was destroyed there, or never was."""
+
+
 class KeyCompromised(EmoneyError):
     """The key is marked compromised: nothing is sealed or opened with it until it is rotated away."""
 

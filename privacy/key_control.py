@@ -17,7 +17,7 @@ from ledger.errors import InvalidInput
 from ledger.ids import new_id
 from ledger.queries import queries_beside
 from privacy import key_events
-from privacy.errors import DualControl
+from privacy.errors import DualControl, KeyGone
 from privacy.keks import Providers
 from privacy.key_events import Event, Happened, KeyKind
 from privacy.keyring import LocalKeyring
@@ -44,6 +44,15 @@ class Request:
     approved_by: str | None
     approved_at: datetime | None
     done_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What the database knows as destroyed. `provider`: where a key-encryption key is still to be ended."""
+
+    keys: int
+    target: str
+    provider: str | None
 
 
 class KeyControl:
@@ -96,11 +105,19 @@ class KeyControl:
 
         A subject: all versions of its key. Copies of its wrapped key remain in backups and in the write-ahead
         log until the key-encryption key above it ends. A key-encryption key: at its provider too, after what
-        the database knows of it is committed by nobody but the caller; `shred`: even with keys under it,
-        which then end with it, in every copy. Raises DualControl.
+        the database knows of it, which the caller commits at once; a call that was killed between the two is
+        repeated. `shred`: even with keys under it, which then end with it, in every copy. Raises DualControl,
+        and what the provider raises.
         """
+        ended = self.record_end(connection, request, shred=shred)
+        self.end_at_provider(ended)
+        return ended.keys
+
+    def record_end(self, connection: Connection, request: UUID, *, shred: bool = False) -> Ended:
+        """The part of `destroy` that a rollback takes back. Raises DualControl."""
         found = self._agreed(connection, request, DESTROY)
         about = {"target": found.target}
+        provider: tuple[str] | None = None
         events = self._events(connection, found.kind, found.target, Event.DESTROYED)
         if found.kind is KeyKind.KEK:
             below = connection.execute(_queries.keys_below.sql, about).fetchone()
@@ -123,11 +140,20 @@ class KeyControl:
         named = [event._replace(actor=found.approved_by, reason=found.reason) for event in events]
         key_events.record(connection, named, now)
         connection.execute(_queries.done.sql, {"id": request, "now": now})
-        if found.kind is KeyKind.KEK:
-            assert provider is not None
-            # last: what the provider has destroyed, no rollback brings back
-            self._providers.named(provider[0]).destroy(found.target)
-        return len(events)
+        return Ended(len(events), found.target, provider[0] if provider else None)
+
+    def end_at_provider(self, ended: Ended) -> bool:
+        """The part of `destroy` that no rollback brings back, and so the last before the commit.
+
+        False when the provider's key was gone already: a call was killed before it could commit.
+        """
+        if ended.provider is None:
+            return True
+        try:
+            self._providers.named(ended.provider).destroy(ended.target)
+        except KeyGone:
+            return False
+        return True
 
     def export_root(self, connection: Connection, request: UUID, *, shares: int, threshold: int) -> list[str]:
         """The local keyring's root in shares, any `threshold` of which give it back. Raises DualControl."""

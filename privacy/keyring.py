@@ -24,7 +24,7 @@ from ledger.clock import Clock, system_clock
 from ledger.database import Connection
 from ledger.queries import queries_beside
 from privacy import root_key
-from privacy.errors import CannotOpen, KeyringMissing, KeyUnavailable
+from privacy.errors import CannotOpen, KeyGone, KeyringMissing, KeyUnavailable
 from privacy.framing import framed
 from privacy.keyring_file import DIRECTORY, FILE, KEY_BYTES, NONCE_BYTES, Content, KeyringFile, LocalKey
 from privacy.providers.protocol import EachAlone, KeyUse
@@ -110,6 +110,8 @@ class LocalKeyring(EachAlone):
         try:
             return self._keys[kek]
         except KeyError:
+            if kek in self.destroyed:
+                raise KeyGone(f"The key-encryption key {kek} was destroyed in this keyring.") from None
             raise KeyUnavailable(
                 f"The key-encryption key {kek} is not in this keyring. Use the keyring that this database's "
                 f"keys were made with, or restore it from its backup to {DIRECTORY}/{FILE} under EMONEY_HOME."
@@ -118,6 +120,8 @@ class LocalKeyring(EachAlone):
     def _take(self, content: Content) -> None:
         self._keys = {name: AESGCM(key.secret) for name, key in content.keys.items()}
         self._uses = {name: key.use for name, key in content.keys.items()}
+        self.destroyed = content.destroyed
+        """The ids of keys that were held and destroyed."""
 
     @classmethod
     def create_at(cls, home: Path, clock: Clock = system_clock) -> "LocalKeyring":
@@ -160,8 +164,9 @@ def open_keyring(home: Path, connection: Connection, clock: Clock = system_clock
     """The local keyring of this home, which must be the one that this database's keys were made with.
 
     A new one is made only for a database without wrapped keys: a fresh keyring beside existing keys would
-    hide that the old one was lost. Raises KeyringMissing, KeyringUnsafe, KeyringDamaged, KeyringLocked or
-    KeyUnavailable.
+    hide that the old one was lost. Keys that it says it destroyed may be missing: a run was killed before the
+    database knew, or the database comes from an older backup. Raises KeyringMissing, KeyringUnsafe,
+    KeyringDamaged, KeyringLocked or KeyUnavailable.
     """
     in_use = {row[0] for row in connection.execute(_queries.local_keks.sql)}
     try:
@@ -170,7 +175,7 @@ def open_keyring(home: Path, connection: Connection, clock: Clock = system_clock
         if in_use or KeyringFile(home).path.exists():
             raise
         return LocalKeyring.create_at(home, clock)
-    if absent := sorted(in_use - keyring.names):
+    if absent := sorted(in_use - keyring.names - keyring.destroyed):
         raise KeyUnavailable(
             f"This database holds keys wrapped under {absent[0]}, which {home / DIRECTORY / FILE} does not "
             "have: it is the keyring of another installation. Put back the one this database was made with."

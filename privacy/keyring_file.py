@@ -5,6 +5,8 @@
     root        how the root key is kept, see privacy/root_key.py
     keys        id -> {use, created_at, wrapped}: AES-256 keys under the root, base64 of nonce and ciphertext,
                 bound to id and use
+    destroyed   the ids of keys that were here and were destroyed: one that a database misses was lost, or is
+                one of these
     check       HMAC-SHA-256 under the root over all the above as canonical JSON: tells tampering
 
 Format 1 held one key in clear beside a checksum; it loads, and becomes format 2 with the first key that is
@@ -54,6 +56,7 @@ class Content:
     created_at: str
     root: RootKey | None = field(repr=False)
     keys: Mapping[str, LocalKey] = field(repr=False)
+    destroyed: frozenset[str] = frozenset()
 
 
 class KeyringFile:
@@ -90,11 +93,13 @@ class KeyringFile:
 
     def change(self, change: Callable[[Content], Mapping[str, LocalKey]]) -> Content:
         """Replace the keys by what `change` makes of the content, alone among all processes; returns the
-        new."""
+        new. What it leaves out is destroyed."""
         with self._file.locked():
             before = self.read()
             root = before.root or root_key.make(self.directory)
-            after = Content(before.created_at, root, change(before))
+            keys = change(before)
+            destroyed = before.destroyed | (before.keys.keys() - keys.keys())
+            after = Content(before.created_at, root, keys, destroyed)
             self._file.replace(_written(after))
         return after
 
@@ -114,9 +119,10 @@ class KeyringFile:
                 for name, entry in parsed["keys"].items()
             }
             created_at = str(parsed["created_at"])
+            destroyed = frozenset(map(str, parsed.get("destroyed", ())))
         except (ValueError, KeyError, TypeError, AttributeError, InvalidTag):
             return None
-        return Content(created_at, root, keys)
+        return Content(created_at, root, keys, destroyed)
 
 
 def _parsed(raw: bytes) -> dict[str, Any] | None:
@@ -166,6 +172,7 @@ def _written(content: Content) -> bytes:
         "created_at": content.created_at,
         "root": dict(content.root.kept),
         "keys": keys,
+        "destroyed": sorted(content.destroyed),
     }
     body["check"] = _check(body, content.root)
     return json.dumps(body, indent=1).encode()

@@ -204,6 +204,13 @@ def forget(connection: Connection, subject: UUID) -> int:
     return int(row[0])
 
 
+def held(connection: Connection, subjects: Collection[UUID]) -> int:
+    """How many tokens stand for these subjects: nobody may read them, so they are forgotten and that is
+    undone."""
+    with connection.transaction(force_rollback=True):
+        return sum(forget(connection, subject) for subject in subjects)
+
+
 def checked_actor(name: str) -> str:
     """`name` when it can stand in a record of who asked and who decided. Raises InvalidRequest."""
     if not isinstance(name, str) or not _ACTOR.fullmatch(name):

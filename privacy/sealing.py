@@ -37,6 +37,7 @@ from privacy.errors import (
     KeyCompromised,
     KeyDestroyed,
     KeyExpired,
+    KeyGone,
     KeyUnavailable,
     ProcessingRestricted,
     ProviderUnreachable,
@@ -69,6 +70,7 @@ _REASONS: dict[type[Exception], str] = {
     KeyCompromised: "key compromised",
     KeyExpired: "key expired",
     KeyUnavailable: "key unavailable",
+    KeyGone: "key unavailable",
     ProviderUnreachable: "key unavailable",
 }
 
@@ -170,7 +172,7 @@ class Vault:
         the operator's own (1 to 200 printable characters, no personal data). All fields open or none does; a
         refusal is logged too, and neither log row is taken back by a rollback of the caller's. Raises
         UnknownPurpose, PurposeNotApproved, InvalidActor, TooManyFields, CannotOpen, KeyDestroyed,
-        KeyCompromised, KeyExpired, KeyUnavailable, ProviderUnreachable.
+        KeyCompromised, KeyExpired, KeyUnavailable, ProviderUnreachable, ProcessingRestricted.
         """
         who = checked_name(actor, "actor")
         _demand_few(items)

@@ -105,7 +105,7 @@ def approve(
 def destroy(month: Month, by: By, as_json: AsJson = False) -> None:
     """Destroy the keys of a month, remove all rows of the persons, and issue the certificates. No way back.
 
-    A run that was killed is finished by the next.
+    A run that was killed is finished by the next, which says so.
     """
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         erased = erasure.execute(connection, emoney.vault, _first(month), erasing.remove, actor=by)
@@ -114,6 +114,7 @@ def destroy(month: Month, by: By, as_json: AsJson = False) -> None:
         return
     for each in erased:
         whole = "" if each.complete else "; a key above it still lives, see `check`"
+        whole += "; a run before had destroyed its key and was killed" if each.resumed else ""
         screen.print(
             f"request {each.request_id}: erased, certificate {each.certificate_id}{whole}", highlight=False
         )

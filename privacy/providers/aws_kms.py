@@ -8,7 +8,7 @@ Destroying schedules the deletion; KMS waits at least seven days, in which the k
 import os
 from typing import Any
 
-from privacy.errors import CannotOpen, KeyUnavailable, ProviderUnreachable
+from privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from privacy.providers.protocol import EachAlone, KeyUse
 from privacy.providers.settings import ANSWER_TIMEOUT_S, ATTEMPTS, CONNECT_TIMEOUT_S, context_code, extra
 
@@ -85,4 +85,6 @@ class AwsKms(EachAlone):
             raise CannotOpen
         if code in ("ThrottlingException", "KMSInternalException", "DependencyTimeoutException"):
             raise ProviderUnreachable(f"AWS KMS is overloaded ({code}). Try again.")
+        if operation == "schedule_key_deletion" and code in ("NotFoundException", "KMSInvalidStateException"):
+            raise KeyGone(f"AWS KMS has no key {kek}, or its deletion is scheduled already.")
         raise KeyUnavailable(f"AWS KMS refused {operation} with {kek}: {code}.")

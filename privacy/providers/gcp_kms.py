@@ -7,7 +7,7 @@ guidelines on data integrity ask. Destroying destroys the key's versions after t
 import os
 from typing import Any
 
-from privacy.errors import CannotOpen, KeyUnavailable, ProviderUnreachable
+from privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from privacy.providers.protocol import EachAlone, KeyUse
 from privacy.providers.settings import ANSWER_TIMEOUT_S, context_code, extra, setting
 
@@ -105,6 +105,8 @@ class GoogleKms(EachAlone):
                 f"Google Cloud KMS did not answer ({type(error).__name__}). Nothing was sealed or opened; "
                 "try again."
             ) from None
+        except self._errors.NotFound:
+            raise KeyGone(f"Google Cloud KMS has no key {kek}.") from None
         except self._errors.GoogleAPICallError as error:
             raise KeyUnavailable(
                 f"Google Cloud KMS refused {operation} with {kek}: {type(error).__name__}."

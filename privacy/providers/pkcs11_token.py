@@ -11,7 +11,7 @@ Settings: `EMONEY_PKCS11_MODULE` (the vendor's library), `EMONEY_PKCS11_TOKEN` (
 import threading
 from typing import Any
 
-from privacy.errors import CannotOpen, KeyUnavailable, ProviderUnreachable
+from privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from privacy.framing import framed
 from privacy.providers.protocol import EachAlone, KeyUse
 from privacy.providers.settings import extra, setting
@@ -133,7 +133,7 @@ class _Translated:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         errors = self._errors
         if isinstance(error, errors.NoSuchKey):
-            raise KeyUnavailable(f"The PKCS#11 token has no key {self._kek}.") from None
+            raise KeyGone(f"The PKCS#11 token has no key {self._kek}.") from None
         if isinstance(
             error, errors.EncryptedDataInvalid | errors.EncryptedDataLenRange | errors.GeneralError
         ):

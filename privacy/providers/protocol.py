@@ -51,7 +51,10 @@ class KeyProvider(Protocol):
         """`unwrap` for each, in order; fails when one does."""
 
     def destroy(self, kek: str) -> None:
-        """Destroy a KEK: at once, or after the waiting time that the service insists on."""
+        """Destroy a KEK: at once, or after the waiting time that the service insists on.
+
+        Raises KeyGone when it knows it to be gone already; it may also take that for done.
+        """
 
 
 class EachAlone:

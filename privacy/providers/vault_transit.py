@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from privacy.errors import CannotOpen, KeyUnavailable, ProviderUnreachable
+from privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from privacy.providers.protocol import KeyUse, Wrapped
 from privacy.providers.settings import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, context_code, extra, setting
 
@@ -98,7 +98,7 @@ class VaultTransit:
         try:
             return getattr(transit, operation)(mount_point=self._mount, **arguments)
         except self._errors.InvalidRequest as error:
-            missing = "not found" in str(error)
+            missing = any(said in str(error) for said in ("not found", "could be found"))
         except (
             self._errors.VaultDown,
             self._errors.RateLimitExceeded,
@@ -114,7 +114,7 @@ class VaultTransit:
                 f"Vault did not answer ({type(error).__name__}). Nothing was sealed or opened; try again."
             ) from None
         if missing:
-            raise KeyUnavailable(f"Vault has no key {kek}.")
+            raise KeyGone(f"Vault has no key {kek}.")
         raise CannotOpen
 
 

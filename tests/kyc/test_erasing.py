@@ -14,12 +14,26 @@ from psycopg.errors import IntegrityConstraintViolation, RestrictViolation
 from sqlmodel import SQLModel
 
 import kyc.tables  # noqa: F401  the rotation goes over their sealed columns
-from kyc import Enrolment, erasing, persons
+from kyc import Enrolment, erasing, evidence_records, persons
+from kyc.evidence_records import NewEvidence
+from kyc.parties import parties
+from kyc.rectification import Rectification
+from kyc.restrictions import downgrades
 from ledger import Database, Ledger, account_changes
 from ledger.ids import new_id
 from ledger.proofs import SigningKey, audit, seal
 from ledger.trial_balance import trial_balance
-from privacy import Purpose, Sealed, SealedField, Vault, certificates, erasure, open_keyring, rights
+from privacy import (
+    Purpose,
+    Sealed,
+    SealedField,
+    Vault,
+    certificates,
+    erasure,
+    open_keyring,
+    pseudonyms,
+    rights,
+)
 from privacy.errors import (
     DualControl,
     InvalidDataRequest,
@@ -28,9 +42,10 @@ from privacy.errors import (
     KeyUnavailable,
     ProcessingRestricted,
 )
-from privacy.key_control import DESTROY
+from privacy.key_control import DESTROY, Ended, KeyControl
 from privacy.key_events import KeyKind
 from privacy.keys import subject_context
+from privacy.pseudonyms import Pseudonyms
 from privacy.rights import DataRequest, Kind, State
 from privacy.rotation import Rotation
 from privacy.sealing import Place
@@ -39,6 +54,12 @@ START = datetime(2026, 6, 10, 12, tzinfo=UTC)
 EXPIRY = date(2031, 6, 10)
 AFTER = datetime(2031, 7, 2, 9, tzinfo=UTC)
 MONTH = date(2031, 6, 1)
+_COUNTED = {
+    "kyc.rectification": 2,
+    "kyc.person_version": 1,
+    "kyc.approval_request": 1,
+    "privacy.pseudonym_token": 1,
+}
 
 
 @dataclass
@@ -98,6 +119,22 @@ class Office:
     def execute(self, month: date = MONTH) -> list[erasure.Erased]:
         with self.database.connection() as connection:
             return erasure.execute(connection, self.vault, month, erasing.remove, actor="retention")
+
+    def kill(self) -> None:
+        """An erasure that ends between what the provider does and the commit."""
+
+        class Killed(BaseException):
+            pass
+
+        def end(control: KeyControl, ended: Ended) -> bool:
+            real(control, ended)
+            raise Killed
+
+        real = KeyControl.end_at_provider
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(KeyControl, "end_at_provider", end)
+            with pytest.raises(Killed):
+                self.execute()
 
     def name(self, ref: str, purpose: str) -> str:
         person = self.people[ref]
@@ -447,22 +484,119 @@ def test_a_run_killed_after_the_provider_destroyed_the_key_is_finished_by_the_ne
     office.clock.now = AFTER
     office.agree()
 
-    class Killed(BaseException):
-        pass
-
-    def certify(*_: Any, **__: Any) -> None:
-        raise Killed
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(erasure, "_certify", certify)
-        with pytest.raises(Killed):
-            office.execute()
+    office.kill()
     assert office.state(request) is State.KEPT
     with pytest.raises(KeyUnavailable):
         office.name("P-1", Purpose.AUTHORITY_REQUEST)
     [erased] = office.execute()
-    assert erased.request_id == request.id
+    assert (erased.request_id, erased.resumed) == (request.id, True)
     assert office.state(request) is State.ERASED
+
+
+def test_whoever_is_held_after_a_killed_run_does_not_stand_in_the_others_way(office: Office) -> None:
+    held, other = office.ended("P-1"), office.ended("P-2")
+    office.clock.now = AFTER
+    office.agree()
+    office.kill()
+    with office.database.connection() as connection:
+        hold = rights.place_hold(
+            connection, office.people["P-1"], reference="c 1", actor="legal-1", at=office.clock()
+        )
+    [erased] = office.execute()
+    assert (erased.request_id, erased.resumed, office.state(held)) == (other.id, True, State.KEPT)
+    with pytest.raises(KeyDestroyed):  # what is held is there; the key was gone before the hold came
+        office.name("P-1", Purpose.AUTHORITY_REQUEST)
+    with office.database.connection() as connection:
+        rights.release_hold(connection, hold, actor="legal-2", at=office.clock())
+    assert [each.request_id for each in office.execute()] == [held.id]
+    assert office.state(held) is State.ERASED
+
+
+def test_whoever_is_released_after_a_killed_run_gets_another_key_that_two_agree_to_end(
+    office: Office,
+) -> None:
+    held, other = office.ended("P-1"), office.ended("P-2")
+    with office.database.connection() as connection:
+        hold = rights.place_hold(
+            connection, office.people["P-1"], reference="c 1", actor="legal-1", at=office.clock()
+        )
+    office.clock.now = AFTER
+    office.agree()
+    office.kill()
+    with office.database.connection() as connection:
+        rights.release_hold(connection, hold, actor="legal-2", at=office.clock())
+    with pytest.raises(DualControl):
+        office.execute()
+    assert office.name("P-1", Purpose.AUTHORITY_REQUEST) == "Planted P-1"
+    office.agree()
+    assert {each.request_id for each in office.execute()} == {held.id, other.id}
+    assert office.state(held) is office.state(other) is State.ERASED
+
+
+def test_a_database_from_an_older_backup_opens_and_is_erased_again(office: Office, home: Path) -> None:
+    """As one in which the destruction never was. Of a destroyed key the keyring knows, of a lost one not."""
+    office.enrol("P-2")
+    office.ended("P-1")
+    office.clock.now = AFTER
+    office.agree()
+    office.kill()
+    with office.database.connection() as connection:
+        office.vault = Vault(open_keyring(home, connection, office.clock), office.clock)
+    assert office.name("P-2", Purpose.CUSTOMER_SERVICE) == "Planted P-2"
+    [erased] = office.execute()
+    assert erased.resumed
+
+
+def test_rectifications_and_tokens_go_too(office: Office) -> None:
+    account = office.enrol("P-1")
+    office.enrol("P-2")
+    person, other = office.people["P-1"], office.people["P-2"]
+    study = Pseudonyms(office.vault.providers, "study", office.clock)
+    rectification = Rectification(office.vault, downgrades(), parties())
+    said: dict[str, Any] = {"by": "clerk-1", "because": "the holder wrote", "at": office.clock()}
+    with office.database.connection() as connection:
+        study.create(connection, purpose="a study", reversible=True, by="dpo-1")
+        tokens = study.of(connection, [person, other])
+        subject = persons.find(connection, "P-1")
+        rectification.ask(connection, subject, {"name": "Planted Corrected"}, **said)
+        new = NewEvidence(person, "phone", evidence_records.State.REGISTRY_VERIFIED, "register")
+        evidence_records.record(connection, [new], provider="registry", **said)
+        two = rectification.ask(connection, subject, {"name": "Planted Twice"}, **said)
+        assert two.request is not None  # waits for a second person, and never gets one
+    office.close(account)
+    office.ask("P-1")
+    office.clock.now = AFTER
+    office.agree()
+    [erased] = office.execute()
+    with office.database.connection() as connection:
+        certificate = certificates.find(connection, erased.certificate_id)
+        left = [
+            connection.execute(f"SELECT count(*) FROM kyc.{table}").fetchone()
+            for table in ("rectification", "person_version", "approval_request")
+        ]
+        rows = certificates.check(connection, office.vault, certificate)[2]
+        assert pseudonyms.held(connection, [person]) == 0
+        assert study.of(connection, [other]) == {other: tokens[other]}
+    assert left == [(0,)] * 3
+    assert rows.wrong == ()
+    counted = {name: certificate.content["rows"].get(name) for name in _COUNTED}
+    assert counted == _COUNTED
+
+
+def test_a_token_that_was_made_after_the_erasure_is_told(office: Office) -> None:
+    office.ended("P-1")
+    person = office.people["P-1"]
+    office.clock.now = AFTER
+    office.agree()
+    [erased] = office.execute()
+    study = Pseudonyms(office.vault.providers, "study", office.clock)
+    with office.database.connection() as connection:
+        study.create(connection, purpose="a study", reversible=True, by="dpo-1")
+        study.of(connection, [person])
+        certificate = certificates.find(connection, erased.certificate_id)
+        for _ in range(2):  # counting forgets nothing
+            rows = certificates.check(connection, office.vault, certificate)[2]
+            assert rows.wrong == ("privacy.pseudonym_token.subject names them in 1 rows",)
 
 
 def test_an_erased_persons_reference_may_be_enrolled_again_but_never_under_the_old_key(

@@ -74,6 +74,8 @@ class FakeVault:
         return (400 if failed else 200), {"data": {"batch_results": results}}
 
     def _key(self, method: str, name: str, config: bool, body: Any) -> tuple[int, Any]:
+        if name not in self.keys and (config or method == "DELETE"):
+            return 400, {"errors": [f"no existing key named {name} could be found"]}
         if method == "DELETE":
             if name not in self.deletable:
                 return 400, {"errors": ["deletion is not allowed for this key"]}
