@@ -216,12 +216,14 @@ class BlindIndexes:
             for index in wanted
             if index.name in rows and now >= rows[index.name].seal_until
         }
-        for index in wanted:
-            if index.name not in rows:
-                newest = connection.execute(_queries.newest_key.sql, {"index": index.name}).fetchone()
-                if newest is not None:  # compromised, destroyed, or retired by a rotation that is at work
-                    demand_usable(KeyRow[str](*newest), Act.SEAL, now)
-                follow[index] = newest[1] if newest is not None else 0
+        for index in [index for index in wanted if index.name not in rows]:
+            newest = connection.execute(_queries.newest_key.sql, {"index": index.name}).fetchone()
+            if newest is not None and KeyRow[str](*newest).state == "active":  # made or rewrapped meanwhile
+                rows |= self._active(connection, [index])
+                continue
+            if newest is not None:  # compromised, destroyed, or retired by a rotation that is at work
+                demand_usable(KeyRow[str](*newest), Act.SEAL, now)
+            follow[index] = newest[1] if newest is not None else 0
         for index, version in follow.items():
             self.succeed(connection, index, version)
         if follow:
