@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, Text
+from sqlalchemy import Boolean, Column, Date, Integer, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -83,5 +83,3 @@ class PersonVersion(SQLModel, table=True):
     approval_id: UUID | None = reference(nullable=True)
     approval_action: str = text(info=NOT_PERSONAL)
     approval_outcome: str = text(info=NOT_PERSONAL)
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = reference(info=NOT_PERSONAL)

@@ -1,7 +1,3 @@
-ALTER TABLE ledger.leaf_source DISABLE TRIGGER append_only;
-DELETE FROM ledger.leaf_source WHERE relation = 'kyc.person_version';
-ALTER TABLE ledger.leaf_source ENABLE TRIGGER append_only;
-
 DROP TRIGGER kept_version ON kyc.person;
 DROP FUNCTION kyc.demand_kept_version_v1();
 DROP TABLE kyc.person_version;

@@ -29,7 +29,8 @@ CREATE TABLE kyc.rectification (
 );
 CREATE INDEX rectification_person ON kyc.rectification (person_id);
 
--- What the details were before a rectification, as a whole.
+-- What the details were before a rectification, as a whole. No leaf of the proof log: an erasure takes them; the event
+-- person.rectified tells which were corrected, when and by whom.
 CREATE TABLE kyc.person_version (
     id uuid PRIMARY KEY,
     person_id uuid NOT NULL REFERENCES kyc.person (id),
@@ -52,8 +53,6 @@ CREATE TABLE kyc.person_version (
     approval_id uuid,
     approval_action text NOT NULL GENERATED ALWAYS AS ('rectification') STORED,
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
-    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
-    salt uuid NOT NULL DEFAULT gen_random_uuid(),
     UNIQUE (person_id, number),
     FOREIGN KEY (rectification_id, person_id, number, needs_two)
         REFERENCES kyc.rectification (id, person_id, version, needs_two),
@@ -61,8 +60,6 @@ CREATE TABLE kyc.person_version (
         REFERENCES kyc.approval_decision (request_id, action, subject, outcome),
     CONSTRAINT rectification_takes_two CHECK (NOT needs_two OR approval_id IS NOT NULL)
 );
-CREATE INDEX person_version_xact ON kyc.person_version
-    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE FUNCTION kyc.demand_two_where_verified_v1() RETURNS trigger
 LANGUAGE plpgsql
@@ -106,13 +103,8 @@ CREATE TRIGGER append_only BEFORE UPDATE OF id, person_id, version, fields, id_e
         because, requested_at ON kyc.rectification
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OF id, person_id, number, rectification_id, needs_two, fields, replaced_by,
-        because, replaced_at, approval_id, xact, salt ON kyc.person_version
+        because, replaced_at, approval_id ON kyc.person_version
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
-    (66, 'kyc.person_version', 1, 'id', ARRAY[
-        'salt uuid', 'person_id uuid', 'number integer', 'rectification_id uuid', 'fields json', 'replaced_by text',
-        'because text', 'replaced_at time', 'approval_id uuid']);
 
 GRANT SELECT, INSERT ON kyc.rectification TO emoney_app;
 GRANT SELECT ON kyc.person_version TO emoney_app;

@@ -1,8 +1,3 @@
-INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
-    (66, 'kyc.person_version', 1, 'id', ARRAY[
-        'salt uuid', 'person_id uuid', 'number integer', 'rectification_id uuid', 'fields json', 'replaced_by text',
-        'because text', 'replaced_at time', 'approval_id uuid']);
-
 DO $$
 DECLARE
     it record;

@@ -93,9 +93,3 @@ CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON kyc.business_account
 CREATE TRIGGER forgetting BEFORE UPDATE ON kyc.business_account
     FOR EACH ROW EXECUTE FUNCTION privacy.guard_forgetting_v1('person_id');
 GRANT UPDATE (person_id) ON kyc.business_account TO emoney_app;
-
--- The proof log would say of a row that an erasure took that someone removed it. What a person's details were is no leaf
--- therefore; that they were corrected, which of them and when, is one, as the event (person.rectified).
-ALTER TABLE ledger.leaf_source DISABLE TRIGGER append_only;
-DELETE FROM ledger.leaf_source WHERE relation = 'kyc.person_version';
-ALTER TABLE ledger.leaf_source ENABLE TRIGGER append_only;

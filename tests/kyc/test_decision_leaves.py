@@ -20,7 +20,7 @@ NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 TAMPERED = {
     "kyc.tier_decision": ("UPDATE kyc.tier_decision SET tier = 'enhanced'", "altered"),
     "kyc.wallet_features": ("UPDATE kyc.wallet_features SET reloadable = true", "altered"),
-    "kyc.person_version": ("UPDATE kyc.person_version SET replaced_by = 'nobody'", "altered"),
+    "ledger.event": ("UPDATE ledger.event SET subject = id WHERE kind = 'person.rectified'", "altered"),
     "privacy.opening": ("UPDATE privacy.opening SET actor = 'nobody'", "altered"),
     "privacy.key_event": ("DELETE FROM privacy.key_event", "removed"),
 }
