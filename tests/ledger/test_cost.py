@@ -73,9 +73,9 @@ def test_a_batch_of_any_size_costs_the_same_few_round_trips(shared_books: Books,
     counted = {size: messages(shared_books, wallets, size) for size in (1, 100, 1_000)}
     asks = {size: sum(sent[kind] for kind in ASKS) for size, sent in counted.items()}
     statements = {size: sent["Execute"] + sent["Query"] for size, sent in counted.items()}
-    assert len(set(asks.values())) == 1, asks
-    assert len(set(statements.values())) == 1, statements
-    assert asks[1] <= ROUND_TRIPS_MAX
+    for each in (asks, statements):
+        assert each[1] <= each[100] == each[1_000], each
+    assert asks[1_000] <= ROUND_TRIPS_MAX
 
 
 Ask = Callable[[Connection, UUID, datetime], Any]
