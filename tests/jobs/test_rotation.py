@@ -156,7 +156,7 @@ with Emoney.open() as emoney:
 
 
 @pytest.mark.parametrize("kind", ["rewrap", "reencrypt", "reindex"])
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long)])
 def test_a_run_that_was_killed_is_gone_on_with_and_counts_exactly(
     emoney: Emoney, ask: Ask, kind: str, seed: int
 ) -> None:
