@@ -1,7 +1,7 @@
-"""Arrays for PostgreSQL: several times quicker to make, and to read, than the driver's own.
+"""Arrays in PostgreSQL's binary form: several times quicker to make, and to read, than the driver's own.
 
 At thousands of values a batch, the driver's general dumpers cost more than the statement they are for.
-`array_of` writes a literal; the others the binary form, which the driver sends as it is.
+`sized`, `moment` and SIXTEEN are how single values begin, in arrays and in COPY.
 """
 
 from collections.abc import Iterable
@@ -14,20 +14,27 @@ import psycopg
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
-_HEAD = Struct(
-    ">iiIii"
-)  # dimensions, whether there may be nulls, type of the elements, how many, first index
+# dimensions, whether there may be nulls, type of the elements, how many, first index
+_HEAD = Struct(">iiIii")
 _EMPTY = Struct(">iiI")
 _NULL = b"\xff\xff\xff\xff"
 _LENGTH = Struct(">i").pack
 _BIGINT = Struct(">iq").pack
-_EPOCH, _EPOCH_DAY = datetime(2000, 1, 1, tzinfo=UTC), date(2000, 1, 1)
+SIXTEEN = _LENGTH(16)
+"""What comes before a UUID."""
+EPOCH, _EPOCH_DAY = datetime(2000, 1, 1, tzinfo=UTC), date(2000, 1, 1)
+"""From where PostgreSQL counts time."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def array_of(values: Iterable[date | int | str]) -> str:
-    """An array literal of dates, whole numbers, hex digits and names of ours; never of anyone's text."""
-    return "{" + ",".join([str(value) or '""' for value in values]) + "}"
+def sized(value: bytes) -> bytes:
+    """A value with its length before it."""
+    return _LENGTH(len(value)) + value
+
+
+def moment(at: datetime) -> bytes:
+    """A moment with its length before it."""
+    return _BIGINT(8, (at - EPOCH) // _MICROSECOND)
 
 
 class Packed(bytes):
@@ -51,10 +58,7 @@ class Uuids(Packed):
 
     @classmethod
     def of(cls, values: Iterable[UUID | None]) -> Packed:
-        return cls._of([_NULL if value is None else _SIXTEEN + value.bytes for value in values])
-
-
-_SIXTEEN = _LENGTH(16)
+        return cls._of([_NULL if value is None else SIXTEEN + value.bytes for value in values])
 
 
 class Bigints(Packed):
@@ -81,7 +85,7 @@ class Bytes(Packed):
 
     @classmethod
     def of(cls, values: Iterable[bytes]) -> Packed:
-        return cls._of([_LENGTH(len(value)) + value for value in values])
+        return cls._of([sized(value) for value in values])
 
 
 class Texts(Packed):
@@ -96,8 +100,7 @@ class Texts(Packed):
         for value in values:
             element = _NULL if value is None else known.get(value)
             if value is not None and element is None:
-                encoded = value.encode()
-                element = known[value] = _LENGTH(len(encoded)) + encoded
+                element = known[value] = sized(value.encode())
             elements.append(element or _NULL)
         return cls._of(elements)
 
@@ -124,9 +127,7 @@ class Times(Packed):
 
     @classmethod
     def of(cls, values: Iterable[datetime | None]) -> Packed:
-        return cls._of(
-            [_NULL if value is None else _BIGINT(8, (value - _EPOCH) // _MICROSECOND) for value in values]
-        )
+        return cls._of([_NULL if value is None else moment(value) for value in values])
 
 
 class Booleans(Packed):

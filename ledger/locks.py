@@ -6,14 +6,14 @@ in id order. Whoever waits for a claim waits for someone who has all accounts, s
 
 from collections.abc import Callable, Collection, Mapping
 from collections.abc import Set as AbstractSet
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
 
 from ledger import usage
-from ledger.arrays import Bytes, Dates, Uuids
+from ledger.arrays import EPOCH, Bytes, Dates, Uuids
 from ledger.clock import Clock
 from ledger.database import Connection
 from ledger.decide import Accounts, AccountState, Written
@@ -24,7 +24,6 @@ from ledger.queries import queries_beside
 _queries = queries_beside(__file__)
 
 _LAST_POSTED, _PROFILE, _HOLDER, _WRITTEN = 12, 13, 14, 14
-_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 _Rows = list[tuple[Any, ...]]
 """An AccountState's first fields, when the account last posted as PostgreSQL sends it (reading times is
@@ -123,7 +122,7 @@ def _states(rows: _Rows, profiles: Mapping[UUID, LimitProfile]) -> Accounts:
 
 def _last_posted(rows: _Rows) -> datetime | None:
     last = [int.from_bytes(row[_LAST_POSTED], signed=True) for row in rows if row[_LAST_POSTED]]
-    return _POSTGRES_EPOCH + timedelta(microseconds=max(last)) if last else None
+    return EPOCH + timedelta(microseconds=max(last)) if last else None
 
 
 def look(

@@ -125,5 +125,5 @@ def _refused(rejected: Rejected) -> dict[str, Any]:
         "rule": refusal.rule,
         "decision": refusal.decision,
         "source": refusal.source,
-        "numbers": {"limit": refusal.limit, "used": refusal.used, "headroom": refusal.headroom},
+        "numbers": refusal.numbers,
     }

@@ -28,7 +28,7 @@ from types import MappingProxyType
 from uuid import UUID
 
 from ledger import usage, watermark
-from ledger.arrays import array_of
+from ledger.arrays import Uuids
 from ledger.clock import Clock
 from ledger.database import Connection
 from ledger.decide import Accounts, decide, outcomes_of
@@ -129,9 +129,9 @@ def _earlier_outcomes(
     outcomes: dict[UUID, Outcome] = {}
     if len(fresh) == len(hashes):
         return outcomes
-    seen = [transfer_id.hex for transfer_id in hashes if transfer_id not in fresh]
+    seen = [transfer_id for transfer_id in hashes if transfer_id not in fresh]
     for transfer_id, content_hash, posted, rule, decision, source, numbers in connection.execute(
-        _queries.earlier_outcomes.sql, {"ids": array_of(seen)}
+        _queries.earlier_outcomes.sql, {"ids": Uuids.of(seen)}
     ):
         if content_hash != hashes[transfer_id]:
             raise IdempotencyConflict(
@@ -159,6 +159,7 @@ def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
 
 
 def check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
+    """Raise UnknownAccount, CurrencyMismatch or InvalidReference where these accounts cannot make one."""
     for transfer in transfers:
         payer = accounts.get(transfer.debit_account.int)
         payee = accounts.get(transfer.credit_account.int)

@@ -4,4 +4,4 @@ SELECT c.id, c.content_hash, t.id IS NOT NULL, r.rule, r.decision, r.source, r.n
 FROM ledger.claim AS c
 LEFT JOIN ledger.transfer AS t ON t.id = c.id
 LEFT JOIN ledger.refusal AS r ON r.transfer_id = c.id
-WHERE c.id = ANY(:ids::uuid[]);
+WHERE c.id = ANY(:ids);

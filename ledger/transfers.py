@@ -108,6 +108,11 @@ class Refusal:
     used: int | None = None
     headroom: int | None = None
 
+    @property
+    def numbers(self) -> dict[str, int | None]:
+        """What the rule measured, as it is stored."""
+        return {"limit": self.limit, "used": self.used, "headroom": self.headroom}
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -121,8 +121,7 @@ def _copy_refusals(connection: Connection, rejected: list[Rejected], now: dateti
     with connection.cursor().copy(_queries.copy_refusals.sql) as copy:
         copy.set_types(_REFUSAL_TYPES)
         for r in rejected:
-            numbers = {"limit": r.refusal.limit, "used": r.refusal.used, "headroom": r.refusal.headroom}
-            why = (r.refusal.rule, r.refusal.decision, r.refusal.source, Jsonb(numbers))
+            why = (r.refusal.rule, r.refusal.decision, r.refusal.source, Jsonb(r.refusal.numbers))
             copy.write_row((*_request(r.transfer), r.effective_at, now, *why))
 
 

@@ -10,8 +10,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from struct import Struct
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,6 +18,7 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from ledger.arrays import SIXTEEN, moment, sized
 from ledger.database import CONNECT_TIMEOUT_S, Connection
 from ledger.errors import Unavailable
 from ledger.ids import new_id, new_ids
@@ -30,14 +30,11 @@ _queries = queries_beside(__file__)
 _COLUMNS = "id, salt, actor, purpose, table_name, column_name, row_id, subject, opened_at"
 _COPY = f"COPY privacy.opening ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
-# of COPY's binary form: what comes first and last, and how a row and a value of 16 bytes begin
+# of COPY's binary form: what comes first and last, and how a row begins
 _HEAD, _END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-_SIXTEEN = (16).to_bytes(4, "big")
-_NINE_COLUMNS = (9).to_bytes(2, "big") + _SIXTEEN
-_MOMENT = Struct(">iq")
+_NINE_COLUMNS = (9).to_bytes(2, "big") + SIXTEEN
 _BLOCK = 500
 """Rows sent at once: few enough to stay in the processor's cache."""
-_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 class Run(NamedTuple):
@@ -160,17 +157,17 @@ def _packed(runs: Sequence[Run], purpose: str, actor: str, now: datetime, encodi
     value, which at thousands of fields a call would cost more than their decryption.
     """
     who = _text(actor, encoding) + _text(purpose, encoding)
-    at = _MOMENT.pack(8, (now - _EPOCH) // _MICROSECOND)
+    at = moment(now)
     named: dict[tuple[str, str], bytes] = {}
     rows, count = [_HEAD], 0
     for table, row, subject, columns in runs:
-        whose = b"".join((_SIXTEEN, row.bytes, _SIXTEEN, subject.bytes, at))
+        whose = b"".join((SIXTEEN, row.bytes, SIXTEEN, subject.bytes, at))
         ids, salts = new_ids(len(columns)), os.urandom(16 * len(columns))
         for number, (column, id_) in enumerate(zip(columns, ids, strict=True)):
             what = named.get((table, column))
             if what is None:
                 what = named[table, column] = who + _text(table, encoding) + _text(column, encoding)
-            rows += (_NINE_COLUMNS, id_, _SIXTEEN, salts[16 * number : 16 * number + 16], what, whose)
+            rows += (_NINE_COLUMNS, id_, SIXTEEN, salts[16 * number : 16 * number + 16], what, whose)
         count += len(columns)
         if count >= _BLOCK:
             yield b"".join(rows)
@@ -180,8 +177,7 @@ def _packed(runs: Sequence[Run], purpose: str, actor: str, now: datetime, encodi
 
 
 def _text(value: str, encoding: str) -> bytes:
-    encoded = value.encode(encoding)
-    return len(encoded).to_bytes(4, "big") + encoded
+    return sized(value.encode(encoding))
 
 
 def _address(caller: Connection) -> str:
