@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 import data
 from ledger.declarations import Category
+from ledger.windows import YEAR_MONTHS, months_later
 from privacy.errors import InvalidKnowledge
 
 EVERYWHERE = "*"
@@ -52,7 +53,7 @@ class Rule(BaseModel):
 
     def until(self, ended_on: date) -> date:
         """The last day of the duty, for what ended on a day."""
-        return _years_after(ended_on, self.years)
+        return months_later(ended_on, YEAR_MONTHS * self.years)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,3 @@ def duty(
         return Duty(None, f"The relationship goes on. {first.ground}", first.source)
     longest = max(found.values(), key=lambda rule: rule.until(ended_on))
     return Duty(longest.until(ended_on), longest.ground, longest.source)
-
-
-def _years_after(day: date, years: int) -> date:
-    """The same day so many years on; of 29 February, the last of that month."""
-    try:
-        return day.replace(year=day.year + years)
-    except ValueError:
-        return day.replace(year=day.year + years, day=28)

@@ -23,6 +23,7 @@ import psycopg
 from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.queries import queries_beside
+from ledger.windows import months_later
 from privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest
 from privacy.keys import checked_name
 from privacy.purposes import Purpose, known
@@ -110,9 +111,7 @@ def receive(
     Raises InvalidDataRequest when the same is asked for already and not decided, InvalidActor.
     """
     who = checked_name(actor, "actor")
-    connection.execute(
-        _queries.lock_request.sql, {"id": subject}
-    )  # of two at once, the second sees the first
+    connection.execute(_queries.lock_request.sql, {"id": subject})  # the second of two sees the first
     for known_ in of_subject(connection, subject):
         if known_.kind is kind and known_.state in (State.RECEIVED, State.KEPT):
             raise InvalidDataRequest(f"Request {known_.id} to the same is open already: {known_.state}.")
@@ -123,7 +122,7 @@ def receive(
         "subjects": sorted(set(subjects)),
         "kind": kind.value,
         "received_at": at,
-        "due_on": _a_month_after(at.date()),
+        "due_on": months_later(at.date(), 1),  # Regulation 1182/71 art. 3
         "recorded_by": who,
     }
     connection.execute(_queries.insert_request.sql, row)
@@ -164,7 +163,7 @@ def find(connection: Connection, request: UUID) -> DataRequest:
     """A request as it stands. Raises UnknownDataRequest."""
     row = connection.execute(_queries.by_id.sql, {"id": request}).fetchone()
     if row is None:
-        raise UnknownDataRequest(f"There is no request {request}: `emoney privacy requests`.")
+        raise UnknownDataRequest(f"There is no request {request}: `emoney privacy rights`.")
     return _request(row)
 
 
@@ -319,17 +318,6 @@ def _text(given: str, name: str, longest: int) -> str:
     if not 1 <= len(given) <= longest or not given.isprintable() or not given.strip():
         raise InvalidDataRequest(f"{name}: 1 to {longest} printable characters, without personal data")
     return given
-
-
-def _a_month_after(day: date) -> date:
-    """The same day of the next month or, where it has none, its last (Regulation 1182/71 art. 3)."""
-    year, month = (day.year, day.month + 1) if day.month < 12 else (day.year + 1, 1)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(year, month, min(day.day, last))
-        except ValueError:
-            continue
-    raise AssertionError("every month has a 28th day")
 
 
 def _request(row: tuple[object, ...]) -> DataRequest:
