@@ -96,12 +96,19 @@ def wallet_of_row(row: Sequence[Any], features: Features | None) -> Wallet:
 def features_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Features]:
     """What these wallets are by the last statement on each; ordinary ones are left out."""
     rows = connection.execute(_queries.features.sql, {"accounts": list(ids)})
-    return {
-        account_id: Features(
-            reloadable, with_cash, not_validated, frozenset(cohorts), one_country, goods_only
-        )
-        for account_id, reloadable, one_country, goods_only, with_cash, not_validated, cohorts in rows
-    }
+    return {account_id: features_of_row(*stated) for account_id, *stated in rows}
+
+
+def features_of_row(
+    reloadable: bool | None,
+    one_country: bool | None,
+    goods_only: bool | None,
+    with_cash: bool,
+    not_validated: bool,
+    cohorts: Sequence[str],
+) -> Features:
+    """What a wallet is, from the columns of a statement on it."""
+    return Features(reloadable, with_cash, not_validated, frozenset(cohorts), one_country, goods_only)
 
 
 def unmet_by(

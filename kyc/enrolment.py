@@ -21,6 +21,7 @@ from kyc.errors import AlreadyEnrolled, InvalidGuardian, ReferenceTaken
 from kyc.evidence_records import NewEvidence, State
 from kyc.guardians import Minor
 from kyc.parties import parties
+from kyc.person import SEALED
 from kyc.restrictions import downgrades
 from kyc.risk_rating import risk_policy
 from ledger import accounts
@@ -36,18 +37,6 @@ PERSONS_MAX = 10_000
 _ENROLLED = "external_ref: a person with this reference is enrolled already"
 
 _queries = queries_beside(__file__)
-
-_SEALED_FIELDS = (
-    "name",
-    "birth_date",
-    "phone",
-    "id_kind",
-    "id_number",
-    "id_country",
-    "tax_number",
-    "tax_country",
-    "address",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +142,7 @@ class Enrolment:
         clear = [
             ClearField(each.id, Place("kyc.person", column, each.id), str(getattr(each.details, column)))
             for each in candidates
-            for column in _SEALED_FIELDS
+            for column in SEALED
             if getattr(each.details, column) is not None
         ]
         sealed = {
@@ -250,14 +239,14 @@ def _inserted(
     now: datetime,
 ) -> bool:
     """Whether all could be written; False when another call enrolled one of them in the meantime."""
-    columns = ", ".join(("id", "external_ref", "kind", "enrolled_at", *_SEALED_FIELDS))
+    columns = ", ".join(("id", "external_ref", "kind", "enrolled_at", *SEALED))
     try:
         with (
             connection.cursor() as cursor,
             cursor.copy(f"COPY kyc.person ({columns}) FROM STDIN") as copy,
         ):
             for each in candidates:
-                fields = (sealed.get((each.id, column)) for column in _SEALED_FIELDS)
+                fields = (sealed.get((each.id, column)) for column in SEALED)
                 copy.write_row((each.id, each.ref, each.details.kind, now, *fields))
     except UniqueViolation:  # its text quotes the reference, so it does not become anyone's cause
         return False

@@ -50,12 +50,7 @@ def reached(
     try:
         return tier_for(pack, kinds, natural=natural), False, shown
     except NoTier:
-        return next(filter(_by_evidence, pack.tiers), pack.tiers[0]), True, shown
-
-
-def _by_evidence(tier: Tier) -> bool:
-    """Whether wallets come to the tier by evidence, and not by the operator's choosing."""
-    return bool(getattr(tier, "by_evidence", True))
+        return next((tier for tier in pack.tiers if tier.by_evidence), pack.tiers[0]), True, shown
 
 
 def follow(
@@ -83,7 +78,7 @@ def follow(
         pack, now = version_at(bound, before, at)
         if (override_until is not None and at < override_until) or not pack.in_force(at):
             continue
-        if not _by_evidence(now):
+        if not now.by_evidence:
             continue
         tier, no_tier, kinds = reached(pack, evidence, pack.local_day(at), natural=kind == "natural")
         if tier.id == now.id and cause is None and not no_tier:

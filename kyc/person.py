@@ -33,6 +33,19 @@ _WHAT_IS_RIGHT = {
     "evidence": "a list of at most 20 kinds of evidence, such as address_proof",
 }
 
+SEALED = (
+    "name",
+    "birth_date",
+    "phone",
+    "id_kind",
+    "id_number",
+    "id_country",
+    "tax_number",
+    "tax_country",
+    "address",
+)
+"""The fields that are stored, each in a sealed column of its name."""
+
 _Line = Annotated[str, Field(min_length=1)]
 
 

@@ -21,7 +21,7 @@ from kyc.approvals import Action, Approval
 from kyc.errors import InvalidPerson, InvalidRequest, UnknownPerson
 from kyc.evidence_records import Evidence, NewEvidence, State
 from kyc.parties import Parties
-from kyc.person import PersonDetails, parse_person
+from kyc.person import SEALED, PersonDetails, parse_person
 from kyc.persons import Person
 from kyc.restrictions import Downgrades
 from ledger.database import Connection
@@ -30,18 +30,8 @@ from ledger.outbox import recorded
 from ledger.queries import queries_beside
 from privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault, rights
 
-FIELDS = (
-    "name",
-    "birth_date",
-    "phone",
-    "id_kind",
-    "id_number",
-    "id_country",
-    "tax_number",
-    "tax_country",
-    "address",
-)
-"""What can be rectified; each is a sealed column."""
+FIELDS = SEALED
+"""What can be rectified."""
 
 _WITH_A_DOCUMENT = ("id_expires_on", "mrz")
 _PERSON, _ASKED, _BEFORE = "kyc.person", "kyc.rectification", "kyc.person_version"
@@ -180,7 +170,7 @@ class Rectification:
         if "birth_date" in fields:
             self._answer_for(connection, person_id, details, by, at)
         following.follow(connection, person_id, at=at, because="details rectified", policies=self._policies)
-        _answer_requests(connection, person_id, fields, by, at)
+        _answer_requests(connection, person, fields, by, at)
         recorded.record(
             connection, "person.rectified", person_id, {"fields": fields, "version": version + 1}, at=at
         )
@@ -253,11 +243,12 @@ class Rectification:
 
 
 def _answer_requests(
-    connection: Connection, person_id: UUID, fields: list[str], by: str, at: datetime
+    connection: Connection, person: Person, fields: list[str], by: str, at: datetime
 ) -> None:
     """What the person asked for is done."""
-    for request in rights.waiting(connection):
-        if request.kind is rights.Kind.RECTIFICATION and person_id in request.subjects:
+    for request in rights.of_subject(connection, person.holder):
+        asked = request.kind is rights.Kind.RECTIFICATION and request.state is rights.State.RECEIVED
+        if asked and person.id in request.subjects:
             ground = f"corrected: {', '.join(fields)}"
             rights.decide(connection, request.id, rights.State.FULFILLED, ground=ground, actor=by, at=at)
 

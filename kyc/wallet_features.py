@@ -5,7 +5,7 @@ back, which the database holds.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -67,7 +67,7 @@ def state(
     record(connection, {account_id: features}, by=by, because=because, at=at)
     binding.rebind(
         connection,
-        binding.lock(connection, account_id),
+        replace(wallet, features=features),
         pack,
         because="features stated",
         at=at,
@@ -103,26 +103,10 @@ _PLAIN = ("reloadable", "one_country", "goods_only", "loaded_with_cash", "phone_
 
 def history(connection: Connection, account_id: UUID) -> list[Statement]:
     """Every statement on a wallet, the first one first."""
+    rows = connection.execute(_queries.history.sql, {"account": account_id})
     return [
-        Statement(
-            number,
-            Features(reloadable, with_cash, not_validated, frozenset(cohorts), one_country, goods_only),
-            by,
-            because,
-            at,
-        )
-        for (
-            number,
-            reloadable,
-            one_country,
-            goods_only,
-            with_cash,
-            not_validated,
-            cohorts,
-            by,
-            because,
-            at,
-        ) in connection.execute(_queries.history.sql, {"account": account_id})
+        Statement(number, binding.features_of_row(*stated), by, because, at)
+        for number, *stated, by, because, at in rows
     ]
 
 
