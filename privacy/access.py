@@ -24,8 +24,7 @@ from privacy import inventory
 from privacy.errors import InvalidDataRequest
 from privacy.purposes import Purpose
 from privacy.rights import demand_open_for
-from privacy.sealed import Sealed
-from privacy.sealing import Place, SealedField, Vault
+from privacy.sealing import Place, SealedField, Vault, rows_of
 
 ROWS_MAX = 100_000
 """Rows of one table in an answer; what has more is given in parts, as statements."""
@@ -148,18 +147,13 @@ def _fields(
     connection: Connection, vault: Vault, subjects: Sequence[UUID], actor: str
 ) -> list[dict[str, str]]:
     """Each sealed field in clear, with its column."""
-    items: list[SealedField] = []
     rows = connection.execute(_queries.sealed_places.sql, {"subjects": list(subjects)}).fetchall()
-    for table, row, subject, columns in rows:
-        query = sql.SQL("SELECT {} FROM {} WHERE id = %s").format(
-            sql.SQL(", ").join(map(sql.Identifier, columns)), sql.Identifier(*table.split("."))
-        )
-        for values in connection.execute(query, (row,)):
-            items += [
-                SealedField(subject, Place(table, column, row), Sealed(value))
-                for column, value in zip(columns, values, strict=True)
-                if value is not None
-            ]
+    items = [
+        SealedField(subject, Place(table, column, row), sealed)
+        for table, row, subject, columns in rows
+        for _, found in rows_of(connection, table, columns, [row])
+        for column, sealed in found.items()
+    ]
     contents = vault.open(connection, items, purpose=Purpose.DATA_SUBJECT_REQUEST, actor=actor)
     return [
         {"column": f"{item.place.table}.{item.place.column}", "record": str(item.place.row), "value": value}

@@ -20,7 +20,6 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from ledger.clock import Clock
@@ -34,7 +33,7 @@ from privacy.key_events import Event, Happened, KeyKind
 from privacy.keys import subject_context
 from privacy.providers.protocol import KeyUse, Wrapped
 from privacy.rights import DataRequest, State
-from privacy.sealing import Vault
+from privacy.sealing import Vault, rows_of
 
 HELD = date(9999, 12, 1)
 """The month of the keys of subjects under a legal hold: none."""
@@ -209,10 +208,8 @@ def _marks(connection: Connection, subjects: list[UUID]) -> list[str]:
     found: set[str] = set()
     places = connection.execute(_queries.sealed_places.sql, {"subjects": subjects}).fetchall()
     for table, row, columns in places:
-        names = sql.SQL(", ").join(sql.Identifier(name) for name in sorted(columns))
-        query = sql.SQL("SELECT {} FROM {} WHERE id = %s").format(names, sql.Identifier(*table.split(".")))
-        for values in connection.execute(query, (row,)):
-            raws = [bytes(value) for value in values if value is not None]
+        for _, fields in rows_of(connection, table, sorted(columns), [row]):
+            raws = [sealed.ciphertext for sealed in fields.values()]
             found |= {_base64(raw, _MARKS[raw[0]]) for raw in raws if raw[0] in _MARKS}
     return sorted(found)
 
