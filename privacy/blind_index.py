@@ -25,12 +25,11 @@ from privacy.errors import IndexRefused, InvalidField
 from privacy.framing import framed
 from privacy.keks import Providers
 from privacy.key_events import Event, Happened, KeyKind
-from privacy.providers.protocol import KeyUse
+from privacy.providers.protocol import KEY_BYTES, KeyUse
 from privacy.unwrapping import Act, KeyRow, Unwrapper, demand_usable
 
 _queries = queries_beside(__file__)
 
-KEY_BYTES = 32
 VALUE_BITS_MIN = 24.0
 CODE_BITS = (32, 256)
 VALUE_CHARACTERS_MAX = 1_000

@@ -26,8 +26,8 @@ from ledger.queries import queries_beside
 from privacy import root_key
 from privacy.errors import CannotOpen, KeyGone, KeyringMissing, KeyUnavailable
 from privacy.framing import framed
-from privacy.keyring_file import DIRECTORY, FILE, KEY_BYTES, NONCE_BYTES, Content, KeyringFile, LocalKey
-from privacy.providers.protocol import EachAlone, KeyUse
+from privacy.keyring_file import DIRECTORY, FILE, NONCE_BYTES, Content, KeyringFile, LocalKey
+from privacy.providers.protocol import KEY_BYTES, EachAlone, KeyUse
 
 _queries: Any = queries_beside(__file__)
 

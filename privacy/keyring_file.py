@@ -30,13 +30,13 @@ from ledger.secret_file import SecretFile
 from privacy import root_key
 from privacy.errors import KeyringDamaged, KeyringMissing, KeyringUnsafe
 from privacy.framing import framed
-from privacy.providers.protocol import KeyUse
+from privacy.providers.protocol import KEY_BYTES, KeyUse
 from privacy.root_key import RootKey
 
 DIRECTORY, FILE = "keys", "keyring.json"
 FORMAT = 2
 FILE_BYTES_MAX = 1 << 20
-KEY_BYTES, NONCE_BYTES = 32, 12
+NONCE_BYTES = 12
 _DOMAIN = b"emoney/privacy/keyring-entry"
 
 

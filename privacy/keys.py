@@ -29,7 +29,7 @@ from privacy.errors import InvalidActor, KeyCompromised, KeyDestroyed
 from privacy.framing import framed
 from privacy.keks import Providers
 from privacy.key_events import Event, Happened, KeyKind
-from privacy.providers.protocol import KeyUse, Wrapped
+from privacy.providers.protocol import KEY_BYTES, KeyUse, Wrapped
 from privacy.unwrapping import CACHE_KEYS_MAX, Act, KeyRow, KeyState, Unwrapper, demand_usable
 
 _queries = queries_beside(__file__)
@@ -39,7 +39,6 @@ _ACTIVE_KEYS, _KEYS_OF_VERSIONS = (
 )
 _RETIRE_KEYS, _INSERT_KEYS = in_binary(_queries.retire_keys.sql), in_binary(_queries.insert_keys.sql)
 
-KEY_BYTES = 32
 NAME_LENGTH_MAX = 200
 _CONTEXT = b"emoney/privacy/subject-key"
 _CIPHER, _COMMITMENT = b"emoney/privacy/sealed-field/cipher", b"emoney/privacy/sealed-field/commitment"

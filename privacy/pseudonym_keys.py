@@ -10,8 +10,7 @@ from ledger.database import Connection
 from privacy import keks
 from privacy.framing import framed
 from privacy.keks import Providers
-from privacy.keys import KEY_BYTES
-from privacy.providers.protocol import KeyUse
+from privacy.providers.protocol import KEY_BYTES, KeyUse
 
 _CONTEXT = b"emoney/privacy/pseudonym-key"
 

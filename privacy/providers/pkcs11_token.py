@@ -13,7 +13,7 @@ from typing import Any
 
 from privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from privacy.framing import framed
-from privacy.providers.protocol import EachAlone, KeyUse
+from privacy.providers.protocol import KEY_BYTES, EachAlone, KeyUse
 from privacy.providers.settings import extra, setting
 
 MODULE, TOKEN, PIN = "EMONEY_PKCS11_MODULE", "EMONEY_PKCS11_TOKEN", "EMONEY_PKCS11_PIN"
@@ -92,7 +92,7 @@ class Pkcs11Token(EachAlone):
 
     def unwrap(self, wrapped: bytes, *, kek: str, context: bytes) -> bytes:
         """See KeyProvider."""
-        if len(wrapped) != 1 + NONCE_BYTES + 32 + TAG_BITS // 8 or wrapped[0] != FORMAT:
+        if len(wrapped) != 1 + NONCE_BYTES + KEY_BYTES + TAG_BITS // 8 or wrapped[0] != FORMAT:
             raise CannotOpen
         nonce, sealed = wrapped[1 : 1 + NONCE_BYTES], wrapped[1 + NONCE_BYTES :]
         with self._lock, self._errors(kek):

@@ -5,6 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+KEY_BYTES = 32
+"""Of every key that is wrapped: AES-256, HMAC-SHA-256."""
+
 
 class KeyUse(StrEnum):
     """What a key-encryption key wraps. One key, one use."""
