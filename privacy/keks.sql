@@ -24,4 +24,5 @@ UPDATE privacy.kek SET state = :state WHERE id = :kek;
 SELECT id, provider, use, expires_month, state, created_at, seal_until, open_until,
        (SELECT count(*) FROM privacy.subject_key WHERE kek = privacy.kek.id AND wrapped IS NOT NULL)
        + (SELECT count(*) FROM privacy.index_key WHERE kek = privacy.kek.id AND wrapped IS NOT NULL)
+       + (SELECT count(*) FROM privacy.pseudonym_epoch WHERE kek = privacy.kek.id)
 FROM privacy.kek ORDER BY created_at, id;

@@ -106,7 +106,7 @@ class KeyControl:
         A subject: all versions of its key. Copies of its wrapped key remain in backups and in the write-ahead
         log until the key-encryption key above it ends. A key-encryption key: at its provider too, after what
         the database knows of it, which the caller commits at once; a call that was killed between the two is
-        repeated. `shred`: even with keys under it, which then end with it, in every copy. Raises DualControl,
+        repeated. `shred`: even with keys of subjects under it, which then end with it, in every copy. Raises DualControl,
         and what the provider raises.
         """
         ended = self.record_end(connection, request, shred=shred)
@@ -120,11 +120,7 @@ class KeyControl:
         provider: tuple[str] | None = None
         events = self._events(connection, found.kind, found.target, Event.DESTROYED)
         if found.kind is KeyKind.KEK:
-            below = connection.execute(_queries.keys_below.sql, about).fetchone()
-            if below and below[0] and not shred:
-                raise DualControl(
-                    f"{below[0]} keys are wrapped under {found.target}: rotate first, or shred them too."
-                )
+            self._demand_nothing_below(connection, found.target, shred)
             events += [
                 Happened(KeyKind.SUBJECT_KEY, found.target, Event.DESTROYED, subject, None, version)
                 for subject, version in connection.execute(_queries.destroy_below.sql, about).fetchall()
@@ -141,6 +137,19 @@ class KeyControl:
         key_events.record(connection, named, now)
         connection.execute(_queries.done.sql, {"id": request, "now": now})
         return Ended(len(events), found.target, provider[0] if provider else None)
+
+    @staticmethod
+    def _demand_nothing_below(connection: Connection, kek: str, shred: bool) -> None:
+        """Shredding is for the keys of subjects: those of searches and pseudonyms are everybody's."""
+        row = connection.execute(_queries.keys_below.sql, {"target": kek}).fetchone()
+        assert row is not None
+        subjects, others = row
+        if others:
+            raise DualControl(
+                f"{others} keys of searches or pseudonyms are wrapped under {kek}: rotate first."
+            )
+        if subjects and not shred:
+            raise DualControl(f"{subjects} keys are wrapped under {kek}: rotate first, or shred them too.")
 
     def end_at_provider(self, ended: Ended) -> bool:
         """The part of `destroy` that no rollback brings back, and so the last before the commit.

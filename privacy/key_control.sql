@@ -29,11 +29,12 @@ SELECT index_name, version, kek FROM privacy.index_key
 WHERE index_name || '/' || version = :target AND state <> 'destroyed';
 
 -- name: keys_below
-SELECT (SELECT count(*) FROM privacy.subject_key WHERE kek = :target AND state <> 'destroyed')
-     + (SELECT count(*) FROM privacy.index_key WHERE kek = :target AND state <> 'destroyed');
+-- Those of subjects, and all others.
+SELECT (SELECT count(*) FROM privacy.subject_key WHERE kek = :target AND state <> 'destroyed'),
+       (SELECT count(*) FROM privacy.index_key WHERE kek = :target AND state <> 'destroyed')
+       + (SELECT count(*) FROM privacy.pseudonym_epoch WHERE kek = :target);
 
 -- name: destroy_below
--- Index keys are not shredded so: they are of no month. Whoever wants them gone destroys each.
 UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL
 WHERE kek = :target AND state <> 'destroyed'
 RETURNING subject, version;

@@ -9,15 +9,18 @@ import psycopg
 import pytest
 from sqlmodel import SQLModel
 
+import kyc.tables  # noqa: F401  the rotation goes over their sealed columns
+from kyc import search
 from ledger.database import Database
 from ledger.errors import InvalidInput
 from ledger.ids import new_id
-from privacy import KeyDestroyed, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
+from privacy import KeyDestroyed, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault, keks
 from privacy.algorithms import State, registry, window
 from privacy.errors import DualControl, KeyCompromised, KeyExpired, KeyringMissing, KeyUnavailable
 from privacy.key_control import DESTROY, EXPORT, ROOT
 from privacy.key_events import KeyKind
 from privacy.keyring import restore_root
+from privacy.pseudonyms import Pseudonyms
 from privacy.rotation import Rotation
 
 STATES = ("pre-active", "active", "decrypt-only", "compromised", "destroyed")
@@ -231,6 +234,28 @@ def test_a_kek_is_destroyed_with_what_is_below_it_only_when_that_is_said(
     for _, _, wrapped in copy:  # what a backup of the database still has
         with pytest.raises(KeyUnavailable):
             LocalKeyring.load(home).unwrap(wrapped, kek=kek, context=b"")
+
+
+@pytest.mark.parametrize("use", [KeyUse.INDEX_KEYS, KeyUse.PSEUDONYM_KEYS])
+def test_what_searches_and_pseudonyms_rest_on_is_never_shredded(
+    database: Database, vault: Vault, use: KeyUse
+) -> None:
+    domain = Pseudonyms(vault.providers, "study")
+    with database.connection() as connection:
+        vault.indexes.sealing_keys(connection, [search.PHONE])
+        domain.create(connection, purpose="a study", reversible=False, by="dpo-1")
+        token = domain.of(connection, [subject := new_id()])
+        [kek] = [each for each in keks.listed(connection) if each.use == use]
+        asked = vault.control.request(connection, DESTROY, KeyKind.KEK, kek.id, actor="a", reason="r")
+        vault.control.approve(connection, asked, actor="b")
+    assert kek.wraps == 1
+    for shred in (False, True):
+        with pytest.raises(DualControl, match="rotate first"), database.connection() as connection:
+            vault.control.destroy(connection, asked, shred=shred)
+    Rotation(database, vault, SQLModel.metadata).rewrap(actor="a")
+    with database.connection() as connection:
+        assert vault.control.destroy(connection, asked) == 1
+        assert domain.of(connection, [subject]) == token
 
 
 def test_unknown_targets_are_refused(database: Database, vault: Vault) -> None:
