@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from commands import Command, commands
 from psycopg.conninfo import make_conninfo
 
 from jobs.migrate import upgrade
@@ -70,6 +71,20 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("EMONEY_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
     return tmp_path / "home"
+
+
+@pytest.fixture
+def command_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs `emoney …` in this environment; gives exit code, standard output and standard error."""
+    return commands(monkeypatch, capsys)
+
+
+@pytest.fixture
+def command(command_line: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Runs `emoney …` on a fresh installation."""
+    assert home
+    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
+    return command_line
 
 
 @pytest.fixture(scope="session")

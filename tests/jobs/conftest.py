@@ -1,48 +1,30 @@
 """The command line as the operator's staff uses it, with persons whose details are planted."""
 
-import io
 import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Command, Ended
 
-from jobs.cli import main
-
-Run = Callable[..., tuple[int, str, str]]
 Ask = Callable[..., Any]
 
 
 @pytest.fixture
-def run(
-    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+def run(command: Command) -> Command:
     """Runs a command, on standard input what is given; nothing of it is ever told."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
-    monkeypatch.setenv("COLUMNS", "200")
 
-    def call(*arguments: str, given: Any = None) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", *arguments])
-        text = "" if given is None else json.dumps(given)
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
+    def call(*arguments: str, given: Any = None) -> Ended:
+        ended = command(*arguments, given="" if given is None else json.dumps(given))
         for told in ("Planted", "1990-04-05", "233201234567", "PLANTED-1"):
-            assert told not in captured.out + captured.err
-        return code, captured.out, captured.err
+            assert told not in ended.out + ended.err
+        return ended
 
     return call
 
 
 @pytest.fixture
-def ask(run: Run) -> Ask:
+def ask(run: Command) -> Ask:
     """What a command says with --json, having gone well."""
 
     def asked(*arguments: str, given: Any = None) -> Any:

@@ -1,6 +1,5 @@
 """The command line, as a person or a script uses it."""
 
-import io
 import json
 import os
 import shutil
@@ -9,15 +8,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from commands import Command
 from psycopg.conninfo import make_conninfo
 
-from jobs.cli import main
 from jobs.emoney import Emoney
 from ledger import AccountKind, Database, Operation, Transfer
 from ledger import emoney as ops
@@ -36,36 +33,16 @@ PERSON = {
 
 TWICE = '{"external_ref": "x1", "external_ref": "x2", "phone": "+233201234567", "currency": "GHS"}'
 
-Run = Callable[..., tuple[int, str, str]]
+
+@pytest.fixture
+def run(command: Command) -> Command:
+    return command
 
 
 @pytest.fixture
-def run(
-    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
-    """Runs a command on a fresh installation; gives exit code, standard output and standard error."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
-@pytest.fixture
-def with_wallet(run: Run, home: Path, owner_url: str) -> Run:
+def with_wallet(run: Command, home: Path, owner_url: str) -> Command:
     """An installation in which `ama` holds 40.00, after three entries."""
-    assert run("kyc", "enrol", "-", stdin=json.dumps(PERSON))[0] == 0
+    assert run("kyc", "enrol", "-", given=json.dumps(PERSON))[0] == 0
     with Emoney.open() as emoney:
         bank = emoney.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
         shop = emoney.ledger.open_account(AccountKind.MERCHANT, "GHS", "shop")
@@ -81,8 +58,8 @@ def with_wallet(run: Run, home: Path, owner_url: str) -> Run:
     return run
 
 
-def test_enrolment_prints_the_wallet_and_its_tier(run: Run) -> None:
-    code, out, _ = run("kyc", "enrol", "-", "--json", stdin=json.dumps(PERSON))
+def test_enrolment_prints_the_wallet_and_its_tier(run: Command) -> None:
+    code, out, _ = run("kyc", "enrol", "-", "--json", given=json.dumps(PERSON))
     assert code == 0
     enrolled = json.loads(out)
     assert (enrolled["wallet"], enrolled["tier"], enrolled["pack"]) == ("ama", "medium", "gh-bog-2024")
@@ -102,8 +79,8 @@ def test_enrolment_prints_the_wallet_and_its_tier(run: Run) -> None:
         TWICE,
     ],
 )
-def test_input_that_is_no_person_is_refused_in_one_line(run: Run, stdin: str) -> None:
-    code, out, err = run("kyc", "enrol", "-", stdin=stdin)
+def test_input_that_is_no_person_is_refused_in_one_line(run: Command, stdin: str) -> None:
+    code, out, err = run("kyc", "enrol", "-", given=stdin)
     assert (code, out) == (1, "")
     assert err.startswith("error: ")
     assert "Planted" not in err
@@ -111,27 +88,27 @@ def test_input_that_is_no_person_is_refused_in_one_line(run: Run, stdin: str) ->
 
 
 @pytest.mark.parametrize("field", ["name", "birth_date", "phone", "id_number", "address"])
-def test_a_bad_field_is_named_and_its_value_is_not_shown(run: Run, field: str) -> None:
-    code, out, err = run("kyc", "enrol", "-", stdin=json.dumps(PERSON | {field: "\0PLANTED-VALUE" * 100}))
+def test_a_bad_field_is_named_and_its_value_is_not_shown(run: Command, field: str) -> None:
+    code, out, err = run("kyc", "enrol", "-", given=json.dumps(PERSON | {field: "\0PLANTED-VALUE" * 100}))
     assert code == 1
     assert field in err
     assert "PLANTED" not in out + err
 
 
-def test_personal_details_are_not_taken_from_arguments(run: Run) -> None:
+def test_personal_details_are_not_taken_from_arguments(run: Command) -> None:
     code, _, err = run("kyc", "enrol", "Ama")
     assert code == 2
     assert "standard input" in err
 
 
-def test_enrolling_twice_is_refused(run: Run) -> None:
-    assert run("kyc", "enrol", "-", stdin=json.dumps(PERSON))[0] == 0
-    code, _, err = run("kyc", "enrol", "-", stdin=json.dumps(PERSON))
+def test_enrolling_twice_is_refused(run: Command) -> None:
+    assert run("kyc", "enrol", "-", given=json.dumps(PERSON))[0] == 0
+    code, _, err = run("kyc", "enrol", "-", given=json.dumps(PERSON))
     assert code == 1
     assert "already" in err
 
 
-def test_a_statement_pages_by_version(with_wallet: Run) -> None:
+def test_a_statement_pages_by_version(with_wallet: Command) -> None:
     code, out, _ = with_wallet("statement", "ama", "--limit", "2", "--json")
     assert code == 0
     first = json.loads(out)
@@ -143,13 +120,13 @@ def test_a_statement_pages_by_version(with_wallet: Run) -> None:
     assert rest["next_after"] is None
 
 
-def test_an_unknown_account_is_an_error(run: Run) -> None:
+def test_an_unknown_account_is_an_error(run: Command) -> None:
     code, out, err = run("statement", "nobody")
     assert (code, out) == (1, "")
     assert "nobody" in err
 
 
-def test_the_trial_balance_holds_and_covers(with_wallet: Run) -> None:
+def test_the_trial_balance_holds_and_covers(with_wallet: Command) -> None:
     code, out, _ = with_wallet("trial-balance", "--json")
     assert code == 0
     found = json.loads(out)
@@ -160,7 +137,7 @@ def test_the_trial_balance_holds_and_covers(with_wallet: Run) -> None:
     ]
 
 
-def test_a_trial_balance_that_is_wrong_exits_with_1(with_wallet: Run, owner_url: str) -> None:
+def test_a_trial_balance_that_is_wrong_exits_with_1(with_wallet: Command, owner_url: str) -> None:
     owner = Database(owner_url)
     with owner.connection() as connection:
         connection.execute("RESET ROLE")
@@ -175,7 +152,7 @@ def test_a_trial_balance_that_is_wrong_exits_with_1(with_wallet: Run, owner_url:
     assert "NOT balanced" in out
 
 
-def test_monitoring_runs_and_runs_again(with_wallet: Run) -> None:
+def test_monitoring_runs_and_runs_again(with_wallet: Command) -> None:
     code, out, _ = with_wallet("aml", "run", "--json")
     assert code == 0
     assert json.loads(out)["extracted"] == 3
@@ -185,13 +162,13 @@ def test_monitoring_runs_and_runs_again(with_wallet: Run) -> None:
     assert (code, json.loads(out)) == (0, [])
 
 
-def test_a_mistyped_scenario_is_no_all_clear(run: Run) -> None:
+def test_a_mistyped_scenario_is_no_all_clear(run: Command) -> None:
     code, out, err = run("aml", "alerts", "--scenario", "fanin", "--json")
     assert (code, out) == (2, "")
     assert "fan_in" in err
 
 
-def test_reports_are_written_where_asked(with_wallet: Run, tmp_path: Path) -> None:
+def test_reports_are_written_where_asked(with_wallet: Command, tmp_path: Path) -> None:
     assert with_wallet("aml", "run")[0] == 0
     assert with_wallet("aml", "report", "--out", str(tmp_path / "r"))[0] == 0
     assert with_wallet("privacy", "report", "--out", str(tmp_path / "r"))[0] == 0
@@ -202,14 +179,14 @@ def test_reports_are_written_where_asked(with_wallet: Run, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("command", ["aml", "privacy"])
-def test_a_report_that_cannot_be_written_is_an_error(run: Run, tmp_path: Path, command: str) -> None:
+def test_a_report_that_cannot_be_written_is_an_error(run: Command, tmp_path: Path, command: str) -> None:
     (tmp_path / "file").write_text("")
     code, _, err = run(command, "report", "--out", str(tmp_path / "file"))
     assert code == 1
     assert err.startswith(f"error: {tmp_path / 'file'}: ")
 
 
-def test_the_inventory_lists_the_sealed_columns(run: Run) -> None:
+def test_the_inventory_lists_the_sealed_columns(run: Command) -> None:
     code, out, _ = run("privacy", "inventory", "--json")
     assert code == 0
     held = {column["name"]: column for column in json.loads(out)["columns"]}
@@ -217,7 +194,7 @@ def test_the_inventory_lists_the_sealed_columns(run: Run) -> None:
     assert held["ledger.account.holder"]["category"] == "pseudonymous"
 
 
-def test_jobs_are_listed_and_run_by_name(with_wallet: Run) -> None:
+def test_jobs_are_listed_and_run_by_name(with_wallet: Command) -> None:
     _, out, _ = with_wallet("jobs", "list", "--json")
     names = {job["name"] for job in json.loads(out)}
     assert names >= {"extract", "monitor", "expire-holds", "seal", "partitions", "reconcile", "deliver"}
@@ -230,7 +207,7 @@ def test_jobs_are_listed_and_run_by_name(with_wallet: Run) -> None:
     assert "extract" in err
 
 
-def test_packs_say_where_their_numbers_come_from(run: Run) -> None:
+def test_packs_say_where_their_numbers_come_from(run: Command) -> None:
     _, out, _ = run("kyc", "packs", "--json")
     packs = {pack["id"]: pack for pack in json.loads(out)}
     assert len(packs) == 29
@@ -238,13 +215,15 @@ def test_packs_say_where_their_numbers_come_from(run: Run) -> None:
     assert all(pack["needs_acceptance"] is not pack["all_primary"] for pack in packs.values())
 
 
-def test_init_is_needed_once_on_an_operators_database(run: Run) -> None:
+def test_init_is_needed_once_on_an_operators_database(run: Command) -> None:
     code, out, _ = run("init")
     assert code == 0
     assert "up to date" in out
 
 
-def test_a_user_without_rights_is_told_so(run: Run, owner_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_rights_is_told_so(
+    run: Command, owner_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     name = f"stranger_{os.getpid()}"
     with psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute(f"CREATE ROLE {name} LOGIN")
@@ -261,7 +240,7 @@ def test_a_user_without_rights_is_told_so(run: Run, owner_url: str, monkeypatch:
             owner.execute(f"DROP ROLE {name}")
 
 
-def test_a_newer_versions_schema_is_told(run: Run, owner_url: str) -> None:
+def test_a_newer_versions_schema_is_told(run: Command, owner_url: str) -> None:
     with psycopg.connect(owner_url, autocommit=True) as owner:
         owner.execute("INSERT INTO alembic_version VALUES ('kyc_9999')")
     code, _, err = run("init")
@@ -269,7 +248,7 @@ def test_a_newer_versions_schema_is_told(run: Run, owner_url: str) -> None:
 
 
 def test_a_home_that_cannot_be_made_is_an_error(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("EMONEY_HOME", str(tmp_path / "file" / "home"))
@@ -278,14 +257,14 @@ def test_a_home_that_cannot_be_made_is_an_error(
     assert "set EMONEY_HOME" in err
 
 
-def test_tiers_without_a_pack_are_misuse(run: Run, tmp_path: Path) -> None:
+def test_tiers_without_a_pack_are_misuse(run: Command, tmp_path: Path) -> None:
     arguments = ("import", str(tmp_path), "--format", "paysim", "--currency", "EUR", "--tier", "0=minimum")
     code, _, err = run(*arguments)
     assert code == 2
     assert "--pack" in err
 
 
-def test_the_version_is_told(run: Run) -> None:
+def test_the_version_is_told(run: Command) -> None:
     code, out, _ = run("--version")
     assert code == 0
     assert out.startswith("emoney ")

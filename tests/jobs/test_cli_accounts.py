@@ -1,31 +1,21 @@
 """Accounts and periods on the command line."""
 
-import io
 import json
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from commands import Command
 
-from jobs.cli import main
 from jobs.emoney import Emoney
 from ledger import AccountKind
 from ledger import emoney as ops
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def run(
-    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+def run(command: Command) -> Command:
     """Runs a command on an installation where an agent and `ama` were issued money some months ago."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
-    monkeypatch.setenv("COLUMNS", "200")
     with Emoney.open() as emoney:
         bank = emoney.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
         emoney.ledger.open_account(AccountKind.AGENT, "GHS", "north")
@@ -46,22 +36,10 @@ def run(
         emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "empty")
         assert all(outcome.posted for outcome in emoney.ledger.post(loads))
 
-    def call(*arguments: str, stdin: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return command
 
 
-def shown(run: Run, account: str) -> dict[str, Any]:
+def shown(run: Command, account: str) -> dict[str, Any]:
     """An account as JSON."""
     code, out, _ = run("accounts", "show", account, "--json")
     assert code == 0
@@ -69,7 +47,7 @@ def shown(run: Run, account: str) -> dict[str, Any]:
     return found
 
 
-def test_freezing_and_unfreezing_are_on_record(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_freezing_and_unfreezing_are_on_record(run: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EMONEY_ACTOR", "ops-4")
     assert run("accounts", "freeze", "ama", "--no-credit", "--reason", "court order 17")[0] == 0
     assert (shown(run, "ama")["frozen_debit"], shown(run, "ama")["frozen_credit"]) == (True, False)
@@ -85,7 +63,7 @@ def test_freezing_and_unfreezing_are_on_record(run: Run, monkeypatch: pytest.Mon
     assert "court order 17" in out
 
 
-def test_an_account_is_closed_at_zero_only(run: Run) -> None:
+def test_an_account_is_closed_at_zero_only(run: Command) -> None:
     code, _, err = run("accounts", "close", "ama", "--reason", "left")
     assert (code, "1234" in err) == (1, True)
     assert run("accounts", "close", "empty", "--reason", "left")[0] == 0
@@ -108,21 +86,21 @@ def test_an_account_is_closed_at_zero_only(run: Run) -> None:
         (("show", "nobody"), 1),
     ],
 )
-def test_what_is_refused_and_what_is_misuse(run: Run, arguments: tuple[str, ...], code: int) -> None:
+def test_what_is_refused_and_what_is_misuse(run: Command, arguments: tuple[str, ...], code: int) -> None:
     before = shown(run, "ama")
     found = run("accounts", *arguments)
     assert (found[0], "Traceback" in found[2]) == (code, False)
     assert shown(run, "ama") == before
 
 
-def test_bounds_are_in_the_accounts_currency(run: Run) -> None:
+def test_bounds_are_in_the_accounts_currency(run: Command) -> None:
     code, out, _ = run("accounts", "bounds", "ama", "--floor", "2", "--ceiling", "12.34", "--reason", "x")
     assert (code, out) == (0, "ama: bounds: floor 2.00 GHS, ceiling 12.34 GHS\n")
     found = shown(run, "ama")
     assert (found["floor"], found["ceiling"]) == ("2.00", "12.34")
 
 
-def test_the_tree_rolls_up_what_stands_below(run: Run) -> None:
+def test_the_tree_rolls_up_what_stands_below(run: Command) -> None:
     assert run("accounts", "move", "agent-17", "--below", "north", "--reason", "chart")[0] == 0
     code, out, _ = run("accounts", "tree", "--json")
     found = json.loads(out)
@@ -148,16 +126,16 @@ def test_the_tree_rolls_up_what_stands_below(run: Run) -> None:
     assert json.loads(run("accounts", "tree", "--json")[1])["tree"] == []
 
 
-def test_metadata_comes_from_standard_input(run: Run) -> None:
-    assert run("accounts", "set-metadata", "ama", stdin='{"branch": "Osu"}')[0] == 0
+def test_metadata_comes_from_standard_input(run: Command) -> None:
+    assert run("accounts", "set-metadata", "ama", given='{"branch": "Osu"}')[0] == 0
     assert shown(run, "ama")["metadata"] == {"branch": "Osu"}
     for bad in ("", "{", "[]", '"x"', "[" * 16_000, '{"k": "' + "x" * 20_000 + '"}', '{"k": NaN}'):
-        code, _, err = run("accounts", "set-metadata", "ama", stdin=bad)
+        code, _, err = run("accounts", "set-metadata", "ama", given=bad)
         assert (code, "Traceback" in err) == (1, False)
     assert shown(run, "ama")["metadata"] == {"branch": "Osu"}
 
 
-def test_a_period_is_closed_listed_and_checked(run: Run) -> None:
+def test_a_period_is_closed_listed_and_checked(run: Command) -> None:
     code, out, _ = run("periods", "close", "2026-01", "--time-zone", "Africa/Accra", "--json")
     closed = json.loads(out)
     assert (code, closed["period"], closed["transfers"], closed["actor"]) == (0, "2026-01", 2, "command line")
@@ -177,7 +155,7 @@ def test_a_period_is_closed_listed_and_checked(run: Run) -> None:
         assert (code, text in out) == (0, True)
 
 
-def test_periods_that_are_not_there_or_not_over(run: Run) -> None:
+def test_periods_that_are_not_there_or_not_over(run: Command) -> None:
     later = f"{datetime.now(UTC) + timedelta(days=40):%Y-%m}"
     for arguments in (("close", later), ("close", "January"), ("show", "2026-01"), ("show", "January")):
         code, _, err = run("periods", *arguments)
@@ -185,7 +163,7 @@ def test_periods_that_are_not_there_or_not_over(run: Run) -> None:
     assert json.loads(run("periods", "list", "--json")[1]) == []
 
 
-def test_a_period_that_was_tampered_with_is_exit_code_1(run: Run, owner_url: str) -> None:
+def test_a_period_that_was_tampered_with_is_exit_code_1(run: Command, owner_url: str) -> None:
     run("periods", "close", "2026-01")
     with psycopg.connect(owner_url) as connection:
         connection.execute("SET session_replication_role = replica")

@@ -1,42 +1,21 @@
 """`emoney privacy breach` and `emoney privacy exposure`, as a data protection officer uses them."""
 
 import json
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-from jobs.cli import main
-
-Run = Callable[..., tuple[int, str, str]]
+from commands import Command
 
 
 @pytest.fixture
-def run(
-    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+def run(command: Command) -> Command:
     """Runs `emoney privacy ...`; gives exit code, standard output and standard error."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
-    monkeypatch.setenv("COLUMNS", "200")
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", "privacy", *arguments])
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return lambda *arguments: command("privacy", *arguments)
 
 
-def entered(run: Run, hours_ago: float, *more: str) -> dict[str, Any]:
+def entered(run: Command, hours_ago: float, *more: str) -> dict[str, Any]:
     noticed = (datetime.now(UTC) - timedelta(hours=hours_ago)).strftime("%Y-%m-%dT%H:%M:%S")
     code, out, err = run(
         "breach", "register", "--noticed-at", noticed, "--what", "a laptop was lost",
@@ -48,7 +27,7 @@ def entered(run: Run, hours_ago: float, *more: str) -> dict[str, Any]:
     return found
 
 
-def test_the_list_shows_the_hours_left_and_fails_only_when_overdue(run: Run) -> None:
+def test_the_list_shows_the_hours_left_and_fails_only_when_overdue(run: Command) -> None:
     assert run("breach", "list", "--json")[:2] == (0, "[]\n")
     running = entered(run, 1)
     code, out, _ = run("breach", "list")
@@ -67,7 +46,7 @@ def test_the_list_shows_the_hours_left_and_fails_only_when_overdue(run: Run) -> 
     assert run("breach", "list")[0] == 0
 
 
-def test_a_bad_entry_ends_with_one_line(run: Run) -> None:
+def test_a_bad_entry_ends_with_one_line(run: Command) -> None:
     code, out, err = run(
         "breach", "register", "--noticed-at", "2020-01-01", "--what", "x", "--category", "shoe size",
         "--subjects", "3", "--measures", "x",
@@ -77,7 +56,7 @@ def test_a_bad_entry_ends_with_one_line(run: Run) -> None:
     assert "shoe size" not in err
 
 
-def test_the_view_of_a_period(run: Run) -> None:
+def test_the_view_of_a_period(run: Command) -> None:
     code, out, _ = run("breach", "--from", "2026-01-01", "--to", "2026-02-01", "--json")
     assert code == 0
     assert json.loads(out) == {
@@ -92,7 +71,7 @@ def test_the_view_of_a_period(run: Run) -> None:
     assert run("breach")[0] == 2
 
 
-def test_exposure_is_of_one_loss_at_a_time(run: Run) -> None:
+def test_exposure_is_of_one_loss_at_a_time(run: Command) -> None:
     code, out, _ = run("exposure", "--stolen-dump", "--json")
     assert code == 0
     assert set(json.loads(out)) == {"exposed", "stays_sealed", "wrapped_keys", "subjects_of_keys", "indexes"}

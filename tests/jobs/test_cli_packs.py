@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from commands import Command
 
 import data
-from jobs.cli import main
 from jobs.emoney import Emoney
 from kyc import acceptance, approved_actions, load_pack, pack_ids
 from kyc.acceptance import ENVIRONMENT
@@ -22,26 +22,7 @@ from ledger.proofs import ProofInvalid, SigningKey
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 
 
-def run(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *arguments: str
-) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["emoney", *arguments])
-    code = 0
-    try:
-        main()
-    except SystemExit as ended:
-        code = int(ended.code or 0)
-    captured = capsys.readouterr()
-    return code, captured.out, captured.err
-
-
-@pytest.fixture
-def emoney_cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("COLUMNS", "140")
-    return lambda *arguments: run(capsys, monkeypatch, *arguments)
-
-
-def _explain(cli: Any, *arguments: str) -> dict[str, Any]:
+def _explain(cli: Command, *arguments: str) -> dict[str, Any]:
     code, out, err = cli("kyc", "explain", *arguments, "--json")
     assert code == 0, err
     return dict(json.loads(out))
@@ -50,21 +31,21 @@ def _explain(cli: Any, *arguments: str) -> dict[str, Any]:
 GHANA = ("--pack", "gh-bog-2024", "--tier", "minimum", "--operation", "p2p_out")
 
 
-def test_explain_answers_in_the_documented_shape(emoney_cli: Any) -> None:
+def test_explain_answers_in_the_documented_shape(command_line: Command) -> None:
     state = '{"used": [{"direction": "out", "operation": "any", "window": "day", "amount": 2950.10}]}'
-    said = _explain(emoney_cli, *GHANA, "--amount", "49.91", "--state", state)
+    said = _explain(command_line, *GHANA, "--amount", "49.91", "--state", state)
     assert list(said)[:4] == ["decision", "rule", "headroom", "source"]
     assert (said["decision"], said["rule"]) == ("deny", "gh-bog-2024/minimum/flow-out-any-day")
     assert (said["headroom"], said["limit"], said["used"]) == ("49.90", "3000.00", "2950.10")
     assert "gh2024" in said["source"]
-    said = _explain(emoney_cli, *GHANA, "--amount", "49.90", "--state", state)
+    said = _explain(command_line, *GHANA, "--amount", "49.90", "--state", state)
     assert (said["decision"], said["rule"], said["headroom"], said["source"]) == (
         "allow",
         None,
         "49.90",
         None,
     )
-    code, out, _ = emoney_cli("kyc", "explain", *GHANA, "--amount", "49.91", "--state", state)
+    code, out, _ = command_line("kyc", "explain", *GHANA, "--amount", "49.91", "--state", state)
     assert code == 0
     assert "still allowed 49.90" in out
 
@@ -192,10 +173,16 @@ def test_explain_answers_in_the_documented_shape(emoney_cli: Any) -> None:
     ],
 )
 def test_every_key_of_the_state_counts(
-    emoney_cli: Any, pack: str, tier: str, operation: str, amount: str, state: dict[str, Any], decision: str
+    command_line: Command,
+    pack: str,
+    tier: str,
+    operation: str,
+    amount: str,
+    state: dict[str, Any],
+    decision: str,
 ) -> None:
     question = ("--pack", pack, "--tier", tier, "--operation", operation, "--amount", amount)
-    assert _explain(emoney_cli, *question, "--state", json.dumps(state))["decision"] == decision
+    assert _explain(command_line, *question, "--state", json.dumps(state))["decision"] == decision
 
 
 @pytest.mark.parametrize(
@@ -237,56 +224,49 @@ def test_every_key_of_the_state_counts(
     ],
 )
 def test_a_question_that_cannot_be_answered_says_why(
-    emoney_cli: Any, arguments: tuple[str, ...], code: int, said: str
+    command_line: Command, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
-    ended, out, err = emoney_cli("kyc", "explain", *arguments)
+    ended, out, err = command_line("kyc", "explain", *arguments)
     assert (ended, out) == (code, "")
     assert said in err.replace("\n", " ")
 
 
 @pytest.mark.parametrize("pack_id", pack_ids())
-def test_show_names_every_limit_and_source(emoney_cli: Any, pack_id: str) -> None:
+def test_show_names_every_limit_and_source(command_line: Command, pack_id: str) -> None:
     pack = load_pack(pack_id)
-    code, out, _ = emoney_cli("kyc", "pack", "show", pack_id)
+    code, out, _ = command_line("kyc", "pack", "show", pack_id)
     assert code == 0
     for tier in pack.tiers:
         assert f"{tier.title}: {tier.id}" in out
         assert all(name in out for rule in tier.rules for name in rule.names)
     assert ("then accept before production" in out) is not pack.all_primary
-    _, out, _ = emoney_cli("kyc", "pack", "show", pack_id, "--json")
+    _, out, _ = command_line("kyc", "pack", "show", pack_id, "--json")
     assert json.loads(out)["needs_acceptance"] is not pack.all_primary
 
 
-def test_check_tells_whether_a_pack_of_ones_own_will_do(emoney_cli: Any, tmp_path: Path) -> None:
+def test_check_tells_whether_a_pack_of_ones_own_will_do(command_line: Command, tmp_path: Path) -> None:
     text = (data.folder("policies") / "gh-bog-2024.yaml").read_text(encoding="utf-8")
     own = tmp_path / "own.yaml"
     own.write_text(
         text.replace("id: gh-bog-2024", "id: gh-own").replace("line: gh-mobile-money", "line: gh-own")
     )
-    assert emoney_cli("kyc", "pack", "check", str(own))[0] == 0
+    assert command_line("kyc", "pack", "check", str(own))[0] == 0
     own.write_text(text.replace("id: gh-bog-2024", "id: gh-own"))
-    code, _, err = emoney_cli("kyc", "pack", "check", str(own))
+    code, _, err = command_line("kyc", "pack", "check", str(own))
     assert code == 1
     assert "gh-bog-2024 and gh-own of the line gh-mobile-money are both in force" in err.replace("\n", " ")
     own.write_text(text.replace("amount: 3000,", "amount: lots,"))
-    code, _, err = emoney_cli("kyc", "pack", "check", str(own))
+    code, _, err = command_line("kyc", "pack", "check", str(own))
     assert code == 1
     assert "tiers.0.rules.0.amount" in err
     own.write_bytes(b"\xff")
-    assert emoney_cli("kyc", "pack", "check", str(own))[0] == 1
+    assert command_line("kyc", "pack", "check", str(own))[0] == 1
 
 
-def test_the_schema_command_prints_the_published_schema(emoney_cli: Any) -> None:
-    _, out, _ = emoney_cli("kyc", "pack", "schema")
+def test_the_schema_command_prints_the_published_schema(command_line: Command) -> None:
+    _, out, _ = command_line("kyc", "pack", "schema")
     published = Path(__file__).resolve().parents[2] / "docs" / "policy-pack.schema.json"
     assert out == published.read_text(encoding="utf-8")
-
-
-@pytest.fixture
-def installed(emoney_cli: Any, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The command line on an installation with a database."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
-    return emoney_cli
 
 
 PERSON = {"external_ref": "ama", "currency": "GHS", "phone": "+233201234567"}
@@ -297,7 +277,7 @@ def _post(emoney: Emoney, debit: Any, credit: Any, amount: int, operation: Opera
     return emoney.ledger.post([sent])[0]
 
 
-def test_a_past_refusal_and_the_present_headroom(installed: Any, home: Path, owner_url: str) -> None:
+def test_a_past_refusal_and_the_present_headroom(command: Command, home: Path, owner_url: str) -> None:
     with Emoney.open(clock=lambda: NOW) as emoney:
         ama = emoney.kyc.enrol(PERSON)
         bank, shop = new_id(), new_id()
@@ -313,7 +293,7 @@ def test_a_past_refusal_and_the_present_headroom(installed: Any, home: Path, own
         assert _post(emoney, ama.account_id, shop, 299_999, Operation.PAY).posted
         refused = _post(emoney, ama.account_id, shop, 2, Operation.PAY)
         posted = _post(emoney, ama.account_id, shop, 1, Operation.PAY)
-    said = _explain(installed, "--refusal", str(refused.transfer_id))
+    said = _explain(command, "--refusal", str(refused.transfer_id))
     assert list(said)[:4] == ["decision", "rule", "headroom", "source"]
     assert (said["decision"], said["rule"]) == ("deny", "gh-bog-2024/minimum/flow-out-any-day")
     assert (said["headroom"], said["limit"], said["used"], said["amount"]) == (
@@ -323,27 +303,27 @@ def test_a_past_refusal_and_the_present_headroom(installed: Any, home: Path, own
         "0.02",
     )
     assert (said["pack"], said["tier"], said["operation"]) == ("gh-bog-2024", "minimum", "pay")
-    code, out, _ = installed("kyc", "explain", "--refusal", str(refused.transfer_id))
+    code, out, _ = command("kyc", "explain", "--refusal", str(refused.transfer_id))
     assert code == 0
     assert "still allowed 0.01" in out
-    code, _, err = installed("kyc", "explain", "--refusal", str(posted.transfer_id))
+    code, _, err = command("kyc", "explain", "--refusal", str(posted.transfer_id))
     assert code == 1
     assert "posted, or never sent" in err
 
-    code, out, err = installed("kyc", "headroom", "ama", "--json")
+    code, out, err = command("kyc", "headroom", "ama", "--json")
     assert code == 0, err
     left = {rule["rule"].rsplit("/", 1)[1]: rule for rule in json.loads(out)["rules"]}
     assert left["balance"]["headroom"] == "3000.00"
     assert set(left) == {"balance", "flow-out-any-day", "flow-out-any-calendar_month"}
-    code, out, _ = installed("kyc", "headroom", "ama")
+    code, out, _ = command("kyc", "headroom", "ama")
     assert "flow-out-any-calendar_month" in out
-    code, _, err = installed("kyc", "headroom", str(bank))
+    code, _, err = command("kyc", "headroom", str(bank))
     assert code == 1
     assert "under no limits" in err
 
 
 def test_production_demands_that_a_pack_is_accepted_as_it_is(
-    installed: Any, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
+    command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "production")
     with Emoney.open(clock=lambda: NOW) as emoney:
@@ -352,7 +332,7 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
         # all of these numbers were read in the legal text
         assert emoney.kyc.enrol({"external_ref": "a", "currency": "EUR"}).pack == "eu-amld5-art12"
     monkeypatch.setenv(ENVIRONMENT, "development")
-    code, out, err = installed("kyc", "pack", "accept", "gh-bog-2024", "--by", "Efua Mensah", "--json")
+    code, out, err = command("kyc", "pack", "accept", "gh-bog-2024", "--by", "Efua Mensah", "--json")
     assert code == 0, err
     accepted = json.loads(out)
     assert accepted["still_missing"] == []
@@ -360,16 +340,16 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
     monkeypatch.setenv(ENVIRONMENT, "production")
     with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
         emoney.kyc.enrol(PERSON)  # one person's word
-    code, out, err = installed("kyc", "pack", "accept", "gh-bog-2024", "--by", "efua", "--json")
+    code, out, err = command("kyc", "pack", "accept", "gh-bog-2024", "--by", "efua", "--json")
     assert code == 0, err
     approve = ("kyc", "approvals", "approve", json.loads(out)["request"], "--because", "read it too", "--by")
-    assert installed(*approve, "Efua")[0] == 1
+    assert command(*approve, "Efua")[0] == 1
     with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
         emoney.kyc.enrol(PERSON)  # asked for only
-    assert installed(*approve, "kofi")[0] == 0
+    assert command(*approve, "kofi")[0] == 0
     with Emoney.open(clock=lambda: NOW) as emoney:
         assert emoney.kyc.enrol(PERSON).tier == "minimum"
-    code, out, _ = installed("kyc", "pack", "acceptances", "--json")
+    code, out, _ = command("kyc", "pack", "acceptances", "--json")
     assert code == 0
     alone, found = json.loads(out)
     assert (alone["accepted_by"], alone["approval"]) == ("Efua Mensah", None)
@@ -384,7 +364,7 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
 
 
 def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
-    installed: Any, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
+    command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "production")
     pack = load_pack("gh-bog-2024")
@@ -418,10 +398,10 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
 
 
 def test_an_acceptance_is_append_only_and_a_forged_one_is_found(
-    installed: Any, home: Path, owner_url: str
+    command: Command, home: Path, owner_url: str
 ) -> None:
-    assert installed("kyc", "pack", "accept", "gh-bog-2024", "--by", " ")[0] == 1
-    assert installed("kyc", "pack", "accept", "gh-bog-2024", "--by", "Efua")[0] == 0
+    assert command("kyc", "pack", "accept", "gh-bog-2024", "--by", " ")[0] == 1
+    assert command("kyc", "pack", "accept", "gh-bog-2024", "--by", "Efua")[0] == 0
     with psycopg.connect(owner_url, autocommit=True) as connection:
         for change in (
             "UPDATE kyc.pack_acceptance SET accepted_by = 'Kofi'",
@@ -435,14 +415,14 @@ def test_an_acceptance_is_append_only_and_a_forged_one_is_found(
             " SELECT gen_random_uuid(), pack_id, content_hash, 'Kofi', accepted_at, note"
             " FROM kyc.pack_acceptance"
         )
-    code, out, _ = installed("kyc", "pack", "acceptances")
+    code, out, _ = command("kyc", "pack", "acceptances")
     assert code == 1
     assert "say what was signed" in " ".join(out.split())
     assert "PRIVATE" not in str(SigningKey.load(home).public)
 
 
 def test_an_unknown_environment_is_refused(
-    installed: Any, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
+    command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "prod")
     with (

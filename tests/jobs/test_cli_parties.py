@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Command
 
 from jobs.emoney import Emoney
 from kyc import evidence_records, persons
@@ -29,7 +30,6 @@ COMPANY = {
     "id_number": "CS-PLANTED-1",
     "phone": "+233302000001",
 }
-Run = Callable[..., tuple[int, str, str]]
 Ask = Callable[..., Any]
 
 
@@ -47,7 +47,7 @@ def ama(ask: Ask, tmp_path: Path) -> Any:
     return enrolled
 
 
-def test_an_entity_is_enrolled_with_all_who_own_it(run: Run, ask: Ask, ama: Any) -> None:
+def test_an_entity_is_enrolled_with_all_who_own_it(run: Command, ask: Ask, ama: Any) -> None:
     owners = [{"person": "ama", "share_bp": 6000}]
     said = ask("kyc", "enrol-entity", "-", *BY, given=COMPANY | {"owners": owners, "dispersed_bp": 4000})
     assert (said["wallet"], [each["ref"] for each in said["beneficial_owners"]]) == ("company", ["ama"])
@@ -84,7 +84,7 @@ def test_an_entity_is_enrolled_with_all_who_own_it(run: Run, ask: Ask, ama: Any)
     ],
 )
 def test_a_statement_that_does_not_stand_enrols_nobody(
-    run: Run, ask: Ask, ama: Any, change: dict[str, Any], said: str
+    run: Command, ask: Ask, ama: Any, change: dict[str, Any], said: str
 ) -> None:
     code, out, err = run("kyc", "enrol-entity", "-", *BY, given=COMPANY | change)
     assert (code, out) == (1, "")
@@ -92,7 +92,7 @@ def test_a_statement_that_does_not_stand_enrols_nobody(
     assert run("kyc", "owners", "list", "company")[0] == 1  # nobody was enrolled
 
 
-def test_agents_under_agents_and_a_merchant(run: Run, ask: Ask, ama: Any) -> None:
+def test_agents_under_agents_and_a_merchant(run: Command, ask: Ask, ama: Any) -> None:
     opened = ask("kyc", "business", "open", "ama", "agent", "float-1", "--currency", "GHS", *BY)
     assert opened["role"] == "agent"
     kofi = AMA | {"external_ref": "kofi", "phone": "+233201234599", "id_number": "GHA-PLANTED-19"}
@@ -119,7 +119,7 @@ def test_agents_under_agents_and_a_merchant(run: Run, ask: Ask, ama: Any) -> Non
     assert (code, err) == (1, "error: account: the object: must be a JSON object\n")
 
 
-def test_a_minor_names_who_answers(run: Run, ask: Ask, ama: Any) -> None:
+def test_a_minor_names_who_answers(run: Command, ask: Ask, ama: Any) -> None:
     child = {
         "external_ref": "child",
         "currency": "GHS",
@@ -142,7 +142,7 @@ def test_a_minor_names_who_answers(run: Run, ask: Ask, ama: Any) -> None:
     assert "another court decided" in run("kyc", "guardian", "list", "child")[1]
 
 
-def test_a_bearer_instrument_and_what_it_is(run: Run, ask: Ask) -> None:
+def test_a_bearer_instrument_and_what_it_is(run: Command, ask: Ask) -> None:
     said = ask("kyc", "issue-bearer", "eu-amld5-art12", "anonymous_emoney", "card-1", "--not-reloadable")
     assert said["wallet"] == "card-1"
     told = ask("kyc", "features", "card-1")
@@ -163,7 +163,7 @@ def test_a_bearer_instrument_and_what_it_is(run: Run, ask: Ask) -> None:
     assert "is for no bearer" in err
 
 
-def test_a_further_wallet_at_a_tier_that_the_operator_assigns(run: Run, ask: Ask, ama: Any) -> None:
+def test_a_further_wallet_at_a_tier_that_the_operator_assigns(run: Command, ask: Ask, ama: Any) -> None:
     code, _, err = run("kyc", "open-wallet", "ama", "ama-2", "--pack", "gh-bog-2024", "--tier", "minimum")
     assert code == 1
     assert "is reached by evidence" in err
@@ -171,7 +171,7 @@ def test_a_further_wallet_at_a_tier_that_the_operator_assigns(run: Run, ask: Ask
     assert ask("kyc", "features", "ama-2")["features"]["one_country"] is True
 
 
-def test_a_correction_waits_for_a_second_person(run: Run, ask: Ask, ama: Any) -> None:
+def test_a_correction_waits_for_a_second_person(run: Command, ask: Ask, ama: Any) -> None:
     asked = ask("kyc", "rectify", "ama", "-", *BY, given={"name": "Ama Planted-Other"})
     assert asked["fields"] == ["name"]
     code, out, _ = run("kyc", "approvals", "list")
@@ -194,7 +194,7 @@ def test_a_correction_waits_for_a_second_person(run: Run, ask: Ask, ama: Any) ->
     assert "address" in run("kyc", "versions", "ama")[1]
 
 
-def test_details_are_never_taken_from_arguments(run: Run) -> None:
+def test_details_are_never_taken_from_arguments(run: Command) -> None:
     for command in ("enrol", "enrol-entity", "enrol-minor"):
         more = () if command != "enrol-entity" else BY
         assert run("kyc", command, '{"name": "x"}', *more)[0] == 2
@@ -204,7 +204,7 @@ def test_details_are_never_taken_from_arguments(run: Run) -> None:
         assert "there is no such file" in err
 
 
-def test_rebinding_and_the_end_of_the_day_by_command(run: Run, ask: Ask, ama: Any) -> None:
+def test_rebinding_and_the_end_of_the_day_by_command(run: Command, ask: Ask, ama: Any) -> None:
     assert ask("kyc", "rebind") == {"wallets": 1, "rebound": {}, "left": []}
     assert run("kyc", "rebind")[1] == "1 wallets compared\n"
     assert ask("kyc", "end-of-day") == []

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import Command
 
 AMA = {
     "external_ref": "ama",
@@ -19,8 +20,6 @@ AMA = {
 TWIN = AMA | {"external_ref": "twin", "phone": "+233201234568"}
 BY = ("--by", "clerk-1", "--because", "papers seen")
 BY_OTHER = ("--by", "clerk-2", "--because", "seen too")
-
-Run = Callable[..., tuple[int, str, str]]
 Ask = Callable[..., Any]
 
 
@@ -31,7 +30,7 @@ def imported(ask: Ask, tmp_path: Path) -> None:
     assert ask("kyc", "import", str(path)) == {"lines": 2, "enrolled": 2, "bad": 0, "faults": []}
 
 
-def test_a_bad_file_is_told_by_line_and_field(run: Run, ask: Ask, tmp_path: Path) -> None:
+def test_a_bad_file_is_told_by_line_and_field(run: Command, ask: Ask, tmp_path: Path) -> None:
     path = tmp_path / "persons.jsonl"
     path.write_text("\n".join(json.dumps(each) for each in (AMA, TWIN | {"phone": "0201"})))
     code, out, err = run("kyc", "import", str(path))
@@ -44,7 +43,7 @@ def test_a_bad_file_is_told_by_line_and_field(run: Run, ask: Ask, tmp_path: Path
     assert "No such file" in err
 
 
-def test_duplicates_are_decided_and_linked_by_two(run: Run, ask: Ask, imported: None) -> None:
+def test_duplicates_are_decided_and_linked_by_two(run: Command, ask: Ask, imported: None) -> None:
     [pair] = ask("kyc", "duplicates", "list")
     assert {pair["ref_a"], pair["ref_b"]} == {"ama", "twin"}
     assert pair["grounds"] == ["id_number", "name_birth_date"]
@@ -65,7 +64,7 @@ def test_duplicates_are_decided_and_linked_by_two(run: Run, ask: Ask, imported: 
     assert ask("kyc", "approvals", "reject", request, *BY_OTHER)["outcome"] == "rejected"
 
 
-def test_evidence_added_accepted_and_revoked_moves_the_tier(run: Run, ask: Ask, imported: None) -> None:
+def test_evidence_added_accepted_and_revoked_moves_the_tier(run: Command, ask: Ask, imported: None) -> None:
     added = ask("kyc", "evidence", "add", "ama", "address_proof", "--expires-on", "2099-01-31", *BY)
     assert [(each["before"], each["tier"]) for each in added["moved"]] == [("medium", "enhanced")]
     proof = added["evidence"]
@@ -85,7 +84,7 @@ def test_evidence_added_accepted_and_revoked_moves_the_tier(run: Run, ask: Ask, 
     assert "address_proof: rejected (seen in person" in run("kyc", "evidence", "list", "ama")[1]
 
 
-def test_wallets_opened_overridden_frozen_and_let_go(run: Run, ask: Ask, imported: None) -> None:
+def test_wallets_opened_overridden_frozen_and_let_go(run: Command, ask: Ask, imported: None) -> None:
     opened = ask("kyc", "open-wallet", "ama", "ama-2", "--pack", "gh-bog-2024")
     assert opened["wallet"] == "ama-2"
     assert ask("kyc", "freeze", "ama-2", "--no-credit", *BY) == {
@@ -103,7 +102,7 @@ def test_wallets_opened_overridden_frozen_and_let_go(run: Run, ask: Ask, importe
     assert (code, "an actor is an id of your own" in err) == (1, True)
 
 
-def test_reviews_are_rated_and_due(run: Run, ask: Ask, imported: None) -> None:
+def test_reviews_are_rated_and_due(run: Command, ask: Ask, imported: None) -> None:
     assert ask("kyc", "reviews", "due", "--days", "400") == []
     rated = ask("kyc", "reviews", "rate", "ama", "--factor", "politically_exposed", *BY)
     assert (rated["rating"], len(rated["reasons"])) == ("high", 1)
@@ -114,7 +113,7 @@ def test_reviews_are_rated_and_due(run: Run, ask: Ask, imported: None) -> None:
     assert (code, "are not in the policy" in err) == (1, True)
 
 
-def test_terms_death_and_dormancy(run: Run, ask: Ask, imported: None, tmp_path: Path) -> None:
+def test_terms_death_and_dormancy(run: Command, ask: Ask, imported: None, tmp_path: Path) -> None:
     text = tmp_path / "terms.txt"
     text.write_text("The terms.")
     by = ("--by", "legal-1")

@@ -1,16 +1,11 @@
 """`emoney privacy rotate`, keys, algorithms, indexes and purposes, as a person or a script uses them."""
 
-import io
 import json
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
+from commands import Command
 
-from jobs.cli import main
 from jobs.emoney import Emoney
 from privacy import Purpose, purposes
 
@@ -24,32 +19,14 @@ PERSON = {
     "id_number": "GHA-PLANTED-1",
 }
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def run(
-    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+def run(command: Command) -> Command:
     """Runs `emoney privacy ...` on an installation with one person."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
-    monkeypatch.setenv("COLUMNS", "220")
     with Emoney.open() as emoney:
         emoney.kyc.enrol(dict(PERSON))
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", "privacy", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return lambda *arguments: command("privacy", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +44,7 @@ def run(
     ],
 )
 def test_rotate_says_what_it_did_and_that_nothing_is_left(
-    run: Run, what: str, kind: str, keys: int, fields: int, tables: set[str]
+    run: Command, what: str, kind: str, keys: int, fields: int, tables: set[str]
 ) -> None:
     code, out, _ = run("rotate", what, "--by", "ops-1", "--json")
     told = json.loads(out)
@@ -85,7 +62,7 @@ def test_rotate_says_what_it_did_and_that_nothing_is_left(
     assert "left under old keys: 0 in" in out
 
 
-def test_rotate_wants_to_know_who_and_what(run: Run) -> None:
+def test_rotate_wants_to_know_who_and_what(run: Command) -> None:
     assert run("rotate")[0] == 2
     assert run("rotate", "everything", "--by", "ops-1")[0] == 2
     code, _, told = run("rotate", "--by", "a\tb")
@@ -93,7 +70,7 @@ def test_rotate_wants_to_know_who_and_what(run: Run) -> None:
     assert "actor" in told
 
 
-def test_the_key_inventory(run: Run, owner_url: str) -> None:
+def test_the_key_inventory(run: Command, owner_url: str) -> None:
     assert run("rotate", "wraps", "--by", "ops-1")[0] == 0
     code, out, _ = run("keys", "--json")
     told = json.loads(out)
@@ -116,7 +93,7 @@ def test_the_key_inventory(run: Run, owner_url: str) -> None:
     assert (code, "Key-encryption keys" in out, "subject key" in out) == (0, True, True)
 
 
-def test_every_algorithm_names_its_reference(run: Run) -> None:
+def test_every_algorithm_names_its_reference(run: Command) -> None:
     code, out, _ = run("algorithms", "--json")
     told = json.loads(out)
     assert code == 0
@@ -125,7 +102,7 @@ def test_every_algorithm_names_its_reference(run: Run) -> None:
     assert "AES-256-GCM" in run("algorithms")[1]
 
 
-def test_indexes_tell_what_they_leak_once_measured(run: Run) -> None:
+def test_indexes_tell_what_they_leak_once_measured(run: Command) -> None:
     code, out, _ = run("indexes", "--json")
     assert (code, {each["rank_matched"] for each in json.loads(out)}) == (0, {None})
     code, out, _ = run("indexes", "--measure", "--json")
@@ -135,7 +112,7 @@ def test_indexes_tell_what_they_leak_once_measured(run: Run) -> None:
     assert "in use" in run("indexes")[1]
 
 
-def test_purposes_in_force(run: Run, owner_url: str) -> None:
+def test_purposes_in_force(run: Command, owner_url: str) -> None:
     code, out, _ = run("purposes", "--json")
     assert (code, set(json.loads(out)["purposes"])) == (0, {each.value for each in Purpose})
     with psycopg.connect(owner_url) as owner:

@@ -3,15 +3,12 @@
 import csv
 import io
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
+from commands import Command
 
-from jobs.cli import main
 from jobs.emoney import Emoney
 from ledger.ids import new_id
 from privacy.pseudonyms import Pseudonyms
@@ -28,29 +25,12 @@ sensitive:
   tier: {l: 2}
 """
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def run(
-    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+def run(command: Command) -> Command:
     """Runs a command on a fresh installation; gives exit code, standard output and standard error."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
-    monkeypatch.setenv("COLUMNS", "200")
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", "privacy", *arguments])
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return lambda *arguments: command("privacy", *arguments)
 
 
 def files(directory: Path, ages: int = 30) -> tuple[str, str]:
@@ -64,7 +44,7 @@ def files(directory: Path, ages: int = 30) -> tuple[str, str]:
     return str(plan), str(records)
 
 
-def test_records_leave_checked_pseudonymous_and_listed(run: Run, tmp_path: Path) -> None:
+def test_records_leave_checked_pseudonymous_and_listed(run: Command, tmp_path: Path) -> None:
     plan, records = files(tmp_path)
     assert run("pseudonyms", "create", "study", "--purpose", "a study", "--by", "dpo-1")[0] == 0
     code, out, _ = run("release", "check", plan, "--records", records, "--json")
@@ -108,7 +88,7 @@ def test_records_leave_checked_pseudonymous_and_listed(run: Run, tmp_path: Path)
     ],
 )
 def test_a_file_that_cannot_be_released_is_refused_and_its_content_kept_quiet(
-    run: Run, tmp_path: Path, content: str, what: str
+    run: Command, tmp_path: Path, content: str, what: str
 ) -> None:
     plan, records = files(tmp_path)
     Path(records).write_bytes(content.format(id=uuid4()).encode("latin-1"))
@@ -118,7 +98,7 @@ def test_a_file_that_cannot_be_released_is_refused_and_its_content_kept_quiet(
     assert "Planted" not in err
 
 
-def test_a_plan_is_a_file_or_a_shipped_name(run: Run, tmp_path: Path) -> None:
+def test_a_plan_is_a_file_or_a_shipped_name(run: Command, tmp_path: Path) -> None:
     code, _, err = run("release", "check", "nowhere")
     assert code == 1
     assert "the plans are wallet-holders" in err
@@ -135,7 +115,7 @@ def test_a_plan_is_a_file_or_a_shipped_name(run: Run, tmp_path: Path) -> None:
     assert "over 0 records" in err
 
 
-def test_counts_are_published_until_the_budget_is_spent(run: Run) -> None:
+def test_counts_are_published_until_the_budget_is_spent(run: Command) -> None:
     opened = ("count", "open-budget", "annual", "--purpose", "report", "--epsilon", "0.5", "--by", "dpo-1")
     assert run(*opened)[0] == 0
     assert "not raised" in run(*opened)[2]
@@ -165,12 +145,12 @@ def test_counts_are_published_until_the_budget_is_spent(run: Run) -> None:
 
 
 @pytest.mark.parametrize("question", ["holders-by-tier", "holders-active", "balances"])
-def test_a_question_that_is_not_whole_is_a_misuse(run: Run, question: str) -> None:
+def test_a_question_that_is_not_whole_is_a_misuse(run: Command, question: str) -> None:
     code, out, _ = run("count", "publish", question, "--budget", "b", "--epsilon", "0.1", "--by", "dpo-1")
     assert (code, out) == (2, "")
 
 
-def test_a_token_leads_back_by_two_persons(run: Run) -> None:
+def test_a_token_leads_back_by_two_persons(run: Command) -> None:
     create = ("pseudonyms", "create", "audit", "--purpose", "an audit", "--reversible", "--by", "dpo-1")
     assert json.loads(run(*create, "--json")[1])["reversible"] is True
     subject = new_id()

@@ -1,18 +1,15 @@
 """The data protection officer's day: access, correction, objection, and an erasure up to its certificate."""
 
-import io
 import json
 import stat
-import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from commands import Command, Ended
 
-from jobs.cli import main
 from jobs.emoney import Emoney
 
 AMA = {
@@ -24,36 +21,23 @@ AMA = {
     "id_kind": "national_id",
     "id_number": "GHA-712345678-9",
 }
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(
-    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+def run(command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Runs a command as `dpo-1`; gives exit code, standard output and standard error, which tell no value."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
     monkeypatch.setenv("EMONEY_ACTOR", "dpo-1")
-    monkeypatch.setenv("COLUMNS", "200")
 
-    def call(*arguments: str, given: str = "") -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", *arguments])
-        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given.encode())))
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        assert "Planted" not in captured.out + captured.err
-        return code, captured.out, captured.err
+    def call(*arguments: str, given: str = "") -> Ended:
+        ended = command(*arguments, given=given)
+        assert "Planted" not in ended.out + ended.err
+        return ended
 
     return call
 
 
 @pytest.fixture
-def ama(run: Run) -> None:
+def ama(run: Command) -> None:
     assert run("kyc", "enrol", "-", given=json.dumps(AMA))[0] == 0
 
 
@@ -69,7 +53,7 @@ def later(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
 
 
 def test_access_gives_everything_in_two_files_for_their_owner_only(
-    run: Run, ama: None, tmp_path: Path
+    run: Command, ama: None, tmp_path: Path
 ) -> None:
     out = tmp_path / "answer"
     assert run("privacy", "rights", "access", "ama", "--out", str(out))[0] == 0
@@ -102,13 +86,13 @@ def test_access_gives_everything_in_two_files_for_their_owner_only(
     assert request is None  # nothing waits: it was fulfilled
 
 
-def requests(run: Run) -> list[dict[str, Any]]:
+def requests(run: Command) -> list[dict[str, Any]]:
     code, out, _ = run("privacy", "rights", "--json")
     assert code in (0, 1)
     return list(json.loads(out))
 
 
-def test_a_hold_does_not_show_in_an_answer(run: Run, ama: None, tmp_path: Path) -> None:
+def test_a_hold_does_not_show_in_an_answer(run: Command, ama: None, tmp_path: Path) -> None:
     run("privacy", "rights", "access", "ama", "--out", str(tmp_path / "a"))
     run("privacy", "hold", "place", "ama", "--reference", "court 17")
     run("privacy", "rights", "access", "ama", "--out", str(tmp_path / "b"))
@@ -118,7 +102,7 @@ def test_a_hold_does_not_show_in_an_answer(run: Run, ama: None, tmp_path: Path) 
 
 
 def test_a_correction_is_found_by_its_new_value_and_no_more_by_the_old(
-    run: Run, ama: None, tmp_path: Path
+    run: Command, ama: None, tmp_path: Path
 ) -> None:
     code, out, _ = run("privacy", "rights", "rectify", "ama", "phone", given="+233 20 999 8888\n")
     assert (code, "corrected: phone" in out) == (0, True)
@@ -141,7 +125,7 @@ def test_a_correction_is_found_by_its_new_value_and_no_more_by_the_old(
     ]
 
 
-def test_restriction_and_objection(run: Run, ama: None) -> None:
+def test_restriction_and_objection(run: Command, ama: None) -> None:
     assert run("privacy", "rights", "restrict", "ama", "--ground", "accuracy contested")[0] == 0
     assert run("privacy", "rights", "lift", "ama", "--ground", "it was right")[0] == 0
     code, out, _ = run(
@@ -160,7 +144,7 @@ def test_restriction_and_objection(run: Run, ama: None) -> None:
 
 
 def test_an_erasure_up_to_its_certificate(
-    run: Run, ama: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, owner_url: str
+    run: Command, ama: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, owner_url: str
 ) -> None:
     assert run("accounts", "close", "ama", "--reason", "asked for")[0] == 0
     code, out, _ = run("privacy", "rights", "erase", "ama")
@@ -193,7 +177,7 @@ def test_an_erasure_up_to_its_certificate(
     assert run("trial-balance")[0] == 0
 
 
-def test_the_rules_and_the_holds_are_listed(run: Run, ama: None) -> None:
+def test_the_rules_and_the_holds_are_listed(run: Command, ama: None) -> None:
     rules = json.loads(run("privacy", "retention", "--json")[1])
     assert {each["id"] for each in rules} >= {"eu-amlr-art77", "fatf-r11"}
     [hold] = json.loads(run("privacy", "hold", "place", "ama", "--reference", "court 17", "--json")[1])[

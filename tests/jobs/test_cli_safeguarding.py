@@ -3,30 +3,21 @@
 import csv
 import io
 import json
-import sys
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
+from commands import Command
 
-from jobs.cli import main
 from jobs.emoney import Emoney
 from ledger import AccountKind, Operation, Transfer
 from ledger import emoney as ops
 from ledger.ids import new_id
 
-Run = Callable[..., tuple[int, str, str]]
-
 
 @pytest.fixture
-def run(
-    home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Run:
+def run(command: Command) -> Command:
     """Runs a command on an installation where `ama` was issued 60.00 two days ago and paid 10.00 today."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
-    monkeypatch.setenv("COLUMNS", "200")
     clock = [datetime.now(UTC) - timedelta(days=2)]
     with Emoney.open(clock=lambda: clock[0]) as emoney:
         bank = emoney.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
@@ -38,18 +29,7 @@ def run(
         clock[0] = datetime.now(UTC)
         emoney.ledger.post([Transfer(new_id(), ama, shop, 1_000, "GHS", Operation.PAY, "pay-1")])
 
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", *arguments])
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return command
 
 
 def today() -> date:
@@ -72,7 +52,7 @@ def mt940(path: Path, balance: str = "60,00", entry: str = "C60,00NTRFslip-1") -
     return path
 
 
-def test_a_statement_of_a_period_as_json(run: Run) -> None:
+def test_a_statement_of_a_period_as_json(run: Command) -> None:
     code, out, _ = run("statement", "ama", "--to", f"{today()}", "--json")
     assert code == 0
     found = json.loads(out)
@@ -84,24 +64,24 @@ def test_a_statement_of_a_period_as_json(run: Run) -> None:
     assert [line["reference"] for line in found["lines"]] == ["pay-1"]
 
 
-def test_a_statement_as_csv(run: Run) -> None:
+def test_a_statement_as_csv(run: Command) -> None:
     code, out, _ = run("statement", "ama", "--format", "csv")
     assert code == 0
     assert [row["change"] for row in csv.DictReader(io.StringIO(out))] == ["60.00", "-10.00"]
 
 
-def test_a_statement_as_camt_053_goes_to_a_file(run: Run, tmp_path: Path) -> None:
+def test_a_statement_as_camt_053_goes_to_a_file(run: Command, tmp_path: Path) -> None:
     out = tmp_path / "statement.xml"
     assert run("statement", "ama", "--format", "camt053", "--out", str(out))[0] == 0
     assert out.read_text(encoding="utf-8").count("<Ntry>") == 2
 
 
-def test_options_that_exclude_each_other_are_misuse(run: Run) -> None:
+def test_options_that_exclude_each_other_are_misuse(run: Command) -> None:
     assert run("statement", "ama", "--format", "csv", "--json")[0] == 2
     assert run("statement", "ama", "--out", "x")[0] == 2
 
 
-def test_a_balance_as_of_a_moment(run: Run) -> None:
+def test_a_balance_as_of_a_moment(run: Command) -> None:
     for by in ("posted", "effective"):
         _, out, _ = run("balance", "ama", "--at", f"{today()}", "--by", by, "--json")
         assert json.loads(out)["balance"] == "60.00"
@@ -109,7 +89,7 @@ def test_a_balance_as_of_a_moment(run: Run) -> None:
     assert run("balance", "nobody")[0] == 1
 
 
-def test_a_statement_is_imported_once_and_the_day_reconciles(run: Run, tmp_path: Path) -> None:
+def test_a_statement_is_imported_once_and_the_day_reconciles(run: Command, tmp_path: Path) -> None:
     path = str(mt940(tmp_path / "s.sta"))
     first = run("safeguarding", "import-statement", path, "--account", "bank", "--json")
     assert first[0] == 0
@@ -124,7 +104,7 @@ def test_a_statement_is_imported_once_and_the_day_reconciles(run: Run, tmp_path:
     assert run("safeguarding", "reconcile")[0] == 0
 
 
-def test_a_shortfall_is_exit_code_1_and_an_event(run: Run, tmp_path: Path) -> None:
+def test_a_shortfall_is_exit_code_1_and_an_event(run: Command, tmp_path: Path) -> None:
     path = mt940(tmp_path / "s.sta", "59,00", "C59,00NTRFother")
     run("safeguarding", "import-statement", str(path), "--account", "bank")
     code, out, _ = run("safeguarding", "reconcile", "--transit-days", "0", "--json")
@@ -142,7 +122,7 @@ def test_a_shortfall_is_exit_code_1_and_an_event(run: Run, tmp_path: Path) -> No
     assert "shortfall_at_banks" in out
 
 
-def test_a_bad_statement_is_refused_with_its_line(run: Run, tmp_path: Path) -> None:
+def test_a_bad_statement_is_refused_with_its_line(run: Command, tmp_path: Path) -> None:
     path = mt940(tmp_path / "s.sta", entry="X60,00NTRFslip-1")
     code, _, err = run("safeguarding", "import-statement", str(path), "--account", "bank")
     assert code == 1
@@ -150,7 +130,7 @@ def test_a_bad_statement_is_refused_with_its_line(run: Run, tmp_path: Path) -> N
     assert run("safeguarding", "import-statement", str(tmp_path / "none"), "--account", "bank")[0] == 1
 
 
-def test_own_funds_of_this_month(run: Run) -> None:
+def test_own_funds_of_this_month(run: Command) -> None:
     code, out, _ = run("safeguarding", "own-funds", "--month", f"{today():%Y-%m}", "--json")
     assert code == 0
     (found,) = json.loads(out)

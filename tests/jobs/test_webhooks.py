@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,11 +17,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from commands import Command
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import schedule, webhooks
-from jobs.cli import main
 from jobs.emoney import Emoney
 from jobs.signatures import sign, verify
 from jobs.webhooks import Policy, Webhook, deliver, redeliver
@@ -476,57 +476,35 @@ def configured(monkeypatch: pytest.MonkeyPatch, home: Path, owner_url: str, rece
     monkeypatch.setenv("EMONEY_WEBHOOK_SECRET", SECRET.decode())
 
 
-@dataclass(frozen=True)
-class Ended:
-    """A command that has run."""
-
-    code: Any
-    out: str
-    err: str
-
-
 @pytest.fixture
-def command(
-    configured: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Ended]:
+def events(configured: None, command: Command) -> Command:
     """Runs `emoney events …`."""
-
-    def call(*arguments: str) -> Ended:
-        monkeypatch.setattr(sys, "argv", ["emoney", "events", *arguments])
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        return Ended(code, *capsys.readouterr())
-
-    return call
+    return lambda *arguments: command("events", *arguments)
 
 
-def test_the_command_line(receiver: Receiver, sent: list[UUID], command: Callable[..., Ended]) -> None:
-    followed = command("follow", "--consumer", "script", "--json", "--limit", "3")
+def test_the_command_line(receiver: Receiver, sent: list[UUID], events: Command) -> None:
+    followed = events("follow", "--consumer", "script", "--json", "--limit", "3")
     assert [UUID(json.loads(line)["id"]) for line in followed.out.splitlines()] == sent[:3]
-    followed = command("follow", "--consumer", "script", "--once")
+    followed = events("follow", "--consumer", "script", "--once")
     assert "transfer.refused p2p 5.00 EUR ama -> kofi (funds)" in followed.out
-    assert command("follow", "--consumer", "script", "--once").out == ""
+    assert events("follow", "--consumer", "script", "--once").out == ""
 
     receiver.answer = lambda handler, number: ok(handler, 422 if number <= 3 else 200)
-    done = command("send", "--json")
+    done = events("send", "--json")
     assert done.code == 1
     assert json.loads(done.out) == {"delivered": 3, "dead_letters": 1, "retry_at": None}
-    (letter,) = json.loads(command("dead-letters", "--json").out)
+    (letter,) = json.loads(events("dead-letters", "--json").out)
     assert letter["event"] == str(sent[0])
-    assert command("redeliver", letter["id"]).code == 0
-    assert json.loads(command("dead-letters", "--json").out) == []
+    assert events("redeliver", letter["id"]).code == 0
+    assert json.loads(events("dead-letters", "--json").out) == []
     assert receiver.ids()[-1] == sent[0]
-    states = json.loads(command("consumers", "--json").out)
+    states = json.loads(events("consumers", "--json").out)
     assert [(each["name"], each["failing"], each["attempts"]) for each in states] == [
         ("script", None, 0),
         ("webhook", None, 0),
     ]
-    assert "script" in command("consumers").out
-    refused = command("send", "--url", "http://example.org/")
+    assert "script" in events("consumers").out
+    refused = events("send", "--url", "http://example.org/")
     assert (refused.code, "must be https" in refused.err) == (1, True)
     assert SECRET.decode() not in done.out + done.err + refused.err
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from commands import Command
 from logs import DECLARED, Log
 from psycopg import sql
 
-from jobs.cli import main
 from ledger.errors import EmoneyError
 from ledger.ids import new_id
 from ledger.proofs import (
@@ -29,7 +29,6 @@ from ledger.proofs import (
 )
 from ledger.proofs.errors import LogDamaged, NotSealed, UnknownTransfer
 
-Run = Callable[..., tuple[int, str, str]]
 HALF, ALL = DECLARED + 301, DECLARED + 602
 
 
@@ -45,23 +44,8 @@ def sealed(log: Log) -> Log:
 
 
 @pytest.fixture
-def run(log: Log, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs `emoney proof ...`; gives exit code, standard output and standard error."""
-    monkeypatch.setenv("EMONEY_DATABASE_URL", log.books.owner_url)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["emoney", "proof", *arguments])
-        capsys.readouterr()
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+def run(command: Command) -> Command:
+    return lambda *arguments: command("proof", *arguments)
 
 
 def proof(log: Log, *ids: Any) -> dict[str, Any]:
@@ -262,7 +246,7 @@ def test_the_verifier_runs_alone(sealed: Log, tmp_path: Path) -> None:
     assert "NOT proved" in done.stderr
 
 
-def test_the_command_line(log: Log, run: Run, tmp_path: Path) -> None:
+def test_the_command_line(log: Log, run: Command, tmp_path: Path) -> None:
     assert run("show", "ref-1")[0] == 1
     ids = log.post(3)
     code, out, _ = run("seal", "--json")
@@ -304,7 +288,7 @@ def test_the_command_line(log: Log, run: Run, tmp_path: Path) -> None:
 
 
 def test_the_command_line_verifies_offline(
-    log: Log, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    log: Log, run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.post(1)
     log.seal()
