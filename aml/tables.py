@@ -3,10 +3,10 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import DateTime
 from sqlmodel import Field, SQLModel
 
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
+from ledger.table_columns import moment
 
 _KEPT = "5 years from the end of the relationship or the transaction (AMLD art. 40, AMLR art. 77)"
 
@@ -35,7 +35,7 @@ class Extraction(SQLModel, table=True):
     to_xact: int
     rows: int
     files: int
-    extracted_at: datetime = Field(sa_type=DateTime(timezone=True))
+    extracted_at: datetime = moment()
 
 
 class Alert(SQLModel, table=True):
@@ -50,13 +50,13 @@ class Alert(SQLModel, table=True):
     subject: UUID
     subject_ref: str
     currency: str = Field(sa_column_kwargs={"info": NOT_PERSONAL})
-    window_start: datetime = Field(sa_type=DateTime(timezone=True))
-    window_end: datetime = Field(sa_type=DateTime(timezone=True))
+    window_start: datetime = moment()
+    window_end: datetime = moment()
     score: float
     why: str
     status: str = "open"
-    detected_at: datetime = Field(sa_type=DateTime(timezone=True))
-    changed_at: datetime = Field(sa_type=DateTime(timezone=True))
+    detected_at: datetime = moment()
+    changed_at: datetime = moment()
 
 
 class AlertTransfer(SQLModel, table=True):
@@ -69,7 +69,7 @@ class AlertTransfer(SQLModel, table=True):
     transfer_id: UUID = Field(primary_key=True)
     reference: str | None = None
     part: str
-    at: datetime = Field(sa_type=DateTime(timezone=True))
+    at: datetime = moment()
 
 
 class AlertAccount(SQLModel, table=True):

@@ -8,8 +8,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
-from kyc.table_columns import DUE_DILIGENCE, id_column, moment, reference, text
+from kyc.table_columns import DUE_DILIGENCE, id_column, reference, text
 from ledger.declarations import NOT_PERSONAL
+from ledger.table_columns import moment, salt, xact
 
 
 class ApprovalRequest(SQLModel, table=True):
@@ -82,8 +83,8 @@ class WalletFeatures(SQLModel, table=True):
     recorded_by: str = text()
     because: str = text()
     recorded_at: datetime = moment()
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = reference(info=NOT_PERSONAL)
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class EndOfDayRun(SQLModel, table=True):

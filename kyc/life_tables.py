@@ -7,8 +7,9 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, LargeBinary, 
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-from kyc.table_columns import DUE_DILIGENCE, id_column, moment, reference, text
+from kyc.table_columns import DUE_DILIGENCE, id_column, reference, text
 from ledger.declarations import NOT_PERSONAL
+from ledger.table_columns import moment
 
 
 class Duplicate(SQLModel, table=True):

@@ -6,7 +6,8 @@ from uuid import UUID
 from sqlalchemy import Boolean, Column, Integer, Uuid
 from sqlmodel import Field, SQLModel
 
-from kyc.table_columns import DUE_DILIGENCE, id_column, moment, reference, text
+from kyc.table_columns import DUE_DILIGENCE, id_column, reference, text
+from ledger.table_columns import moment
 
 
 class OwnershipStatement(SQLModel, table=True):

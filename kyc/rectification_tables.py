@@ -14,11 +14,11 @@ from kyc.table_columns import (
     GOVERNMENT_ID,
     IDENTITY,
     id_column,
-    moment,
     reference,
     text,
 )
 from ledger.declarations import NOT_PERSONAL
+from ledger.table_columns import moment
 from privacy import Sealed, SealedText
 
 

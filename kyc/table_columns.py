@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Text, Uuid
+from sqlalchemy import Column, Text, Uuid
 from sqlmodel import Field
 
 from ledger.declarations import Basis, Category, declare
@@ -29,8 +29,3 @@ def reference(*, nullable: bool = False, info: dict[str, Any] | None = None) -> 
 def text(*, nullable: bool = False, info: dict[str, Any] | None = None) -> Any:
     """Text that says nothing a person could be told by, unless `info` declares so."""
     return Field(sa_column=Column(Text, nullable=nullable, info=info))
-
-
-def moment(*, nullable: bool = False) -> Any:
-    """A point in time, with its zone."""
-    return Field(sa_column=Column(DateTime(timezone=True), nullable=nullable))

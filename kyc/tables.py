@@ -4,7 +4,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, Integer, Text, Uuid
+from sqlalchemy import Column, Date, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
@@ -12,8 +12,9 @@ import kyc.decision_tables
 import kyc.life_tables
 import kyc.party_tables
 import kyc.rectification_tables  # noqa: F401  mapped there, found here
-from kyc.table_columns import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY, id_column, moment, text
+from kyc.table_columns import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY, id_column, text
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
+from ledger.table_columns import moment, salt, xact
 from privacy import Sealed, SealedText
 
 
@@ -41,7 +42,7 @@ class Person(SQLModel, table=True):
     tax_number: Sealed | None = _sealed(GOVERNMENT_ID)
     tax_country: Sealed | None = _sealed(GOVERNMENT_ID)
     address: Sealed | None = _sealed(IDENTITY)
-    enrolled_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    enrolled_at: datetime = moment()
     holder_id: UUID | None = Field(sa_column=Column(Uuid))
     details_version: int = Field(sa_column=Column(Integer, nullable=False))
 
@@ -98,7 +99,7 @@ class Wallet(SQLModel, table=True):
     person_id: UUID | None = Field(sa_column=Column(Uuid))
     pack_id: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
     tier: str = Field(sa_column=Column(Text, nullable=False))
-    tier_since: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    tier_since: datetime = moment()
     restriction: str | None = text(nullable=True)
     restriction_cause: str | None = text(nullable=True)
     restriction_next_at: datetime | None = moment(nullable=True)
@@ -118,9 +119,9 @@ class TierDecision(SQLModel, table=True):
     profile_id: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
     because: str = Field(sa_column=Column(Text, nullable=False))
     evidence: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
-    decided_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    decided_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class PackAcceptance(SQLModel, table=True):
@@ -141,7 +142,7 @@ class PackAcceptance(SQLModel, table=True):
     pack_id: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
     content_hash: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
     accepted_by: str = Field(sa_column=Column(Text, nullable=False))
-    accepted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    accepted_at: datetime = moment()
     note: str = Field(sa_column=Column(Text, nullable=False))
     approval_id: UUID | None = Field(sa_column=Column(Uuid))
     approval_action: str = text(info=NOT_PERSONAL)

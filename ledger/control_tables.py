@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from ledger.declarations import BOOKS, NOT_PERSONAL, Basis, Category, declare
+from ledger.table_columns import moment, xact
 
 
 class AccountChangeRow(SQLModel, table=True):
@@ -27,8 +28,8 @@ class AccountChangeRow(SQLModel, table=True):
     parent_id: UUID | None
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
-    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    at: datetime = moment()
+    xact: int = xact()
     id: UUID = Field(sa_column=Column(Uuid, nullable=False))
 
 
@@ -62,7 +63,7 @@ class AccountMetadataRow(SQLModel, table=True):
             ),
         )
     )
-    changed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    changed_at: datetime = moment()
 
 
 class ClosedPeriodRow(SQLModel, table=True):
@@ -76,7 +77,7 @@ class ClosedPeriodRow(SQLModel, table=True):
     name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
     starts_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True), unique=True))
     time_zone: str = Field(sa_column=Column(Text, nullable=False))
-    closed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    closed_at: datetime = moment()
     actor: str = Field(sa_column=Column(Text, nullable=False, info=BOOKS))
     xact: int = Field(sa_column=Column(BigInteger, nullable=False))
 
@@ -89,7 +90,7 @@ class PeriodSumRow(SQLModel, table=True):
 
     ends_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
     transfers: int = Field(sa_column=Column(BigInteger, nullable=False))
-    summed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    summed_at: datetime = moment()
 
 
 class PeriodTotalRow(SQLModel, table=True):
@@ -115,8 +116,8 @@ class DisputeRow(SQLModel, table=True):
     original_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
     reason_code: str = Field(sa_column=Column(Text, nullable=False))
     actor: str = Field(sa_column=Column(Text, nullable=False))
-    opened_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    opened_at: datetime = moment()
+    xact: int = xact()
 
 
 class DisputeOutcomeRow(SQLModel, table=True):
@@ -131,5 +132,5 @@ class DisputeOutcomeRow(SQLModel, table=True):
     transfer_id: UUID | None
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
-    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    at: datetime = moment()
+    xact: int = xact()

@@ -25,6 +25,7 @@ from sqlmodel import Field, SQLModel
 import ledger.control_tables
 import ledger.safeguarding.tables  # noqa: F401  mapped there, found here
 from ledger.declarations import BOOKS, NOT_PERSONAL
+from ledger.table_columns import moment, xact
 
 
 class LimitProfileRow(SQLModel, table=True):
@@ -43,7 +44,7 @@ class LimitProfileRow(SQLModel, table=True):
     fiscal_year_starts: int = Field(sa_column=Column(SmallInteger, nullable=False))
     payee_operations: list[str] = Field(sa_column=Column(JSONB, nullable=False))
     counted_operations: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
-    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    created_at: datetime = moment()
 
 
 class AccountRow(SQLModel, table=True):
@@ -58,18 +59,18 @@ class AccountRow(SQLModel, table=True):
     holder: UUID | None = Field(sa_column=Column(Uuid, index=True))
     external_ref: str | None = Field(sa_column=Column(Text, unique=True))
     profile_id: UUID | None = Field(sa_column=Column(Uuid))
-    opened_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    opened_at: datetime = moment()
     sign: int = Field(sa_column=Column(SmallInteger, nullable=False, info=NOT_PERSONAL))
     floor: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
     frozen_debit: bool
     frozen_credit: bool
-    closed_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    closed_at: datetime | None = moment(nullable=True)
     debits_posted: int = Field(sa_column=Column(BigInteger, nullable=False))
     credits_posted: int = Field(sa_column=Column(BigInteger, nullable=False))
     debits_pending: int = Field(sa_column=Column(BigInteger, nullable=False))
     credits_pending: int = Field(sa_column=Column(BigInteger, nullable=False))
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
-    last_posted_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    last_posted_at: datetime | None = moment(nullable=True)
     ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
 
 
@@ -97,13 +98,13 @@ class TransferRow(SQLModel, table=True):
     operation: str = Field(sa_column=Column(Text, nullable=False))
     reference: str | None = Field(sa_column=Column(Text))
     group_id: UUID | None = Field(sa_column=Column(Uuid))
-    effective_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    posted_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    effective_at: datetime = moment()
+    posted_at: datetime = moment()
     debit_version: int = Field(sa_column=Column(BigInteger, nullable=False))
     debit_balance: int = Field(sa_column=Column(BigInteger, nullable=False))
     credit_version: int = Field(sa_column=Column(BigInteger, nullable=False))
     credit_balance: int = Field(sa_column=Column(BigInteger, nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    xact: int = xact()
     position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
@@ -136,13 +137,13 @@ class RefusalRow(SQLModel, table=True):
     operation: str = Field(sa_column=Column(Text, nullable=False))
     reference: str | None = Field(sa_column=Column(Text))
     group_id: UUID | None = Field(sa_column=Column(Uuid))
-    effective_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    decided_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    effective_at: datetime = moment()
+    decided_at: datetime = moment()
     rule: str = Field(sa_column=Column(Text, nullable=False))
     decision: str = Field(sa_column=Column(Text, nullable=False))
     source: str = Field(sa_column=Column(Text, nullable=False))
     numbers: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    xact: int = xact()
     position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
@@ -168,7 +169,7 @@ class PartitionStartRow(SQLModel, table=True):
     __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
 
     name: str = Field(sa_column=Column(Text, primary_key=True))
-    until: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    until: datetime = moment()
 
 
 class OperationNumberRow(SQLModel, table=True):
@@ -191,8 +192,8 @@ class EventRow(SQLModel, table=True):
     kind: str = Field(sa_column=Column(Text, nullable=False))
     subject: UUID
     payload: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    recorded_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    recorded_at: datetime = moment()
+    xact: int = xact()
     position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
@@ -209,12 +210,12 @@ class ConsumerRow(SQLModel, table=True):
     last: int = Field(sa_column=Column(BigInteger, nullable=False))
     position: int = Field(sa_column=Column(BigInteger, nullable=False))
     generation: int = Field(sa_column=Column(BigInteger, nullable=False))
-    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    acknowledged_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    created_at: datetime = moment()
+    acknowledged_at: datetime | None = moment(nullable=True)
     failing: UUID | None = Field(sa_column=Column(Uuid, info=BOOKS))
     attempts: int
     failure: str | None = Field(sa_column=Column(Text))
-    retry_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True)))
+    retry_at: datetime | None = moment(nullable=True)
 
 
 class DeadLetterRow(SQLModel, table=True):
@@ -229,7 +230,7 @@ class DeadLetterRow(SQLModel, table=True):
     event_type: str = Field(sa_column=Column(Text, nullable=False))
     attempts: int
     reason: str = Field(sa_column=Column(Text, nullable=False))
-    failed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    failed_at: datetime = moment()
 
 
 class RedeliveryRow(SQLModel, table=True):
@@ -239,7 +240,7 @@ class RedeliveryRow(SQLModel, table=True):
     __table_args__ = {"schema": "ledger", "info": BOOKS}
 
     dead_letter_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
-    redelivered_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    redelivered_at: datetime = moment()
 
 
 class HoldRow(SQLModel, table=True):
@@ -255,9 +256,9 @@ class HoldRow(SQLModel, table=True):
     currency: str = Field(sa_column=Column(Text, nullable=False))
     operation: str = Field(sa_column=Column(Text, nullable=False))
     reference: str | None = Field(sa_column=Column(Text))
-    placed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    placed_at: datetime = moment()
+    expires_at: datetime = moment()
+    xact: int = xact()
 
 
 class HoldEventRow(SQLModel, table=True):
@@ -271,8 +272,8 @@ class HoldEventRow(SQLModel, table=True):
     kind: str = Field(sa_column=Column(Text, nullable=False))
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
     transfer_id: UUID | None
-    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    at: datetime = moment()
+    xact: int = xact()
     id: UUID = Field(
         sa_column=Column(
             Uuid, Computed("coalesce(transfer_id, hold_id)", persisted=True), nullable=False, unique=True
@@ -321,7 +322,7 @@ class LeafBlockRow(SQLModel, table=True):
     last_xact: int = Field(sa_column=Column(BigInteger, nullable=False))
     last_id: UUID = Field(sa_column=Column(Uuid, nullable=False, info=BOOKS))
     last_kind: int = Field(sa_column=Column(SmallInteger, nullable=False))
-    sealed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    sealed_at: datetime = moment()
 
 
 class TreeNodeRow(SQLModel, table=True):
@@ -344,7 +345,7 @@ class CheckpointRow(SQLModel, table=True):
     size: int = Field(sa_column=Column(BigInteger, primary_key=True))
     root: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     note: str = Field(sa_column=Column(Text, nullable=False))
-    signed_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    signed_at: datetime = moment()
 
 
 class ReversalRow(SQLModel, table=True):
@@ -357,5 +358,5 @@ class ReversalRow(SQLModel, table=True):
     original_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
-    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    at: datetime = moment()
+    xact: int = xact()

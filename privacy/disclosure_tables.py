@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Uuid
+from sqlalchemy import LargeBinary
 from sqlmodel import Field, SQLModel
 
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
+from ledger.table_columns import moment, salt, xact
 
 _ANALYSIS = declare(
     Category.PSEUDONYMOUS,
@@ -38,7 +39,7 @@ class PseudonymDomain(SQLModel, table=True):
     purpose: str
     reversible: bool
     created_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    created_at: datetime = Field(sa_type=DateTime(timezone=True))
+    created_at: datetime = moment()
 
 
 class PseudonymEpoch(SQLModel, table=True):
@@ -56,9 +57,9 @@ class PseudonymEpoch(SQLModel, table=True):
     )
     kek: str | None = None
     started_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    started_at: datetime = Field(sa_type=DateTime(timezone=True))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    started_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class PseudonymToken(SQLModel, table=True):
@@ -72,7 +73,7 @@ class PseudonymToken(SQLModel, table=True):
     subject: UUID = Field(primary_key=True)
     token: bytes = Field(repr=False, sa_type=LargeBinary)
     reversible: bool
-    made_at: datetime = Field(sa_type=DateTime(timezone=True))
+    made_at: datetime = moment()
 
 
 class ReidentificationRequest(SQLModel, table=True):
@@ -88,10 +89,10 @@ class ReidentificationRequest(SQLModel, table=True):
     purpose: str
     because: str
     requested_by: str
-    requested_at: datetime = Field(sa_type=DateTime(timezone=True))
-    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    requested_at: datetime = moment()
+    expires_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class ReidentificationDecision(SQLModel, table=True):
@@ -102,14 +103,14 @@ class ReidentificationDecision(SQLModel, table=True):
 
     request_id: UUID = Field(primary_key=True)
     requested_by: str
-    requested_at: datetime = Field(sa_type=DateTime(timezone=True))
-    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    requested_at: datetime = moment()
+    expires_at: datetime = moment()
     outcome: str
     decided_by: str
     because: str
-    decided_at: datetime = Field(sa_type=DateTime(timezone=True))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    decided_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class ReidentificationDone(SQLModel, table=True):
@@ -121,6 +122,6 @@ class ReidentificationDone(SQLModel, table=True):
     request_id: UUID = Field(primary_key=True)
     outcome: str
     subject: UUID
-    disclosed_at: datetime = Field(sa_type=DateTime(timezone=True))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    disclosed_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()

@@ -106,8 +106,8 @@ class KeyControl:
         A subject: all versions of its key. Copies of its wrapped key remain in backups and in the write-ahead
         log until the key-encryption key above it ends. A key-encryption key: at its provider too, after what
         the database knows of it, which the caller commits at once; a call that was killed between the two is
-        repeated. `shred`: even with keys of subjects under it, which then end with it, in every copy. Raises DualControl,
-        and what the provider raises.
+        repeated. `shred`: even with keys of subjects under it, which then end with it, in every copy. Raises
+        DualControl, and what the provider raises.
         """
         ended = self.record_end(connection, request, shred=shred)
         self.end_at_provider(ended)

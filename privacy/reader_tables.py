@@ -3,11 +3,12 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Text
+from sqlalchemy import BigInteger, Column, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from ledger.declarations import Basis, Category, declare
+from ledger.table_columns import moment
 
 
 class ReaderPack(SQLModel, table=True):
@@ -27,7 +28,7 @@ class ReaderPack(SQLModel, table=True):
     reader: str = Field(primary_key=True)
     pack_id: str = Field(primary_key=True)
     granted_by: str
-    granted_at: datetime = Field(sa_type=DateTime(timezone=True))
+    granted_at: datetime = moment()
 
 
 class Breach(SQLModel, table=True):
@@ -46,13 +47,13 @@ class Breach(SQLModel, table=True):
 
     breach_id: UUID = Field(primary_key=True)
     number: int = Field(primary_key=True)
-    noticed_at: datetime = Field(sa_type=DateTime(timezone=True))
+    noticed_at: datetime = moment()
     what: str
     categories: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     subjects: int = Field(sa_column=Column(BigInteger, nullable=False))
     measures: str
-    notified_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    notified_at: datetime | None = moment(nullable=True)
     late_because: str | None = None
     no_risk_because: str | None = None
     recorded_by: str
-    recorded_at: datetime = Field(sa_type=DateTime(timezone=True))
+    recorded_at: datetime = moment()

@@ -5,11 +5,12 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Float, LargeBinary, Numeric, Uuid
+from sqlalchemy import Float, LargeBinary, Numeric
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
+from ledger.table_columns import moment, salt, xact
 
 _ACCOUNTABILITY = declare(
     Category.PSEUDONYMOUS,
@@ -40,9 +41,9 @@ class Release(SQLModel, table=True):
     generalised: dict[str, Any] = Field(sa_type=JSONB)
     content_hash: bytes = Field(sa_type=LargeBinary)
     released_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    released_at: datetime = Field(sa_type=DateTime(timezone=True))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    released_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class CountBudget(SQLModel, table=True):
@@ -56,9 +57,9 @@ class CountBudget(SQLModel, table=True):
     purpose: str
     epsilon: Decimal = Field(sa_type=Numeric(9, 6))
     opened_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    opened_at: datetime = Field(sa_type=DateTime(timezone=True))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    opened_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class CountSpent(SQLModel, table=True):
@@ -85,6 +86,6 @@ class PublishedCount(SQLModel, table=True):
     scale: float = Field(sa_type=Float(53))
     cells: dict[str, Any] = Field(sa_type=JSONB)
     published_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    published_at: datetime = Field(sa_type=DateTime(timezone=True))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    published_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()

@@ -4,11 +4,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, DateTime, Text, Uuid
+from sqlalchemy import Column, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
+from ledger.declarations import Basis, Category, declare
+from ledger.table_columns import moment, salt, xact
 
 _ACCOUNTABILITY = declare(
     Category.PSEUDONYMOUS,
@@ -22,18 +23,6 @@ def _table() -> dict[str, Any]:
     return {"schema": "privacy", "info": _ACCOUNTABILITY}
 
 
-def _moment() -> Any:
-    return Field(sa_type=DateTime(timezone=True))
-
-
-def _xact() -> Any:
-    return Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-
-
-def _salt() -> Any:
-    return Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
-
-
 class DataRequest(SQLModel, table=True):
     """What a person asked for. Append-only."""
 
@@ -44,11 +33,11 @@ class DataRequest(SQLModel, table=True):
     subject: UUID
     subjects: list[UUID] = Field(sa_column=Column(ARRAY(Uuid), nullable=False))
     kind: str
-    received_at: datetime = _moment()
+    received_at: datetime = moment()
     due_on: date
     recorded_by: str
-    xact: int = _xact()
-    salt: UUID = _salt()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class DataRequestStep(SQLModel, table=True):
@@ -65,9 +54,9 @@ class DataRequestStep(SQLModel, table=True):
     source: str | None = None
     keep_until: date | None = None
     actor: str
-    at: datetime = _moment()
-    xact: int = _xact()
-    salt: UUID = _salt()
+    at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class Restriction(SQLModel, table=True):
@@ -83,9 +72,9 @@ class Restriction(SQLModel, table=True):
     ground: str
     request_id: UUID | None = None
     actor: str
-    at: datetime = _moment()
-    xact: int = _xact()
-    salt: UUID = _salt()
+    at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class LegalHold(SQLModel, table=True):
@@ -100,9 +89,9 @@ class LegalHold(SQLModel, table=True):
     subject: UUID
     reference: str
     actor: str
-    at: datetime = _moment()
-    xact: int = _xact()
-    salt: UUID = _salt()
+    at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class Destruction(SQLModel, table=True):
@@ -113,8 +102,8 @@ class Destruction(SQLModel, table=True):
 
     subject: UUID = Field(primary_key=True)
     request_id: UUID
-    at: datetime = _moment()
-    xact: int = _xact()
+    at: datetime = moment()
+    xact: int = xact()
 
 
 class DestructionCertificate(SQLModel, table=True):
@@ -126,6 +115,6 @@ class DestructionCertificate(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     request_id: UUID
     content: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    issued_at: datetime = _moment()
-    xact: int = _xact()
-    salt: UUID = _salt()
+    issued_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()

@@ -1,16 +1,16 @@
 """The tables of `privacy`, as its migration makes them."""
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Text, Uuid
+from sqlalchemy import Column, Date, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 import privacy.reader_tables
 import privacy.rights_tables  # noqa: F401  mapped there, found here
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
+from ledger.table_columns import moment, salt, xact
 from privacy import disclosure_tables, release_tables  # noqa: F401  mapped beside these
 
 _KEY_RETENTION = "until the subject's records expire, then destroyed"
@@ -37,10 +37,6 @@ _SEARCH = declare(
 )
 
 
-def _moment(*, optional: bool = False) -> Any:
-    return Field(default=None, sa_column=Column(DateTime(timezone=True), nullable=optional))
-
-
 class SubjectKey(SQLModel, table=True):
     """A subject's data key of one version, wrapped; `wrapped` is empty once it is destroyed."""
 
@@ -62,9 +58,9 @@ class SubjectKey(SQLModel, table=True):
     )
     kek: str
     state: str
-    created_at: datetime = Field(sa_type=DateTime(timezone=True))
-    seal_until: datetime = _moment()
-    open_until: datetime = _moment()
+    created_at: datetime = moment()
+    seal_until: datetime = moment()
+    open_until: datetime = moment()
     made_by: UUID | None = None
 
 
@@ -91,9 +87,9 @@ class KeyEvent(SQLModel, table=True):
     event: str
     actor: str | None = None
     reason: str | None = None
-    happened_at: datetime = Field(sa_type=DateTime(timezone=True))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    happened_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class Opening(SQLModel, table=True):
@@ -109,9 +105,9 @@ class Opening(SQLModel, table=True):
     column_name: str
     row_id: UUID
     subject: UUID
-    opened_at: datetime = Field(sa_type=DateTime(timezone=True))
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    opened_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class OpeningRefusal(SQLModel, table=True):
@@ -127,9 +123,9 @@ class OpeningRefusal(SQLModel, table=True):
     fields: int
     table_name: str
     subject: UUID | None = None
-    refused_at: datetime = _moment()
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
-    salt: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    refused_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class PurposeList(SQLModel, table=True):
@@ -142,8 +138,8 @@ class PurposeList(SQLModel, table=True):
     assessment: str
     purposes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     approved_by: str
-    approved_at: datetime = _moment()
-    xact: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
+    approved_at: datetime = moment()
+    xact: int = xact()
 
 
 class SealedRow(SQLModel, table=True):
@@ -177,9 +173,9 @@ class KeyEncryptionKey(SQLModel, table=True):
     use: str
     expires_month: date | None = Field(default=None, sa_column=Column(Date))
     state: str
-    created_at: datetime = _moment()
-    seal_until: datetime = _moment()
-    open_until: datetime = _moment()
+    created_at: datetime = moment()
+    seal_until: datetime = moment()
+    open_until: datetime = moment()
 
 
 class KeyRequest(SQLModel, table=True):
@@ -194,10 +190,10 @@ class KeyRequest(SQLModel, table=True):
     target: str
     reason: str
     requested_by: str
-    requested_at: datetime = _moment()
+    requested_at: datetime = moment()
     approved_by: str | None = None
-    approved_at: datetime | None = _moment(optional=True)
-    done_at: datetime | None = _moment(optional=True)
+    approved_at: datetime | None = moment(nullable=True)
+    done_at: datetime | None = moment(nullable=True)
 
 
 class Rotation(SQLModel, table=True):
@@ -209,10 +205,10 @@ class Rotation(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     kind: str
     actor: str
-    started_at: datetime = _moment()
+    started_at: datetime = moment()
     keys: int
     fields: int
-    finished_at: datetime | None = _moment(optional=True)
+    finished_at: datetime | None = moment(nullable=True)
 
 
 class IndexKey(SQLModel, table=True):
@@ -228,9 +224,9 @@ class IndexKey(SQLModel, table=True):
     )
     kek: str
     state: str
-    created_at: datetime = _moment()
-    seal_until: datetime = _moment()
-    open_until: datetime = _moment()
+    created_at: datetime = moment()
+    seal_until: datetime = moment()
+    open_until: datetime = moment()
     made_by: UUID | None = None
 
 
@@ -255,7 +251,7 @@ class IndexLeakage(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True)
     index_name: str
-    measured_at: datetime = _moment()
+    measured_at: datetime = moment()
     entries: int
     distinct_codes: int
     most_frequent: int

@@ -3,10 +3,11 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, LargeBinary, Text, Uuid
+from sqlalchemy import BigInteger, Column, Date, LargeBinary, Text, Uuid
 from sqlmodel import Field, SQLModel
 
 from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
+from ledger.table_columns import moment
 
 SAFEGUARDING = declare(
     Category.PSEUDONYMOUS,
@@ -35,7 +36,7 @@ class BankStatementRow(SQLModel, table=True):
     closing_balance: int = Field(sa_column=Column(BigInteger, nullable=False))
     entries: int = Field(sa_column=Column(BigInteger, nullable=False))
     content_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    imported_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    imported_at: datetime = moment()
 
 
 class BankEntryRow(SQLModel, table=True):
@@ -61,8 +62,8 @@ class ReconciliationRow(SQLModel, table=True):
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     day: date = Field(sa_column=Column(Date, nullable=False, index=True))
     time_zone: str = Field(sa_column=Column(Text, nullable=False))
-    as_of: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
-    made_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    as_of: datetime = moment()
+    made_at: datetime = moment()
     transit_days_max: int = Field(sa_column=Column(BigInteger, nullable=False))
     clean: bool
 
@@ -124,7 +125,7 @@ class SafeguardingEventRow(SQLModel, table=True):
 
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     reconciliation_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
-    at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    at: datetime = moment()
     kind: str = Field(sa_column=Column(Text, nullable=False))
     currency: str = Field(sa_column=Column(Text, nullable=False))
     account_id: UUID | None = Field(sa_column=Column(Uuid))
