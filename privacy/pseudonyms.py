@@ -29,6 +29,7 @@ from ledger.clock import Clock, system_clock
 from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.queries import queries_beside
+from ledger.references import checked_person
 from privacy.disclosure_errors import (
     GuessableSubject,
     InvalidDomain,
@@ -46,7 +47,6 @@ PURPOSE_MAX = 200
 PSEUDONYM_BYTES = 16
 _VALUE = b"emoney/privacy/pseudonym"
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
-_ACTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}")
 _RANDOM_VERSIONS = (4, 7)
 _DIGITS_MIN, _ZEROS = 3, "0" * 10
 
@@ -213,11 +213,7 @@ def held(connection: Connection, subjects: Collection[UUID]) -> int:
 
 def checked_actor(name: str) -> str:
     """`name` when it can stand in a record of who asked and who decided. Raises InvalidRequest."""
-    if not isinstance(name, str) or not _ACTOR.fullmatch(name):
-        raise InvalidRequest(
-            "an actor is an id of your own, such as clerk-7: up to 100 letters, digits and . _ : @ / -"
-        )
-    return name
+    return checked_person(name, InvalidRequest)
 
 
 def checked_name(name: str) -> str:

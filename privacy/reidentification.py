@@ -16,6 +16,7 @@ from psycopg.errors import CheckViolation, UniqueViolation
 from ledger.database import Connection, Database
 from ledger.ids import new_id
 from ledger.queries import queries_beside
+from ledger.references import checked_ground
 from privacy.disclosure_errors import (
     InvalidRequest,
     NotReversible,
@@ -28,7 +29,6 @@ from privacy.pseudonyms import checked_actor
 from privacy.purposes import known
 
 OPEN_FOR = timedelta(days=7)
-REASON_MAX = 500
 LISTED_MAX = 1000
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
@@ -68,7 +68,7 @@ def request(
         "domain": domain,
         "token": _checked_token(token),
         "purpose": known(purpose).value,
-        "because": _checked_reason(because),
+        "because": checked_ground(because, InvalidRequest),
         "by": checked_actor(by),
         "at": at,
         "expires_at": at + OPEN_FOR,
@@ -118,7 +118,7 @@ def _decide(
     connection: Connection, request_id: UUID, outcome: str, *, by: str, because: str, at: datetime
 ) -> None:
     values = {"id": request_id, "outcome": outcome, "by": checked_actor(by), "at": at}
-    values["because"] = _checked_reason(because)
+    values["because"] = checked_ground(because, InvalidRequest)
     try:
         written = connection.execute(_queries.decide.sql, values)
     except CheckViolation as error:
@@ -137,9 +137,3 @@ def _checked_token(token: str) -> bytes:
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise UnknownPseudonym("a token is 32 hexadecimal digits, small letters")
     return bytes.fromhex(token)
-
-
-def _checked_reason(because: str) -> str:
-    if not isinstance(because, str) or not because.strip() or len(because) > REASON_MAX or "\0" in because:
-        raise InvalidRequest(f"say why in 1 to {REASON_MAX} characters, without personal data")
-    return because
