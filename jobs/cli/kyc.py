@@ -1,11 +1,10 @@
 """`emoney kyc`: enrolment and policy packs."""
 
-from typing import Annotated
-
 import typer
 
 from jobs.cli import explain, kyc_approvals, kyc_parties, kyc_persons, kyc_terms, kyc_wallets, packs
 from jobs.cli.json_input import JsonInput, read_object
+from jobs.cli.options import PackOption
 from jobs.cli.output import AsJson, print_json, screen
 from jobs.emoney import Emoney
 
@@ -23,7 +22,7 @@ app.add_typer(kyc_terms.app, name="terms")
 @app.command()
 def enrol(
     source: JsonInput,
-    pack: Annotated[str | None, typer.Option(help="Policy pack; by default the one of the currency.")] = None,
+    pack: PackOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Enrol one person and open a wallet at the tier that the details reach.

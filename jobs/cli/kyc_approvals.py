@@ -6,6 +6,7 @@ from uuid import UUID
 
 import typer
 
+from jobs.cli.options import Because, By
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from kyc import approvals, approved_actions, deaths, freezing, overrides, persons
@@ -14,9 +15,6 @@ from kyc.parties import parties
 from kyc.rectification import Rectification
 from kyc.restrictions import downgrades
 from ledger import accounts, proofs
-
-By = Annotated[str, typer.Option(help="Who does it: an id of your own.", envvar="EMONEY_ACTOR")]
-Because = Annotated[str, typer.Option(help="Why, in a few words, without personal data.")]
 
 app = typer.Typer(help="What takes a second person: requests, approvals, rejections.", no_args_is_help=True)
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from jobs.cli.json_input import JsonInput, read_object
-from jobs.cli.kyc_approvals import Because, By, Person, rectifying, tell_request
+from jobs.cli.kyc_approvals import Person, rectifying, tell_request
+from jobs.cli.options import Because, By, GoodsOnly, OneCountry, PackOption, Reloadable
 from jobs.cli.output import AsJson, fail, print_json, screen, table
-from jobs.cli.wallet_options import GoodsOnly, OneCountry, Reloadable
 from jobs.emoney import Emoney
 from kyc import bearer, businesses, guardians, ownership, party_details, persons, rectification
 from kyc.businesses import Role
@@ -20,8 +20,6 @@ from kyc.parties import parties
 from kyc.party_details import EnrolledParty
 from ledger import accounts
 from ledger.database import Connection
-
-PackOption = Annotated[str | None, typer.Option(help="Policy pack; by default the one of the currency.")]
 
 owners = typer.Typer(help="Who owns a legal entity, and who is behind it.", no_args_is_help=True)
 business = typer.Typer(help="The accounts of agents and merchants.", no_args_is_help=True)

@@ -7,9 +7,9 @@ from uuid import UUID
 
 import typer
 
-from jobs.cli.kyc_approvals import Because, By, Person, tell_request
+from jobs.cli.kyc_approvals import Person, tell_request
+from jobs.cli.options import Because, By, GoodsOnly, OneCountry, PackOption, Reloadable
 from jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
-from jobs.cli.wallet_options import GoodsOnly, OneCountry, Reloadable
 from jobs.emoney import Emoney
 from kyc import approved_actions, duplicates, evidence_records, following, persons, refresh
 from kyc.evidence_records import NewEvidence, State
@@ -35,7 +35,7 @@ def register(kyc: typer.Typer) -> None:
 
 def import_persons(
     path: Annotated[Path, typer.Argument(help="One JSON object a line, as `emoney kyc enrol` takes one.")],
-    pack: Annotated[str | None, typer.Option(help="Policy pack; by default the one of the currency.")] = None,
+    pack: PackOption = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Enrol the others of a file with bad lines.")
     ] = False,

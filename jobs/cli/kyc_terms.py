@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.kyc_approvals import By, Person
+from jobs.cli.kyc_approvals import Person
+from jobs.cli.options import By
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from kyc import consents, persons

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli.kyc_approvals import Because, By
+from jobs.cli.options import Because, By, GoodsOnly, OneCountry, Reloadable
 from jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
-from jobs.cli.wallet_options import GoodsOnly, OneCountry, Reloadable
 from jobs.emoney import Emoney
 from kyc import binding, dormancy, downgrade, end_of_day, rebinding, wallet_features
 from kyc.dormancy_rules import dormancy_rules

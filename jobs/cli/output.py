@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -66,6 +66,11 @@ def table(
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
     screen.print(drawn)
+
+
+def utc(at: datetime) -> str:
+    """A moment to the minute, in UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
 
 
 @contextmanager

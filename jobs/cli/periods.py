@@ -1,11 +1,10 @@
 """`emoney periods`: closing the books of a period, and checking later that they are as they were closed."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.output import AsJson, print_json, screen, table
+from jobs.cli.output import AsJson, print_json, screen, table, utc
 from jobs.emoney import Emoney
 from ledger import periods
 from ledger.money import format_amount, to_decimal
@@ -33,7 +32,7 @@ def close(
         print_json(_json(period))
     else:
         screen.print(
-            f"{period.name} is closed: nothing counts before {_text(period.ends_at)} any more",
+            f"{period.name} is closed: nothing counts before {utc(period.ends_at)} any more",
             highlight=False,
         )
 
@@ -49,10 +48,10 @@ def list_(as_json: AsJson = False) -> None:
     rows = [
         (
             period.name,
-            "beginning" if period.starts_at is None else _text(period.starts_at),
-            _text(period.ends_at),
+            "beginning" if period.starts_at is None else utc(period.starts_at),
+            utc(period.ends_at),
             "not summed" if period.transfers is None else period.transfers,
-            _text(period.closed_at),
+            utc(period.closed_at),
             period.actor,
         )
         for period in found
@@ -84,7 +83,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 def _show(found: PeriodCheck) -> None:
     numbers = ("debits", "credits", "balance")
-    title = f"What counts before {_text(found.period.ends_at)}"
+    title = f"What counts before {utc(found.period.ends_at)}"
     table(title, ("currency", "kind", *numbers), _rows(found.recorded), right=numbers)
     if found.holds:
         screen.print(f"[green]as it was closed[/]: {found.transfers_found:,} transfers", highlight=False)
@@ -105,10 +104,6 @@ def _rows(totals: tuple[PeriodTotal, ...]) -> list[tuple[Any, ...]]:
         (t.currency, t.kind, *(format_amount(each, t.currency) for each in (t.debits, t.credits, t.balance)))
         for t in totals
     ]
-
-
-def _text(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}Z"
 
 
 def _json(period: Period) -> dict[str, Any]:

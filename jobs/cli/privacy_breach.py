@@ -9,7 +9,7 @@ import typer
 from sqlmodel import SQLModel
 
 import jobs.tables  # noqa: F401  what is exposed is counted over the tables of every package
-from jobs.cli.output import AsJson, fail, print_json, screen, table
+from jobs.cli.output import AsJson, fail, print_json, screen, table, utc
 from jobs.emoney import Emoney
 from privacy import breaches, exposure
 from privacy.breaches import Breach, Change, Standing
@@ -68,8 +68,7 @@ def opened(
         )
         return
     rows = [
-        (each.actor, each.purpose, each.field, each.subject, each.times, _text(each.last_at))
-        for each in found
+        (each.actor, each.purpose, each.field, each.subject, each.times, utc(each.last_at)) for each in found
     ]
     columns = ("actor", "purpose", "field", "subject", "times", "last")
     table(f"{times} openings of fields of {subjects} subjects", columns, rows, right=("times",))
@@ -150,7 +149,7 @@ def list_(as_json: AsJson = False) -> None:
         rows = [
             (
                 each.breach_id,
-                _text(each.noticed_at),
+                utc(each.noticed_at),
                 each.standing(now),
                 _hours(each.hours_left(now)),
                 each.subjects,
@@ -213,7 +212,7 @@ def _tell(breach: Breach, now: datetime, as_json: bool) -> None:
     left = breach.hours_left(now)
     told = f"{breach.breach_id}: {breach.standing(now)}"
     if left is not None and left >= 0:
-        told += f", {_hours(left)} hours left; notify the authority by {_text(breach.due_at)}"
+        told += f", {_hours(left)} hours left; notify the authority by {utc(breach.due_at)}"
     elif left is not None:
         told += f" by {_hours(-left)} hours; notify the authority now, with the reasons for the delay"
     screen.print(told, highlight=False, soft_wrap=True)
@@ -229,10 +228,6 @@ def _json(breach: Breach, now: datetime) -> dict[str, Any]:
 
 def _hours(left: float | None) -> str:
     return "" if left is None else f"{left:.1f}"
-
-
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def _moment(given: datetime) -> datetime:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from jobs.cli.options import By
 from jobs.cli.output import AsJson, fail, print_json, screen, table
-from jobs.cli.privacy_pseudonyms import By
 from jobs.emoney import Emoney
 from kyc import population
 from privacy import counts

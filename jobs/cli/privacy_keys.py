@@ -1,17 +1,16 @@
 """`emoney privacy rotate`, and what there is of keys, algorithms, indexes and purposes."""
 
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from jobs import rotating
+from jobs.cli.options import By
 from jobs.cli.output import AsJson, print_json, progress, screen, table
 from jobs.emoney import Emoney
 from privacy import algorithms, keks, key_inventory, leakage, purposes
-from privacy.rotation import Rotated
-
-By = Annotated[str, typer.Option(help="Who does it: an id of your own.", envvar="EMONEY_ACTOR")]
 
 
 class What(StrEnum):
@@ -51,7 +50,7 @@ def rotate(
         else:
             done = rotating.rotation(emoney).rewrap(actor=by, observe=observe)
     if as_json:
-        print_json(_rotated(done))
+        print_json(asdict(done))
         return
     screen.print(
         f"{'gone on with; ' if done.resumed else ''}keys: {done.keys:,}, fields: {done.fields:,}",
@@ -70,12 +69,9 @@ def keys(as_json: AsJson = False) -> None:
     if as_json:
         print_json(
             {
-                "key_encryption_keys": [
-                    {name: getattr(each, name) for name in each.__slots__} | {"due": each.due(now)}
-                    for each in found
-                ],
+                "key_encryption_keys": [asdict(each) | {"due": each.due(now)} for each in found],
                 "keys": [each._asdict() for each in states],
-                "requests": [{name: getattr(each, name) for name in each.__slots__} for each in waiting],
+                "requests": [asdict(each) for each in waiting],
             }
         )
         return
@@ -178,10 +174,6 @@ def _state(row: dict[str, Any]) -> str:
         return "refused"
     few = row["entries"] is not None and row["entries"] < leakage.MEASURABLE
     return "in use; too few entries to judge" if few else "in use"
-
-
-def _rotated(done: Rotated) -> dict[str, Any]:
-    return {name: getattr(done, name) for name in done.__slots__}
 
 
 def _index(

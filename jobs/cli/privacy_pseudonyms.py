@@ -6,13 +6,12 @@ from uuid import UUID
 
 import typer
 
+from jobs.cli.options import Because, By
 from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from privacy import reidentification
 from privacy.pseudonyms import Pseudonyms, domains
 
-By = Annotated[str, typer.Option(help="Who does it: an id of your own.", envvar="EMONEY_ACTOR")]
-Because = Annotated[str, typer.Option(help="Why, in a few words, without personal data.")]
 Name = Annotated[str, typer.Argument(help="The domain's name, such as fraud-study.")]
 
 pseudonyms = typer.Typer(

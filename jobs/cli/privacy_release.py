@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from jobs.cli.options import By
 from jobs.cli.output import AsJson, print_json, screen, table
-from jobs.cli.privacy_pseudonyms import By
 from jobs.emoney import Emoney
 from kyc import population
 from privacy import releases

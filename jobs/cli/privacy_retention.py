@@ -8,8 +8,8 @@ from uuid import UUID
 
 import typer
 
+from jobs.cli.options import By
 from jobs.cli.output import AsJson, fail, print_json, screen, table
-from jobs.cli.privacy_rights import By
 from jobs.emoney import Emoney
 from kyc import erasing
 from privacy import certificates, erasure, retention

@@ -1,10 +1,9 @@
 """`emoney privacy rights` and `emoney privacy hold`: what persons ask for, and what a court has kept."""
 
 import json
-import os
 import sys
 from dataclasses import asdict
-from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
@@ -14,10 +13,12 @@ from sqlmodel import SQLModel
 
 import jobs.tables  # noqa: F401  access is to what every package's tables hold
 from jobs.cli.kyc_approvals import rectifying, tell_request
-from jobs.cli.output import AsJson, print_json, screen, table
+from jobs.cli.options import By
+from jobs.cli.output import AsJson, print_json, screen, table, utc
 from jobs.emoney import Emoney
 from kyc import erasing, persons, rectification
 from ledger.database import Connection
+from ledger.files import replace_file
 from privacy import access, rights
 from privacy.rights import DUTY_PURPOSES, DataRequest, Kind, State
 
@@ -26,7 +27,6 @@ holds = typer.Typer(help="Legal holds: what is kept whatever expires.", no_args_
 
 PersonName = Annotated[str, typer.Argument(help="The person's reference, or the id of a record.")]
 Request = Annotated[UUID, typer.Argument(help="The request, as `emoney privacy rights` lists it.")]
-By = Annotated[str, typer.Option(envvar="EMONEY_ACTOR", help="Who does it: an id of your own.")]
 Ground = Annotated[str, typer.Option(help="Why, in a few words, without personal data.")]
 Source = Annotated[str, typer.Option(help="The law it rests on, such as: GDPR art. 21(1).")]
 VALUE_BYTES_MAX = 4_096
@@ -80,8 +80,12 @@ def access_(
             related=tie.evidence,
         )
         out.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(out / "access.html", access.as_page(held))
-        _write(out / "access.json", json.dumps(asdict(held), indent=2, default=str, ensure_ascii=False))
+        page, content = (
+            access.as_page(held),
+            json.dumps(asdict(held), indent=2, default=str, ensure_ascii=False),
+        )
+        for name, text in (("access.html", page), ("access.json", content)):
+            replace_file(out / name, partial(Path.write_text, data=text, encoding="utf-8"))
         _decided(emoney, connection, request, State.FULFILLED, "access given", by)
     screen.print(
         f"request {request.id}: wrote access.html and access.json to {out}", highlight=False, soft_wrap=True
@@ -229,7 +233,7 @@ def list_(as_json: AsJson = False) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    rows = [(each.id, each.subject, each.reference, each.placed_by, _text(each.placed_at)) for each in found]
+    rows = [(each.id, each.subject, each.reference, each.placed_by, utc(each.placed_at)) for each in found]
     table("Legal holds", ("hold", "subject", "reference", "placed by", "at"), rows)
 
 
@@ -263,14 +267,3 @@ def _tell(request: DataRequest, as_json: bool) -> None:
     source = f" ({request.source})" if request.source else ""
     told = f"request {request.id} to {request.kind}: {request.state}{until}. {request.ground}{source}"
     screen.print(told, highlight=False, soft_wrap=True, markup=False)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that its owner alone can read, from the first byte on."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M")

@@ -1,8 +1,12 @@
-"""What a wallet is, as options of the commands that open one or state it."""
+"""Options that several commands have."""
 
 from typing import Annotated
 
 import typer
+
+By = Annotated[str, typer.Option(envvar="EMONEY_ACTOR", help="Who does it: an id of your own.")]
+Because = Annotated[str, typer.Option(help="Why, in a few words, without personal data.")]
+PackOption = Annotated[str | None, typer.Option(help="Policy pack; by default the one of the currency.")]
 
 Reloadable = Annotated[
     bool | None, typer.Option("--reloadable/--not-reloadable", help="Can be loaded more than once.")
