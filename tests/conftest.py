@@ -1,40 +1,22 @@
 """A real PostgreSQL for every test: one embedded server, one migrated template, a copy per test."""
 
-import itertools
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from commands import Command, commands
-from psycopg.conninfo import make_conninfo
+from databases import copy_of, server
 
 from jobs.migrate import upgrade
-from ledger import embedded
 from ledger.database import Database
 
-QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "2GB"}
-"""Tests kill processes, not machines: what was written survives in the operating system. Halves the time."""
-
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-_names = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """A running embedded server's URL.
-
-    Not under pytest's own directory, which a second run as root would close to the server's system user.
-    """
-    with tempfile.TemporaryDirectory(prefix="emoney-server-", ignore_cleanup_errors=True) as home:
-        Path(home).chmod(0o755)
-        url = embedded.start(Path(home))
-        with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as admin:
-            for name, value in QUICK.items():
-                admin.execute(f"ALTER SYSTEM SET {name} = '{value}'")
-            admin.execute("SELECT pg_reload_conf()")
+    """A running embedded server's URL."""
+    with server() as url:
         yield url
 
 
@@ -48,13 +30,8 @@ def template(server_url: str) -> str:
 @pytest.fixture
 def owner_url(template: str) -> Iterator[str]:
     """A fresh, migrated database, as its owner."""
-    name = f"t{os.getpid()}_{next(_names)}"
-    admin = make_conninfo(template, dbname="postgres")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {embedded.DATABASE}")
-    yield make_conninfo(template, dbname=name)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copy_of(template) as url:
+        yield url
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from psycopg.conninfo import make_conninfo
+from databases import copy_of
 from sqlalchemy import Integer, String, TypeDecorator, create_engine
 from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.pool import NullPool
@@ -139,13 +139,8 @@ def schemas(url: str) -> set[str]:
 @pytest.fixture
 def bare_url(server_url: str) -> Iterator[str]:
     """An empty database without any schema, as its owner."""
-    name = f"bare{os.getpid()}"
-    admin = make_conninfo(server_url, dbname="postgres")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-    yield make_conninfo(server_url, dbname=name)
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copy_of(server_url, "template0") as url:
+        yield url
 
 
 def test_up_down_and_up_again_with_rows(bare_url: str) -> None:

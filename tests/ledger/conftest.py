@@ -1,12 +1,10 @@
-import os
 from collections.abc import Iterator
 
-import psycopg
 import pytest
 from books import Books
-from psycopg.conninfo import make_conninfo
+from databases import copy_of
 
-from ledger import Database, embedded
+from ledger import Database
 
 
 @pytest.fixture
@@ -18,13 +16,7 @@ def books(database: Database, owner_url: str) -> Books:
 @pytest.fixture(scope="module")
 def shared_books(template: str) -> Iterator[Books]:
     """A ledger shared by a module's tests that do not care what else is in it."""
-    name = f"shared{os.getpid()}"
-    admin = make_conninfo(template, dbname="postgres")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {embedded.DATABASE}")
-    url = make_conninfo(template, dbname=name)
-    database = Database(url)
-    yield Books(database, url)
-    database.close()
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copy_of(template) as url:
+        database = Database(url)
+        yield Books(database, url)
+        database.close()

@@ -1,6 +1,5 @@
 """Closed periods: nothing counts in them any more, whoever is first, and their totals can be checked."""
 
-import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from books import NOON, Books
+from databases import copy_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from psycopg.conninfo import make_conninfo
 
 from ledger import (
     AccountKind,
@@ -21,7 +20,6 @@ from ledger import (
     Operation,
     Transfer,
     as_of,
-    embedded,
     periods,
     watermark,
 )
@@ -356,17 +354,12 @@ STEPS = st.lists(
 @contextmanager
 def fresh_books(template: str) -> Iterator[Books]:
     """A ledger that ends with its block."""
-    name = f"periods{os.getpid()}"
-    admin, url = (make_conninfo(template, dbname=each) for each in ("postgres", name))
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {embedded.DATABASE}")
-    database = Database(url)
-    try:
-        yield Books(database, url)
-    finally:
-        database.close()
-        with psycopg.connect(admin, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copy_of(template) as url:
+        database = Database(url)
+        try:
+            yield Books(database, url)
+        finally:
+            database.close()
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -2,18 +2,15 @@
 
 import gzip
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psycopg
 import pytest
+from databases import copy_of
 from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from jobs.importing import ImportResult, run_import
-from ledger import embedded
 from ledger.database import Database
 
 MOMENTS = {"posted_at", "last_posted_at", "decided_at", "created_at", "xact", "position"}
@@ -102,15 +99,10 @@ def dump() -> Callable[[Database], dict[str, list[tuple[object, ...]]]]:
 @pytest.fixture
 def other_database(template: str) -> Iterator[Database]:
     """A second fresh database, to compare with."""
-    name = f"other{os.getpid()}_{next(_names)}"
-    admin = make_conninfo(template, dbname="postgres")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {embedded.DATABASE}")
-    opened = Database(make_conninfo(template, dbname=name))
-    yield opened
-    opened.close()
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with copy_of(template) as url:
+        opened = Database(url)
+        yield opened
+        opened.close()
 
 
 @pytest.fixture
