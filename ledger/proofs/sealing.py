@@ -85,7 +85,7 @@ def seal(
             at = high + 1
             if len(rows) > batch_rows // 2:  # a batch that is cut short is read twice: stay well below
                 span = max(1, span // 2)
-            elif len(rows) < batch_rows // 4:
+            elif len(rows) <= batch_rows // 4:  # even of batches of one row: transactions may have none
                 span *= 2
     return _sign(database, key, added, clock)
 

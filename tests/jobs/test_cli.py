@@ -178,10 +178,10 @@ def test_reports_are_written_where_asked(with_wallet: Command, tmp_path: Path) -
         assert "Planted" not in page
 
 
-@pytest.mark.parametrize("command", ["aml", "privacy"])
-def test_a_report_that_cannot_be_written_is_an_error(run: Command, tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize("package", ["aml", "privacy"])
+def test_a_report_that_cannot_be_written_is_an_error(run: Command, tmp_path: Path, package: str) -> None:
     (tmp_path / "file").write_text("")
-    code, _, err = run(command, "report", "--out", str(tmp_path / "file"))
+    code, _, err = run(package, "report", "--out", str(tmp_path / "file"))
     assert code == 1
     assert err.startswith(f"error: {tmp_path / 'file'}: ")
 

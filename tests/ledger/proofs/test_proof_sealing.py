@@ -64,8 +64,8 @@ def test_a_transaction_larger_than_a_batch_is_sealed_whole(log: Log) -> None:
     log.check()
 
 
-@on_database(4)
-@given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 30)), min_size=1, max_size=3))
+@on_database(10)
+@given(st.lists(st.tuples(st.integers(1, 20), st.integers(1, 30)), min_size=1, max_size=4))
 def test_any_rhythm_of_posting_and_sealing(log: Log, rhythm: list[tuple[int, int]]) -> None:
     for count, batch in rhythm:
         log.post(count, batch=batch)
