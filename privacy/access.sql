@@ -5,7 +5,8 @@ FROM privacy.sealed_row WHERE subject = ANY (:subjects) ORDER BY table_name, row
 
 -- name: openings
 -- Who opened the subjects' fields, by purpose; actors are the operator's own ids.
-SELECT purpose, actor, count(*), min(opened_at), max(opened_at) FROM privacy.opening
+SELECT purpose, actor, sum(cardinality(string_to_array(column_name, ','))), min(opened_at), max(opened_at)
+FROM privacy.opening
 WHERE subject = ANY (:subjects) GROUP BY 1, 2 ORDER BY 1, 2;
 
 -- name: entries

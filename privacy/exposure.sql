@@ -1,7 +1,7 @@
 -- name: opened
 -- What was opened in a period, by whom and for what, one row for each field of each subject.
-SELECT actor, purpose, subject, table_name || '.' || column_name, count(*), min(opened_at), max(opened_at)
-FROM privacy.opening
+SELECT actor, purpose, subject, table_name || '.' || opened, count(*), min(opened_at), max(opened_at)
+FROM privacy.opening CROSS JOIN LATERAL string_to_table(column_name, ',') AS opened
 WHERE opened_at >= :start AND opened_at < :until AND (:actor::text IS NULL OR actor = :actor)
 GROUP BY 1, 2, 3, 4
 ORDER BY actor, purpose, subject, 4

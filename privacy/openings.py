@@ -69,8 +69,9 @@ class OpeningLog:
     def opened(
         self, caller: Connection, runs: Sequence[Run], *, purpose: str, actor: str, now: datetime
     ) -> None:
-        """Log openings, a row for each field, committed on return. Raises Unavailable when they cannot be,
-        ProcessingRestricted.
+        """Log openings, one row for the fields of one row, committed on return.
+
+        Raises Unavailable when they cannot be, ProcessingRestricted.
         """
         try:
             with self._transaction(caller) as connection, connection.cursor().copy(_COPY) as copy:
@@ -158,22 +159,20 @@ def _packed(runs: Sequence[Run], purpose: str, actor: str, now: datetime, encodi
     """
     who = _text(actor, encoding) + _text(purpose, encoding)
     at = moment(now)
-    named: dict[tuple[str, str], bytes] = {}
-    rows, count = [_HEAD], 0
-    for table, row, subject, columns in runs:
-        whose = b"".join((SIXTEEN, row.bytes, SIXTEEN, subject.bytes, at))
-        ids, salts = new_ids(len(columns)), os.urandom(16 * len(columns))
-        for number, (column, id_) in enumerate(zip(columns, ids, strict=True)):
-            what = named.get((table, column))
+    named: dict[tuple[str, ...], bytes] = {}
+    yield _HEAD
+    for begin in range(0, len(runs), _BLOCK):
+        some = runs[begin : begin + _BLOCK]
+        ids, salts = new_ids(len(some)), os.urandom(16 * len(some))
+        rows: list[bytes] = []
+        for number, ((table, row, subject, columns), id_) in enumerate(zip(some, ids, strict=True)):
+            what = named.get(about := (table, *columns))
             if what is None:
-                what = named[table, column] = who + _text(table, encoding) + _text(column, encoding)
-            rows += (_NINE_COLUMNS, id_, SIXTEEN, salts[16 * number : 16 * number + 16], what, whose)
-        count += len(columns)
-        if count >= _BLOCK:
-            yield b"".join(rows)
-            rows, count = [], 0
-    rows.append(_END)
-    yield b"".join(rows)
+                what = named[about] = who + _text(table, encoding) + _text(",".join(columns), encoding)
+            salt = salts[16 * number : 16 * number + 16]
+            rows += (_NINE_COLUMNS, id_, SIXTEEN, salt, what, SIXTEEN, row.bytes, SIXTEEN, subject.bytes, at)
+        yield b"".join(rows)
+    yield _END
 
 
 def _text(value: str, encoding: str) -> bytes:

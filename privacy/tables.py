@@ -93,7 +93,10 @@ class KeyEvent(SQLModel, table=True):
 
 
 class Opening(SQLModel, table=True):
-    """One sealed field that was opened. Append-only."""
+    """Sealed fields of one row that were opened together. Append-only.
+
+    `column_name`: the field's column, or of several fields their columns with commas between.
+    """
 
     __tablename__ = "opening"
     __table_args__ = {"schema": "privacy", "info": _ACCOUNTABILITY}
