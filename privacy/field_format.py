@@ -51,11 +51,10 @@ _BODY_MAX = (VALUE_BYTES_MAX // PADDING_BYTES + 1) * PADDING_BYTES
 
 
 class Header(NamedTuple):
-    """What a ciphertext says of itself. `field_version`: 0 in format 1, which has none."""
+    """What a ciphertext says of itself. `field_version`: None in format 1, which has none."""
 
-    format: int
     key_version: int
-    field_version: int
+    field_version: int | None
 
 
 def padded(encoded: bytes) -> bytes:
@@ -80,12 +79,12 @@ def _header(begin: bytes, length: int) -> Header:
     if not PADDING_BYTES <= body <= _BODY_MAX or body % PADDING_BYTES:
         raise CannotOpen
     if first == FORMAT:
-        found = Header(FORMAT, int.from_bytes(begin[2:6], "big"), int.from_bytes(begin[6:10], "big"))
+        found = Header(int.from_bytes(begin[2:6], "big"), int.from_bytes(begin[6:10], "big"))
         if begin[1] != SUITE or not found.field_version:
             raise CannotOpen
     else:
-        found = Header(OLD_FORMAT, int.from_bytes(begin[1:5], "big"), 0)
-    if found[1] > VERSION_MAX or found[2] > VERSION_MAX:
+        found = Header(int.from_bytes(begin[1:5], "big"), None)
+    if max(found.key_version, found.field_version or 0) > VERSION_MAX:
         raise CannotOpen
     return found
 
@@ -119,7 +118,7 @@ def decrypt(key: DataKey, table: str, column: str, whose: bytes, raw: bytes) -> 
 
 def value_of(padded_value: bytes) -> str:
     """The text in a padded value."""
-    return padded_value[2 : 2 + int.from_bytes(padded_value[:2], "big")].decode()
+    return padded_value[2 : 2 + (padded_value[0] << 8 | padded_value[1])].decode()
 
 
 @lru_cache(maxsize=4096)

@@ -116,7 +116,7 @@ class SubjectKeys:
             "subjects": Uuids.of(subject for subject, _ in ids),
             "versions": Bigints.of(version for _, version in ids),
         }
-        rows = [KeyRow(*row) for row in fetched(connection, _KEYS_OF_VERSIONS, about)]
+        rows: list[SubjectRow] = list(map(KeyRow._make, fetched(connection, _KEYS_OF_VERSIONS, about)))
         for row in rows:
             demand_usable(row, act, now)
         return self._unwrapper.ready(rows)

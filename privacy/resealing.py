@@ -15,10 +15,10 @@ from ledger.database import Connection
 from ledger.queries import queries_beside
 from privacy import field_format
 from privacy.errors import CannotOpen, KeyDestroyed
-from privacy.field_format import FORMAT, OLD_FORMAT, Header
+from privacy.field_format import Header
 from privacy.keys import DataKey, KeyId, SubjectKeys
 from privacy.sealed_columns import SealedTable
-from privacy.sealing import is_newest, recorded_versions
+from privacy.sealing import recorded_versions
 from privacy.unwrapping import Act
 
 _queries = queries_beside(__file__)
@@ -114,7 +114,7 @@ def step(connection: Connection, keys: SubjectKeys, table: SealedTable, after: U
 
 def _row(row: UUID, subject: UUID, raws: list[bytes | None], key: DataKey) -> _Row:
     headers = [(place, field_format.header(raw)) for place, raw in enumerate(raws) if raw is not None]
-    old = [it for it in headers if it[1].format == OLD_FORMAT or it[1].key_version != key.version]
+    old = [it for it in headers if it[1].field_version is None or it[1].key_version != key.version]
     return _Row(row, subject, raws, key, old)
 
 
@@ -145,9 +145,9 @@ def _field_versions(connection: Connection, table: SealedTable, rows: list[_Row]
     first: dict[UUID, list[str]] = {}
     for row, stands in zip(rows, recorded, strict=True):
         for place, said in row.old:
-            if not is_newest(stands, table.columns[place], said):
+            if stands.get(table.columns[place]) != said.field_version:
                 raise CannotOpen
-            if said.format != FORMAT:
+            if said.field_version is None:
                 first.setdefault(row.id, []).append(table.columns[place])
     if first:
         connection.execute(

@@ -45,7 +45,7 @@ from privacy.errors import (
     TooManyFields,
     UnknownPurpose,
 )
-from privacy.field_format import FORMAT, VALUE_BYTES_MAX, Header
+from privacy.field_format import VALUE_BYTES_MAX
 from privacy.keks import Providers
 from privacy.key_control import KeyControl
 from privacy.keys import KeyId, SubjectKeys, checked_name
@@ -242,7 +242,7 @@ class Vault:
                     before = said.key_version
                     key = keys[run.subject, before]
                 assert key is not None
-                if not is_newest(versions, column, said):
+                if versions.get(column) != said.field_version:  # an older one was put back
                     raise CannotOpen
                 padded = field_format.decrypt(key, table, column, whose, raw)
                 values.append(field_format.value_of(padded))
@@ -300,14 +300,6 @@ def _versions_of(lines: str) -> list[Mapping[str, int]]:
 def _versions(line: str) -> Mapping[str, int]:
     """Rows mostly stand at the same versions, so few of them are read anew."""
     return MappingProxyType(json.loads(line)) if line else _NOTHING
-
-
-def is_newest(versions: Mapping[str, int], column: str, said: Header) -> bool:
-    """Whether a ciphertext is of the newest version of its place.
-
-    One of format 1 has no version: it is as long as none is recorded for its place.
-    """
-    return versions.get(column) == (said.field_version if said.format == FORMAT else None)
 
 
 def _runs(fields: Sequence[ClearField] | Sequence[SealedField]) -> list[Run]:
