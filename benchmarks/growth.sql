@@ -34,8 +34,8 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- name: insert_claims!
-INSERT INTO ledger.claim (id, content_hash)
-SELECT id, sha256(uuid_send(id)) FROM fill.made(:first, :last, :start, :step) ORDER BY round, id;
+INSERT INTO ledger.claim (id)
+SELECT id FROM fill.made(:first, :last, :start, :step) ORDER BY round, id;
 
 -- name: insert_transfers!
 INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference,

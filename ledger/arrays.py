@@ -84,8 +84,8 @@ class Bytes(Packed):
     element = "bytea"
 
     @classmethod
-    def of(cls, values: Iterable[bytes]) -> Packed:
-        return cls._of([sized(value) for value in values])
+    def of(cls, values: Iterable[bytes | None]) -> Packed:
+        return cls._of([_NULL if value is None else sized(value) for value in values])
 
 
 class Texts(Packed):

@@ -112,7 +112,7 @@ def open_dispute(
     def opening(connection: Connection) -> Outcome:
         original = reversals.find_original(connection, original_id)
         fresh, locked = locks.lock_and_claim(
-            connection, _sides(original), lambda: {dispute_id: content}, ledger.profiles
+            connection, _sides(original), {dispute_id: content}, ledger.profiles
         )
         if dispute_id not in fresh:
             return earlier_outcome(connection, dispute_id, content)
@@ -169,9 +169,7 @@ def uphold(
         original_id = find(connection, dispute_id).original_id
         original = reversals.find_original(connection, original_id)
         sides = _sides(original)
-        fresh, locked = locks.lock_and_claim(
-            connection, sides, lambda: {transfer_id: content}, ledger.profiles
-        )
+        fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
         now = locks.moment(ledger.clock, locked)

@@ -102,7 +102,7 @@ def place(ledger: Ledger, hold: Hold) -> Outcome:
 
     def placing(connection: Connection) -> Outcome:
         sides = (hold.debit_account, hold.credit_account)
-        fresh, locked = locks.lock_and_claim(connection, sides, lambda: {hold.id: content}, ledger.profiles)
+        fresh, locked = locks.lock_and_claim(connection, sides, {hold.id: content}, ledger.profiles)
         if hold.id not in fresh:
             return earlier_outcome(connection, hold.id, content)
         return reserve(ledger, connection, hold, locked)
@@ -162,9 +162,7 @@ def capture(
         hold = find(connection, hold_id).hold
         _check_not_disputed(hold)
         sides = (hold.debit_account, hold.credit_account)
-        fresh, locked = locks.lock_and_claim(
-            connection, sides, lambda: {transfer_id: content}, ledger.profiles
-        )
+        fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
         now, held = locks.moment(ledger.clock, locked), find(connection, hold_id)

@@ -4,7 +4,7 @@ Order: accounts first (and, under limits of a person, the other wallets of their
 in id order. Whoever waits for a claim waits for someone who has all accounts, so nobody waits in a circle.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -41,13 +41,13 @@ class Locked(NamedTuple):
 def lock_and_claim(
     connection: Connection,
     accounts: Collection[UUID],
-    contents: Callable[[], Mapping[UUID, bytes]],
+    contents: Mapping[UUID, bytes | None],
     profiles: ProfileCache,
     periods: Collection[usage.PeriodStart] = (),
 ) -> tuple[AbstractSet[UUID], Locked]:
     """Lock the accounts and claim the ids not seen before; gives these ids and the accounts.
 
-    `contents`: the ids with the hashes of what is sent under them, asked for while PostgreSQL locks.
+    `contents`: the ids with the hashes of what is sent under them, None for a transfer's.
     `periods`: those whose usage is likely to be wanted, to be read in the same round trip.
     """
     with connection.pipeline():
@@ -56,13 +56,12 @@ def lock_and_claim(
         if periods and not profiles.per_person:
             counted = usage.ask(connection, accounts, periods)
         connection.pgconn.send_flush_request()  # these answers may come while the ids are claimed
-        hashes = contents()
         claimed = connection.execute(
             _queries.claim.sql,
             {
-                "ids": Uuids.of(hashes),
-                "hashes": Bytes.of(hashes.values()),
-                "sent": len(hashes),
+                "ids": Uuids.of(contents),
+                "hashes": Bytes.of(contents.values()),
+                "sent": len(contents),
             },
         )
         locked = _locked(connection, asked.fetchall(), profiles)
@@ -71,7 +70,7 @@ def lock_and_claim(
             usage.fill(places, counted.fetchall())
             locked = locked._replace(periods=frozenset(periods))
         taken = claimed.fetchone()
-    return hashes.keys() if taken is None or taken[0] is None else set(taken[0]), locked
+    return contents.keys() if taken is None or taken[0] is None else set(taken[0]), locked
 
 
 def lock(connection: Connection, accounts: Collection[UUID], profiles: ProfileCache) -> Locked:

@@ -5,7 +5,11 @@ SELECT a.id, a.currency, a.sign, a.floor, a.frozen_debit, a.frozen_credit, a.clo
        a.credits_posted, CASE WHEN a.sign = 1 THEN a.credits_pending ELSE a.debits_pending END, a.version, a.ceiling,
        timestamptz_send(a.last_posted_at), a.profile_id, a.xmin,
        u.scope_id, u.span, u.starts_on, u.totals, u.days, u.moved, u.returned
-FROM ledger.account AS a LEFT JOIN ledger.usage AS u ON u.scope_id = a.id AND u.starts_on = ANY(:starts)
+FROM ledger.account AS a
+-- OFFSET 0: for each account, by the key, whatever the planner knows of usage, which is nothing on the first day.
+LEFT JOIN LATERAL (
+    SELECT * FROM ledger.usage WHERE scope_id = a.id AND starts_on = ANY(:starts) OFFSET 0
+) AS u ON true
 WHERE a.id = ANY(:accounts);
 
 -- name: lock_accounts

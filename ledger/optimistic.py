@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from ledger import usage
-from ledger.arrays import Bigints, Bytes, Texts, Times, Uuids, Xids
+from ledger.arrays import Bigints, Texts, Times, Uuids, Xids
 from ledger.database import TRANSIENT, Connection
 from ledger.decide import Accepted, Accounts, Decision, Rejected, Written, decide, outcomes_of
 from ledger.queries import queries_beside
@@ -57,7 +57,6 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
         "accounts": Uuids.of([state.id for state in states]),
         "written_by": Xids.of([state.written.transaction or 0 for state in states if state.written]),
         "claim_ids": Uuids.of([transfer.id for transfer in transfers]),
-        "claim_hashes": Bytes.of([transfer.content_hash() for transfer in transfers]),
         "posted_at": now,
     }
     versions = [state.version for state in states]

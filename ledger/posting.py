@@ -70,16 +70,11 @@ def _post(
     connection: Connection, transfers: Sequence[Transfer], clock: Clock, profiles: ProfileCache
 ) -> list[Outcome]:
     unique = check(transfers)
-    hashes: dict[UUID, bytes] = {}
-
-    def contents() -> Mapping[UUID, bytes]:
-        hashes.update([(transfer.id, transfer.content_hash()) for transfer in unique])
-        return hashes
-
     sides = {side.int: side for t in unique for side in (t.debit_account, t.credit_account)}
     likely = likely_periods(unique, profiles, clock())
-    fresh, locked = lock_and_claim(connection, list(sides.values()), contents, profiles, likely)
-    earlier = _earlier_outcomes(connection, hashes, fresh)
+    ids = dict.fromkeys([transfer.id for transfer in unique])
+    fresh, locked = lock_and_claim(connection, list(sides.values()), ids, profiles, likely)
+    earlier = _earlier_outcomes(connection, unique, fresh)
     _check_groups(unique, fresh)
     todo = [transfer for transfer in unique if transfer.id in fresh] if earlier else unique
     now = moment(clock, locked)
@@ -123,27 +118,37 @@ def check(transfers: Sequence[Transfer]) -> list[Transfer]:
 
 
 def _earlier_outcomes(
-    connection: Connection, hashes: Mapping[UUID, bytes], fresh: AbstractSet[UUID]
+    connection: Connection, unique: Sequence[Transfer], fresh: AbstractSet[UUID]
 ) -> dict[UUID, Outcome]:
     """The outcomes of ids claimed by an earlier call. Raises IdempotencyConflict for other content."""
     outcomes: dict[UUID, Outcome] = {}
-    if len(fresh) == len(hashes):
+    if len(fresh) == len(unique):
         return outcomes
-    seen = [transfer_id for transfer_id in hashes if transfer_id not in fresh]
-    for transfer_id, content_hash, posted, rule, decision, source, numbers in connection.execute(
+    seen = {transfer.id: transfer for transfer in unique if transfer.id not in fresh}
+    for transfer_id, content_hash, posted, rule, decision, source, numbers, *stored in connection.execute(
         _queries.earlier_outcomes.sql, {"ids": Uuids.of(seen)}
     ):
-        if content_hash != hashes[transfer_id]:
-            raise IdempotencyConflict(
-                f"transfer {transfer_id} was sent before with other content; a new transfer needs a new id"
-            )
-        if posted is not (rule is None):
+        sent = seen[transfer_id]
+        of_a_transfer = content_hash is None or content_hash == sent.content_hash()
+        if of_a_transfer and posted is not (rule is None):
             raise IntegrityViolation(
                 f"transfer {transfer_id} was claimed but has not one outcome: see trial balance"
+            )
+        if not of_a_transfer or not _same(sent, stored):
+            raise IdempotencyConflict(
+                f"transfer {transfer_id} was sent before with other content; a new transfer needs a new id"
             )
         refusal = None if rule is None else Refusal(rule, decision, source, **numbers)
         outcomes[transfer_id] = Outcome(transfer_id, refusal, replayed=True)
     return outcomes
+
+
+def _same(sent: Transfer, stored: Sequence[object]) -> bool:
+    """Whether a transfer is the one that was decided, whose effective time may have been filled in."""
+    *content, effective_at, decided_at = stored
+    told = [sent.debit_account, sent.credit_account, sent.amount, sent.currency, sent.operation.value]
+    told += [sent.reference, sent.group]
+    return content == told and effective_at == (sent.effective_at or decided_at)
 
 
 def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:

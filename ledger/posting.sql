@@ -1,6 +1,10 @@
 -- name: earlier_outcomes
--- What became of ids claimed before: the content they were sent with, whether they were posted, or why not.
-SELECT c.id, c.content_hash, t.id IS NOT NULL, r.rule, r.decision, r.source, r.numbers
+-- What became of ids claimed before: whether they were posted, or why not, and what they were sent with.
+SELECT c.id, c.content_hash, t.id IS NOT NULL, r.rule, r.decision, r.source, r.numbers,
+       coalesce(t.debit_account, r.debit_account), coalesce(t.credit_account, r.credit_account),
+       coalesce(t.amount, r.amount), coalesce(t.currency, r.currency), coalesce(t.operation, r.operation),
+       coalesce(t.reference, r.reference), coalesce(t.group_id, r.group_id),
+       coalesce(t.effective_at, r.effective_at), coalesce(t.posted_at, r.decided_at)
 FROM ledger.claim AS c
 LEFT JOIN ledger.transfer AS t ON t.id = c.id
 LEFT JOIN ledger.refusal AS r ON r.transfer_id = c.id

@@ -80,9 +80,7 @@ def _give_back(
     def giving_back(connection: Connection) -> Outcome:
         original = find_original(connection, original_id)
         sides = (original.debit_account, original.credit_account)
-        fresh, locked = locks.lock_and_claim(
-            connection, sides, lambda: {transfer_id: content}, ledger.profiles
-        )
+        fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
         now = locks.moment(ledger.clock, locked)

@@ -75,13 +75,13 @@ class AccountRow(SQLModel, table=True):
 
 
 class ClaimRow(SQLModel, table=True):
-    """A transfer id that was sent, with a hash of its content."""
+    """An id that was sent. `content_hash`: of what was sent, where it was more than a transfer."""
 
     __tablename__ = "claim"
     __table_args__ = {"schema": "ledger", "info": BOOKS}
 
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
-    content_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    content_hash: bytes | None = Field(sa_column=Column(LargeBinary))
 
 
 class TransferRow(SQLModel, table=True):

@@ -81,7 +81,7 @@ class Transfer:
                 raise InvalidInput(f"transfer {self.id}: effective_at is not between the years 1900 and 9000")
 
     def content_hash(self) -> bytes:
-        """SHA-256 of everything but the id (32 bytes): the same id with another hash is a conflict."""
+        """SHA-256 of everything but the id (32 bytes), for requests that contain a transfer."""
         reference = "" if self.reference is None else f"={self.reference}"
         group = "" if self.group is None else self.group.hex
         at = "" if self.effective_at is None else repr(self.effective_at.timestamp())

@@ -19,6 +19,8 @@ from ledger.proofs.verifying import HASH_BYTES, node_hash
 from ledger.queries import queries_beside
 
 TILES_MAX = 1_024
+BLOCK = TILE // 5
+"""Leaves stored together: three blocks fill a page of the database, and five a tile."""
 ID_BYTES = 16
 
 _queries = queries_beside(__file__)
@@ -161,7 +163,10 @@ def append(
     connection: Connection, end: int, rows: Sequence[Row], hashes: Sequence[bytes], at: datetime
 ) -> None:
     """Write the leaves of `rows` after the log's first `end`, in blocks that end where tiles do."""
-    begins = [end, *range((end // TILE + 1) * TILE, end + len(rows), TILE), end + len(rows)]
+    stop = end + len(rows)
+    tiles = range(end - end % TILE, stop, TILE)
+    within_tiles = [tile + n for tile in tiles for n in range(0, TILE - BLOCK + 1, BLOCK)]
+    begins = [end, *(at for at in within_tiles if end < at < stop), stop]
     with connection.cursor().copy(_queries.copy_blocks.sql) as copy:
         copy.set_types(
             ["int8", "int8", "int8", "bytea", "bytea", "bytea", "int8", "uuid", "int2", "timestamptz"]

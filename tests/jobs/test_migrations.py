@@ -36,6 +36,7 @@ from ledger import (
     accounts,
     disputes,
     periods,
+    posting,
     profiles,
 )
 from ledger.database import connect
@@ -337,3 +338,22 @@ def test_a_role_that_exists_already_needs_no_right_to_make_it(external: str, ope
     url = external.replace("root_of_all@/postgres", "modest@/modest")
     assert upgrade(url)
     use(url)
+
+
+def test_claims_get_their_hashes_back_when_that_is_undone(owner_url: str, database: Database) -> None:
+    books = Ledger(database)
+    funds, wallet = (
+        books.open_account(kind, "GHS", kind) for kind in (AccountKind.SAFEGUARDING, AccountKind.CUSTOMER)
+    )
+    moments = [None, *(datetime(2026, 1, 2, 3, 4, 5, micro, UTC) for micro in (0, 120_000, 123_456))]
+    sent = [
+        Transfer(new_id(), funds, wallet, 10 + n, "GHS", Operation.LOAD, f"slip|{n}é", effective_at=at)
+        for n, at in enumerate(moments)
+    ]
+    sent.append(Transfer(new_id(), wallet, funds, 10**9, "GHS", Operation.CASH_OUT, group=new_id()))
+    assert [outcome.posted for outcome in books.post(sent)] == [True] * len(moments) + [False]
+    undo = Path(posting.__file__).parent / "migrations" / "0019_claims.down.sql"
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(undo.read_bytes())
+        stored = dict(owner.execute("SELECT id, content_hash FROM ledger.claim").fetchall())
+    assert stored == {transfer.id: transfer.content_hash() for transfer in sent}

@@ -1,6 +1,7 @@
 """Batches decided ahead: the same outcomes as batch by batch, whoever else changes the accounts meanwhile."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -92,6 +93,8 @@ def test_what_others_change_between_two_batches_is_respected(books: Books, vain:
     def batches() -> Iterator[list[Transfer]]:
         yield [books.transfer(a, b, 10)]
         yield [books.transfer(a, b, 10)]
+        while books.balance(b) < 120:  # it is under way
+            time.sleep(0.01)
         books.freeze(a, debit=True, credit=False)
         yield [books.transfer(a, b, 10)]
         yield [books.transfer(b, a, 10)]

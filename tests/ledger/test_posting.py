@@ -1,11 +1,11 @@
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
 import pytest
-from books import Books
+from books import NOON, Books
 
 from ledger import AccountKind, Operation, Transfer, emoney, statements
 from ledger.errors import (
@@ -153,11 +153,66 @@ def test_old_and_new_ids_share_a_batch(books: Books) -> None:
     assert books.balance(b) == 100
 
 
-def test_a_claim_without_an_outcome_is_not_taken_for_posted(books: Books) -> None:
+@pytest.mark.parametrize("funds", [100, 0], ids=["posted", "refused"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": 11},
+        {"operation": Operation.PAY},
+        {"reference": None},
+        {"reference": "invoice 8"},
+        {"group": UUID(int=1)},
+        {"effective_at": None},
+        {"effective_at": NOON - timedelta(days=1, microseconds=1)},
+        {"debit_account": True},
+        {"credit_account": True},
+        {"currency": "GHS"},
+    ],
+    ids=str,
+)
+def test_an_id_with_any_other_content_is_a_conflict(books: Books, funds: int, change: dict[str, Any]) -> None:
+    a, b = books.funded(funds), books.account()
+    other = books.account(currency=change.get("currency", "EUR"))
+    yesterday = NOON - timedelta(days=1)
+    sent = books.transfer(a, b, 10, reference="invoice 7", at=yesterday)
+    (first,) = books.post(sent)
+    assert first.posted is bool(funds)
+    before = books.dump()
+    changed = replace(sent, **{name: other if value is True else value for name, value in change.items()})
+    with pytest.raises(IdempotencyConflict, match=str(sent.id)):
+        books.post(changed)
+    assert books.dump() == before
+    elsewhere = yesterday.astimezone(timezone(timedelta(hours=-7)))
+    (again,) = books.post(replace(sent, effective_at=elsewhere))  # the same moment
+    assert again == replace(first, replayed=True)
+
+
+def test_a_time_that_was_filled_in_is_the_same_content(books: Books) -> None:
+    a, b = books.funded(100), books.account()
+    sent, explicit = books.transfer(a, b, 10), books.transfer(a, b, 10, at=NOON)
+    books.posted(sent, explicit)
+    books.now += timedelta(hours=1)
+    assert [outcome.replayed for outcome in books.post(sent, explicit)] == [True, True]
+
+
+def test_a_claim_from_before_hashes_were_left_out_is_honoured(books: Books) -> None:
+    a, b = books.funded(100), books.account()
+    sent = books.transfer(a, b, 40)
+    books.posted(sent)
+    hashed = sent.content_hash().hex()
+    books.owner(f"UPDATE ledger.claim SET content_hash = decode('{hashed}', 'hex') WHERE id = '{sent.id}'")
+    assert [outcome.replayed for outcome in books.post(sent)] == [True]
+    with pytest.raises(IdempotencyConflict):
+        books.post(replace(sent, amount=41))
+
+
+@pytest.mark.parametrize("hashed", [True, False])
+def test_a_claim_without_an_outcome_is_not_taken_for_posted(books: Books, hashed: bool) -> None:
     a, b = books.funded(100), books.account()
     sent = books.transfer(a, b, 40)
     with books.database.connection() as connection:
-        connection.execute("INSERT INTO ledger.claim VALUES (%s, %s)", (sent.id, sent.content_hash()))
+        values = (sent.id, sent.content_hash() if hashed else None)
+        connection.execute("INSERT INTO ledger.claim VALUES (%s, %s)", values)
     before = books.dump()
     with pytest.raises(IntegrityViolation, match="outcome"):
         books.post(sent)

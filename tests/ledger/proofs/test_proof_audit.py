@@ -224,7 +224,7 @@ def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhe
 
 def test_a_block_that_is_gone_is_named(sealed: Log) -> None:
     sealed.books.owner("DELETE FROM ledger.leaf_block WHERE first = 256")
-    assert ("log", "leaves 256 to 511") in found(sealed)
+    assert ("log", "leaves 256 to 306") in found(sealed)
 
 
 def test_a_repeated_leaf_is_named(sealed: Log) -> None:

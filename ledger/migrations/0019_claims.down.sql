@@ -1,0 +1,101 @@
+DROP FUNCTION ledger.write_decided_v2;
+
+ALTER TABLE ledger.leaf_block RESET (toast_tuple_target);
+
+-- What was sent, as far as the rows tell: a moment that was given is not known from one that was filled in.
+ALTER TABLE ledger.claim DISABLE TRIGGER USER;
+UPDATE ledger.claim AS c SET content_hash = sha256(convert_to(
+    'transfer/1|' || replace(o.debit_account::text, '-', '') || '|' || replace(o.credit_account::text, '-', '') || '|'
+    || o.amount || '|' || o.currency || '|' || o.operation || '|' || coalesce(replace(o.group_id::text, '-', ''), '') || '|'
+    || CASE WHEN o.effective_at = o.at THEN ''
+            ELSE regexp_replace(extract(epoch FROM o.effective_at)::text, '(\.\d+?)0+$', '\1') END
+    || '|' || coalesce('=' || o.reference, ''), 'UTF8'))
+FROM (
+    SELECT id, debit_account, credit_account, amount, currency, operation, group_id, reference, effective_at,
+           posted_at AS at FROM ledger.transfer
+    UNION ALL
+    SELECT transfer_id, debit_account, credit_account, amount, currency, operation, group_id, reference, effective_at,
+           decided_at FROM ledger.refusal
+) AS o
+WHERE o.id = c.id AND c.content_hash IS NULL;
+ALTER TABLE ledger.claim ENABLE TRIGGER USER;
+ALTER TABLE ledger.claim ALTER content_hash SET NOT NULL;
+
+-- Write a batch that was decided on accounts as they were read, without a lock, before: all of it in one call, which is
+-- a transaction of its own. Gives the number of the transaction; null, and writes nothing, where an account has changed
+-- since or no id is new. The caller then decides again, under locks; so he does after any error.
+--
+-- accounts: those of the batch, in the order of their ids; written_by: the transaction that each was seen written by, 0
+-- for last_transaction. Whoever changes an account, what it holds, or what was counted of it, writes its row.
+-- usage_*: the periods' rows that the batch leaves, usage_new: whether there was none. transfers: effective_at is null
+-- where it is posted_at. refused: what stands in ledger.refusal, as JSON.
+CREATE FUNCTION ledger.write_decided_v1(
+    accounts uuid[], written_by xid[], last_transaction xid,
+    claim_ids uuid[], claim_hashes bytea[],
+    usage_scopes uuid[], usage_starts date[], usage_spans text[], usage_totals bytea[], usage_days bytea[],
+    usage_moved bigint[], usage_returned bigint[], usage_new boolean[],
+    posted_at timestamptz, ids uuid[], debit_accounts uuid[], credit_accounts uuid[], amounts bigint[], currencies text[],
+    operations text[], reference_texts text[], group_ids uuid[], effective_ats timestamptz[], debit_versions bigint[],
+    debit_balances bigint[], credit_versions bigint[], credit_balances bigint[],
+    refused jsonb
+) RETURNS xid
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
+AS $$
+DECLARE
+    claimed bigint;
+BEGIN
+    IF (
+        SELECT array_agg(locked.xmin) FROM (
+            SELECT a.xmin FROM ledger.account AS a WHERE a.id = ANY(accounts) ORDER BY a.id FOR NO KEY UPDATE
+        ) AS locked
+    ) IS DISTINCT FROM array_replace(written_by, '0'::xid, last_transaction) THEN
+        RETURN NULL;
+    END IF;
+
+    INSERT INTO ledger.claim (id, content_hash)
+    SELECT sent.id, sent.content_hash FROM unnest(claim_ids, claim_hashes) AS sent (id, content_hash) ORDER BY sent.id
+    ON CONFLICT (id) DO NOTHING;
+    GET DIAGNOSTICS claimed = ROW_COUNT;
+    IF claimed = 0 THEN
+        RETURN NULL;
+    ELSIF claimed < cardinality(claim_ids) THEN
+        RAISE EXCEPTION 'ledger: % of % transfers were sent before', cardinality(claim_ids) - claimed, cardinality(claim_ids)
+            USING ERRCODE = 'serialization_failure';
+    END IF;
+
+    IF cardinality(usage_scopes) > 0 THEN
+        PERFORM ledger.store_usage_v1(usage_scopes, usage_starts, usage_spans, usage_totals, usage_days, usage_moved,
+                                      usage_returned, usage_new);
+    END IF;
+
+    IF cardinality(ids) > 0 THEN
+        INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
+            effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)
+        SELECT t.id, t.debit_account, t.credit_account, t.amount, t.currency, t.operation, t.reference, t.group_id,
+            coalesce(t.effective_at, write_decided_v1.posted_at),
+            write_decided_v1.posted_at, t.debit_version, t.debit_balance, t.credit_version, t.credit_balance
+        FROM unnest(ids, debit_accounts, credit_accounts, amounts, currencies, operations, reference_texts, group_ids,
+                    effective_ats, debit_versions, debit_balances, credit_versions, credit_balances)
+            AS t (id, debit_account, credit_account, amount, currency, operation, reference, group_id, effective_at,
+                  debit_version, debit_balance, credit_version, credit_balance);
+    END IF;
+
+    IF refused IS NOT NULL THEN
+        INSERT INTO ledger.refusal (transfer_id, debit_account, credit_account, amount, currency, operation, reference,
+            group_id, effective_at, decided_at, rule, decision, source, numbers)
+        SELECT r.transfer_id, r.debit_account, r.credit_account, r.amount, r.currency, r.operation, r.reference, r.group_id,
+            coalesce(r.effective_at, write_decided_v1.posted_at), write_decided_v1.posted_at, r.rule, r.decision, r.source,
+            r.numbers
+        FROM jsonb_to_recordset(refused) AS r (transfer_id uuid, debit_account uuid, credit_account uuid, amount bigint,
+            currency text, operation text, reference text, group_id uuid, effective_at timestamptz, rule text, decision text,
+            source text, numbers jsonb);
+    END IF;
+    RETURN pg_current_xact_id()::xid;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.write_decided_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ledger.write_decided_v1 TO emoney_app;
