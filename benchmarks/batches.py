@@ -21,8 +21,8 @@ from benchmarks.scratch import Fresh, settle
 from ledger import Database, Ledger, Transfer
 
 SMALL, LARGE = 1_000, 10_000
-SMALL_A_TURN, LARGE_A_TURN = 20, 4
-"""Batches in one turn: so many that a row of them is one, its first and last batch included."""
+SMALL_A_TURN, LARGE_A_TURN = 20, 10
+"""Batches in one turn: of a row of few, the first and last, which nothing overlaps, would be most."""
 
 Prepare = Callable[[list[Transfer]], Any]
 Write = Callable[[list[Any]], None]

@@ -1,5 +1,6 @@
 """Leaves hold the whole row, byte by byte as documented, and nothing about anyone."""
 
+import base64
 import hashlib
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,7 @@ import pytest
 from logs import Log
 
 from ledger.proofs.leaves import Row, Rows
-from ledger.proofs.verifying import LAYOUTS, ProofInvalid, encode_leaf, leaf_hash
+from ledger.proofs.verifying import LAYOUTS, ProofInvalid, commitment, encode_leaf, leaf_hash
 from ledger.tables import RefusalRow, TransferRow
 
 TRANSFER: dict[str, Any] = {
@@ -71,6 +72,22 @@ GOLDEN_REFUSAL = (
     "0000000464656e79"
     "00000000" + "0000000c" + b'{"limit": 3}'.hex() + "0000000800000000000002e6"
 )
+RECORD: list[dict[str, Any]] = [
+    {"field": "salt", "form": "uuid", "value": "01890a5d-ac96-774b-bcce-b302099a805b"},
+    {"field": "reason", "form": "text", "value": "\u00e9"},
+    {"field": "number", "form": "integer", "value": -2},
+    {"field": "at", "form": "time", "value": "2026-03-10T12:00:00.000001+00:00"},
+    {"field": "payload", "form": "json", "value": '{"n": 1}'},
+    {"field": "wrapped", "form": "bytes", "value": "AP8="},
+    {"field": "group", "form": "uuid", "value": None},
+]
+GOLDEN_CONTENT = (
+    "00000025" + b"emoney/record/ledger.event/v3/content".hex() + "00000009" + b"salt uuid".hex()
+    + "0000001001890a5dac96774bbcceb302099a805b" + "0000000b" + b"reason text".hex() + "00000002c3a9"
+    + "0000000e" + b"number integer".hex() + "00000008fffffffffffffffe" + "00000007" + b"at time".hex()
+    + "000000080002efa907099001" + "0000000c" + b"payload json".hex() + "00000008" + b'{"n": 1}'.hex()
+    + "0000000d" + b"wrapped bytes".hex() + "0000000200ff" + "0000000a" + b"group uuid".hex() + "ffffffff"
+)  # fmt: skip
 # What happened is committed to; the place in which an event is delivered is not part of it.
 NOT_COMMITTED = {"position"}
 
@@ -83,6 +100,17 @@ def test_golden_vectors(kind: str, content: dict[str, Any], golden: str) -> None
     leaf = encode_leaf(kind, 1, content)
     assert leaf.hex() == golden
     assert leaf_hash(leaf) == hashlib.sha256(b"\x00" + bytes.fromhex(golden)).digest()
+
+
+def test_golden_vector_of_a_record() -> None:
+    committed = hashlib.sha256(bytes.fromhex(GOLDEN_CONTENT)).digest()
+    assert commitment("ledger.event", 3, RECORD) == committed
+    content = {"id": TRANSFER["id"], "commitment": base64.b64encode(committed).decode(), "xact": 742}
+    golden = (
+        "0000001d" + b"emoney/record/ledger.event/v3".hex() + "00000010" + "01890a5dac96774bbcceb302099a8057"
+        "00000020" + committed.hex() + "0000000800000000000002e6"
+    )
+    assert encode_leaf("ledger.event", 3, content).hex() == golden
 
 
 def test_a_leaf_decodes_to_what_it_was_made_of(log: Log) -> None:
