@@ -12,6 +12,14 @@ from ledger.errors import Unavailable
 from ledger.transfers import Outcome, Transfer
 
 
+class Overloaded(Unavailable):
+    """The queue stayed full for as long as a caller may wait. Not sent; a retry with the same ids is safe."""
+
+
+class Closed(Unavailable):
+    """No writer takes calls: not opened yet, or closed. Not sent; a retry with the same ids is safe."""
+
+
 class Call:
     """One caller's transfers, and then their outcomes or the caller's error.
 
@@ -38,6 +46,21 @@ class Call:
     def answered(self) -> bool:
         """Whether the caller has something to return or to raise."""
         return self.outcomes is not None or self.error is not None
+
+
+def transfers_of(calls: Iterable[Call]) -> list[Transfer]:
+    """The transfers of calls, in their order."""
+    return [transfer for call in calls for transfer in call.transfers]
+
+
+def share(calls: Sequence[Call], outcomes: list[Outcome]) -> None:
+    """Answer each call with the outcomes of its transfers, which are in the calls' order."""
+    start = 0
+    for call in calls:
+        end = start + len(call.transfers)
+        call.outcomes = outcomes[start:end]
+        start = end
+    answer(calls)
 
 
 def unanswered(why: str) -> Unavailable:

@@ -21,7 +21,7 @@ import pytest
 from books import Books
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ledger import AccountKind, Ledger, Outcome, Transfer, group_commit
+from ledger import AccountKind, Ledger, Outcome, Transfer, group_commit, group_writer
 from ledger.errors import (
     BatchTooLarge,
     ConfigurationError,
@@ -239,7 +239,10 @@ def test_bad_input_is_refused_before_it_queues(books: Books, pool: ThreadPoolExe
         assert commits.waiting == 0
 
 
-def test_each_error_reaches_its_own_caller_only(books: Books, pool: ThreadPoolExecutor) -> None:
+def test_each_error_reaches_its_own_caller_only(
+    books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_writer, "AHEAD_MIN", 100)  # so that all are in one batch
     payer, payee, dollars = books.funded(100), books.account(), books.account(currency="USD")
     tampered = books.funded(1)
     books.owner(f"UPDATE ledger.account SET version = 0 WHERE id = '{tampered}'")
@@ -267,6 +270,118 @@ def test_each_error_reaches_its_own_caller_only(books: Books, pool: ThreadPoolEx
     assert [each for batch in batches(books, payee) for each in batch][1:] == [t.id for t in good]
 
 
+# -- one batch is decided while another is written ------------------------------------------------------
+
+
+def test_of_many_callers_half_are_decided_while_the_others_are_written(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    transfers = [books.transfer(payer, payee, 1) for _ in range(100)]
+
+    async def all_at_once() -> list[Outcome]:
+        return await asyncio.gather(*(commits.apost(transfer) for transfer in transfers))
+
+    with GroupCommit(books.ledger) as commits:
+        outcomes = asyncio.run(all_at_once())
+    assert [outcome.transfer_id for outcome in outcomes] == [transfer.id for transfer in transfers]
+    assert all(outcome.posted for outcome in outcomes)
+    posted = batches(books, payee)
+    assert [each for batch in posted for each in batch] == [transfer.id for transfer in transfers]
+    assert len(posted) > 1
+    books.check()
+
+
+@contextmanager
+def two_in_the_air(
+    books: Books, commits: GroupCommit, pool: ThreadPoolExecutor, payer: UUID, payee: UUID
+) -> Iterator[tuple[psycopg.Connection, list[Future[Outcome]]]]:
+    """A batch that waits for the payer's lock, one decided behind it, and the rest of 40 callers, 1 each."""
+    with psycopg.connect(books.owner_url) as blocker:
+        blocker.execute("SET session_replication_role = replica")
+        blocker.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (payer,))
+        futures = [pool.submit(commits.post, books.transfer(payer, payee, 1)) for _ in range(40)]
+        until(lambda: waiting_for_locks(books) == 1 and commits.waiting in range(1, 25))
+        yield blocker, futures
+
+
+def test_what_is_decided_on_what_is_not_yet_written_is_posted_with_it(
+    books: Books, pool: ThreadPoolExecutor
+) -> None:
+    payer, payee = books.funded(30), books.account()
+    with GroupCommit(books.ledger) as commits:
+        with two_in_the_air(books, commits, pool, payer, payee) as (_, futures):
+            assert books.balance(payee) == 0
+        outcomes = [future.result() for future in futures]
+    assert sum(outcome.posted for outcome in outcomes) == 30
+    assert {outcome.refusal.rule for outcome in outcomes if outcome.refusal} == {"funds"}
+    books.check()
+
+
+def test_what_was_decided_in_vain_is_decided_again(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    with GroupCommit(books.ledger) as commits:
+        with two_in_the_air(books, commits, pool, payer, payee) as (blocker, futures):
+            blocker.execute("UPDATE ledger.account SET frozen_debit = true WHERE id = %s", (payer,))
+        outcomes = [future.result() for future in futures]
+        assert {outcome.refusal.rule for outcome in outcomes if outcome.refusal} == {"account.frozen_debit"}
+        assert not any(outcome.posted for outcome in outcomes)
+        elsewhere = books.funded(5)
+        assert commits.post(books.transfer(elsewhere, payee, 5)).posted
+    assert books.balance(payee) == 5
+    books.check()
+
+
+def test_a_connection_lost_with_two_batches_under_way(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    with GroupCommit(books.ledger) as commits:
+        with two_in_the_air(books, commits, pool, payer, payee) as (_, futures):
+            terminate(books, "wait_event_type = 'Lock'")
+        assert all(future.result().posted for future in futures)
+    assert books.balance(payee) == 40
+    books.check()
+
+
+def test_closing_posts_two_batches_under_way(books: Books, pool: ThreadPoolExecutor) -> None:
+    payer, payee = books.funded(100), books.account()
+    commits = GroupCommit(books.ledger)
+    with commits, two_in_the_air(books, commits, pool, payer, payee) as (_, futures):
+        closing = pool.submit(commits.close)
+        time.sleep(0.05)
+        assert not closing.done()
+    closing.result()
+    assert all(future.result().posted for future in futures)
+    assert books.balance(payee) == 40
+
+
+def test_errors_of_their_own_among_many(
+    books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_writer, "AHEAD_MIN", 1)
+    wallets = [books.funded(1_000) for _ in range(6)]
+    known = books.transfer(wallets[0], wallets[1], 1)
+    books.posted(known)
+    start = threading.Barrier(48)
+
+    def caller(number: int) -> None:
+        start.wait()
+        for turn in range(10):
+            payer, payee = wallets[number % 6], wallets[(number + turn % 5 + 1) % 6]
+            if (number + turn) % 9 == 0:
+                with pytest.raises(UnknownAccount):
+                    commits.post(books.transfer(payer, new_id(), 1))
+            elif (number + turn) % 11 == 0:
+                with pytest.raises(IdempotencyConflict):
+                    commits.post(replace(known, amount=2))
+            elif (number + turn) % 7 == 0:
+                assert commits.post(known).replayed
+            else:
+                assert commits.post(books.transfer(payer, payee, 1)).posted
+
+    with GroupCommit(books.ledger) as commits:
+        list(pool.map(caller, range(48)))
+    assert sum(books.balance(wallet) for wallet in wallets) == 6_000
+    books.check()
+
+
 # -- the database goes away -----------------------------------------------------------------------------
 
 
@@ -284,8 +399,9 @@ def test_every_caller_learns_its_outcome_though_the_connection_is_killed(
     books.check()
 
 
+@pytest.mark.parametrize("callers", [16, 48])
 def test_connections_killed_again_and_again_lose_and_double_nothing(
-    books: Books, pool: ThreadPoolExecutor
+    books: Books, pool: ThreadPoolExecutor, callers: int
 ) -> None:
     payer, payee = books.funded(10_000), books.account()
     stop = threading.Event()
@@ -303,7 +419,7 @@ def test_connections_killed_again_and_again_lose_and_double_nothing(
         return posted
 
     with GroupCommit(books.ledger) as commits:
-        futures = [pool.submit(caller, number) for number in range(16)]
+        futures = [pool.submit(caller, number) for number in range(callers)]
         for _ in range(12):
             time.sleep(0.05)
             terminate(books)
@@ -316,7 +432,7 @@ def test_connections_killed_again_and_again_lose_and_double_nothing(
 def test_an_absent_database_is_told_and_its_return_needs_nothing(
     books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_commit, "RETRY_S", 0.2)
+    monkeypatch.setattr(group_writer, "RETRY_S", 0.2)
     payer, payee = books.funded(100), books.account()
     name = conninfo_to_dict(books.owner_url)["dbname"]
     transfers = [books.transfer(payer, payee, 1) for _ in range(20)]
