@@ -81,11 +81,13 @@ class Xids(Packed):
 
 
 class Bytes(Packed):
+    """Bytes, or None."""
+
     element = "bytea"
 
     @classmethod
-    def of(cls, values: Iterable[bytes]) -> Packed:
-        return cls._of([sized(value) for value in values])
+    def of(cls, values: Iterable[bytes | None]) -> Packed:
+        return cls._of([_NULL if value is None else sized(value) for value in values])
 
 
 class Texts(Packed):
