@@ -24,6 +24,7 @@ from benchmarks.plans import plan
 from benchmarks.scratch import Fresh, scratch_server, settle
 from kyc import search
 from ledger import Database
+from ledger.arrays import Bytes, Texts, Uuids
 from ledger.ids import new_id
 from privacy import (
     ClearField,
@@ -268,13 +269,15 @@ def _store(database: Database, vault: Vault, people: list[UUID]) -> list[SealedF
     clear, columns = _clear(people), ", ".join(COLUMNS)
     with database.connection() as connection:
         sealed = vault.seal_many(connection, clear)
-        with connection.cursor().copy(
-            f"COPY kyc.person (id, external_ref, enrolled_at, {columns}) FROM STDIN (FORMAT BINARY)"
-        ) as copy:
-            copy.set_types(("uuid", "text", "timestamptz", *("bytea" for _ in COLUMNS)))
-            for number, person in enumerate(people):
-                mine = sealed[number * len(COLUMNS) : (number + 1) * len(COLUMNS)]
-                copy.write_row((person, str(person), vault.clock(), *(each.ciphertext for each in mine)))
+        by_column = {
+            name: Bytes.of(each.ciphertext for each in sealed[place :: len(COLUMNS)])
+            for place, name in enumerate(COLUMNS)
+        }
+        connection.execute(
+            f"INSERT INTO kyc.person (enrolled_at, id, external_ref, {columns}) SELECT %(at)s, * FROM unnest("
+            f"%(ids)s, %(refs)s, {', '.join(f'%({name})s' for name in COLUMNS)})",
+            by_column | {"at": vault.clock(), "ids": Uuids.of(people), "refs": Texts.of(map(str, people))},
+        )
     return _items(clear, sealed)
 
 

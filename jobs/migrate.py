@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 
 from ledger.database import APPLICATION_ROLE, Connection, connect
 from ledger.errors import ConfigurationError
-from privacy import privileges, reading_views
+from privacy import privileges
 
 PACKAGES = ("ledger", "privacy", "kyc", "aml")
 _LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
@@ -118,14 +118,9 @@ def _run(url: str, target: str, action: object) -> bool:
         before = MigrationContext.configure(connection).get_current_heads()
         config = _config()
         config.attributes["connection"] = connection
-        # views of readers hold on to the tables below them
-        driver = cast(Connection, connection.connection.driver_connection)
-        scripts = ScriptDirectory.from_config(config)
-        if set(scripts.get_heads()) != _heads_reached(scripts, set(before)) or target != "heads":
-            reading_views.withdraw(driver)
         action(config, target)
         if target == "heads":
-            privileges.apply(driver)
+            privileges.apply(cast(Connection, connection.connection.driver_connection))
         connection.commit()
         after = MigrationContext.configure(connection).get_current_heads()
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK_KEY})")

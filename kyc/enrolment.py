@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from psycopg import sql
 from psycopg.errors import UniqueViolation
 
 from kyc import duplicates, evidence_records, guardians, refresh, wallets
@@ -25,6 +26,7 @@ from kyc.person import SEALED
 from kyc.restrictions import downgrades
 from kyc.risk_rating import risk_policy
 from ledger import accounts
+from ledger.arrays import Bytes, Packed, Texts, Uuids
 from ledger.clock import Clock, system_clock
 from ledger.database import Connection, Database
 from ledger.errors import InvalidInput
@@ -37,6 +39,14 @@ PERSONS_MAX = 10_000
 _ENROLLED = "external_ref: a person with this reference is enrolled already"
 
 _queries = queries_beside(__file__)
+
+_COLUMNS = ("id", "external_ref", "kind", *SEALED)
+_INSERT = sql.SQL(
+    "INSERT INTO kyc.person ({columns}, enrolled_at) SELECT *, %(enrolled_at)s FROM unnest({arrays})"
+).format(
+    columns=sql.SQL(", ").join(map(sql.Identifier, _COLUMNS)),
+    arrays=sql.SQL(", ").join(map(sql.Placeholder, _COLUMNS)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,15 +249,14 @@ def _inserted(
     now: datetime,
 ) -> bool:
     """Whether all could be written; False when another call enrolled one of them in the meantime."""
-    columns = ", ".join(("id", "external_ref", "kind", "enrolled_at", *SEALED))
+    of_each: dict[str, Packed] = {
+        column: Bytes.of(sealed.get((each.id, column)) for each in candidates) for column in SEALED
+    }
+    of_each["id"] = Uuids.of(each.id for each in candidates)
+    of_each["external_ref"] = Texts.of(each.ref for each in candidates)
+    of_each["kind"] = Texts.of(each.details.kind for each in candidates)
     try:
-        with (
-            connection.cursor() as cursor,
-            cursor.copy(f"COPY kyc.person ({columns}) FROM STDIN") as copy,
-        ):
-            for each in candidates:
-                fields = (sealed.get((each.id, column)) for column in SEALED)
-                copy.write_row((each.id, each.ref, each.details.kind, now, *fields))
+        connection.execute(_INSERT, of_each | {"enrolled_at": now})
     except UniqueViolation:  # its text quotes the reference, so it does not become anyone's cause
         return False
     return True

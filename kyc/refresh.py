@@ -14,6 +14,7 @@ from kyc import risk_rating
 from kyc.actors import checked_actor, checked_reason
 from kyc.errors import UnknownPerson
 from kyc.risk_rating import Rated, Refresh, RiskPolicy
+from ledger.arrays import Uuids
 from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.outbox import recorded
@@ -54,12 +55,10 @@ def begin(connection: Connection, persons: Iterable[UUID], policy: Refresh, at: 
     """Give new persons the date of their first review, as the unrated have it."""
     due = due_on(policy, UNRATED, at)
     remind = next_reminder(policy, due, at.astimezone(UTC).date())
-    with (
-        connection.cursor() as cursor,
-        cursor.copy("COPY kyc.review (person_id, rating, reviewed_at, due_on, remind_on) FROM STDIN") as copy,
-    ):
-        for person_id in persons:
-            copy.write_row((person_id, UNRATED, at, due, remind))
+    connection.execute(
+        _queries.begin.sql,
+        {"persons": Uuids.of(persons), "rating": UNRATED, "at": at, "due_on": due, "remind_on": remind},
+    )
 
 
 def rate(

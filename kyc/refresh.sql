@@ -1,3 +1,7 @@
+-- name: begin!
+INSERT INTO kyc.review (person_id, rating, reviewed_at, due_on, remind_on)
+SELECT person_id, :rating, :at, :due_on, :remind_on FROM unnest(:persons::uuid[]) AS new (person_id);
+
 -- name: lock
 SELECT rating, reviewed_at, due_on FROM kyc.review WHERE person_id = :person FOR NO KEY UPDATE;
 

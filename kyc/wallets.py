@@ -21,6 +21,7 @@ from kyc.limits import compile_profile
 from kyc.pack import Pack, Tier
 from kyc.restrictions import Cause, DowngradePolicy, Restriction
 from ledger import accounts, profiles
+from ledger.arrays import Texts, Times, Uuids
 from ledger.chart import AccountKind
 from ledger.database import Connection
 from ledger.errors import InvalidInput
@@ -94,21 +95,21 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
         )
     }
     _demand_wallets(connection, [wallet for wallet in wallets if wallet.account_id not in opened])
-    columns = "id, account_id, pack_id, tier, profile_id, because, evidence, decided_at"
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY kyc.tier_decision ({columns}) FROM STDIN") as copy,
-    ):
-        for wallet in wallets:
-            if wallet.account_id in opened:
-                under = limits[wallet.tier, wallet.features]
-                decided = (new_id(), wallet.account_id, pack.id, wallet.tier, under)
-                copy.write_row((*decided, wallet.because, list(wallet.evidence), wallet.opened_at))
-    said = {
-        wallet.account_id: wallet.features
-        for wallet in wallets
-        if wallet.account_id in opened and wallet.features != ORDINARY
-    }
+    new = [wallet for wallet in wallets if wallet.account_id in opened]
+    connection.execute(
+        _queries.record_openings.sql,
+        {
+            "ids": Uuids.of(new_id() for _ in new),
+            "accounts": Uuids.of(wallet.account_id for wallet in new),
+            "pack": pack.id,
+            "tiers": Texts.of(wallet.tier for wallet in new),
+            "profiles": Uuids.of(limits[wallet.tier, wallet.features] for wallet in new),
+            "because": Texts.of(wallet.because for wallet in new),
+            "evidence": Texts.of(_array(wallet.evidence) for wallet in new),
+            "at": Times.of(wallet.opened_at for wallet in new),
+        },
+    )
+    said = {wallet.account_id: wallet.features for wallet in new if wallet.features != ORDINARY}
     if said:
         at = min(wallet.opened_at for wallet in wallets)
         wallet_features.record(connection, said, by="opening", because="as opened", at=at)
@@ -320,6 +321,11 @@ def _demand_bounded(ids: list[UUID]) -> None:
     for account_id, same in groupby(sorted(ids)):
         if len(list(same)) > 1:
             raise InvalidInput(f"account {account_id} stands twice in one call")
+
+
+def _array(kinds: Sequence[str]) -> str:
+    """Kinds of evidence, which are identifiers, as PostgreSQL writes an array of texts."""
+    return "{" + ",".join(f'"{kind}"' for kind in kinds) + "}"
 
 
 def _demand_reasons(because: str, evidence: Sequence[str], at: datetime) -> None:

@@ -51,6 +51,12 @@ UPDATE ledger.account AS a SET profile_id = new.profile_id
 FROM unnest(:accounts::uuid[], :profiles::uuid[]) AS new (account_id, profile_id)
 WHERE a.id = new.account_id AND a.profile_id IS DISTINCT FROM new.profile_id;
 
+-- name: record_openings!
+INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, because, evidence, decided_at)
+SELECT id, account_id, :pack, tier, profile_id, because, evidence::text[], at
+FROM unnest(:ids::uuid[], :accounts::uuid[], :tiers::text[], :profiles::uuid[], :because::text[], :evidence::text[],
+            :at::timestamptz[]) AS new (id, account_id, tier, profile_id, because, evidence, at);
+
 -- name: record_decisions!
 INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, because, evidence, decided_at)
 SELECT id, account_id, :pack, tier, profile_id, :because, :evidence::text[], :at

@@ -81,6 +81,8 @@ class Xids(Packed):
 
 
 class Bytes(Packed):
+    """Bytes, or None."""
+
     element = "bytea"
 
     @classmethod

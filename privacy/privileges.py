@@ -2,26 +2,37 @@
 
 Three roles read and never write: `emoney_kyc_reader`, `emoney_analyst` and `emoney_auditor`. `apply` holds
 what they have against the file and grants and revokes the difference, so that a grant made by hand does not
-last. A KYC reader sees the views of `privacy.reading_views` and none of the tables.
+last. Which rows a KYC reader sees is a matter of row-level security, made by migrations: a table whose rows
+are to be kept back is closed to them while it has no policy that does so.
 """
 
 from collections import defaultdict
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from psycopg import sql
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 import data
-from ledger.database import Connection
+from ledger.database import APPLICATION_ROLE, Connection
 from ledger.queries import queries_beside
 from privacy.errors import InvalidKnowledge
-from privacy.reading_views import SCHEMA, Lead, View, make_views
 
 SCHEMAS = ("ledger", "privacy", "kyc", "aml")
 
 _queries = queries_beside(__file__)
+
+Lead = Literal["person", "account", "evidence", "subject"]
+"""What a column's ids are of; `subject`: of persons or of accounts."""
+
+_GIVEN: dict[Lead, str] = {
+    "person": "kyc.persons_given_v1",
+    "account": "kyc.accounts_given_v1",
+    "evidence": "kyc.evidence_given_v1",
+    "subject": "kyc.subjects_given_v1",
+}
+"""The functions that tell the ids a reader was given."""
 
 _Names = Annotated[tuple[str, ...], Field(min_length=1, strict=False)]
 Columns = Literal["all"] | _Names
@@ -75,7 +86,7 @@ def undecided(connection: Connection) -> list[str]:
 
 
 def apply(connection: Connection) -> int:
-    """Make the database's grants and views what the file says; returns how many relations were changed.
+    """Make the database's grants what the file says; returns how many relations were changed.
 
     `connection`: the owner's, with every migration run. Raises InvalidKnowledge for a column that is not
     there.
@@ -84,8 +95,8 @@ def apply(connection: Connection) -> int:
     for name, decision in decisions().items():
         if name in columns:
             _known(name, decision, columns[name])
-    changed = make_views(connection, _views(columns))
-    wanted, found = _wanted(columns), _granted(connection)
+    changed = 0
+    wanted, found = _wanted(connection, columns), _granted(connection)
     for role, relation in sorted(wanted.keys() | found.keys()):
         want, have = wanted.get((role, relation), frozenset()), found.get((role, relation), frozenset())
         if want != have:
@@ -96,11 +107,45 @@ def apply(connection: Connection) -> int:
 
 def differences(connection: Connection) -> list[str]:
     """Where the grants of readers are not what the file says, as `role: relation`. Empty after `apply`."""
-    wanted, found = _wanted(_columns(connection)), _granted(connection)
+    wanted, found = _wanted(connection, _columns(connection)), _granted(connection)
     return sorted(
         f"{role}: {relation}"
         for role, relation in wanted.keys() | found.keys()
         if wanted.get((role, relation)) != found.get((role, relation))
+    )
+
+
+def unprotected(connection: Connection) -> list[str]:
+    """The tables whose rows the file keeps back from KYC readers, and the database does not. Closed to them.
+
+    A table is protected by a restrictive policy for KYC readers that looks at the very columns of `rows`, by
+    the functions that tell what was given; every other role needs a policy too, or it sees nothing.
+    """
+    found = {
+        name: _Policies(*policies)
+        for name, *policies in connection.execute(_queries.protected.sql).fetchall()
+    }
+    return sorted(
+        name
+        for name, decision in decisions().items()
+        if isinstance(decision.rows, dict) and not _protects(found.get(name), decision.rows)
+    )
+
+
+class _Policies(NamedTuple):
+    """What stands before the rows of a table that is under row-level security."""
+
+    columns: list[str]
+    functions: list[str]
+    roles: list[str]
+
+
+def _protects(policies: _Policies | None, rows: dict[Lead, _Names]) -> bool:
+    return (
+        policies is not None
+        and set(policies.columns) == {column for keys in rows.values() for column in keys}
+        and set(policies.functions) == {"kyc.everyone_given_v1", *(_GIVEN[lead] for lead in rows)}
+        and {APPLICATION_ROLE, *Reader} <= set(policies.roles)
     )
 
 
@@ -121,40 +166,28 @@ def _list(columns: Columns | None) -> tuple[str, ...]:
     return () if columns is None or columns == "all" else columns
 
 
-def _wanted(columns: dict[str, list[str]]) -> Grants:
+def _wanted(connection: Connection, columns: dict[str, list[str]]) -> Grants:
     wanted: Grants = {}
     entered: set[tuple[str, str]] = set()
+    closed = set(unprotected(connection))
     for name, decision in decisions().items():
         if name not in columns:
             continue
-        schema, table = name.split(".")
+        schema = name.split(".")[0]
         for reader in Reader:
             seen = decision.of(reader)
-            if seen is None:
+            if seen is None or (reader is Reader.KYC and name in closed):
                 continue
-            within = SCHEMA if reader is Reader.KYC else schema
-            entered.add((reader, within))
-            # a view has the columns that its reader may see, and no others
-            whole = seen == "all" or reader is Reader.KYC
-            wanted[reader, f"{within}.{table}"] = frozenset(
-                (column, "SELECT") for column in (("",) if whole else _list(seen))
+            entered.add((reader, schema))
+            wanted[reader, name] = frozenset(
+                (column, "SELECT") for column in (("",) if seen == "all" else seen)
             )
     return wanted | {(reader, schema): frozenset({("", "USAGE")}) for reader, schema in entered}
 
 
-def _views(columns: dict[str, list[str]]) -> list[View]:
-    views = []
-    for name, decision in sorted(decisions().items()):
-        if decision.kyc_reader is not None and name in columns:
-            seen = columns[name] if decision.kyc_reader == "all" else list(decision.kyc_reader)
-            leads = decision.rows if isinstance(decision.rows, dict) else {}
-            views.append(View(name, seen, [(kind, key) for kind, keys in leads.items() for key in keys]))
-    return views
-
-
 def _granted(connection: Connection) -> Grants:
     found: defaultdict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
-    given = {"schemas": [*SCHEMAS, SCHEMA], "roles": list(Reader)}
+    given = {"schemas": list(SCHEMAS), "roles": list(Reader)}
     for role, schema, relation, column, privilege in connection.execute(_queries.granted.sql, given):
         found[role, f"{schema}.{relation}" if relation else schema].add((column, privilege))
     return {key: frozenset(grants) for key, grants in found.items()}

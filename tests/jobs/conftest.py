@@ -1,11 +1,15 @@
 """The command line as the operator's staff uses it, with persons whose details are planted."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from commands import Command, Ended
+from reader_logins import login_in
+
+from privacy.privileges import Reader
 
 Ask = Callable[..., Any]
 
@@ -33,3 +37,10 @@ def ask(run: Command) -> Ask:
         return json.loads(out)
 
     return asked
+
+
+@pytest.fixture
+def logins(owner_url: str) -> Iterator[dict[Reader, str]]:
+    """For each reader a URL of a login of its own, which is a member of nothing else."""
+    with ExitStack() as stack:
+        yield {reader: stack.enter_context(login_in(owner_url, reader, [reader])) for reader in Reader}

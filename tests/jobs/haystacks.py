@@ -138,7 +138,7 @@ def tables(url: str) -> Iterator[tuple[str, bytes]]:
     with psycopg.connect(url) as owner:
         names = owner.execute(
             "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname IN ('ledger', 'privacy', 'kyc', 'aml', 'kyc_reading')"
+            " WHERE n.nspname IN ('ledger', 'privacy', 'kyc', 'aml')"
             " AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition"
         ).fetchall()
         for name in names:

@@ -17,6 +17,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from databases import copy_of
+from dumping import dumped
+from reader_logins import login_in
 from sqlalchemy import Integer, String, TypeDecorator, create_engine
 from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.pool import NullPool
@@ -25,6 +27,7 @@ from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
 from jobs.migrate import PACKAGES, downgrade, is_current, upgrade
+from kyc import Enrolment
 from ledger import (
     AccountKind,
     Database,
@@ -44,6 +47,7 @@ from ledger.errors import ConfigurationError
 from ledger.ids import new_id
 from ledger.limits import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed, Window
 from ledger.trial_balance import trial_balance
+from privacy import Vault, open_keyring
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -121,7 +125,9 @@ def schema(url: str) -> list[tuple[Any, ...]]:
                 "SELECT grantee, table_schema, table_name, column_name, privilege_type"
                 " FROM information_schema.column_privileges"
                 f" WHERE grantee LIKE 'emoney_%' AND table_schema IN {ours}",
-                "SELECT viewname, definition FROM pg_views WHERE schemaname = 'kyc_reading'",
+                "SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity",
+                "SELECT tablename, policyname, permissive, roles::text, cmd, qual, with_check"
+                " FROM pg_policies",
                 "SELECT version_num FROM public.alembic_version",
             )
             for row in sorted(connection.execute(query).fetchall(), key=repr)
@@ -324,6 +330,30 @@ def test_a_member_of_the_applications_role_runs_the_application(operator: str) -
     member = operator.replace("operator@", "backend@")
     assert is_current(member)
     use(member)
+
+
+def test_an_owner_who_is_no_superuser_stands_above_the_policies_and_a_reader_under_them(
+    external: str, operator: str, home: Path
+) -> None:
+    database = Database(operator)
+    try:
+        with database.connection() as connection:
+            desk = Enrolment(database, Vault(open_keyring(home, connection)))
+        person = {"external_ref": "R-1", "currency": "GHS", "name": "Efua Quaye", "birth_date": "1987-03-14"}
+        person |= {"phone": "+233201234567", "id_kind": "national_id", "id_number": "GHA-123456789-0"}
+        enrolled = desk.enrol(person | {"address": "1 Palm Lane, Accra"})
+    finally:
+        database.close()
+    assert b"R-1" in dumped(operator)
+    superuser = external.replace("/postgres", "/wallets")
+    with login_in(superuser, "packless", ["emoney_kyc_reader"]) as url, psycopg.connect(url) as reader:
+        assert reader.execute("SELECT id FROM kyc.person").fetchall() == []
+        with psycopg.connect(operator) as owner:
+            owner.execute(
+                "INSERT INTO privacy.reader_pack (reader, pack_id) VALUES (%s, %s)",
+                (reader.info.user, enrolled.pack),
+            )
+        assert reader.execute("SELECT id FROM kyc.person").fetchall() == [(enrolled.person_id,)]
 
 
 def test_one_who_is_no_member_is_told_so(operator: str) -> None:
