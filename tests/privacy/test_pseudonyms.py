@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ledger.clock import system_clock
 from ledger.database import Database
 from ledger.ids import content_id, new_id
-from privacy import keks, open_keyring
+from privacy import keks, open_keyring, rights
 from privacy.disclosure_errors import (
     GuessableSubject,
     InvalidDomain,
@@ -61,6 +61,26 @@ def test_a_subject_keeps_its_pseudonym_within_domain_and_epoch(
     assert of(database, study, [*subjects[::-1], new_id()]).items() >= first.items()
     assert len(set(first.values())) == 50
     assert all(len(value) == 32 and int(value, 16) >= 0 for value in first.values())
+
+
+@pytest.mark.parametrize("reversible", [False, True])
+def test_whose_processing_is_restricted_gets_no_pseudonym_and_is_told_none(
+    database: Database, made: Maker, owner_url: str, reversible: bool
+) -> None:
+    study, subjects = made("study", reversible), [new_id() for _ in range(6)]
+    before = of(database, study, subjects[:3])
+    with database.connection() as connection:
+        rights.restrict(connection, subjects[2:4], [], ground="contested", actor="dpo-1", at=system_clock())
+    assert of(database, study, subjects).keys() == {*subjects[:2], *subjects[4:]}
+    assert of(database, study, subjects[2:4]) == {}
+    with psycopg.connect(owner_url) as owner:
+        [(tokens,)] = owner.execute("SELECT count(*) FROM privacy.pseudonym_token").fetchall()
+    assert tokens == (5 if reversible else 0)
+    with database.connection() as connection:
+        rights.lift(connection, subjects[2:4], ground="settled", actor="dpo-1", at=system_clock())
+    after = of(database, study, subjects)
+    assert after.keys() == set(subjects)
+    assert after.items() >= before.items()
 
 
 @pytest.mark.parametrize("reversible", [False, True])
