@@ -41,6 +41,7 @@ from privacy.disclosure_errors import (
     TooManySubjects,
     UnknownDomain,
 )
+from privacy.errors import KeyDestroyed
 from privacy.framing import framed
 from privacy.keks import Providers
 from privacy.pseudonym_keys import domain_key, fresh_key, wrapped_key
@@ -75,6 +76,7 @@ class _Epoch(NamedTuple):
     wrapped: bytes
     kek: str
     provider: str
+    destroyed_at: datetime | None
 
 
 class Pseudonyms:
@@ -121,12 +123,17 @@ class Pseudonyms:
         Subjects are random UUIDs (version 4 or 7): whatever could be found by trying is refused, for whoever
         comes to hold the key could try. At most 100,000 in a call. Not in the answer are subjects whose
         processing is restricted to other purposes than the domain's. Raises GuessableSubject,
-        TooManySubjects, UnknownDomain, and what the key provider raises.
+        TooManySubjects, UnknownDomain, KeyDestroyed for an epoch whose key was destroyed
+        (`KeyControl.destroy`), and what the key provider raises.
         """
         if len(subjects) > SUBJECTS_MAX:
             raise TooManySubjects(f"{len(subjects)} subjects in one call; {SUBJECTS_MAX} are taken")
         asked = {_checked_subject(subject) for subject in subjects}
         of = self._epoch(connection, epoch)
+        if of.destroyed_at is not None:
+            raise KeyDestroyed(
+                f"The key of epoch {of.number} of {self.domain} was destroyed: its pseudonyms are not made."
+            )
         wanted = sorted(asked - rights.shut_out(connection, asked, {of.purpose}))
         if not wanted:
             return {}

@@ -18,7 +18,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('privacy.pseudonym_domain/' || :do
 
 -- name: epoch_of
 -- The epoch asked for, or the newest.
-SELECT e.epoch, e.reversible, d.purpose, e.wrapped, e.kek, k.provider
+SELECT e.epoch, e.reversible, d.purpose, e.wrapped, e.kek, k.provider, e.destroyed_at
 FROM privacy.pseudonym_epoch AS e JOIN privacy.pseudonym_domain AS d ON d.name = e.domain LEFT JOIN privacy.kek AS k ON k.id = e.kek
 WHERE e.domain = :domain AND (:epoch::integer IS NULL OR e.epoch = :epoch)
 ORDER BY e.epoch DESC LIMIT 1;

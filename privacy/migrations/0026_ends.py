@@ -1,4 +1,5 @@
-"""Releases say how many persons were left out because their processing is restricted."""
+"""The key of a pseudonym epoch is destroyed by two persons, releases say how many persons were left out
+because of a restriction, and tokens are counted without forgetting them."""
 
 from ledger.migration import run_sql
 
