@@ -230,10 +230,10 @@ def forget(connection: Connection, subject: UUID) -> int:
 
 
 def held(connection: Connection, subjects: Collection[UUID]) -> int:
-    """How many tokens stand for these subjects: nobody may read them, so they are forgotten and that is
-    undone."""
-    with connection.transaction(force_rollback=True):
-        return sum(forget(connection, subject) for subject in subjects)
+    """How many tokens stand for these subjects. One query, which changes nothing."""
+    row = connection.execute(_queries.held.sql, {"subjects": list(subjects)}).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def checked_actor(name: str) -> str:

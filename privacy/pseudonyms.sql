@@ -38,6 +38,9 @@ SELECT of_subject, of_token FROM privacy.tokens_v1(:domain, :epoch, :subjects::u
 -- name: forget
 SELECT privacy.forget_tokens_v1(:subject);
 
+-- name: held
+SELECT privacy.held_tokens_v1(:subjects::uuid[]);
+
 -- name: domains
 SELECT d.name, d.purpose, d.reversible, max(e.epoch), max(e.started_at)
 FROM privacy.pseudonym_domain AS d JOIN privacy.pseudonym_epoch AS e ON e.domain = d.name

@@ -1,3 +1,5 @@
+DROP FUNCTION privacy.held_tokens_v1(uuid[]);
+
 ALTER TABLE ledger.leaf_source DISABLE TRIGGER append_only;
 DELETE FROM ledger.leaf_source
 WHERE (relation, version) IN (('privacy.release', 2), ('privacy.key_event', 3));

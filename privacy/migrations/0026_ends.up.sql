@@ -81,3 +81,15 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
     (57, 'privacy.key_event', 3, 'id', ARRAY[
         'salt uuid', 'kind text', 'subject uuid', 'index_name text', 'domain text', 'version integer', 'kek text',
         'event text', 'actor text', 'reason text', 'happened_at time']);
+
+-- Tokens are counted --------------------------------------------------------------------------------
+
+-- How many tokens stand for these subjects; not which.
+CREATE FUNCTION privacy.held_tokens_v1(subjects uuid[]) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT count(*) FROM privacy.pseudonym_token WHERE subject = ANY (subjects)
+$$;
+REVOKE EXECUTE ON FUNCTION privacy.held_tokens_v1(uuid[]) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION privacy.held_tokens_v1(uuid[]) TO emoney_app;

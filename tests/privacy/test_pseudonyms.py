@@ -24,7 +24,7 @@ from privacy.errors import CannotOpen, KeyUnavailable
 from privacy.keks import Providers
 from privacy.keyring import LocalKeyring
 from privacy.providers.protocol import KeyUse
-from privacy.pseudonyms import SUBJECTS_MAX, Pseudonyms, _checked_subject, domains, rewrap
+from privacy.pseudonyms import SUBJECTS_MAX, Pseudonyms, _checked_subject, domains, forget, held, rewrap
 
 Maker = Callable[..., Pseudonyms]
 
@@ -242,6 +242,34 @@ def test_the_application_cannot_read_or_change_what_tokens_stand_for(database: D
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), database.connection() as connection:
             connection.execute(statement)
+
+
+def test_tokens_are_counted_in_a_transaction_that_may_not_write(
+    database: Database, made: Maker, owner_url: str
+) -> None:
+    subjects = [new_id() for _ in range(4)]
+    study = made("study", True)
+    of(database, study, subjects[:3])
+    of(database, made("other", True), subjects[:1])
+    with database.connection() as connection:
+        study.rotate(connection, by="dpo-1")
+        study.of(connection, subjects[2:])
+    with database.connection() as connection:
+        connection.execute("SET TRANSACTION READ ONLY")
+        assert held(connection, subjects) == 6
+        assert [held(connection, [each]) for each in subjects] == [2, 1, 2, 1]
+        assert held(connection, [*subjects[:1], *subjects[:1], new_id()]) == 2
+        assert held(connection, []) == 0
+    with database.connection() as connection:
+        assert forget(connection, subjects[0]) == 2
+        assert held(connection, subjects) == 4
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("CREATE ROLE counting_stranger")
+        owner.execute("GRANT USAGE ON SCHEMA privacy TO counting_stranger")
+        owner.execute("SET ROLE counting_stranger")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            owner.execute("SELECT privacy.held_tokens_v1('{}')")
+        owner.rollback()
 
 
 def test_no_key_is_stored_in_the_clear(
