@@ -1,7 +1,8 @@
 """The holders as a population: the records that a release is made from, and the questions that counts answer.
 
 A holder is one natural person, by any of the records linked to it; what is told of it is told of its oldest
-open wallet, so that each is there once. No sealed field is opened.
+open wallet, so that each is there once. No sealed field is opened. Counts leave out whose processing is
+restricted; a release does so with its records.
 """
 
 from collections.abc import Callable, Iterator

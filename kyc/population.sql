@@ -8,10 +8,14 @@ JOIN kyc.person AS p ON p.id = w.person_id AND p.kind = 'natural'
 ORDER BY a.holder, a.opened_at, a.id;
 
 -- name: count_all
+-- Here and below: not those of whom any record is restricted, whatever it is restricted to.
 SELECT 'all', count(DISTINCT a.holder)
 FROM kyc.wallet AS w
 JOIN ledger.account AS a ON a.id = w.account_id AND a.closed_at IS NULL
-JOIN kyc.person AS p ON p.id = w.person_id AND p.kind = 'natural';
+JOIN kyc.person AS p ON p.id = w.person_id AND p.kind = 'natural'
+WHERE a.holder NOT IN (
+    SELECT coalesce(r.holder_id, r.id) FROM privacy.restricted_v1() AS restricted
+    JOIN kyc.person AS r ON r.id = restricted.subject);
 
 -- name: count_by_tier
 -- A holder is in one tier only: that of its oldest open wallet under the pack.
@@ -21,7 +25,9 @@ FROM (
     FROM kyc.wallet AS w
     JOIN ledger.account AS a ON a.id = w.account_id AND a.closed_at IS NULL
     JOIN kyc.person AS p ON p.id = w.person_id AND p.kind = 'natural'
-    WHERE w.pack_id = :pack
+    WHERE w.pack_id = :pack AND a.holder NOT IN (
+        SELECT coalesce(r.holder_id, r.id) FROM privacy.restricted_v1() AS restricted
+        JOIN kyc.person AS r ON r.id = restricted.subject)
     ORDER BY a.holder, a.opened_at, a.id
 ) AS oldest
 GROUP BY tier;
@@ -31,4 +37,6 @@ SELECT 'all', count(DISTINCT a.holder)
 FROM kyc.wallet AS w
 JOIN ledger.account AS a ON a.id = w.account_id AND a.closed_at IS NULL
 JOIN kyc.person AS p ON p.id = w.person_id AND p.kind = 'natural'
-WHERE a.last_posted_at >= :day::timestamp AT TIME ZONE 'UTC';
+WHERE a.last_posted_at >= :day::timestamp AT TIME ZONE 'UTC' AND a.holder NOT IN (
+    SELECT coalesce(r.holder_id, r.id) FROM privacy.restricted_v1() AS restricted
+    JOIN kyc.person AS r ON r.id = restricted.subject);

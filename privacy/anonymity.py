@@ -15,7 +15,7 @@ combinations of values.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby, product
@@ -57,6 +57,7 @@ class Anonymised:
     """Records that may leave: rows of `columns`, each with its subject beside it, which does not leave.
 
     `generalised`: column -> level in words. `withheld`: columns of the records that the plan does not name.
+    `restricted`: records that were left out before anything was counted, and are not among the suppressed.
     """
 
     columns: tuple[str, ...]
@@ -66,6 +67,7 @@ class Anonymised:
     generalised: dict[str, str]
     withheld: tuple[str, ...]
     verdict: Verdict
+    restricted: int = 0
 
 
 @dataclass(slots=True)
@@ -76,14 +78,19 @@ class _Class:
     sensitive: tuple[Counter[str], ...]
 
 
-def anonymise(plan: Plan, records: Iterable[Mapping[str, object]]) -> Anonymised:
+def anonymise(
+    plan: Plan,
+    records: Iterable[Mapping[str, object]],
+    shut_out: Callable[[Sequence[UUID]], Collection[UUID]] = lambda _: (),
+) -> Anonymised:
     """The records as they may leave by `plan`, in an order that says nothing of the one they came in.
 
-    Raises InvalidRecord (with the record's number, from 1), TooManyRecords, CannotAnonymise when no allowed
+    `shut_out`: those of all subjects that are in no release, asked for once; k is of the others. Raises
+    InvalidRecord (with the record's number, from 1), TooManyRecords, CannotAnonymise when no allowed
     combination reaches what the plan demands, and MissingExtra without `emoney[release]`.
     """
     _pycanon()  # before any work
-    table = _Table(plan, records)
+    table = _Table(plan, records, shut_out)
     levels, kept = _search(plan, table)
     rows = sorted(
         ((*labels, *sensitive), subject)
@@ -108,6 +115,7 @@ def anonymise(plan: Plan, records: Iterable[Mapping[str, object]]) -> Anonymised
         suppressed=len(table.bases) - len(rows),
         generalised=names,
         withheld=table.withheld,
+        restricted=table.restricted,
         verdict=verdict,
     )
 
@@ -140,7 +148,12 @@ def judge(
 class _Table:
     """The records as indices of distinct values, with the labels of each value at each level."""
 
-    def __init__(self, plan: Plan, records: Iterable[Mapping[str, object]]) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        records: Iterable[Mapping[str, object]],
+        shut_out: Callable[[Sequence[UUID]], Collection[UUID]],
+    ) -> None:
         quasi = [plan.hierarchy(each.hierarchy) for each in plan.quasi_identifiers.values()]
         sensitive = [plan.sensitive_level(column) for column in plan.sensitive]
         known: list[dict[str, int]] = [{} for _ in quasi]
@@ -176,8 +189,18 @@ class _Table:
             self.bases.append(tuple(base))
             self.sensitive.append(tuple(values))
             self.subjects.append(subject)
+        self.restricted = self._leave_out(set(shut_out(self.subjects)))
         self.withheld = tuple(sorted(withheld - {plan.subject, *plan.quasi_identifiers, *plan.sensitive}))
         self.distinct = self._distinct(len(sensitive))
+
+    def _leave_out(self, subjects: set[UUID]) -> int:
+        kept = [index for index, subject in enumerate(self.subjects) if subject not in subjects]
+        left_out = len(self.subjects) - len(kept)
+        if left_out:
+            self.bases = [self.bases[index] for index in kept]
+            self.sensitive = [self.sensitive[index] for index in kept]
+            self.subjects = [self.subjects[index] for index in kept]
+        return left_out
 
     def _distinct(self, sensitive: int) -> dict[tuple[int, ...], _Class]:
         found: dict[tuple[int, ...], _Class] = {}

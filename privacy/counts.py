@@ -79,6 +79,7 @@ class Question:
     """What is counted: persons, each in at most one of `cells`. `count` reads the true numbers.
 
     `cells` must follow from the question alone: a cell that is there because someone is in it tells that.
+    Whose processing is restricted is not to be counted: `privacy.restricted_v1()` has them.
     """
 
     text: str

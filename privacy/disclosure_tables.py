@@ -43,7 +43,7 @@ class PseudonymDomain(SQLModel, table=True):
 
 
 class PseudonymEpoch(SQLModel, table=True):
-    """A domain's epoch; its wrapped key moves between key-encryption keys, nothing else changes."""
+    """A domain's epoch; its wrapped key moves between key-encryption keys, or is destroyed."""
 
     __tablename__ = "pseudonym_epoch"
     __table_args__ = {"schema": "privacy", "info": NOT_PERSONAL}
@@ -58,6 +58,7 @@ class PseudonymEpoch(SQLModel, table=True):
     kek: str | None = None
     started_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
     started_at: datetime = moment()
+    destroyed_at: datetime | None = moment(nullable=True)
     xact: int = xact()
     salt: UUID = salt()
 

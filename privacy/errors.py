@@ -15,7 +15,8 @@ class CannotOpen(EmoneyError):
 
 
 class KeyDestroyed(EmoneyError):
-    """The subject's key was destroyed: what it sealed is gone, and nothing more is sealed for the subject."""
+    """The key was destroyed. A subject's: what it sealed is gone, and nothing more is sealed for the subject.
+    A pseudonym epoch's: its pseudonyms are not made any more."""
 
 
 class KeyUnavailable(ConfigurationError):

@@ -32,7 +32,8 @@ _ASKED = {DESTROY: Event.DESTROY_REQUESTED, EXPORT: Event.EXPORT_REQUESTED}
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one person asked for. `target`: a subject's id, a KEK's id, INDEX/VERSION, or "root"."""
+    """What one person asked for. `target`: a subject's id, a KEK's id, INDEX/VERSION, DOMAIN/EPOCH or
+    "root"."""
 
     id: UUID
     action: str
@@ -67,7 +68,8 @@ class KeyControl:
     ) -> UUID:
         """Ask for an end or a copy; returns the request's id. `reason` holds no personal data.
 
-        Raises InvalidActor, InvalidInput when there is no such key.
+        Raises InvalidActor, InvalidInput when there is no such key, DualControl for the key of a domain's
+        newest epoch: rotate first.
         """
         who, why = checked_name(actor, "actor"), checked_name(reason, "reason")
         if action not in _ASKED or (action == EXPORT) != (kind is KeyKind.ROOT):
@@ -104,9 +106,10 @@ class KeyControl:
         """Destroy what two persons agreed on; returns how many keys ended.
 
         A subject: all versions of its key. Copies of its wrapped key remain in backups and in the write-ahead
-        log until the key-encryption key above it ends. A key-encryption key: at its provider too, after what
-        the database knows of it, which the caller commits at once; a call that was killed between the two is
-        repeated. `shred`: even with keys of subjects under it, which then end with it, in every copy. Raises
+        log until the key-encryption key above it ends; so do those of an epoch of a pseudonym domain, whose
+        pseudonyms nobody makes any more. A key-encryption key: at its provider too, after what the database
+        knows of it, which the caller commits at once; a call that was killed between the two is repeated.
+        `shred`: even with keys of subjects under it, which then end with it, in every copy. Raises
         DualControl, and what the provider raises.
         """
         ended = self.record_end(connection, request, shred=shred)
@@ -116,7 +119,7 @@ class KeyControl:
     def record_end(self, connection: Connection, request: UUID, *, shred: bool = False) -> Ended:
         """The part of `destroy` that a rollback takes back. Raises DualControl."""
         found = self._agreed(connection, request, DESTROY)
-        about = {"target": found.target}
+        about, now = {"target": found.target}, self._clock()
         provider: tuple[str] | None = None
         events = self._events(connection, found.kind, found.target, Event.DESTROYED)
         if found.kind is KeyKind.KEK:
@@ -130,9 +133,10 @@ class KeyControl:
                 raise DualControl(f"There is no living key-encryption key {found.target}.")
         elif found.kind is KeyKind.SUBJECT_KEY:
             connection.execute(_queries.destroy_subject.sql, about)
+        elif found.kind is KeyKind.PSEUDONYM_KEY:
+            connection.execute(_queries.destroy_epoch_key.sql, about | {"now": now})
         else:
             connection.execute(_queries.destroy_index_key.sql, about)
-        now = self._clock()
         named = [event._replace(actor=found.approved_by, reason=found.reason) for event in events]
         key_events.record(connection, named, now)
         connection.execute(_queries.done.sql, {"id": request, "now": now})
@@ -189,6 +193,8 @@ class KeyControl:
             KeyKind.KEK: _queries.compromise_kek,
             KeyKind.INDEX_KEY: _queries.compromise_index_key,
         }.get(kind)
+        if kind is KeyKind.PSEUDONYM_KEY:
+            raise InvalidInput("The key of an epoch is not marked: start the next epoch, and destroy it.")
         if query is None:
             raise InvalidInput("A root is replaced, not marked: make a new keyring and rotate to it.")
         events = [
@@ -215,6 +221,14 @@ class KeyControl:
         if kind is KeyKind.SUBJECT_KEY:
             found = connection.execute(_queries.living_of_subject.sql, {"target": _uuid(target)}).fetchall()
             return [Happened(kind, kek, event, subject, None, version) for subject, version, kek in found]
+        if kind is KeyKind.PSEUDONYM_KEY:
+            rows = connection.execute(_queries.living_epoch_key.sql, {"target": target}).fetchall()
+            for domain, epoch, _, newest in rows:
+                if newest:
+                    raise DualControl(f"Epoch {epoch} is the newest of {domain}: rotate first.")
+            return [
+                Happened(kind, kek, event, version=epoch, domain=domain) for domain, epoch, kek, _ in rows
+            ]
         found = connection.execute(_queries.living_index_key.sql, {"target": target}).fetchall()
         return [Happened(kind, kek, event, None, name, version) for name, version, kek in found]
 

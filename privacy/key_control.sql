@@ -28,6 +28,13 @@ SELECT id FROM privacy.kek WHERE id = :target AND state <> 'destroyed';
 SELECT index_name, version, kek FROM privacy.index_key
 WHERE index_name || '/' || version = :target AND state <> 'destroyed';
 
+-- name: living_epoch_key
+-- With whether its epoch is the newest of the domain.
+SELECT domain, epoch, kek,
+       NOT EXISTS (SELECT FROM privacy.pseudonym_epoch AS l WHERE l.domain = e.domain AND l.epoch > e.epoch)
+FROM privacy.pseudonym_epoch AS e
+WHERE domain || '/' || epoch = :target AND wrapped IS NOT NULL FOR NO KEY UPDATE;
+
 -- name: keys_below
 -- Those of subjects, and all others.
 SELECT (SELECT count(*) FROM privacy.subject_key WHERE kek = :target AND state <> 'destroyed'),
@@ -49,6 +56,10 @@ WHERE subject = (:target)::uuid AND state <> 'destroyed';
 -- name: destroy_index_key!
 UPDATE privacy.index_key SET state = 'destroyed', wrapped = NULL
 WHERE index_name || '/' || version = :target AND state <> 'destroyed';
+
+-- name: destroy_epoch_key!
+UPDATE privacy.pseudonym_epoch SET wrapped = NULL, kek = NULL, destroyed_at = :now
+WHERE domain || '/' || epoch = :target AND wrapped IS NOT NULL;
 
 -- name: compromise_subject!
 UPDATE privacy.subject_key SET state = 'compromised'

@@ -30,11 +30,13 @@ class KeyKind(StrEnum):
     SUBJECT_KEY = "subject key"
     KEK = "kek"
     INDEX_KEY = "index key"
+    PSEUDONYM_KEY = "pseudonym key"
     ROOT = "root"
 
 
 class Happened(NamedTuple):
-    """An event of one key. `kek`: the key itself, or the one it is wrapped under."""
+    """An event of one key. `kek`: the key itself, or the one it is wrapped under. `domain`: of a pseudonym
+    key, whose version is the epoch."""
 
     kind: KeyKind
     kek: str
@@ -44,10 +46,11 @@ class Happened(NamedTuple):
     version: int | None = None
     actor: str | None = None
     reason: str | None = None
+    domain: str | None = None
 
 
 _COPY = f"COPY privacy.key_event (id, {', '.join(Happened._fields)}, happened_at) FROM STDIN (FORMAT BINARY)"
-_TYPES = ("uuid", "text", "text", "text", "uuid", "text", "int4", "text", "text", "timestamptz")
+_TYPES = ("uuid", "text", "text", "text", "uuid", "text", "int4", "text", "text", "text", "timestamptz")
 
 
 def record(connection: Connection, events: Sequence[Happened], now: datetime) -> None:

@@ -13,7 +13,10 @@ same in them. Answers come in the order of the pseudonyms, so that a file writte
 order of the subjects either. What stands beside a pseudonym (amounts, times) can still link: such records
 are generalised before they leave.
 
-Costs. One query and one call of the provider for all subjects of a call.
+Whose processing is restricted (`rights`) gets no pseudonym, nor is an earlier one told, unless the
+restriction leaves the domain's purpose.
+
+Costs. Two queries and one call of the provider for all subjects of a call.
 """
 
 import hmac
@@ -22,7 +25,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import RFC_4122, UUID
 
 from ledger.clock import Clock, system_clock
@@ -30,6 +33,7 @@ from ledger.database import Connection
 from ledger.ids import new_id
 from ledger.queries import queries_beside
 from ledger.references import checked_person
+from privacy import rights
 from privacy.disclosure_errors import (
     GuessableSubject,
     InvalidDomain,
@@ -37,6 +41,7 @@ from privacy.disclosure_errors import (
     TooManySubjects,
     UnknownDomain,
 )
+from privacy.errors import KeyDestroyed
 from privacy.framing import framed
 from privacy.keks import Providers
 from privacy.pseudonym_keys import domain_key, fresh_key, wrapped_key
@@ -62,6 +67,16 @@ class Domain:
     reversible: bool
     epoch: int
     epoch_started_at: datetime
+
+
+class _Epoch(NamedTuple):
+    number: int
+    reversible: bool
+    purpose: str
+    wrapped: bytes
+    kek: str
+    provider: str
+    destroyed_at: datetime | None
 
 
 class Pseudonyms:
@@ -95,9 +110,10 @@ class Pseudonyms:
         """
         checked_actor(by)
         connection.execute(_queries.lock_domain.sql, {"domain": self.domain})
-        epoch, reversible, *_ = self._epoch(connection, None)
-        connection.execute(_queries.next_epoch.sql, self._epoch_values(connection, epoch + 1, reversible, by))
-        return epoch + 1
+        newest = self._epoch(connection, None)
+        values = self._epoch_values(connection, newest.number + 1, newest.reversible, by)
+        connection.execute(_queries.next_epoch.sql, values)
+        return newest.number + 1
 
     def of(
         self, connection: Connection, subjects: Collection[UUID], *, epoch: int | None = None
@@ -105,20 +121,29 @@ class Pseudonyms:
         """The pseudonym of each subject in an epoch (the newest unless told), in the order of the pseudonyms.
 
         Subjects are random UUIDs (version 4 or 7): whatever could be found by trying is refused, for whoever
-        comes to hold the key could try. At most 100,000 in a call. Raises GuessableSubject, TooManySubjects,
-        UnknownDomain, and what the key provider raises.
+        comes to hold the key could try. At most 100,000 in a call. Not in the answer are subjects whose
+        processing is restricted to other purposes than the domain's. Raises GuessableSubject,
+        TooManySubjects, UnknownDomain, KeyDestroyed for an epoch whose key was destroyed
+        (`KeyControl.destroy`), and what the key provider raises.
         """
         if len(subjects) > SUBJECTS_MAX:
             raise TooManySubjects(f"{len(subjects)} subjects in one call; {SUBJECTS_MAX} are taken")
-        wanted = sorted({_checked_subject(subject) for subject in subjects})
-        number, reversible, wrapped, kek, holder = self._epoch(connection, epoch)
+        asked = {_checked_subject(subject) for subject in subjects}
+        of = self._epoch(connection, epoch)
+        if of.destroyed_at is not None:
+            raise KeyDestroyed(
+                f"The key of epoch {of.number} of {self.domain} was destroyed: its pseudonyms are not made."
+            )
+        wanted = sorted(asked - rights.shut_out(connection, asked, {of.purpose}))
         if not wanted:
             return {}
-        if reversible:
-            found = self._tokens(connection, number, wanted)
+        if of.reversible:
+            found = self._tokens(connection, of.number, wanted)
         else:
-            key = domain_key(self._providers, self.domain, number, wrapped=wrapped, kek=kek, provider=holder)
-            prefix = framed(_VALUE, self.domain.encode(), number.to_bytes(4, "big"))
+            key = domain_key(
+                self._providers, self.domain, of.number, wrapped=of.wrapped, kek=of.kek, provider=of.provider
+            )
+            prefix = framed(_VALUE, self.domain.encode(), of.number.to_bytes(4, "big"))
             found = {
                 subject: hmac.digest(key, prefix + framed(subject.bytes), "sha256")[:PSEUDONYM_BYTES]
                 for subject in wanted
@@ -128,7 +153,7 @@ class Pseudonyms:
 
     def newest_epoch(self, connection: Connection) -> int:
         """The number of the newest epoch. Raises UnknownDomain."""
-        return self._epoch(connection, None)[0]
+        return self._epoch(connection, None).number
 
     def _tokens(self, connection: Connection, epoch: int, subjects: list[UUID]) -> dict[UUID, bytes]:
         fresh = [os.urandom(PSEUDONYM_BYTES) for _ in subjects]
@@ -144,7 +169,7 @@ class Pseudonyms:
         )
         return {subject: bytes(token) for subject, token in rows}
 
-    def _epoch(self, connection: Connection, epoch: int | None) -> tuple[int, bool, bytes, str, str]:
+    def _epoch(self, connection: Connection, epoch: int | None) -> _Epoch:
         row = connection.execute(
             _queries.epoch_of.sql, {"domain": self.domain, "epoch": _checked_epoch(epoch)}
         ).fetchone()
@@ -153,7 +178,7 @@ class Pseudonyms:
             raise UnknownDomain(
                 f"there is no{which} domain {self.domain}; see `emoney privacy pseudonyms list`"
             )
-        return row[0], row[1], row[2], row[3], row[4]
+        return _Epoch(*row)
 
     def _epoch_values(self, connection: Connection, epoch: int, reversible: bool, by: str) -> dict[str, Any]:
         actor = checked_actor(by)
@@ -205,10 +230,10 @@ def forget(connection: Connection, subject: UUID) -> int:
 
 
 def held(connection: Connection, subjects: Collection[UUID]) -> int:
-    """How many tokens stand for these subjects: nobody may read them, so they are forgotten and that is
-    undone."""
-    with connection.transaction(force_rollback=True):
-        return sum(forget(connection, subject) for subject in subjects)
+    """How many tokens stand for these subjects. One query, which changes nothing."""
+    row = connection.execute(_queries.held.sql, {"subjects": list(subjects)}).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def checked_actor(name: str) -> str:

@@ -18,8 +18,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('privacy.pseudonym_domain/' || :do
 
 -- name: epoch_of
 -- The epoch asked for, or the newest.
-SELECT e.epoch, e.reversible, e.wrapped, e.kek, k.provider
-FROM privacy.pseudonym_epoch AS e LEFT JOIN privacy.kek AS k ON k.id = e.kek
+SELECT e.epoch, e.reversible, d.purpose, e.wrapped, e.kek, k.provider, e.destroyed_at
+FROM privacy.pseudonym_epoch AS e JOIN privacy.pseudonym_domain AS d ON d.name = e.domain LEFT JOIN privacy.kek AS k ON k.id = e.kek
 WHERE e.domain = :domain AND (:epoch::integer IS NULL OR e.epoch = :epoch)
 ORDER BY e.epoch DESC LIMIT 1;
 
@@ -37,6 +37,9 @@ SELECT of_subject, of_token FROM privacy.tokens_v1(:domain, :epoch, :subjects::u
 
 -- name: forget
 SELECT privacy.forget_tokens_v1(:subject);
+
+-- name: held
+SELECT privacy.held_tokens_v1(:subjects::uuid[]);
 
 -- name: domains
 SELECT d.name, d.purpose, d.reversible, max(e.epoch), max(e.started_at)

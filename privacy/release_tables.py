@@ -35,6 +35,7 @@ class Release(SQLModel, table=True):
     epoch: int | None = None
     records: int
     suppressed: int
+    restricted: int
     k_wanted: int
     k_reached: int
     sensitive: dict[str, Any] = Field(sa_type=JSONB)

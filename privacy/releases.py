@@ -5,11 +5,14 @@ a domain, each row carries the subject's pseudonym in the domain's newest epoch,
 only: two files with the same pseudonyms could be joined, and their quasi-identifiers together single persons
 out. Files without pseudonyms over the same persons can still be set side by side: the register, `every`,
 shows what was released before.
+
+Whose processing is restricted (`rights`) is in no release, unless the restriction leaves the plan's purpose
+and, with pseudonyms, the domain's.
 """
 
 import csv
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +27,9 @@ from ledger.database import Connection, Database
 from ledger.files import replace_file
 from ledger.ids import new_id
 from ledger.queries import queries_beside
+from privacy import rights
 from privacy.anonymity import Anonymised, anonymise
+from privacy.errors import ProcessingRestricted
 from privacy.keks import Providers
 from privacy.pseudonyms import Pseudonyms, checked_actor
 from privacy.release_errors import EpochReleased, InvalidPlan
@@ -39,7 +44,9 @@ _queries = queries_beside(__file__)
 class Released:
     """A release, as it is recorded. `sensitive`: column -> wanted and reached l and t.
 
-    `content_hash`: SHA-256 of the file. `plan_hash`: SHA-256 of the plan as JSON.
+    `suppressed`: records left out for anonymity, of all `records`; `restricted`: persons left out beside them
+    because their processing is restricted. `content_hash`: SHA-256 of the file. `plan_hash`: SHA-256 of the
+    plan as JSON.
     """
 
     id: UUID
@@ -50,6 +57,7 @@ class Released:
     epoch: int | None
     records: int
     suppressed: int
+    restricted: int
     k_wanted: int
     k_reached: int
     sensitive: dict[str, Any]
@@ -57,6 +65,16 @@ class Released:
     content_hash: str
     released_by: str
     released_at: datetime
+
+
+def check(database: Database, plan: Plan, records: Iterable[Mapping[str, object]]) -> Anonymised:
+    """The records as `release` would let them leave now; nothing is written. Raises what `anonymise` does."""
+
+    def shut_out(subjects: Collection[UUID]) -> Collection[UUID]:
+        with database.connection() as connection:
+            return _shut_out(connection, plan, subjects)
+
+    return anonymise(plan, records, shut_out)
 
 
 def release(
@@ -72,8 +90,9 @@ def release(
     """Write the records as they may leave by `plan` to `out`, a CSV file that only its owner may read.
 
     `records`: one for each subject, at most 100,000. The release is recorded, and that committed, before the
-    file is in its place. Raises what `anonymise` raises, EpochReleased, InvalidRequest for the actor, and
-    what pseudonyms raise; then there is no file, and no record either.
+    file is in its place. Raises what `anonymise` raises, EpochReleased, InvalidRequest for the actor,
+    ProcessingRestricted where somebody's processing was restricted meanwhile, and what pseudonyms raise; then
+    there is no file, and no record either.
     """
     checked_actor(by)
     if out.exists():
@@ -81,11 +100,15 @@ def release(
     if plan.pseudonyms is not None:
         with database.connection() as connection:  # refused before the work, and again by the database after
             _demand_unreleased(connection, plan.pseudonyms)
-    result = anonymise(plan, records)
+    result = check(database, plan, records)
     recorded: list[Released] = []
 
     def write(aside: Path) -> None:
         with database.connection() as connection:
+            if _shut_out(connection, plan, result.subjects):
+                raise ProcessingRestricted(
+                    "The processing of persons in this release was restricted meanwhile: make it again."
+                )
             epoch, pseudonyms = _pseudonyms(connection, providers, plan, result, clock)
             _write_csv(aside, result, pseudonyms)
             content_hash = hashlib.sha256(aside.read_bytes()).digest()
@@ -99,6 +122,13 @@ def every(connection: Connection) -> list[Released]:
     """All releases, the newest first; at most 1,000."""
     rows = connection.execute(_queries.every.sql, {"most": LISTED_MAX}).fetchall()
     return [Released(*row) for row in rows]
+
+
+def _shut_out(connection: Connection, plan: Plan, subjects: Collection[UUID]) -> set[UUID]:
+    """Those whose restriction stands against a release by this plan."""
+    # an unknown domain is refused where its pseudonyms are made
+    found = connection.execute(_queries.purpose_of.sql, {"domain": plan.pseudonyms})
+    return rights.shut_out(connection, subjects, {plan.purpose, *(row[0] for row in found)})
 
 
 def _pseudonyms(
@@ -154,6 +184,7 @@ def _record(
         "epoch": epoch,
         "records": len(result.rows) + result.suppressed,
         "suppressed": result.suppressed,
+        "restricted": result.restricted,
         "k_wanted": plan.k,
         "k_reached": result.verdict.k,
         "sensitive": Jsonb(sensitive),

@@ -212,6 +212,12 @@ def restricted(connection: Connection, subjects: Collection[UUID]) -> list[Restr
     return [Restricted(row[0], tuple(row[1]), *row[2:]) for row in rows]
 
 
+def shut_out(connection: Connection, subjects: Collection[UUID], purposes: Collection[str]) -> set[UUID]:
+    """Those of the subjects whose restriction does not leave every one of these purposes. One query."""
+    wanted = set(purposes)
+    return {each.subject for each in restricted(connection, subjects) if not wanted <= set(each.purposes)}
+
+
 def demand_open_for(connection: Connection, subjects: Collection[UUID], purpose: Purpose) -> None:
     """Raises ProcessingRestricted, with the ground, where fields of a subject do not open for a purpose."""
     for each in restricted(connection, subjects):

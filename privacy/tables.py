@@ -82,6 +82,7 @@ class KeyEvent(SQLModel, table=True):
     kind: str
     subject: UUID | None = None
     index_name: str | None = None
+    domain: str | None = None
     version: int | None = None
     kek: str
     event: str

@@ -14,7 +14,7 @@ from jobs.cli.output import AsJson, print_json, screen, table
 from jobs.emoney import Emoney
 from kyc import population
 from privacy import releases
-from privacy.anonymity import Anonymised, anonymise
+from privacy.anonymity import Anonymised
 from privacy.hierarchies import shipped
 from privacy.release_errors import InvalidPlan, InvalidRecord
 from privacy.release_plans import Plan, load_plan, plan_names, read_plan
@@ -46,11 +46,8 @@ def register(privacy: typer.Typer) -> None:
 def check(plan: PlanName, records: Records = None, as_json: AsJson = False) -> None:
     """Say what a release would leave out and generalise. Nothing is written."""
     read = _plan(plan)
-    if records is not None:
-        result = anonymise(read, _csv_records(records))
-    else:
-        with Emoney.open() as emoney, emoney.database.connection() as connection:
-            result = anonymise(read, _own(population.records(connection)))
+    with Emoney.open() as emoney, _opened(emoney, records) as found:
+        result = releases.check(emoney.database, read, found)
     _print(read, result, {}, as_json)
 
 
@@ -173,6 +170,7 @@ def _print(plan: Plan, result: Anonymised, released: dict[str, Any], as_json: bo
                 "records": total,
                 "released": kept,
                 "suppressed": result.suppressed,
+                "restricted": result.restricted,
                 "generalised": result.generalised,
                 "withheld": result.withheld,
                 "k": {"wanted": plan.k, "reached": result.verdict.k},
@@ -197,6 +195,8 @@ def _print(plan: Plan, result: Anonymised, released: dict[str, Any], as_json: bo
     table(title, ("column", "leaves", "reached", "wanted"), rows)
     left_out = f"{result.suppressed} records left out, {100 * result.suppressed / total:.1f} % of all"
     screen.print(f"{left_out} (allowed: {100 * plan.suppress_max:g} %)", highlight=False)
+    if result.restricted:
+        screen.print(f"{result.restricted} more left out: their processing is restricted", highlight=False)
     if result.withheld:
         screen.print(f"columns that did not leave: {', '.join(result.withheld)}", highlight=False)
     if released:

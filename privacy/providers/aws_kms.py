@@ -2,7 +2,9 @@
 prepared key.
 
 The context goes in as the encryption context, which KMS authenticates and writes to CloudTrail, as a hash.
-Destroying schedules the deletion; KMS waits at least seven days, in which the key cannot be used.
+Destroying schedules the deletion; KMS waits at least seven days, in which the key cannot be used. Needs
+`kms:CreateKey`, `TagResource`, `Encrypt`, `Decrypt`, `ScheduleKeyDeletion`, and `DescribeKey`, by which a key
+that waits for its deletion is told from one that is disabled.
 """
 
 import os
@@ -69,8 +71,9 @@ class AwsKms(EachAlone):
 
     def destroy(self, kek: str) -> None:
         """See KeyProvider."""
-        key_id = kek.rsplit("/", 1)[-1]
-        self._call("schedule_key_deletion", kek, KeyId=key_id, PendingWindowInDays=PENDING_DAYS)
+        if ":alias/" in f":{kek}":  # KMS has no key of that name, and the one behind it lives
+            raise KeyUnavailable(f"{kek} is an alias: the key behind it is ended in AWS KMS.")
+        self._call("schedule_key_deletion", kek, KeyId=kek, PendingWindowInDays=PENDING_DAYS)
 
     def _call(self, operation: str, kek: str, **arguments: Any) -> Any:
         try:
@@ -85,6 +88,19 @@ class AwsKms(EachAlone):
             raise CannotOpen
         if code in ("ThrottlingException", "KMSInternalException", "DependencyTimeoutException"):
             raise ProviderUnreachable(f"AWS KMS is overloaded ({code}). Try again.")
-        if operation == "schedule_key_deletion" and code in ("NotFoundException", "KMSInvalidStateException"):
-            raise KeyGone(f"AWS KMS has no key {kek}, or its deletion is scheduled already.")
+        if (code == "NotFoundException" and self._here(kek)) or (
+            code == "KMSInvalidStateException" and self._ending(kek)
+        ):
+            raise KeyGone(f"AWS KMS has no key {kek}, or its deletion is scheduled.")
         raise KeyUnavailable(f"AWS KMS refused {operation} with {kek}: {code}.")
+
+    def _here(self, kek: str) -> bool:
+        """Whether a key would be in this client's region: one elsewhere is not found, and not gone."""
+        return not kek.startswith("arn:") or kek.split(":")[3:4] == [self._client.meta.region_name]
+
+    def _ending(self, kek: str) -> bool:
+        try:
+            found = self._client.describe_key(KeyId=kek)["KeyMetadata"]
+        except (self._refused.ClientError, self._refused.HTTPClientError, self._refused.BotoCoreError):
+            return False
+        return str(found["KeyState"]) in ("PendingDeletion", "PendingReplicaDeletion")

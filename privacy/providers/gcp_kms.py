@@ -1,10 +1,12 @@
 """Google Cloud KMS: one symmetric crypto key per KEK, in the key ring that `EMONEY_GCP_KEY_RING` names.
 
 The context goes in as additional authenticated data, and checksums (CRC-32C) travel both ways, as Google's
-guidelines on data integrity ask. Destroying destroys the key's versions after the ring's waiting time.
+guidelines on data integrity ask. Destroying destroys the key's versions after the ring's waiting time. A key
+all of whose versions are destroyed is gone; seeing that needs `cloudkms.cryptoKeyVersions.list`.
 """
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
@@ -12,6 +14,7 @@ from privacy.providers.protocol import EachAlone, KeyUse
 from privacy.providers.settings import ANSWER_TIMEOUT_S, context_code, extra, setting
 
 RING = "EMONEY_GCP_KEY_RING"
+VERSIONS_MAX = 1000
 
 
 class GoogleKms(EachAlone):
@@ -84,9 +87,24 @@ class GoogleKms(EachAlone):
 
     def destroy(self, kek: str) -> None:
         """See KeyProvider."""
-        for version in self._call("list_crypto_key_versions", kek, {"parent": kek}):
-            if version.state.name in ("ENABLED", "DISABLED"):
-                self._call("destroy_crypto_key_version", kek, {"name": version.name})
+        states = {each.name: each.state.name for each in self._call(*self._versions(kek))}
+        if _all_gone(states.values()):
+            raise KeyGone(f"The versions of {kek} in Google Cloud KMS are destroyed, or wait to be.")
+        for version, state in states.items():
+            if state in ("ENABLED", "DISABLED"):
+                self._call("destroy_crypto_key_version", kek, {"name": version})
+
+    @staticmethod
+    def _versions(kek: str) -> tuple[str, str, dict[str, Any]]:
+        return "list_crypto_key_versions", kek, {"parent": kek, "page_size": VERSIONS_MAX}
+
+    def _ended(self, kek: str) -> bool:
+        operation, _, request = self._versions(kek)
+        try:
+            found = getattr(self._client, operation)(request=request, timeout=ANSWER_TIMEOUT_S, retry=None)
+        except self._errors.GoogleAPICallError:
+            return False
+        return _all_gone(each.state.name for each in found)
 
     def _call(self, operation: str, kek: str, request: dict[str, Any]) -> Any:
         try:
@@ -106,8 +124,19 @@ class GoogleKms(EachAlone):
                 "try again."
             ) from None
         except self._errors.NotFound:
+            if operation == "create_crypto_key":
+                raise KeyUnavailable(f"Google Cloud KMS has no key ring {self._ring}.") from None
             raise KeyGone(f"Google Cloud KMS has no key {kek}.") from None
         except self._errors.GoogleAPICallError as error:
+            if isinstance(error, self._errors.FailedPrecondition) and self._ended(kek):
+                raise KeyGone(
+                    f"The versions of {kek} in Google Cloud KMS are destroyed, or wait to be."
+                ) from None
             raise KeyUnavailable(
                 f"Google Cloud KMS refused {operation} with {kek}: {type(error).__name__}."
             ) from None
+
+
+def _all_gone(states: Iterable[str]) -> bool:
+    found = set(states)
+    return bool(found) and found <= {"DESTROYED", "DESTROY_SCHEDULED"}

@@ -95,7 +95,7 @@ class Pkcs11Token(EachAlone):
         if len(wrapped) != 1 + NONCE_BYTES + KEY_BYTES + TAG_BITS // 8 or wrapped[0] != FORMAT:
             raise CannotOpen
         nonce, sealed = wrapped[1 : 1 + NONCE_BYTES], wrapped[1 + NONCE_BYTES :]
-        with self._lock, self._errors(kek):
+        with self._lock, self._errors(kek, opening=True):
             found = self._find(kek)
             return bytes(
                 found.decrypt(
@@ -114,27 +114,31 @@ class Pkcs11Token(EachAlone):
         return self._p11.GCMParams(nonce, framed(_DOMAIN, bytes([FORMAT]), kek.encode(), context), TAG_BITS)
 
     def _find(self, kek: str) -> Any:
-        label = kek.removeprefix(f"{_SCHEME}{self._token}/")
+        prefix = f"{_SCHEME}{self._token}/"
+        if not kek.startswith(prefix):
+            raise KeyUnavailable(f"The key-encryption key {kek} is not of the token {self._token}.")
+        label = kek.removeprefix(prefix)
         return self._session.get_key(self._p11.ObjectClass.SECRET_KEY, label=label)
 
-    def _errors(self, kek: str) -> "_Translated":
-        return _Translated(self._p11.exceptions, kek)
+    def _errors(self, kek: str, *, opening: bool = False) -> "_Translated":
+        return _Translated(self._p11.exceptions, kek, opening)
 
 
 class _Translated:
     """The module's errors in this package's words."""
 
-    def __init__(self, errors: Any, kek: str) -> None:
-        self._errors, self._kek = errors, kek
+    def __init__(self, errors: Any, kek: str, opening: bool) -> None:
+        self._errors, self._kek, self._opening = errors, kek, opening
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         errors = self._errors
-        if isinstance(error, errors.NoSuchKey):
+        # a key that is removed between being found and being used leaves an invalid handle
+        if isinstance(error, errors.NoSuchKey | errors.KeyHandleInvalid | errors.ObjectHandleInvalid):
             raise KeyGone(f"The PKCS#11 token has no key {self._kek}.") from None
-        if isinstance(
+        if self._opening and isinstance(
             error, errors.EncryptedDataInvalid | errors.EncryptedDataLenRange | errors.GeneralError
         ):
             raise CannotOpen from None  # modules answer a wrong tag with one of these

@@ -28,7 +28,8 @@ class KeyProvider(Protocol):
     """Wraps keys under key-encryption keys (KEKs) that it does not give away. Safe to share between threads.
 
     A KEK is named by the id that `create` returned. Every method raises ProviderUnreachable when the service
-    does not answer within its bounds, and KeyUnavailable when it has no such key or may not use it.
+    does not answer within its bounds, KeyGone when the service says that the key is destroyed, waits to be,
+    or never was, and KeyUnavailable when the key may not be used for another reason.
     """
 
     @property
@@ -56,7 +57,7 @@ class KeyProvider(Protocol):
     def destroy(self, kek: str) -> None:
         """Destroy a KEK: at once, or after the waiting time that the service insists on.
 
-        Raises KeyGone when it knows it to be gone already; it may also take that for done.
+        Raises KeyGone when it is gone already.
         """
 
 

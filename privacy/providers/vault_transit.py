@@ -1,7 +1,8 @@
 """HashiCorp Vault's transit engine (also OpenBao's): one aes256-gcm96 key per KEK, many keys in one request.
 
 Settings: `VAULT_ADDR`, `VAULT_TOKEN`, `VAULT_NAMESPACE`, and `EMONEY_VAULT_MOUNT` (transit). The token needs
-update on encrypt/, decrypt/ and keys/ under the mount, and delete on keys/ to destroy.
+update on encrypt/, decrypt/ and keys/ under the mount, delete on keys/ to destroy, and read on keys/, by
+which a key that is gone is told from one that is forbidden.
 """
 
 import base64
@@ -15,6 +16,7 @@ from privacy.providers.settings import ANSWER_TIMEOUT_S, CONNECT_TIMEOUT_S, cont
 
 MOUNT = "EMONEY_VAULT_MOUNT"
 BATCH = 1_000
+_NEVER_MADE = "ecdsa-p256"
 _SCHEME = "vault:"
 
 
@@ -77,10 +79,14 @@ class VaultTransit:
 
     def _batches(self, operation: str, kek: str, items: list[dict[str, str]], wanted: str) -> list[Any]:
         found: list[Any] = []
-        argument = "plaintext" if operation == "encrypt_data" else "ciphertext"
+        more: dict[str, str | None] = {"ciphertext": None}
+        if operation == "encrypt_data":
+            # A token with create on encrypt/ makes a missing key by encrypting: one that was destroyed would
+            # come back. None is made of a type that does not encrypt; else the type is disregarded.
+            more = {"plaintext": None, "type": _NEVER_MADE}
         for start in range(0, len(items), BATCH):
             batch = items[start : start + BATCH]
-            answer = self._call(operation, kek, name=self._key(kek), batch_input=batch, **{argument: None})
+            answer = self._call(operation, kek, name=self._key(kek), batch_input=batch, **more)
             results = answer["data"]["batch_results"]
             if len(results) != len(batch) or any(wanted not in result for result in results):
                 raise CannotOpen
@@ -98,7 +104,8 @@ class VaultTransit:
         try:
             return getattr(transit, operation)(mount_point=self._mount, **arguments)
         except self._errors.InvalidRequest as error:
-            missing = any(said in str(error) for said in ("not found", "could be found"))
+            said = str(error)
+            missing = any(each in said for each in ("not found", "could be found", f"type {_NEVER_MADE}"))
         except (
             self._errors.VaultDown,
             self._errors.RateLimitExceeded,
@@ -108,6 +115,9 @@ class VaultTransit:
                 f"Vault does not serve ({type(error).__name__}): sealed, overloaded or starting. Try again."
             ) from None
         except self._errors.VaultError as error:
+            forbidden = operation == "encrypt_data" and isinstance(error, self._errors.Forbidden)
+            if forbidden and self._absent(arguments["name"]):
+                raise KeyGone(f"Vault has no key {kek}.") from None
             raise KeyUnavailable(f"Vault refused {operation} with {kek}: {type(error).__name__}.") from None
         except self._http.RequestException as error:
             raise ProviderUnreachable(
@@ -115,7 +125,19 @@ class VaultTransit:
             ) from None
         if missing:
             raise KeyGone(f"Vault has no key {kek}.")
-        raise CannotOpen
+        if operation in ("encrypt_data", "decrypt_data"):
+            raise CannotOpen
+        raise KeyUnavailable(f"Vault refused {operation} with {kek}.")
+
+    def _absent(self, key: str) -> bool:
+        """Encrypting under a missing key is making one, and so forbidden: whether it is there is asked."""
+        try:
+            self._client.secrets.transit.read_key(key, mount_point=self._mount)
+        except self._errors.InvalidPath as error:
+            return not error.errors  # with one, it is the engine that is not there
+        except (self._errors.VaultError, self._http.RequestException):
+            pass
+        return False
 
 
 def _base64(raw: bytes) -> str:

@@ -592,6 +592,8 @@ def test_a_token_that_was_made_after_the_erasure_is_told(office: Office) -> None
     study = Pseudonyms(office.vault.providers, "study", office.clock)
     with office.database.connection() as connection:
         study.create(connection, purpose="a study", reversible=True, by="dpo-1")
+        assert study.of(connection, [person]) == {}  # still restricted
+        rights.lift(connection, [person], ground="by mistake", actor="dpo-1", at=AFTER)
         study.of(connection, [person])
         certificate = certificates.find(connection, erased.certificate_id)
         for _ in range(2):  # counting forgets nothing

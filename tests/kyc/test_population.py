@@ -1,6 +1,8 @@
 from collections import Counter
+from datetime import UTC, date, datetime
 from typing import Any
 
+import psycopg
 import pytest
 
 from kyc import Enrolment, population
@@ -9,6 +11,7 @@ from kyc.packs import load_pack
 from ledger import AccountKind, Database, Ledger, Operation, Transfer
 from ledger import emoney as ops
 from ledger.ids import new_id
+from privacy import Purpose, rights
 from privacy.anonymity import anonymise
 from privacy.release_errors import CannotAnonymise
 from privacy.release_plans import load_plan
@@ -79,6 +82,43 @@ def test_the_questions_count_each_holder_once_in_cells_that_the_pack_names(
         assert population.holders_by_tier("ke-cbk-2023").count(connection) == {}
     with pytest.raises(UnknownPack):
         population.holders_by_tier("nowhere")
+
+
+def test_no_question_counts_whose_processing_is_restricted(
+    desk: Enrolment, database: Database, ama: dict[str, Any], owner_url: str
+) -> None:
+    enrolled = enrol(desk, ama, 5)
+    people = [each.person_id for each in enrolled]
+    ledger = Ledger(database)
+    bank = ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
+    with database.connection() as connection:
+        wallets = connection.execute("SELECT id FROM ledger.account WHERE holder = ANY (%s)", (people,))
+        loads = [
+            ops.issue(funds=bank, wallet=wallet, amount=1_000, currency="GHS", receipt=str(wallet))
+            for (wallet,) in wallets
+        ]
+    assert all(outcome.posted for outcome in ledger.post(loads))
+
+    def counted() -> list[int]:
+        with database.connection() as connection:
+            questions = (
+                population.holders(),
+                population.holders_by_tier("gh-bog-2024"),
+                population.holders_active_since(date(2000, 1, 1)),
+            )
+            return [sum(each.count(connection).values()) for each in questions]
+
+    assert counted() == [5, 5, 5]
+    about: dict[str, Any] = {"ground": "contested", "actor": "dpo-1", "at": datetime.now(UTC)}
+    with database.connection() as connection:
+        rights.restrict(connection, people[:2], list(Purpose), **about)
+        rights.restrict(connection, people[2:3], [], **about)
+        rights.lift(connection, people[1:2], **about)
+    assert counted() == [3, 3, 3]
+    with psycopg.connect(owner_url) as owner:  # as a link does: another holder's record is restricted
+        owner.execute("UPDATE kyc.person SET holder_id = %s WHERE id = %s", (people[3], people[2]))
+        owner.execute("UPDATE ledger.account SET holder = %s WHERE holder = %s", (people[3], people[2]))
+    assert counted() == [2, 2, 2]
 
 
 def test_holders_leave_by_the_shipped_plan_once_there_are_enough(

@@ -17,18 +17,21 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.cloud.kms_v1 import types
 
 _SERVICE = "google.cloud.kms.v1.KeyManagementService"
-_ENABLED = types.CryptoKeyVersion.CryptoKeyVersionState.ENABLED
-_DESTROYED = types.CryptoKeyVersion.CryptoKeyVersionState.DESTROY_SCHEDULED
+State = types.CryptoKeyVersion.CryptoKeyVersionState
 
 
-class _Kms:
+class FakeKms:
+    """What is served. `states`: of each key's only version; set one to see what follows."""
+
     def __init__(self) -> None:
         self.keys: dict[str, AESGCM] = {}
         self.states: dict[str, Any] = {}
 
     def create(self, request: Any, context: Any) -> Any:
+        if request.parent.endswith("/missing"):
+            context.abort(grpc.StatusCode.NOT_FOUND, f"KeyRing {request.parent} not found.")
         name = f"{request.parent}/cryptoKeys/{request.crypto_key_id}"
-        self.keys[name], self.states[name] = AESGCM(os.urandom(32)), _ENABLED
+        self.keys[name], self.states[name] = AESGCM(os.urandom(32)), State.ENABLED
         return types.CryptoKey(name=name, purpose=request.crypto_key.purpose)
 
     def encrypt(self, request: Any, context: Any) -> Any:
@@ -68,8 +71,8 @@ class _Kms:
     def destroy(self, request: Any, context: Any) -> Any:
         name = request.name.removesuffix("/cryptoKeyVersions/1")
         self._enabled(name, context)
-        self.states[name] = _DESTROYED
-        return types.CryptoKeyVersion(name=request.name, state=_DESTROYED)
+        self.states[name] = State.DESTROY_SCHEDULED
+        return types.CryptoKeyVersion(name=request.name, state=State.DESTROY_SCHEDULED)
 
     def _known(self, name: str, context: Any) -> None:
         if name not in self.keys:
@@ -77,8 +80,12 @@ class _Kms:
 
     def _enabled(self, name: str, context: Any) -> AESGCM:
         self._known(name, context)
-        if self.states[name] != _ENABLED:
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, f"{name} is not enabled.")
+        if self.states[name] != State.ENABLED:
+            state = self.states[name].name
+            context.abort(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"{name}/cryptoKeyVersions/1 is not enabled, current state is: {state}.",
+            )
         return self.keys[name]
 
     @staticmethod
@@ -89,9 +96,8 @@ class _Kms:
 
 
 @contextmanager
-def serve() -> Iterator[str]:
+def serve(kms: FakeKms) -> Iterator[str]:
     """The address of a running service."""
-    kms = _Kms()
     methods: dict[str, tuple[Callable[[Any, Any], Any], Any, Any]] = {
         "CreateCryptoKey": (kms.create, types.CreateCryptoKeyRequest, types.CryptoKey),
         "Encrypt": (kms.encrypt, types.EncryptRequest, types.EncryptResponse),

@@ -13,12 +13,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 
 class FakeVault:
-    """Runs while entered. `sealed`: answers as a sealed Vault does. The token is "root"."""
+    """Runs while entered. `sealed`: answers as a sealed Vault does. The token is "root".
+
+    `may_create`: that token has create on encrypt/, `may_read`: read on keys/.
+    """
 
     def __init__(self) -> None:
         self.keys: dict[str, AESGCM] = {}
         self.deletable: set[str] = set()
         self.sealed = False
+        self.may_create, self.may_read = False, True
         self.requests = 0
         outer = self
 
@@ -65,15 +69,29 @@ class FakeVault:
         what, name, config = found.groups()
         if what == "keys":
             return self._key(method, name, config is not None, body)
-        if name not in self.keys:
-            return 400, {"errors": ["encryption key not found"]}
+        if name not in self.keys and (refused := self._missing(what, name, body)):
+            return refused
         work = self._encrypt if what == "encrypt" else self._decrypt
         results = [work(name, item) for item in body["batch_input"]]
         # as Vault does: the status of a batch is that of a failed item
         failed = any("error" in result for result in results)
         return (400 if failed else 200), {"data": {"batch_results": results}}
 
+    def _missing(self, what: str, name: str, body: Any) -> tuple[int, Any] | None:
+        if what == "decrypt":
+            return 400, {"errors": ["encryption key not found"]}
+        if not self.may_create:
+            return 403, {"errors": ["permission denied"]}
+        if body.get("type", "aes256-gcm96") != "aes256-gcm96":
+            return 400, {"errors": [f"key type {body['type']} not supported for this operation"]}
+        self.keys[name] = AESGCM(os.urandom(32))
+        return None
+
     def _key(self, method: str, name: str, config: bool, body: Any) -> tuple[int, Any]:
+        if method == "GET":
+            if not self.may_read:
+                return 403, {"errors": ["permission denied"]}
+            return (200, {"data": {"name": name}}) if name in self.keys else (404, {"errors": []})
         if name not in self.keys and (config or method == "DELETE"):
             return 400, {"errors": [f"no existing key named {name} could be found"]}
         if method == "DELETE":

@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,16 +13,19 @@ import grpc
 import hvac
 import pytest
 from botocore.config import Config
+from fake_gcp_kms import FakeKms, State
 from fake_gcp_kms import serve as serve_gcp
 from fake_vault import FakeVault
 from moto import mock_aws
+from moto.core.exceptions import JsonRESTError
+from moto.kms.models import KmsBackend
 
 from ledger.database import Database
 from ledger.errors import ConfigurationError
 from ledger.ids import new_id
 from privacy import CannotOpen, KeyProvider, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
 from privacy.choosing import open_provider
-from privacy.errors import KeyUnavailable, ProviderUnreachable
+from privacy.errors import KeyGone, KeyUnavailable, ProviderUnreachable
 from privacy.providers.aws_kms import AwsKms
 from privacy.providers.gcp_kms import GoogleKms
 from privacy.providers.pkcs11_token import Pkcs11Token
@@ -50,18 +54,42 @@ def aws_kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKms]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    for operation in ("encrypt", "decrypt", "schedule_key_deletion"):
+        monkeypatch.setattr(KmsBackend, operation, _by_state(getattr(KmsBackend, operation)))
     with mock_aws():
         yield AwsKms.from_environment()
 
 
+def _by_state(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Moto's operation as the service has it: by the key's state, and deletion by its ARN too."""
+
+    def done(backend: KmsBackend, *positional: Any, **named: Any) -> Any:
+        if positional:
+            positional = (backend.get_key_id(positional[0]), *positional[1:])
+        key = positional[0] if positional else backend.get_key_id(named["key_id"])
+        state = backend.keys[key].key_state
+        if state == "PendingDeletion":
+            raise JsonRESTError("KMSInvalidStateException", f"{backend.keys[key].arn} is pending deletion.")
+        if state == "Disabled" and not positional:
+            raise JsonRESTError("DisabledException", f"{backend.keys[key].arn} is disabled.")
+        return work(backend, *positional, **named)
+
+    return done
+
+
 @pytest.fixture
-def gcp_kms() -> Iterator[GoogleKms]:
+def fake_gcp() -> FakeKms:
+    return FakeKms()
+
+
+@pytest.fixture
+def gcp_kms(fake_gcp: FakeKms) -> Iterator[GoogleKms]:
     from google.cloud.kms_v1 import KeyManagementServiceClient
     from google.cloud.kms_v1.services.key_management_service.transports import (
         KeyManagementServiceGrpcTransport,
     )
 
-    with serve_gcp() as address:
+    with serve_gcp(fake_gcp) as address:
         channel = grpc.insecure_channel(address)
         transport = KeyManagementServiceGrpcTransport(channel=channel)
         yield GoogleKms(
@@ -144,18 +172,123 @@ def test_many_keys_come_back_in_their_order(provider: KeyProvider) -> None:
         provider.unwrap_many([Wrapped(raw, b"c0") for raw in wrapped], kek=kek)
 
 
-def test_a_destroyed_or_unknown_kek_is_unavailable(provider: KeyProvider) -> None:
+def test_a_destroyed_or_unknown_kek_is_gone(provider: KeyProvider) -> None:
     kek = provider.create(KeyUse.SUBJECT_KEYS)
     wrapped = provider.wrap(KEY, kek=kek, context=b"a")
     provider.destroy(kek)
-    if isinstance(provider, AwsKms):  # moto goes on with a key whose deletion is scheduled
-        found = provider._client.describe_key(KeyId=kek)["KeyMetadata"]
-        assert found["KeyState"] == "PendingDeletion"
-    else:
-        with pytest.raises(KeyUnavailable, match=kek.split("/")[-1]):
-            provider.unwrap(wrapped, kek=kek, context=b"a")
-    with pytest.raises(KeyUnavailable):
+    _demand_gone(provider, kek, wrapped)
+    with pytest.raises(KeyUnavailable if provider.name == "local" else KeyGone):  # a keyring can be lost
         provider.wrap(KEY, kek=kek[:-4] + "0000", context=b"a")
+
+
+def _demand_gone(provider: KeyProvider, kek: str, wrapped: bytes) -> None:
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: provider.wrap(KEY, kek=kek, context=b"a"),
+        lambda: provider.unwrap(wrapped, kek=kek, context=b"a"),
+        lambda: provider.wrap_many([Wrapped(KEY, b"a")] * 3, kek=kek),
+        lambda: provider.unwrap_many([Wrapped(wrapped, b"a")] * 3, kek=kek),
+        lambda: provider.destroy(kek),
+    )
+    for act in acts:
+        with pytest.raises(KeyGone, match=kek.split("/")[-1]):
+            act()
+
+
+def test_a_key_that_aws_has_deleted_is_gone_and_one_elsewhere_or_disabled_is_not(aws_kms: AwsKms) -> None:
+    kek = aws_kms.create(KeyUse.SUBJECT_KEYS)
+    wrapped = aws_kms.wrap(KEY, kek=kek, context=b"a")
+    client, bare = aws_kms._client, kek.rsplit("/", 1)[-1]
+    client.create_alias(AliasName="alias/prepared", TargetKeyId=kek)
+    with pytest.raises(KeyUnavailable, match="an alias") as refused:
+        aws_kms.destroy("alias/prepared")
+    assert not isinstance(refused.value, KeyGone)
+    abroad = AwsKms(boto3.client("kms", region_name="us-east-1"))
+    client.disable_key(KeyId=bare)
+    for provider in (aws_kms, abroad):
+        with pytest.raises(KeyUnavailable) as refused:
+            provider.unwrap(wrapped, kek=kek, context=b"a")
+        assert not isinstance(refused.value, KeyGone)
+    client.enable_key(KeyId=bare)
+    [backend] = [each for each in _aws_backends() if bare in each.keys]
+    del backend.keys[bare]
+    _demand_gone(aws_kms, kek, wrapped)
+
+
+def _aws_backends() -> list[KmsBackend]:
+    from moto.kms.models import kms_backends
+
+    return [backend for account in kms_backends.values() for backend in account.values()]
+
+
+@pytest.mark.parametrize("state", [State.DESTROYED, State.DESTROY_SCHEDULED])
+def test_a_key_whose_version_google_destroyed_is_gone(
+    gcp_kms: GoogleKms, fake_gcp: FakeKms, state: State
+) -> None:
+    kek = gcp_kms.create(KeyUse.SUBJECT_KEYS)
+    wrapped = gcp_kms.wrap(KEY, kek=kek, context=b"a")
+    fake_gcp.states[kek] = State.DISABLED
+    with pytest.raises(KeyUnavailable, match="FailedPrecondition") as refused:
+        gcp_kms.unwrap(wrapped, kek=kek, context=b"a")
+    assert not isinstance(refused.value, KeyGone)
+    fake_gcp.states[kek] = state
+    _demand_gone(gcp_kms, kek, wrapped)
+
+
+def test_a_key_ring_that_is_missing_is_no_key_that_is_gone(gcp_kms: GoogleKms) -> None:
+    elsewhere = GoogleKms(gcp_kms._client, "projects/p/locations/global/keyRings/missing")
+    with pytest.raises(KeyUnavailable, match="no key ring") as refused:
+        elsewhere.create(KeyUse.SUBJECT_KEYS)
+    assert not isinstance(refused.value, KeyGone)
+
+
+@pytest.mark.parametrize("may_create", [False, True])
+def test_a_key_deleted_in_vault_is_gone_and_does_not_come_back(
+    fake_vault: FakeVault, vault: VaultTransit, may_create: bool
+) -> None:
+    kek = vault.create(KeyUse.SUBJECT_KEYS)
+    wrapped = vault.wrap(KEY, kek=kek, context=b"a")
+    fake_vault.may_create = may_create
+    fake_vault.keys.clear()
+    _demand_gone(vault, kek, wrapped)
+    assert not fake_vault.keys
+    fake_vault.may_read = False
+    expected = KeyGone if may_create else KeyUnavailable  # what may not be seen is not said to be gone
+    with pytest.raises(KeyUnavailable) as refused:
+        vault.wrap(KEY, kek=kek, context=b"a")
+    assert type(refused.value) is expected
+    with pytest.raises(KeyUnavailable, match="not in Vault's engine") as refused:
+        vault.wrap(KEY, kek="vault:elsewhere/key", context=b"a")
+    assert type(refused.value) is KeyUnavailable
+
+
+def test_an_object_deleted_from_the_token_is_gone_and_one_of_another_token_is_not(
+    pkcs11: Pkcs11Token,
+) -> None:
+    kek = pkcs11.create(KeyUse.SUBJECT_KEYS)
+    wrapped = pkcs11.wrap(KEY, kek=kek, context=b"a")
+    with pytest.raises(KeyUnavailable, match="not of the token") as refused:
+        pkcs11.destroy(kek.replace("emoney/", "other/"))
+    assert not isinstance(refused.value, KeyGone)
+    label = kek.rsplit("/", 1)[-1]
+    delete = (
+        "import sys, pkcs11\n"
+        "token = pkcs11.lib(sys.argv[1]).get_token(token_label='emoney')\n"
+        "with token.open(user_pin='1234', rw=True) as session:\n"
+        "    session.get_key(label=sys.argv[2]).destroy()\n"
+    )
+    subprocess.run([sys.executable, "-c", delete, str(SOFTHSM), label], check=True)  # by another process
+    _demand_gone(pkcs11, kek, wrapped)
+
+
+def test_an_object_that_goes_between_being_found_and_being_used_is_gone(
+    pkcs11: Pkcs11Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kek = pkcs11.create(KeyUse.SUBJECT_KEYS)
+    found = pkcs11._find(kek)
+    monkeypatch.setattr(pkcs11, "_find", lambda _: found)
+    wrapped = pkcs11.wrap(KEY, kek=kek, context=b"a")
+    found.destroy()
+    _demand_gone(pkcs11, kek, wrapped)
 
 
 def test_a_vault_works_with_any_provider(database: Database, provider: KeyProvider) -> None:
@@ -282,8 +415,6 @@ def test_a_provider_that_is_not_set_up_is_refused_and_no_other_taken(
 
 
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys
-
     monkeypatch.setitem(sys.modules, "hvac", None)
     monkeypatch.setenv("VAULT_ADDR", "http://127.0.0.1:1")
     monkeypatch.setenv("VAULT_TOKEN", "x")

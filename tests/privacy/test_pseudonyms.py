@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ledger.clock import system_clock
 from ledger.database import Database
 from ledger.ids import content_id, new_id
-from privacy import keks, open_keyring
+from privacy import keks, open_keyring, rights
 from privacy.disclosure_errors import (
     GuessableSubject,
     InvalidDomain,
@@ -24,7 +24,7 @@ from privacy.errors import CannotOpen, KeyUnavailable
 from privacy.keks import Providers
 from privacy.keyring import LocalKeyring
 from privacy.providers.protocol import KeyUse
-from privacy.pseudonyms import SUBJECTS_MAX, Pseudonyms, _checked_subject, domains, rewrap
+from privacy.pseudonyms import SUBJECTS_MAX, Pseudonyms, _checked_subject, domains, forget, held, rewrap
 
 Maker = Callable[..., Pseudonyms]
 
@@ -61,6 +61,26 @@ def test_a_subject_keeps_its_pseudonym_within_domain_and_epoch(
     assert of(database, study, [*subjects[::-1], new_id()]).items() >= first.items()
     assert len(set(first.values())) == 50
     assert all(len(value) == 32 and int(value, 16) >= 0 for value in first.values())
+
+
+@pytest.mark.parametrize("reversible", [False, True])
+def test_whose_processing_is_restricted_gets_no_pseudonym_and_is_told_none(
+    database: Database, made: Maker, owner_url: str, reversible: bool
+) -> None:
+    study, subjects = made("study", reversible), [new_id() for _ in range(6)]
+    before = of(database, study, subjects[:3])
+    with database.connection() as connection:
+        rights.restrict(connection, subjects[2:4], [], ground="contested", actor="dpo-1", at=system_clock())
+    assert of(database, study, subjects).keys() == {*subjects[:2], *subjects[4:]}
+    assert of(database, study, subjects[2:4]) == {}
+    with psycopg.connect(owner_url) as owner:
+        [(tokens,)] = owner.execute("SELECT count(*) FROM privacy.pseudonym_token").fetchall()
+    assert tokens == (5 if reversible else 0)
+    with database.connection() as connection:
+        rights.lift(connection, subjects[2:4], ground="settled", actor="dpo-1", at=system_clock())
+    after = of(database, study, subjects)
+    assert after.keys() == set(subjects)
+    assert after.items() >= before.items()
 
 
 @pytest.mark.parametrize("reversible", [False, True])
@@ -222,6 +242,34 @@ def test_the_application_cannot_read_or_change_what_tokens_stand_for(database: D
     ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), database.connection() as connection:
             connection.execute(statement)
+
+
+def test_tokens_are_counted_in_a_transaction_that_may_not_write(
+    database: Database, made: Maker, owner_url: str
+) -> None:
+    subjects = [new_id() for _ in range(4)]
+    study = made("study", True)
+    of(database, study, subjects[:3])
+    of(database, made("other", True), subjects[:1])
+    with database.connection() as connection:
+        study.rotate(connection, by="dpo-1")
+        study.of(connection, subjects[2:])
+    with database.connection() as connection:
+        connection.execute("SET TRANSACTION READ ONLY")
+        assert held(connection, subjects) == 6
+        assert [held(connection, [each]) for each in subjects] == [2, 1, 2, 1]
+        assert held(connection, [*subjects[:1], *subjects[:1], new_id()]) == 2
+        assert held(connection, []) == 0
+    with database.connection() as connection:
+        assert forget(connection, subjects[0]) == 2
+        assert held(connection, subjects) == 4
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("CREATE ROLE counting_stranger")
+        owner.execute("GRANT USAGE ON SCHEMA privacy TO counting_stranger")
+        owner.execute("SET ROLE counting_stranger")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            owner.execute("SELECT privacy.held_tokens_v1('{}')")
+        owner.rollback()
 
 
 def test_no_key_is_stored_in_the_clear(

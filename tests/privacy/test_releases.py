@@ -12,14 +12,15 @@ import pytest
 from ledger.database import Database
 from ledger.ids import new_id
 from ledger.proofs import SigningKey, audit, seal
-from privacy import open_keyring
+from privacy import Purpose, open_keyring, rights
 from privacy.disclosure_errors import GuessableSubject, InvalidRequest, UnknownDomain
+from privacy.errors import ProcessingRestricted
 from privacy.keks import Providers
 from privacy.keyring import LocalKeyring
 from privacy.pseudonyms import Pseudonyms
 from privacy.release_errors import CannotAnonymise, EpochReleased, InvalidPlan, InvalidRecord
 from privacy.release_plans import Plan
-from privacy.releases import Released, every, release
+from privacy.releases import Released, check, every, release
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TIERS = ("basic", "medium", "full")
@@ -163,6 +164,87 @@ def test_of_releases_at_once_under_one_epoch_one_is_made(
     assert sorted(made) == [False, False, False, True]
     assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == [str(made.index(True))]
     assert len(listed(database)) == 1
+
+
+def restrict(database: Database, subjects: list[UUID], *purposes: Purpose) -> None:
+    with database.connection() as connection:
+        rights.restrict(connection, subjects, purposes, ground="contested", actor="dpo-1", at=NOW)
+
+
+@pytest.mark.parametrize("domain", [None, "one"])
+def test_whose_processing_is_restricted_is_in_no_release_and_counted(
+    database: Database, keyring: LocalKeyring, subjects: list[UUID], tmp_path: Path, domain: str | None
+) -> None:
+    restrict(database, subjects[:7], Purpose.AUTHORITY_REQUEST)
+    restrict(database, subjects[5:6])
+    restrict(database, subjects[7:9])
+    with database.connection() as connection:
+        rights.lift(connection, subjects[7:8], ground="settled", actor="dpo-1", at=NOW)
+    out = tmp_path / "study.csv"
+    own = {"holder": new_id(), "age": 99, "tier": "basic"}  # the only one of its kind
+    restrict(database, [own["holder"]])  # type: ignore[list-item]
+    checked = check(database, plan(domain), [*records(subjects), own])
+    assert listed(database) == []
+    made = let_go(database, keyring, plan(domain), [*records(subjects), own], out)
+    assert (made.records, made.suppressed, made.restricted) == (52, 0, 9)
+    assert (checked.restricted, len(checked.rows)) == (9, 52)
+    assert listed(database) == [made]
+    assert len(read(out)) == 52
+    assert made.k_reached >= 4
+    if domain:
+        with database.connection() as connection:
+            told = Pseudonyms(Providers(keyring), domain).of(connection, subjects)
+        assert told.keys() == {subjects[7], *subjects[9:]}
+        assert {row["pseudonym"] for row in read(out)} == set(told.values())
+
+
+def test_a_restriction_that_leaves_the_releases_purpose_leaves_the_person_in(
+    database: Database, keyring: LocalKeyring, subjects: list[UUID], tmp_path: Path
+) -> None:
+    restrict(database, subjects[:5], Purpose.AUTHORITY_REQUEST, Purpose.SCREENING)
+    wanted = plan().model_copy(update={"purpose": Purpose.AUTHORITY_REQUEST.value})
+    made = let_go(database, keyring, wanted, records(subjects), tmp_path / "1")
+    assert (made.records, made.restricted) == (60, 0)
+    with_domain = wanted.model_copy(update={"pseudonyms": "one"})  # whose own purpose is another
+    made = let_go(database, keyring, with_domain, records(subjects), tmp_path / "2")
+    assert (made.records, made.restricted) == (55, 5)
+
+
+def test_a_restriction_while_a_release_is_made_stops_it(
+    database: Database,
+    keyring: LocalKeyring,
+    subjects: list[UUID],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def meanwhile(*given: object) -> object:
+        result = check(*given)  # type: ignore[arg-type]
+        restrict(database, subjects[:1])
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr("privacy.releases.check", meanwhile)
+        with pytest.raises(ProcessingRestricted, match="again"):
+            let_go(database, keyring, plan("one"), records(subjects), tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+    assert listed(database) == []
+    assert let_go(database, keyring, plan("one"), records(subjects), tmp_path / "out.csv").restricted == 1
+
+
+def test_restrictions_are_asked_for_in_as_many_queries_for_many_as_for_few(
+    database: Database, keyring: LocalKeyring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    real = rights.restricted
+
+    def counted(connection: object, subjects: list[UUID]) -> object:
+        asked.append(len(subjects))
+        return real(connection, subjects)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(rights, "restricted", counted)
+    for count in (60, 3000):
+        let_go(database, keyring, plan(), records([new_id() for _ in range(count)]), tmp_path / str(count))
+    assert asked == [60, 60, 3000, 3000]
 
 
 def test_what_is_refused_leaves_no_file_and_no_record(
