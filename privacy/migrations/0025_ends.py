@@ -3,7 +3,7 @@ because of a restriction, and tokens are counted without forgetting them."""
 
 from ledger.migration import run_sql
 
-revision = "privacy_0026"
+revision = "privacy_0025"
 down_revision = "privacy_0024"
 branch_labels = None
 depends_on = None
