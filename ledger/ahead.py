@@ -13,11 +13,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-from ledger import optimistic, posting
+from ledger import posting
 from ledger.database import Database
 from ledger.errors import Unavailable
 from ledger.memory import Memory
-from ledger.optimistic import Decided, InVain
+from ledger.optimistic import Decided, InVain, write_apart
 from ledger.partitions import PartitionMissing
 from ledger.transfers import Outcome, Transfer
 
@@ -53,14 +53,9 @@ def post_all(
                 yield from landed(0)
                 yield post(batch)
                 continue
-            flights.append(_Flight(batch, decided, writer.submit(_write, database, decided)))
+            flights.append(_Flight(batch, decided, writer.submit(write_apart, database, decided)))
             yield from landed(1)
         yield from landed(0)
-
-
-def _write(database: Database, decided: Decided) -> None:
-    with database.autocommit() as connection:
-        optimistic.write(connection, decided)
 
 
 def _land(flight: _Flight, memory: Memory, post: Post) -> list[Outcome]:

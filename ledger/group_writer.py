@@ -13,11 +13,11 @@ from queue import SimpleQueue
 from typing import NamedTuple
 from uuid import UUID
 
-from ledger import optimistic, posting
+from ledger import posting
 from ledger.calls import Call, Closed, answer, fail, share, transfers_of
 from ledger.errors import ConfigurationError, Unavailable
 from ledger.ledger import Ledger
-from ledger.optimistic import Decided
+from ledger.optimistic import Decided, write_apart
 from ledger.transfers import Outcome, Transfer
 
 LINGER, LINGER_MAX_S = 0.25, 0.01
@@ -264,8 +264,7 @@ class Writer:
         """Write and answer, batch after batch, in the order in which they were decided."""
         while (flight := self._hand.get()) is not None:
             try:
-                with self._ledger.database.autocommit() as connection:
-                    optimistic.write(connection, flight.decided)
+                write_apart(self._ledger.database, flight.decided)
                 share(flight.calls, posting.in_order(transfers_of(flight.calls), flight.decided.outcomes()))
             except BaseException as error:  # its batch is then posted by the other thread
                 flight.written.set_exception(error)

@@ -17,7 +17,7 @@ from typing import Any
 
 from ledger import usage
 from ledger.arrays import Bigints, Texts, Times, Uuids, Xids
-from ledger.database import TRANSIENT, Connection
+from ledger.database import TRANSIENT, Connection, Database
 from ledger.decide import Accepted, Accounts, Decision, Rejected, Written, decide, outcomes_of
 from ledger.queries import queries_beside
 from ledger.transfers import Outcome, Transfer
@@ -88,6 +88,12 @@ def write(connection: Connection, decided: Decided) -> None:
     if row is None or row[0] is None:
         raise InVain
     decided.by.transaction = int(row[0])
+
+
+def write_apart(database: Database, decided: Decided) -> None:
+    """Write and commit over a connection taken for it; errors as `write`."""
+    with database.autocommit() as connection:
+        write(connection, decided)
 
 
 def _columns(accepted: list[Accepted]) -> dict[str, Any]:
