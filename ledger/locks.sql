@@ -1,16 +1,5 @@
 -- name: look
--- As they are now, and by which transaction each was written: whoever changes an account writes it anew. With the rows
--- of its usage in the periods asked for, one to a line; of one moment, as the statement is.
-SELECT a.id, a.currency, a.sign, a.floor, a.frozen_debit, a.frozen_credit, a.closed_at IS NOT NULL, a.debits_posted,
-       a.credits_posted, CASE WHEN a.sign = 1 THEN a.credits_pending ELSE a.debits_pending END, a.version, a.ceiling,
-       timestamptz_send(a.last_posted_at), a.profile_id, a.xmin,
-       u.scope_id, u.span, u.starts_on, u.totals, u.days, u.moved, u.returned
-FROM ledger.account AS a
--- OFFSET 0: for each account, by the key, whatever the planner knows of usage, which is nothing on the first day.
-LEFT JOIN LATERAL (
-    SELECT * FROM ledger.usage WHERE scope_id = a.id AND starts_on = ANY(:starts) OFFSET 0
-) AS u ON true
-WHERE a.id = ANY(:accounts);
+SELECT * FROM ledger.look_v1(:accounts, :starts);
 
 -- name: lock_accounts
 -- In id order. What a locking read returns is the row as it is after the wait.

@@ -10,21 +10,28 @@ What someone else was changing, and ids sent before, make a decision vain; it is
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
+
 from ledger import usage
-from ledger.arrays import Bigints, Texts, Times, Uuids, Xids
-from ledger.database import TRANSIENT, Connection, Database
+from ledger.arrays import Binary, Uuids, Xids, moment
+from ledger.database import TRANSIENT, Connection, Database, call
 from ledger.decide import Accepted, Accounts, Decision, Rejected, Written, decide, outcomes_of
-from ledger.queries import queries_beside
+from ledger.operations import Operation
+from ledger.queries import positional, queries_beside
+from ledger.rows import DECIDED, Rows, decided_row, text
 from ledger.transfers import Outcome, Transfer
 from ledger.watermark import ClosedPeriod
 from ledger.writing import told_apart
 
 _queries = queries_beside(__file__)
+_WRITE, _WRITE_PARAMETERS = positional(_queries.write_decided.sql)
+_JSONB_VERSION = b"\x01"
 
 
 class InVain(Exception):
@@ -35,11 +42,12 @@ class InVain(Exception):
 class Decided:
     """A batch that is decided and not written.
 
-    `parameters`: of the call that writes it. `by`: the transaction that will; `before`: that of the batch
-    before it, which leaves what this one was decided on.
+    `parameters`: of the call that writes it, as far as they are known. `by`: the transaction that will write
+    it; `before`: that of the batch before it, which leaves what this one was decided on.
     """
 
     decisions: list[Decision]
+    posted_at: datetime
     parameters: dict[str, Any]
     before: Written
     by: Written
@@ -47,6 +55,17 @@ class Decided:
     def outcomes(self) -> list[Outcome]:
         """What the callers are told once it is written."""
         return outcomes_of(self.decisions)
+
+    def sent(self, connection: Connection) -> dict[str, Any]:
+        """The parameters of the call, over this connection. Raises InVain if the batch before was in vain."""
+        if self.before.transaction is None:
+            raise InVain
+        return {
+            **self.parameters,
+            "last_transaction": Binary(self.before.transaction.to_bytes(4)),
+            "counted": self.parameters["counted"].array(connection),
+            "decided": self.parameters["decided"].array(connection),
+        }
 
 
 def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, before: Written) -> Decided:
@@ -56,20 +75,23 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
     parameters: dict[str, Any] = {
         "accounts": Uuids.of([state.id for state in states]),
         "written_by": Xids.of([state.written.transaction or 0 for state in states if state.written]),
-        "claim_ids": Uuids.of([transfer.id for transfer in transfers]),
-        "posted_at": now,
+        "claims": Uuids.of([transfer.id for transfer in transfers]),
+        "posted_at": Binary(moment(now)[4:]),
     }
     versions = [state.version for state in states]
     decisions, by = list(decide(transfers, accounts, now)), Written()
     for state, version in zip(states, versions, strict=True):
         if state.version != version:
             state.written = by
-    accepted = [decision for decision in decisions if isinstance(decision, Accepted)]
     refused = [decision for decision in decisions if isinstance(decision, Rejected)]
-    rows = usage.changed((state.id, state.usage) for state in states)
-    parameters |= usage.columns(rows) | _columns(accepted)
-    parameters["refused"] = json.dumps([_refused(each) for each in refused]) if refused else None
-    return Decided(decisions, parameters, before, by)
+    parameters["counted"] = usage.changed((state.id, state.usage) for state in states)
+    parameters["decided"] = _rows([decision for decision in decisions if isinstance(decision, Accepted)])
+    parameters["refused"] = (
+        Binary(_JSONB_VERSION + json.dumps([_refused(each) for each in refused]).encode())
+        if refused
+        else None
+    )
+    return Decided(decisions, now, parameters, before, by)
 
 
 def write(connection: Connection, decided: Decided) -> None:
@@ -77,42 +99,61 @@ def write(connection: Connection, decided: Decided) -> None:
 
     Raises InVain if what was decided does not hold, and what `writing.write` does.
     """
-    if decided.before.transaction is None:
-        raise InVain
-    last = {"last_transaction": decided.before.transaction}
-    try:
-        with told_apart(decided.parameters["posted_at"]):
-            row = connection.execute(_queries.write_decided.sql, decided.parameters | last).fetchone()
-    except (*TRANSIENT, ClosedPeriod) as error:  # of a closed period, posting tells the transfer
-        raise InVain from error
-    if row is None or row[0] is None:
-        raise InVain
-    decided.by.transaction = int(row[0])
+    with _in_vain(decided.posted_at):
+        row = connection.execute(_queries.write_decided.sql, decided.sent(connection), binary=True).fetchone()
+    _written(decided, row[0] if row else None)
 
 
 def write_apart(database: Database, decided: Decided) -> None:
-    """Write and commit over a connection taken for it; errors as `write`."""
-    with database.autocommit() as connection:
-        write(connection, decided)
+    """Write and commit over a connection taken for it, from a thread of its own; errors as `write`."""
+    with database.autocommit() as connection, _in_vain(decided.posted_at):
+        sent = decided.sent(connection)
+        transaction = call(connection, _WRITE, [sent[name] for name in _WRITE_PARAMETERS])
+    _written(decided, transaction)
 
 
-def _columns(accepted: list[Accepted]) -> dict[str, Any]:
-    transfers = [each.transfer for each in accepted]
-    return {
-        "ids": Uuids.of([t.id for t in transfers]),
-        "debit_accounts": Uuids.of([t.debit_account for t in transfers]),
-        "credit_accounts": Uuids.of([t.credit_account for t in transfers]),
-        "amounts": Bigints.of([t.amount for t in transfers]),
-        "currencies": Texts.of([t.currency for t in transfers]),
-        "operations": Texts.of([t.operation._value_ for t in transfers]),
-        "reference_texts": Texts.of([t.reference for t in transfers]),
-        "group_ids": Uuids.of([t.group for t in transfers]),
-        "effective_ats": Times.of([t.effective_at for t in transfers]),
-        "debit_versions": Bigints.of([each.debit_version for each in accepted]),
-        "debit_balances": Bigints.of([each.debit_balance for each in accepted]),
-        "credit_versions": Bigints.of([each.credit_version for each in accepted]),
-        "credit_balances": Bigints.of([each.credit_balance for each in accepted]),
-    }
+@contextmanager
+def _in_vain(posted_at: datetime) -> Iterator[None]:
+    """Errors after which the same may be posted under locks, as InVain; others as `told_apart`."""
+    try:
+        with told_apart(posted_at):
+            try:
+                yield
+            except psycopg.errors.UniqueViolation as error:  # of a claim
+                raise InVain from error
+    except (*TRANSIENT, ClosedPeriod) as error:  # of a closed period, posting tells the transfer
+        raise InVain from error
+
+
+def _written(decided: Decided, transaction: bytes | None) -> None:
+    if transaction is None:
+        raise InVain
+    decided.by.transaction = int.from_bytes(transaction)
+
+
+def _rows(accepted: list[Accepted]) -> Rows:
+    known: dict[tuple[str, Operation], bytes] = {}
+    rows = []
+    for t, _, debit_version, debit_balance, credit_version, credit_balance in accepted:
+        words = known.get((t.currency, t.operation))
+        if words is None:
+            words = known[t.currency, t.operation] = text(t.currency) + text(t.operation._value_)
+        rows.append(
+            decided_row(
+                t.id,
+                t.debit_account,
+                t.credit_account,
+                t.amount,
+                debit_version,
+                debit_balance,
+                credit_version,
+                credit_balance,
+                words + text(t.reference),
+                t.group,
+                t.effective_at,
+            )
+        )
+    return Rows(DECIDED, rows)
 
 
 def _refused(rejected: Rejected) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """SQL lives in `.sql` files beside the module that runs it, each query under a name and a comment."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,3 +14,11 @@ def queries_beside(module_file: str) -> Any:
     where the statement is neither a query nor an INSERT, UPDATE or DELETE.
     """
     return aiosql.from_path(Path(module_file).with_suffix(".sql"), "psycopg", mandatory_parameters=False)
+
+
+def positional(query: str) -> tuple[bytes, list[str]]:
+    """A query for libpq itself: the names of its parameters, each of which it uses once, in their order."""
+    names = re.findall(r"%\((\w+)\)s", query)
+    for number, name in enumerate(names, 1):
+        query = query.replace(f"%({name})s", f"${number}")
+    return query.encode(), names

@@ -27,12 +27,13 @@ from uuid import UUID
 
 import psycopg
 
-from ledger.arrays import Bigints, Booleans, Bytes, Dates, Packed, Texts, Uuids
+from ledger.arrays import Dates, Uuids
 from ledger.database import Connection
 from ledger.ids import content_id
 from ledger.limits import Counted, Direction, LimitProfile, LimitRule
 from ledger.operations import Operation
 from ledger.queries import queries_beside
+from ledger.rows import USAGE, Rows, text, usage_row
 from ledger.windows import Window, months_later, window_start
 
 _queries = queries_beside(__file__)
@@ -313,41 +314,24 @@ def fill(places: Mapping[int, Place], rows: Iterable[tuple[Any, ...]]) -> None:
 _SPANS = {span.value: span for span in Span}
 
 
-Row = tuple[UUID, date, str, bytes, bytes, int, int, bool]
-"""A period's row: scope, start, span, totals, days, moved, returned; and whether there was none."""
-
-
-def changed(usages: Iterable[tuple[UUID, Usage]]) -> list[Row]:
+def changed(usages: Iterable[tuple[UUID, Usage]]) -> Rows:
     """What changed of some usages, packed as it is to be stored; taken for stored from now on."""
-    rows: list[Row] = []
+    rows: list[bytes] = []
     for account_id, usage in usages:
         for (span, starts_on, *payee), period in usage.items():
             moved, returned = now = (period.moved, period.returned)
             if now != period.stored:
                 scope = pair_id(account_id, *payee) if payee else account_id
-                rows.append(
-                    (scope, starts_on, span._value_, *period.packed(), moved, returned, not period.stored[0])
-                )
+                totals, days = period.packed()
+                rows.append(usage_row(scope, starts_on, _SPAN_TEXTS[span], totals, days, moved, returned))
                 period.stored = now
-    return rows
+    return Rows(USAGE, rows)
 
 
-def columns(rows: Sequence[Row]) -> dict[str, Packed]:
-    """The rows as parameters, an array for each column."""
-    scopes, starts, spans, totals, days, moved, returned, new = zip(*rows, strict=True) if rows else [()] * 8
-    return {
-        "usage_scopes": Uuids.of(scopes),
-        "usage_starts": Dates.of(starts),
-        "usage_spans": Texts.of(spans),
-        "usage_totals": Bytes.of(totals),
-        "usage_days": Bytes.of(days),
-        "usage_moved": Bigints.of(moved),
-        "usage_returned": Bigints.of(returned),
-        "usage_new": Booleans.of(new),
-    }
+_SPAN_TEXTS = {span: text(span.value) for span in Span}
 
 
-def store(connection: Connection, rows: Sequence[Row]) -> None:
+def store(connection: Connection, rows: Rows) -> None:
     """Store what changed: nothing for nothing."""
     if rows:
-        connection.execute(_queries.store.sql, columns(rows))
+        connection.execute(_queries.store.sql, {"rows": rows.array(connection)})

@@ -5,5 +5,4 @@ FROM ledger.usage
 WHERE scope_id = ANY(:scopes) AND starts_on = ANY(:starts);
 
 -- name: store
-SELECT ledger.store_usage_v1(:usage_scopes, :usage_starts, :usage_spans, :usage_totals, :usage_days, :usage_moved,
-    :usage_returned, :usage_new);
+SELECT ledger.store_usage_v2(:rows);

@@ -21,6 +21,7 @@ from ledger.errors import IntegrityViolation
 from ledger.limits import Direction
 from ledger.operations import Operation
 from ledger.queries import queries_beside
+from ledger.rows import Rows
 from ledger.transfers import Transfer
 
 FEW = 4
@@ -102,9 +103,7 @@ def _insert_transfers(connection: Connection, rows: list[tuple[Any, ...]]) -> No
     connection.execute(f"{_queries.insert_transfers.sql} {values}", [*chain.from_iterable(rows)])
 
 
-def _copy_transfers(
-    connection: Connection, rows: Iterator[tuple[Any, ...]], accounts: Accounts
-) -> list[usage.Row]:
+def _copy_transfers(connection: Connection, rows: Iterator[tuple[Any, ...]], accounts: Accounts) -> Rows:
     """Write the transfers; gives what the accounts' usage gained, packed while PostgreSQL writes the last."""
     with connection.cursor().copy(_queries.copy_transfers.sql) as copy:
         copy.set_types(_TRANSFER_TYPES)
@@ -113,7 +112,7 @@ def _copy_transfers(
         return _changed(accounts)
 
 
-def _changed(accounts: Accounts) -> list[usage.Row]:
+def _changed(accounts: Accounts) -> Rows:
     return usage.changed((account.id, account.usage) for account in accounts.values())
 
 

@@ -11,7 +11,7 @@ from books import Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, Outcome, Transfer, holds, optimistic
+from ledger import AccountKind, Operation, Outcome, Transfer, ahead, holds, optimistic
 from ledger.errors import IdempotencyConflict, InvalidInput, UnknownAccount
 from ledger.holds import Hold
 from ledger.ids import new_id
@@ -36,7 +36,7 @@ def told(outcomes: Sequence[Outcome]) -> list[tuple[bool, str | None]]:
 def vain(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """As long as the number of batches decided in vain."""
     found: list[None] = []
-    write = optimistic.write
+    write = optimistic.write_apart
 
     def counted(*given: object) -> None:
         try:
@@ -45,7 +45,7 @@ def vain(monkeypatch: pytest.MonkeyPatch) -> list[None]:
             found.append(None)
             raise
 
-    monkeypatch.setattr(optimistic, "write", counted)
+    monkeypatch.setattr(ahead, "write_apart", counted)
     return found
 
 
