@@ -21,7 +21,7 @@ from ledger.queries import queries_beside
 _queries = queries_beside(__file__)
 _TABLES = ("claim", "transfer", "entry", "account")
 _TRANSFER_TYPES = ["uuid"] * 3 + ["int8"] + ["text"] * 3 + ["uuid"] + ["timestamptz"] * 2 + ["int8"] * 4
-_ENTRY_TYPES = ["uuid", "int8", "uuid", "int8", "int8", "timestamptz", "int2"]
+_ENTRY_TYPES = ["uuid", "int8", "uuid", "int8", "int8", "timestamptz"]
 
 Row = tuple[Any, ...]
 
@@ -79,12 +79,12 @@ class Ceiling:
         moved: dict[UUID, list[int]] = {}
         for t in batch:
             sides = []
-            for account_id, direction in ((t.debit_account, 1), (t.credit_account, -1)):
+            for account_id, amount in ((t.debit_account, t.amount), (t.credit_account, -t.amount)):
                 account = self._accounts[account_id]
                 account[0] += 1
-                account[1] -= direction * t.amount
-                moved.setdefault(account_id, [0, 0])[direction == -1] += t.amount
-                entries.append((account_id, account[0], t.id, t.amount, account[1], now, direction))
+                account[1] -= amount
+                moved.setdefault(account_id, [0, 0])[amount < 0] += t.amount
+                entries.append((account_id, account[0], t.id, amount, account[1], now))
                 sides += account
             transfers.append(
                 (

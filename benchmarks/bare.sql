@@ -14,7 +14,7 @@ COPY bare.transfer (id, debit_account, credit_account, amount, currency, operati
     effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance) FROM STDIN (FORMAT BINARY);
 
 -- name: copy_entries!
-COPY bare.entry (account_id, version, transfer_id, amount, balance_after, posted_at, direction)
+COPY bare.entry (account_id, version, transfer_id, amount, balance_after, posted_at)
     FROM STDIN (FORMAT BINARY);
 
 -- name: function#
@@ -47,9 +47,9 @@ BEGIN
         effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)
     VALUES (p_id, p_debit, p_credit, p_amount, p_currency, p_operation, p_reference, v_now, v_now,
         v_debit.version, v_debit.balance, v_credit.version, v_credit.balance);
-    INSERT INTO bare.entry (account_id, version, transfer_id, amount, balance_after, posted_at, direction)
-    VALUES (p_debit, v_debit.version, p_id, p_amount, v_debit.balance, v_now, 1),
-           (p_credit, v_credit.version, p_id, p_amount, v_credit.balance, v_now, -1);
+    INSERT INTO bare.entry (account_id, version, transfer_id, amount, balance_after, posted_at)
+    VALUES (p_debit, v_debit.version, p_id, p_amount, v_debit.balance, v_now),
+           (p_credit, v_credit.version, p_id, -p_amount, v_credit.balance, v_now);
     RETURN true;
 END
 $$;

@@ -45,12 +45,12 @@ SELECT id, debit, credit, amount, currency, 'p2p', 'T', at, at, debit_version, d
 FROM fill.made(:first, :last, :start, :step) ORDER BY round, id;
 
 -- name: insert_entries!
-INSERT INTO ledger.entry (account_id, version, transfer_id, amount, balance_after, posted_at, direction)
-SELECT s.account_id, s.version, m.id, m.amount, s.balance, m.at, s.direction
+INSERT INTO ledger.entry (account_id, version, transfer_id, amount, balance_after, posted_at)
+SELECT s.account_id, s.version, m.id, s.amount, s.balance, m.at
 FROM fill.made(:first, :last, :start, :step) AS m
-CROSS JOIN LATERAL (VALUES (m.debit, m.debit_version, m.debit_balance, 1::smallint),
-                           (m.credit, m.credit_version, m.credit_balance, -1::smallint))
-    AS s (account_id, version, balance, direction)
+CROSS JOIN LATERAL (VALUES (m.debit, m.debit_version, m.amount, m.debit_balance),
+                           (m.credit, m.credit_version, -m.amount, m.credit_balance))
+    AS s (account_id, version, amount, balance)
 ORDER BY m.round, m.id;
 
 -- name: move_accounts!

@@ -12,7 +12,7 @@ WHERE a.id = :account;
 
 -- name: balance_by_effective_time
 -- The sum of an account's entries whose transfers are effective up to a moment: reads them all.
-SELECT coalesce(sum(a.sign * e.direction * e.amount) FILTER (WHERE t.effective_at <= :moment), 0)::bigint
+SELECT coalesce(sum(a.sign * e.amount) FILTER (WHERE t.effective_at <= :moment), 0)::bigint
 FROM ledger.account AS a
 LEFT JOIN ledger.entry AS e ON e.account_id = a.id
 LEFT JOIN ledger.transfer AS t ON t.id = e.transfer_id
@@ -23,7 +23,7 @@ GROUP BY a.id;
 -- Every account's balance at a moment, summed by kind and currency: what it holds now less what was posted later,
 -- which is all that is read of the entries. Balances below zero are summed apart: no holder covers another.
 WITH later AS (
-    SELECT e.account_id, sum(e.direction * e.amount) AS net
+    SELECT e.account_id, sum(e.amount) AS net
     FROM ledger.entry AS e WHERE e.posted_at > :moment GROUP BY e.account_id
 ), at_moment AS (
     SELECT a.currency, a.kind,

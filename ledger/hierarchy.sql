@@ -4,7 +4,7 @@
 WITH RECURSIVE member AS (
     SELECT account_id AS id FROM ledger.account_parent UNION SELECT parent_id FROM ledger.account_parent
 ), later AS (
-    SELECT e.account_id, sum(e.direction * e.amount) AS net
+    SELECT e.account_id, sum(e.amount) AS net
     FROM ledger.entry AS e WHERE e.posted_at > :moment::timestamptz GROUP BY e.account_id
 ), held AS (
     SELECT a.id, coalesce(a.external_ref, a.id::text) AS name, a.kind, a.currency, p.parent_id,
@@ -31,7 +31,7 @@ ORDER BY h.currency, h.kind, h.name;
 -- name: others
 -- The accounts outside the hierarchy, by currency and kind, at the same moment.
 WITH later AS (
-    SELECT e.account_id, sum(e.direction * e.amount) AS net
+    SELECT e.account_id, sum(e.amount) AS net
     FROM ledger.entry AS e WHERE e.posted_at > :moment::timestamptz GROUP BY e.account_id
 )
 SELECT a.currency, a.kind, count(*),

@@ -109,7 +109,7 @@ class TransferRow(SQLModel, table=True):
 
 
 class EntryRow(SQLModel, table=True):
-    """One side of a transfer, with the balance after it."""
+    """One side of a transfer, with the balance after it. `amount`: a debit is positive, a credit negative."""
 
     __tablename__ = "entry"
     __table_args__ = {"schema": "ledger", "info": BOOKS}
@@ -120,7 +120,6 @@ class EntryRow(SQLModel, table=True):
     transfer_id: UUID
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
     balance_after: int = Field(sa_column=Column(BigInteger, nullable=False))
-    direction: int = Field(sa_column=Column(SmallInteger, nullable=False))
 
 
 class RefusalRow(SQLModel, table=True):

@@ -10,12 +10,12 @@ SELECT a.id
 FROM ledger.account AS a
 LEFT JOIN (
     SELECT account_id, count(*) AS entries, max(version) AS version,
-           coalesce(sum(amount) FILTER (WHERE direction = 1), 0) AS debits,
-           coalesce(sum(amount) FILTER (WHERE direction = -1), 0) AS credits,
+           coalesce(sum(amount) FILTER (WHERE amount > 0), 0) AS debits,
+           coalesce(-sum(amount) FILTER (WHERE amount < 0), 0) AS credits,
            min(step) AS step_min, max(step) AS step_max
     FROM (
-        SELECT e.account_id, e.version, e.amount, e.direction,
-               (e.balance_after - lag(e.balance_after, 1, 0::bigint) OVER of_account) * e.direction - e.amount * o.sign AS step
+        SELECT e.account_id, e.version, e.amount,
+               e.balance_after - lag(e.balance_after, 1, 0::bigint) OVER of_account - o.sign * e.amount AS step
         FROM ledger.entry AS e JOIN ledger.account AS o ON o.id = e.account_id
         WINDOW of_account AS (PARTITION BY e.account_id ORDER BY e.version)
     ) AS stepped
@@ -35,16 +35,14 @@ LEFT JOIN ledger.entry AS d
     ON d.account_id = t.debit_account AND d.version = t.debit_version AND d.posted_at = t.posted_at
 LEFT JOIN ledger.entry AS c
     ON c.account_id = t.credit_account AND c.version = t.credit_version AND c.posted_at = t.posted_at
-WHERE (d.transfer_id, d.direction, d.amount, d.balance_after)
-        IS DISTINCT FROM (t.id, 1::smallint, t.amount, t.debit_balance)
-   OR (c.transfer_id, c.direction, c.amount, c.balance_after)
-        IS DISTINCT FROM (t.id, -1::smallint, t.amount, t.credit_balance)
+WHERE (d.transfer_id, d.amount, d.balance_after) IS DISTINCT FROM (t.id, t.amount, t.debit_balance)
+   OR (c.transfer_id, c.amount, c.balance_after) IS DISTINCT FROM (t.id, -t.amount, t.credit_balance)
 UNION
 SELECT e.transfer_id
 FROM ledger.entry AS e
 LEFT JOIN ledger.transfer AS t ON t.id = e.transfer_id
-WHERE e.account_id IS DISTINCT FROM CASE WHEN e.direction = 1 THEN t.debit_account ELSE t.credit_account END
-   OR e.version IS DISTINCT FROM CASE WHEN e.direction = 1 THEN t.debit_version ELSE t.credit_version END
+WHERE e.account_id IS DISTINCT FROM CASE WHEN e.amount > 0 THEN t.debit_account ELSE t.credit_account END
+   OR e.version IS DISTINCT FROM CASE WHEN e.amount > 0 THEN t.debit_version ELSE t.credit_version END
 UNION
 SELECT coalesce(c.id, o.id)
 FROM ledger.claim AS c

@@ -11,10 +11,8 @@ LEFT JOIN ledger.entry AS d
 LEFT JOIN ledger.entry AS c
     ON c.account_id = t.credit_account AND c.version = t.credit_version AND c.posted_at = t.posted_at
 WHERE t.xact >= :low AND t.xact <= :high
-  AND ((d.transfer_id, d.direction, d.amount, d.balance_after)
-           IS DISTINCT FROM (t.id, 1::smallint, t.amount, t.debit_balance)
-    OR (c.transfer_id, c.direction, c.amount, c.balance_after)
-           IS DISTINCT FROM (t.id, -1::smallint, t.amount, t.credit_balance));
+  AND ((d.transfer_id, d.amount, d.balance_after) IS DISTINCT FROM (t.id, t.amount, t.debit_balance)
+    OR (c.transfer_id, c.amount, c.balance_after) IS DISTINCT FROM (t.id, -t.amount, t.credit_balance));
 
 -- name: surplus_entries
 -- How many entries there are beyond two for each transfer.
@@ -26,8 +24,8 @@ SELECT e.account_id, e.version, e.transfer_id
 FROM ledger.entry AS e
 LEFT JOIN ledger.transfer AS t
     ON t.id = e.transfer_id
-    AND e.account_id = CASE WHEN e.direction = 1 THEN t.debit_account ELSE t.credit_account END
-    AND e.version = CASE WHEN e.direction = 1 THEN t.debit_version ELSE t.credit_version END
+    AND e.account_id = CASE WHEN e.amount > 0 THEN t.debit_account ELSE t.credit_account END
+    AND e.version = CASE WHEN e.amount > 0 THEN t.debit_version ELSE t.credit_version END
 WHERE t.id IS NULL
 ORDER BY e.account_id, e.version
 LIMIT :rows;

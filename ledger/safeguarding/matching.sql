@@ -3,7 +3,7 @@
 -- partner comes after the day (the last column is then true). Booked entries from long before the first statement
 -- are left out: they are part of its opening balance.
 WITH book AS (
-    SELECT e.version, e.transfer_id, t.reference, a.sign * e.direction * e.amount AS amount,
+    SELECT e.version, e.transfer_id, t.reference, a.sign * e.amount AS amount,
            (e.posted_at AT TIME ZONE :time_zone)::date AS day
     FROM ledger.account AS a
     JOIN ledger.entry AS e ON e.account_id = a.id

@@ -6,7 +6,7 @@ WITH present AS (
     FROM ledger.account WHERE kind = ANY(:kinds) GROUP BY currency
 ), change AS (
     SELECT a.currency, (e.posted_at AT TIME ZONE :time_zone)::date AS day,
-           sum(a.sign * e.direction * e.amount) AS net
+           sum(a.sign * e.amount) AS net
     FROM ledger.entry AS e JOIN ledger.account AS a ON a.id = e.account_id
     WHERE e.posted_at >= :begins_at AND a.kind = ANY(:kinds)
     GROUP BY 1, 2

@@ -384,10 +384,49 @@ def test_claims_get_their_hashes_back_when_that_is_undone(owner_url: str, databa
     assert [outcome.posted for outcome in books.post(sent)] == [True] * len(moments) + [False]
     undo = [
         Path(posting.__file__).parent / "migrations" / f"{name}.down.sql"
-        for name in ("0020_rows", "0019_claims")
+        for name in ("0021_signed_entries", "0020_rows", "0019_claims")
     ]
     with psycopg.connect(owner_url) as owner:
         for each in undo:
             owner.execute(each.read_bytes())
         stored = dict(owner.execute("SELECT id, content_hash FROM ledger.claim").fetchall())
     assert stored == {transfer.id: transfer.content_hash() for transfer in sent}
+
+
+def test_entries_tell_their_side_again_when_that_is_undone(owner_url: str, database: Database) -> None:
+    use(owner_url)
+    books = Ledger(database)
+    wallet = books.open_account(AccountKind.CUSTOMER, "EUR", "wallet")
+    funds = books.open_account(AccountKind.SAFEGUARDING, "EUR", "bank")
+    down, up = (
+        (Path(posting.__file__).parent / "migrations" / f"0021_signed_entries.{way}.sql").read_bytes()
+        for way in ("down", "up")
+    )
+    first = schema(owner_url)
+
+    def entries(columns: str) -> list[tuple[Any, ...]]:
+        with psycopg.connect(owner_url) as owner:
+            return owner.execute(
+                f"SELECT {columns}, account_id, version, transfer_id, posted_at, balance_after"
+                " FROM ledger.entry ORDER BY account_id, version"
+            ).fetchall()
+
+    signed = entries("amount")
+    assert sorted(amount for amount, *_ in signed) == [-100, -50, -20, 20, 50, 100]
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(down)
+    assert entries("direction * amount") == signed
+    assert {(side, amount) for side, amount, *_ in entries("direction, amount")} == {
+        (side, amount) for side in (1, -1) for amount in (20, 50, 100)
+    }
+    # the way of before posts and makes partitions, and what it left goes up again
+    assert books.post([Transfer(new_id(), funds, wallet, 7, "EUR", Operation.LOAD, "slip")])[0].posted
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("SELECT ledger.make_partitions_v1('2030-01-15', 1)")
+        owner.execute(up)
+        owner.execute("SELECT ledger.make_partitions_v2('2030-02-15', 1)")
+    assert [each for each in entries("amount") if each[1] not in (funds, wallet)] == signed
+    assert {each[0] for each in entries("amount") if each[1] in (funds, wallet)} == {7, -7}
+    months = ("2030_01", "2030_02")
+    assert [row for row in schema(owner_url) if not any(month in repr(row) for month in months)] == first
+    use(owner_url)

@@ -157,6 +157,11 @@ class Books:
             rows = connection.execute(
                 "SELECT id, sign * (debits_posted - credits_posted), version, floor FROM ledger.account"
             ).fetchall()
+            uncancelled = connection.execute(
+                "SELECT transfer_id FROM ledger.entry"
+                " GROUP BY transfer_id HAVING count(*) <> 2 OR sum(amount) <> 0"
+            ).fetchall()
+            assert uncancelled == []
             for account_id, balance, version, floor in rows:
                 lines = list(statements.lines(connection, account_id))
                 assert [line.version for line in lines] == list(range(1, version + 1))

@@ -257,7 +257,7 @@ def test_the_application_removes_nothing(full: Books, app: Connection, table: st
         "UPDATE ledger.usage SET starts_on = '2000-01-01'",
         "UPDATE ledger.usage SET span = 'year'",
         "INSERT INTO ledger.entry"
-        " SELECT account_id, version + 1, transfer_id, amount, balance_after, posted_at, direction"
+        " SELECT account_id, version + 1, transfer_id, amount, balance_after, posted_at"
         " FROM ledger.entry",
         "INSERT INTO ledger.account (id, kind, currency, opened_at, sign, floor, credits_posted)"
         " VALUES (gen_random_uuid(), 'customer', 'EUR', now(), -1, 0, 100)",
@@ -365,7 +365,7 @@ def test_the_posting_trigger_cannot_be_hung_on_a_table_of_the_callers_own(
         app,
         "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
         "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
-        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v2()",
+        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v3()",
     )
     assert isinstance(error, errors.InsufficientPrivilege)
 
@@ -377,7 +377,7 @@ def test_not_even_the_owner_posts_from_another_table(books: Books) -> None:
         psycopg.connect(books.owner_url),
         "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
         "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
-        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v2()",
+        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v3()",
         "INSERT INTO mine SELECT gen_random_uuid(), debit_account, credit_account, -5, currency, operation,"
         " reference, group_id, effective_at, posted_at, 2, 95, 2, 105, 0 FROM ledger.transfer",
     )

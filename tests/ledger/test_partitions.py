@@ -85,6 +85,26 @@ def test_making_partitions_again_makes_none_and_only_within_bounds(books: Books)
             partitions.make(connection, at, months)
 
 
+def test_rows_go_into_partitions_as_they_are(books: Books) -> None:
+    """A partition has its table's columns, the dropped ones too: else PostgreSQL remakes each row for it."""
+    with books.database.connection() as connection:
+        assert partitions.make(connection, later(20)) == 2
+        rows = connection.execute(
+            "SELECT pg_partition_root(p.oid)::regclass::text, p.oid::regclass::text, a.attnum, a.attname,"
+            " a.attisdropped, a.attlen, a.attalign"
+            " FROM pg_class AS p JOIN pg_attribute AS a ON a.attrelid = p.oid"
+            " WHERE p.relkind IN ('r', 'p') AND a.attnum > 0"
+            " AND pg_partition_root(p.oid) IN ('ledger.transfer'::regclass, 'ledger.entry'::regclass)"
+        ).fetchall()
+    columns: dict[str, dict[str, set[object]]] = {}
+    for table, part, *column in rows:
+        columns.setdefault(table, {}).setdefault(part, set()).add(tuple(column))
+    assert set(columns) == {"ledger.transfer", "ledger.entry"}
+    for table, parts in columns.items():
+        assert len(parts) >= 5
+        assert all(part == parts[table] for part in parts.values())
+
+
 @pytest.mark.parametrize("table", ["transfer", "entry"])
 @pytest.mark.parametrize("verb", ["DELETE FROM {0}", "UPDATE {0} SET amount = 1", "TRUNCATE {0}"])
 def test_no_partition_is_a_way_around_the_append_only_rule(books: Books, table: str, verb: str) -> None:

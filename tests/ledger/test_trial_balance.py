@@ -47,6 +47,30 @@ def test_totals_per_currency_and_kind(busy: Books) -> None:
     ]
 
 
+def test_entries_cancel_in_each_transfer_and_in_every_currency(busy: Books) -> None:
+    """A debit is positive, a credit negative: what is posted adds up to nothing."""
+    of_transfer = (
+        "SELECT t.amount, array_agg(e.amount ORDER BY e.amount) FROM ledger.transfer AS t"
+        " LEFT JOIN ledger.entry AS e ON e.transfer_id = t.id GROUP BY t.id, t.amount ORDER BY t.id"
+    )
+    of_currency = (
+        "SELECT a.currency, sum(e.amount) FROM ledger.entry AS e"
+        " JOIN ledger.account AS a ON a.id = e.account_id GROUP BY a.currency ORDER BY a.currency"
+    )
+    of_account = (
+        "SELECT a.debits_posted - a.credits_posted, sum(e.amount) FROM ledger.account AS a"
+        " JOIN ledger.entry AS e ON e.account_id = a.id GROUP BY a.id"
+    )
+    with busy.database.connection() as connection:
+        found = connection.execute(of_transfer).fetchall()
+        assert sorted(amount for amount, _ in found) == [50, 70, 100, 200, 500]
+        assert all(entries == [-amount, amount] for amount, entries in found)
+        assert connection.execute(of_currency).fetchall() == [("EUR", 0), ("USD", 0)]
+        accounts = connection.execute(of_account).fetchall()
+    assert len(accounts) == 5
+    assert all(net == entries for net, entries in accounts)
+
+
 def test_what_is_not_covered_shows(books: Books) -> None:
     own, wallet = books.account(AccountKind.OWN_FUNDS), books.account()
     books.posted(books.transfer(own, wallet, 10, Operation.DISBURSE))
@@ -69,15 +93,15 @@ LAST = f"account_id = {A} AND version = 2"
         f"UPDATE ledger.account SET version = version + 1 WHERE id = {A}",
         f"UPDATE ledger.entry SET amount = amount + 1 WHERE {LAST}",
         f"UPDATE ledger.entry SET balance_after = balance_after + 1 WHERE {LAST}",
-        f"UPDATE ledger.entry SET direction = -direction WHERE {LAST}",
+        f"UPDATE ledger.entry SET amount = -amount WHERE {LAST}",
         f"UPDATE ledger.entry SET transfer_id = gen_random_uuid() WHERE {LAST}",
         f"UPDATE ledger.entry SET version = 9 WHERE {LAST}",
         f"UPDATE ledger.entry SET account_id = gen_random_uuid() WHERE {LAST}",
         f"DELETE FROM ledger.entry WHERE {LAST}",
-        f"INSERT INTO ledger.entry SELECT {A}, 9, transfer_id, amount, balance_after, posted_at, direction"
+        f"INSERT INTO ledger.entry SELECT {A}, 9, transfer_id, amount, balance_after, posted_at"
         f" FROM ledger.entry WHERE {LAST}",
-        "INSERT INTO ledger.entry SELECT gen_random_uuid(), 1, transfer_id, amount, amount, posted_at,"
-        f" direction FROM ledger.entry WHERE {LAST}",
+        "INSERT INTO ledger.entry SELECT gen_random_uuid(), 1, transfer_id, amount, amount, posted_at"
+        f" FROM ledger.entry WHERE {LAST}",
         f"UPDATE ledger.transfer SET amount = amount + 1 WHERE debit_account = {A}",
         f"UPDATE ledger.transfer SET credit_account = gen_random_uuid() WHERE debit_account = {A}",
         f"UPDATE ledger.transfer SET debit_version = debit_version + 1 WHERE debit_account = {A}",
@@ -98,7 +122,7 @@ def test_tampering_shows(busy: Books, tampering: str) -> None:
 def test_two_entries_changed_alike_show(busy: Books) -> None:
     """Debits still equal credits: only the chains of the two accounts are broken."""
     busy.owner(
-        "UPDATE ledger.entry SET amount = amount + 1 WHERE transfer_id ="
+        "UPDATE ledger.entry SET amount = amount + sign(amount) WHERE transfer_id ="
         f" (SELECT id FROM ledger.transfer WHERE debit_account = {A})",
         f"UPDATE ledger.transfer SET amount = amount + 1 WHERE debit_account = {A}",
         f"UPDATE ledger.account SET debits_posted = debits_posted + 1 WHERE id = {A}",

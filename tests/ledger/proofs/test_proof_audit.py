@@ -83,16 +83,16 @@ def test_a_transfer_that_was_emptied_of_something_is_named(sealed: Log, column: 
 )
 def test_an_entry_that_was_altered_or_removed_is_named_by_its_transfer(sealed: Log, change: str) -> None:
     victim = sealed.ids[321]
-    sealed.books.owner(f"{change} WHERE transfer_id = '{victim}' AND direction = 1")
+    sealed.books.owner(f"{change} WHERE transfer_id = '{victim}' AND amount > 0")
     assert found(sealed) == {("entries", f"transfer {victim}")}
 
 
 def test_an_added_entry_is_named(sealed: Log) -> None:
     sealed.books.owner(
         "INSERT INTO ledger.entry"
-        " (account_id, version, transfer_id, amount, balance_after, posted_at, direction)"
-        f" SELECT account_id, 100000, '{new_id()}', amount, balance_after, posted_at, 1 FROM ledger.entry"
-        f" WHERE transfer_id = '{sealed.ids[321]}' AND direction = 1"
+        " (account_id, version, transfer_id, amount, balance_after, posted_at)"
+        f" SELECT account_id, 100000, '{new_id()}', amount, balance_after, posted_at FROM ledger.entry"
+        f" WHERE transfer_id = '{sealed.ids[321]}' AND amount > 0"
     )
     assert found(sealed) == {("entries", f"entry 100000 of account {sealed.funds}")}
 
@@ -211,7 +211,7 @@ def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhe
     assert kept is not None
     sealed.books.owner(
         f"UPDATE ledger.transfer SET amount = 9 WHERE id = '{sealed.ids[700]}'",
-        f"UPDATE ledger.entry SET amount = 9 WHERE transfer_id = '{sealed.ids[700]}'",
+        f"UPDATE ledger.entry SET amount = 9 * sign(amount) WHERE transfer_id = '{sealed.ids[700]}'",
         "DELETE FROM ledger.leaf_block",
         "DELETE FROM ledger.tree_node",
         "DELETE FROM ledger.checkpoint",
