@@ -2,7 +2,7 @@
 
 Checked from the entries up, not from the stored sums: each transfer has its two entries and its claim, each
 account is the sum of its entries, each balance follows from the one before, debits equal credits in every
-currency, and what backs the e-money covers what is outstanding.
+currency, so that all entries add up to nothing, and what backs the e-money covers what is outstanding.
 """
 
 from dataclasses import dataclass

@@ -94,6 +94,9 @@ LAST = f"account_id = {A} AND version = 2"
         f"UPDATE ledger.entry SET amount = amount + 1 WHERE {LAST}",
         f"UPDATE ledger.entry SET balance_after = balance_after + 1 WHERE {LAST}",
         f"UPDATE ledger.entry SET amount = -amount WHERE {LAST}",
+        f"UPDATE ledger.entry SET amount = 0 WHERE {LAST}",
+        "UPDATE ledger.entry SET amount = -amount WHERE transfer_id ="
+        f" (SELECT id FROM ledger.transfer WHERE debit_account = {A})",
         f"UPDATE ledger.entry SET transfer_id = gen_random_uuid() WHERE {LAST}",
         f"UPDATE ledger.entry SET version = 9 WHERE {LAST}",
         f"UPDATE ledger.entry SET account_id = gen_random_uuid() WHERE {LAST}",

@@ -75,6 +75,8 @@ def test_a_transfer_that_was_emptied_of_something_is_named(sealed: Log, column: 
     "change",
     [
         "UPDATE ledger.entry SET amount = amount + 1",
+        "UPDATE ledger.entry SET amount = -amount",
+        "UPDATE ledger.entry SET amount = 0",
         "UPDATE ledger.entry SET balance_after = balance_after + 1",
         "UPDATE ledger.entry SET posted_at = posted_at + interval '1 second'",
         "UPDATE ledger.entry SET version = version + 100000",
