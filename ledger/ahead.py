@@ -2,23 +2,23 @@
 
 `posting` locks, reads, decides, writes and commits in turn: Python waits for PostgreSQL, and PostgreSQL for
 Python. Here the next batch is decided (`ledger.memory`, `ledger.optimistic`) as if the one that is being
-written had been, and written in one call as soon as it is. If that one was decided in vain, so was the next,
-and both are posted by `posting`, in their order.
+written had been, and is on its way before that one is answered (`ledger.pipeline`). If that one was decided
+in vain, so was the next, and both are posted by `posting`, in their order.
 
-Bounds: one batch is being written and one waits for it; two connections; one thread of its own.
+Bounds: one batch is being written and one waits for it; two connections.
 """
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 from ledger import posting
 from ledger.database import Database
 from ledger.errors import Unavailable
 from ledger.memory import Memory
-from ledger.optimistic import Decided, InVain, write_apart
+from ledger.optimistic import Decided, InVain
 from ledger.partitions import PartitionMissing
+from ledger.pipeline import Pipeline
 from ledger.transfers import Outcome, Transfer
 
 Post = Callable[[Sequence[Transfer]], list[Outcome]]
@@ -29,7 +29,6 @@ class _Flight(NamedTuple):
 
     batch: Sequence[Transfer]
     decided: Decided
-    written: Future[None]
 
 
 def post_all(
@@ -44,24 +43,25 @@ def post_all(
 
     def landed(still_flying: int) -> Iterator[list[Outcome]]:
         while len(flights) > still_flying:
-            yield _land(flights.popleft(), memory, post)
+            yield _land(pipeline, flights.popleft(), memory, post)
 
-    with ThreadPoolExecutor(1, "emoney-ahead") as writer:
+    with Pipeline(database) as pipeline:
         for batch in batches:
             decided = memory.decide(batch, database.autocommit)
             if decided is None:
                 yield from landed(0)
                 yield post(batch)
                 continue
-            flights.append(_Flight(batch, decided, writer.submit(write_apart, database, decided)))
+            flights.append(_Flight(batch, decided))
+            pipeline.send(decided)
             yield from landed(1)
         yield from landed(0)
 
 
-def _land(flight: _Flight, memory: Memory, post: Post) -> list[Outcome]:
+def _land(pipeline: Pipeline, flight: _Flight, memory: Memory, post: Post) -> list[Outcome]:
     """The outcomes of a batch when it is written; if it was decided in vain, of posting it."""
     try:
-        flight.written.result()
+        pipeline.receive()
     except (
         InVain,
         Unavailable,

@@ -5,12 +5,12 @@
 Every connection takes the role `emoney_app`, which can neither alter nor delete what is append-only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
-from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq import ConnStatus
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
@@ -119,21 +119,6 @@ def _demand_alive(connection: Connection, _record: object, _proxy: object) -> No
 def raw(session: Session) -> Connection:
     """The psycopg connection under a session, in the session's transaction."""
     return cast(Connection, session.connection().connection.driver_connection)
-
-
-def call(connection: Connection, statement: bytes, values: Sequence[bytes | None]) -> bytes | None:
-    """The first value of the first row of a statement's answer, all in binary form, by one call of libpq.
-
-    For a thread beside others that work: it lets them, and asks for the interpreter once, when the answer is
-    there. The driver does so for each piece it sends, too. Nothing interrupts it. Errors are the driver's.
-    """
-    binary = [Format.BINARY] * len(values)
-    result = connection.pgconn.exec_params(statement, values, None, binary, Format.BINARY)
-    if connection.pgconn.status != ConnStatus.OK:
-        raise psycopg.OperationalError("the server closed the connection")
-    if result.status != ExecStatus.TUPLES_OK:
-        raise psycopg.errors.error_from_result(result)
-    return result.get_value(0, 0)
 
 
 def connect(url: str, *, role: str | None = None) -> Connection:

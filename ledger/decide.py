@@ -34,12 +34,16 @@ LEDGER_RULE = "ledger rule"
 
 
 class Written:
-    """A transaction that wrote accounts, by its number; None until it has one."""
+    """A transaction that wrote accounts, by its number; None until that is known.
 
-    __slots__ = ("transaction",)
+    `batch`: the first id of what it writes, where it is known by that before.
+    """
 
-    def __init__(self, transaction: int | None = None) -> None:
+    __slots__ = ("batch", "transaction")
+
+    def __init__(self, transaction: int | None = None, batch: UUID | None = None) -> None:
         self.transaction = transaction
+        self.batch = batch
 
 
 class AccountState:

@@ -1,7 +1,7 @@
 """Group commit: callers with one transfer, or one linked group, each share batches and their one commit.
 
-One thread decides, one beside it writes; what arrives while a batch commits is the next batch. From threads
-and asyncio.
+One thread decides and sends; what arrives while PostgreSQL writes a batch is the next one, and on its way
+before the answer to the first. From threads and asyncio.
 
 | per batch | what happens                                                              | cost              |
 |-----------|---------------------------------------------------------------------------|-------------------|
@@ -11,7 +11,8 @@ and asyncio.
 |           | callers just answered come back, and go together instead of one by one    |                   |
 | decide    | on remembered accounts (`ledger.memory`), while the batch before is       | reading new ones  |
 |           | written: of many callers, half wait for the one and half for the other    |                   |
-| write     | one round trip; what was decided in vain is posted, `Ledger.post`         | ledger.optimistic |
+| write     | sent behind the batch before (`ledger.pipeline`); what was decided in     | one round trip,   |
+|           | vain is posted, `Ledger.post`                                             | not waited for    |
 | answer    | one lock released per thread; one call into each event loop               | about 1 us a call |
 
 Order: first come, first posted, over all callers; what one caller sends in turn is posted in that order. A
@@ -28,7 +29,7 @@ and a retry with the same ids is safe. While it stays away each batch is tried o
 Bounds: `queue_max` transfers wait; a caller that finds the queue full waits `wait_s` for room, in turn, and
 then gets Overloaded, not sent; a thread in the queue waits `answer_s`. Two connections are used.
 
-Locks: the mutex is taken alone and nothing is called under it. The two threads alone talk to the database.
+Locks: the mutex is taken alone and nothing is called under it. The one thread talks to the database.
 """
 
 import asyncio

@@ -1,15 +1,14 @@
-"""The writer's side of group commit: the queue, and the two threads that take batches from it.
+"""The writer's side of group commit: the queue, and the thread that takes batches from it.
 
-One thread takes and decides, the other writes what is decided and answers. So of many callers half are
-decided while the other half is written; few share one batch after the other. What is decided in vain, or
-cannot be, is posted (`Ledger.post`) by the first thread when nothing is being written.
+It decides a batch, and sends it to be written; of many callers half are decided, or answered, while the other
+half is written, few share one batch after the other. What is decided in vain, or cannot be, is posted
+(`Ledger.post`) when what was sent before it is written.
 """
 
+import socket
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future
-from queue import SimpleQueue
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,7 +16,8 @@ from ledger import posting
 from ledger.calls import Call, Closed, answer, fail, share, transfers_of
 from ledger.errors import ConfigurationError, Unavailable
 from ledger.ledger import Ledger
-from ledger.optimistic import Decided, write_apart
+from ledger.optimistic import Decided
+from ledger.pipeline import Pipeline
 from ledger.transfers import Outcome, Transfer
 
 LINGER, LINGER_MAX_S = 0.25, 0.01
@@ -33,7 +33,6 @@ class _Flight(NamedTuple):
 
     calls: list[Call]
     decided: Decided
-    written: "Future[None]"
 
 
 class Writer:
@@ -47,27 +46,22 @@ class Writer:
         self._queued = 0  # transfers in it
         self._outside: deque[Call] = deque()  # these wait for room in it
         self._taken: deque[list[Call]] = deque(maxlen=2)  # the batch being written, and the one decided
+        self._flights: deque[_Flight] = deque()  # those of them that were sent
         self._wake_at = 0  # calls in the queue at which a sleeping writer is woken; 0 when awake
-        self._wake = threading.Lock()
-        self._wake.acquire()
-        self._hand: SimpleQueue[_Flight | None] = SimpleQueue()
+        self._bell, self._ear = socket.socketpair()
         self._open = False
         self._database_away = False
-        self._threads: list[threading.Thread] = []
+        self._thread = threading.Thread(target=self._run, name="emoney-group-commit", daemon=True)
 
     # -- for callers ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the threads. Raises RuntimeError when the process has none left to give."""
+        """Start the thread. Raises RuntimeError when the process has none left to give."""
         self._open = True
         try:
-            for name, target in (("hand", self._write_flights), ("writer", self._run)):
-                thread = threading.Thread(target=target, name=f"emoney-group-commit-{name}", daemon=True)
-                thread.start()
-                self._threads.append(thread)
+            self._thread.start()
         except RuntimeError:
             self._open = False
-            self._hand.put(None)
             raise
 
     def close(self, wait_s: float) -> None:
@@ -75,7 +69,7 @@ class Writer:
         with self._mutex:
             self._open = False
             self._wake_up()
-        self._threads[-1].join(wait_s)
+        self._thread.join(wait_s)
         self._answer_all("The writer was closed before the database answered.")
 
     @property
@@ -112,61 +106,72 @@ class Writer:
     def _wake_up(self) -> None:
         if self._wake_at:
             self._wake_at = 0
-            self._wake.release()
+            self._bell.send(b"\0")
 
-    # -- the thread that decides ------------------------------------------------------------------------
+    # -- the thread ------------------------------------------------------------------------------------
 
     def _run(self) -> None:
         """Batch after batch until closed and drained. However it ends, no caller is left waiting."""
         try:
-            linger_s, answered = 0.0, 0
-            flight: _Flight | None = None
-            while self._wait_for_calls(flight, answered, linger_s) or flight is not None:
-                calls = self._take(flight)
-                began = time.monotonic()
-                decided = self._decide(calls)
-                before, flight = flight, None
-                if decided is not None:
-                    flight = self._send(calls, decided)
-                if before is not None:
-                    self._land(before)
-                if decided is None and calls:
-                    self._post(calls)
-                linger_s = min(LINGER * (time.monotonic() - began), LINGER_MAX_S)
-                answered = len(calls)
+            with Pipeline(self._ledger.database, self._ear) as pipeline:
+                try:
+                    self._write_batches(pipeline)
+                finally:
+                    while self._flights:
+                        self._land(pipeline)
         finally:
-            self._hand.put(None)
             self._answer_all("The writer has ended.")
+            self._bell.close()
+            self._ear.close()
 
-    def _wait_for_calls(self, flight: _Flight | None, answered: int, linger_s: float) -> bool:
+    def _write_batches(self, pipeline: Pipeline) -> None:
+        linger_s, answered = 0.0, 0
+        while self._wait_for_calls(pipeline, answered, linger_s) or self._flights:
+            calls = self._take()
+            began = time.monotonic()
+            decided = self._decide(calls)
+            before = bool(self._flights)
+            if decided is not None:
+                self._flights.append(_Flight(calls, decided))
+                pipeline.send(decided)
+            if before:
+                self._land(pipeline)
+            if decided is None and calls:
+                self._post(calls)
+            linger_s = min(LINGER * (time.monotonic() - began), LINGER_MAX_S)
+            answered = len(calls)
+
+    def _wait_for_calls(self, pipeline: Pipeline, answered: int, linger_s: float) -> bool:
         """Wait for the next calls: while a batch is written, for many or for its end; else for one, a little
         also for those just answered. False when there are none."""
-        if flight is not None:
-            self._sleep(max(AHEAD_MIN, len(flight.calls) // 2), None, flight)
+        if self._flights:
+            self._sleep(pipeline, max(AHEAD_MIN, len(self._flights[0].calls) // 2), None)
         else:
             if answered > 1:
-                self._sleep(min(answered + len(self._queue), self._batch_max), linger_s)
+                self._sleep(pipeline, min(answered + len(self._queue), self._batch_max), linger_s)
             while not self._queue and self._open:
-                self._sleep(1, None)
+                self._sleep(pipeline, 1, None)
         return bool(self._queue)
 
-    def _sleep(self, calls: int, seconds: float | None, flight: _Flight | None = None) -> None:
+    def _sleep(self, pipeline: Pipeline, calls: int, seconds: float | None) -> None:
+        """Until so many calls wait, what is under way is written, or the time is over."""
         with self._mutex:
-            if len(self._queue) >= calls or not self._open or (flight and flight.written.done()):
+            if len(self._queue) >= calls or not self._open:
                 return
             self._wake_at = calls
-        if not self._wake.acquire(timeout=-1 if seconds is None else seconds):
-            with self._mutex:
-                if self._wake_at == 0:  # woken between the end of the wait and here
-                    self._wake.acquire()
-                self._wake_at = 0
+        pipeline.wait(seconds)
+        with self._mutex:
+            if self._wake_at == 0:  # the bell was rung
+                self._ear.recv(1)
+            self._wake_at = 0
 
-    def _take(self, flight: _Flight | None) -> list[Call]:
+    def _take(self) -> list[Call]:
         """The next batch, in order of arrival, of many callers half; and let in who waits for room."""
         calls: list[Call] = []
         groups = set[UUID]()
         with self._mutex:
-            everyone = self._queued + (len(transfers_of(flight.calls)) if flight else 0)
+            under_way = sum(len(transfers_of(flight.calls)) for flight in self._flights)
+            everyone = self._queued + under_way
             half = -(-everyone // 2)
             room = self._batch_max if half < AHEAD_MIN else min(half, self._batch_max)
             while self._queue:
@@ -196,23 +201,19 @@ class Writer:
             self._memory.forget()
             return None
 
-    def _send(self, calls: list[Call], decided: Decided) -> _Flight:
-        flight = _Flight(calls, decided, Future())
-        flight.written.add_done_callback(self._landed)
-        self._hand.put(flight)
-        return flight
-
-    def _landed(self, _: object) -> None:
-        with self._mutex:
-            self._wake_up()
-
-    def _land(self, flight: _Flight) -> None:
-        """Wait until a batch is written; what was decided in vain, or whose writing failed, is posted."""
-        if flight.written.exception() is None:
-            self._memory.held()
-        else:
+    def _land(self, pipeline: Pipeline) -> None:
+        """Answer the oldest batch under way when it is written; if it was decided in vain, or its writing
+        failed, when it is posted."""
+        flight = self._flights.popleft()
+        try:
+            pipeline.receive()
+            outcomes = posting.in_order(transfers_of(flight.calls), flight.decided.outcomes())
+        except Exception:
             self._memory.forget()
             self._post(flight.calls)
+        else:
+            self._memory.held()
+            share(flight.calls, outcomes)
 
     def _post(self, calls: list[Call]) -> None:
         """Post and answer, by halves where one of several calls has an error of its own."""
@@ -257,16 +258,3 @@ class Writer:
             self._outside.clear()
             self._queued = 0
         fail((call for call in left if not call.answered), why)
-
-    # -- the thread that writes -------------------------------------------------------------------------
-
-    def _write_flights(self) -> None:
-        """Write and answer, batch after batch, in the order in which they were decided."""
-        while (flight := self._hand.get()) is not None:
-            try:
-                write_apart(self._ledger.database, flight.decided)
-                share(flight.calls, posting.in_order(transfers_of(flight.calls), flight.decided.outcomes()))
-            except BaseException as error:  # its batch is then posted by the other thread
-                flight.written.set_exception(error)
-            else:
-                flight.written.set_result(None)

@@ -54,10 +54,12 @@ class Memory:
         self._pause = self._vain = min(max(1, 2 * self._vain), VAIN_MAX)
 
     def decide(self, batch: Sequence[Transfer], connect: Connect) -> Decided | None:
-        """The batch, decided on what is remembered and read; None where it had better be posted.
+        """The batch, decided on what is remembered and read; None where it had better be posted, or is empty.
 
         Batches are to be written in the order in which they were decided.
         """
+        if not batch:
+            return None
         if self._pause:
             self._pause -= 1
             self._clear()

@@ -20,17 +20,17 @@ import psycopg
 
 from ledger import usage
 from ledger.arrays import Binary, Uuids, Xids, moment
-from ledger.database import TRANSIENT, Connection, Database, call
+from ledger.database import TRANSIENT, Connection
 from ledger.decide import Accepted, Accounts, Decision, Rejected, Written, decide, outcomes_of
 from ledger.operations import Operation
-from ledger.queries import positional, queries_beside
+from ledger.queries import queries_beside
 from ledger.rows import DECIDED, Rows, decided_row, text
 from ledger.transfers import Outcome, Transfer
 from ledger.watermark import ClosedPeriod
 from ledger.writing import told_apart
 
 _queries = queries_beside(__file__)
-_WRITE, _WRITE_PARAMETERS = positional(_queries.write_decided.sql)
+WRITE: str = _queries.write_decided.sql
 _JSONB_VERSION = b"\x01"
 
 
@@ -57,12 +57,14 @@ class Decided:
         return outcomes_of(self.decisions)
 
     def sent(self, connection: Connection) -> dict[str, Any]:
-        """The parameters of the call, over this connection. Raises InVain if the batch before was in vain."""
-        if self.before.transaction is None:
-            raise InVain
+        """The parameters of WRITE over this connection, over which the batch before was sent unless its
+        transaction is known. Raises ConfigurationError where the database is older than this library.
+        """
+        last, follows = self.before.transaction, self.before.batch
         return {
             **self.parameters,
-            "last_transaction": Binary(self.before.transaction.to_bytes(4)),
+            "last_transaction": None if last is None else Binary(last.to_bytes(4)),
+            "follows": Binary(follows.bytes) if last is None and follows else None,
             "counted": self.parameters["counted"].array(connection),
             "decided": self.parameters["decided"].array(connection),
         }
@@ -79,7 +81,7 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
         "posted_at": Binary(moment(now)[4:]),
     }
     versions = [state.version for state in states]
-    decisions, by = list(decide(transfers, accounts, now)), Written()
+    decisions, by = list(decide(transfers, accounts, now)), Written(batch=transfers[0].id)
     for state, version in zip(states, versions, strict=True):
         if state.version != version:
             state.written = by
@@ -99,21 +101,13 @@ def write(connection: Connection, decided: Decided) -> None:
 
     Raises InVain if what was decided does not hold, and what `writing.write` does.
     """
-    with _in_vain(decided.posted_at):
-        row = connection.execute(_queries.write_decided.sql, decided.sent(connection), binary=True).fetchone()
-    _written(decided, row[0] if row else None)
-
-
-def write_apart(database: Database, decided: Decided) -> None:
-    """Write and commit over a connection taken for it, from a thread of its own; errors as `write`."""
-    with database.autocommit() as connection, _in_vain(decided.posted_at):
-        sent = decided.sent(connection)
-        transaction = call(connection, _WRITE, [sent[name] for name in _WRITE_PARAMETERS])
-    _written(decided, transaction)
+    with in_vain(decided.posted_at):
+        row = connection.execute(WRITE, decided.sent(connection), binary=True).fetchone()
+    written(decided, row[0] if row else None)
 
 
 @contextmanager
-def _in_vain(posted_at: datetime) -> Iterator[None]:
+def in_vain(posted_at: datetime) -> Iterator[None]:
     """Errors after which the same may be posted under locks, as InVain; others as `told_apart`."""
     try:
         with told_apart(posted_at):
@@ -125,7 +119,8 @@ def _in_vain(posted_at: datetime) -> Iterator[None]:
         raise InVain from error
 
 
-def _written(decided: Decided, transaction: bytes | None) -> None:
+def written(decided: Decided, transaction: bytes | None) -> None:
+    """Note the transaction that WRITE gave. Raises InVain where it gave none."""
     if transaction is None:
         raise InVain
     decided.by.transaction = int.from_bytes(transaction)

@@ -11,11 +11,12 @@ from books import Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, Outcome, Transfer, ahead, holds, optimistic
+from ledger import AccountKind, Operation, Outcome, Transfer, holds, optimistic
 from ledger.errors import IdempotencyConflict, InvalidInput, UnknownAccount
 from ledger.holds import Hold
 from ledger.ids import new_id
 from ledger.limits import Direction, Metric, Scope, Window
+from ledger.pipeline import Pipeline
 
 LIMITED = profile(
     rule(Metric.FLOW, 120, Direction.OUT, Window.DAY),
@@ -36,16 +37,16 @@ def told(outcomes: Sequence[Outcome]) -> list[tuple[bool, str | None]]:
 def vain(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """As long as the number of batches decided in vain."""
     found: list[None] = []
-    write = optimistic.write_apart
+    receive = Pipeline.receive
 
-    def counted(*given: object) -> None:
+    def counted(pipeline: Pipeline) -> None:
         try:
-            write(*given)  # type: ignore[arg-type]
+            receive(pipeline)
         except optimistic.InVain:
             found.append(None)
             raise
 
-    monkeypatch.setattr(ahead, "write_apart", counted)
+    monkeypatch.setattr(Pipeline, "receive", counted)
     return found
 
 

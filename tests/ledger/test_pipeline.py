@@ -1,0 +1,253 @@
+"""Batches sent before those in front of them are answered: in order, and none without the one before it."""
+
+import selectors
+import socket
+import threading
+from collections.abc import Sequence
+from uuid import UUID
+
+import psycopg
+import pytest
+from books import Books, on_database
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from ledger import Transfer
+from ledger.errors import Unavailable
+from ledger.memory import Memory
+from ledger.optimistic import Decided, InVain
+from ledger.pipeline import Pipeline
+
+PATIENCE_S = 30
+
+
+def decide(books: Books, memory: Memory, *transfers: Transfer) -> Decided:
+    decided = memory.decide(transfers, books.database.autocommit)
+    assert decided is not None
+    return decided
+
+
+def received(pipeline: Pipeline, batches: int) -> list[bool]:
+    """Whether each batch was written, and not decided in vain."""
+    found = []
+    for _ in range(batches):
+        try:
+            pipeline.receive()
+        except InVain:
+            found.append(False)
+        else:
+            found.append(True)
+    return found
+
+
+def versions(books: Books, *accounts: UUID) -> list[int]:
+    with psycopg.connect(books.owner_url) as connection:
+        rows = connection.execute(
+            "SELECT version FROM ledger.account WHERE id = ANY(%s) ORDER BY id", (list(accounts),)
+        )
+        return [version for (version,) in rows]
+
+
+def connections(books: Books) -> int:
+    """How many of the pool are in use."""
+    return int(books.database.engine.pool.checkedout())  # type: ignore[attr-defined]
+
+
+def terminate(books: Books) -> None:
+    """End every connection to the database, as a failing network would."""
+    name = conninfo_to_dict(books.owner_url)["dbname"]
+    with psycopg.connect(make_conninfo(books.owner_url, dbname="postgres"), autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            " AND application_name <> 'blocker'",
+            (name,),
+        )
+
+
+def test_a_batch_is_decided_and_sent_before_the_one_in_front_is_answered(books: Books) -> None:
+    a, b = books.funded(10), books.account()
+    memory = books.ledger.memory()
+    with Pipeline(books.database) as pipeline:
+        for _ in range(3):
+            pipeline.send(decide(books, memory, books.transfer(a, b, 2), books.transfer(b, a, 1)))
+        assert received(pipeline, 3) == [True] * 3
+    assert (books.balance(a), books.balance(b)) == (7, 3)
+    books.check()
+
+
+@on_database(25)
+@given(
+    moves=st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=1, max_size=8),
+    ahead=st.integers(1, 4),
+)
+def test_a_batch_is_written_only_after_the_one_that_it_follows(
+    shared_books: Books, moves: Sequence[tuple[int, bool]], ahead: int
+) -> None:
+    """Each of `moves` pays between a pair of accounts; the pair may change behind the back of who decided."""
+    books = shared_books
+    pairs = [(books.funded(100), books.account()) for _ in range(4)]
+    memory = books.ledger.memory()
+    written: list[bool] = []
+    with Pipeline(books.database) as pipeline:
+        for number, (pair, changed) in enumerate(moves):
+            decided = decide(books, memory, books.transfer(*pairs[pair], 1))
+            if changed:
+                written += received(pipeline, number - len(written))
+                books.posted(books.transfer(*pairs[pair], 1))
+            pipeline.send(decided)
+            written += received(pipeline, max(0, number + 1 - len(written) - ahead))
+        written += received(pipeline, len(moves) - len(written))
+    changes = [changed for _, changed in moves]
+    assert written == [not any(changes[: number + 1]) for number in range(len(moves))]
+    assert sum(written) + sum(changes) == sum(books.balance(payee) for _, payee in pairs)
+    books.check()
+
+
+def test_what_depends_on_nothing_in_a_vain_batch_is_not_written_before_it_either(books: Books) -> None:
+    a, b, c, d = books.funded(10), books.account(), books.funded(10), books.account()
+    memory = books.ledger.memory()
+    with Pipeline(books.database) as pipeline:
+        pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
+        vain = decide(books, memory, books.transfer(a, b, 1))
+        behind = decide(books, memory, books.transfer(c, d, 1))
+        assert received(pipeline, 1) == [True]
+        books.freeze(a, debit=True, credit=False)
+        before = books.dump()
+        pipeline.send(vain)
+        pipeline.send(behind)
+        assert received(pipeline, 2) == [False, False]
+    assert books.dump() == before
+
+
+def test_an_id_sent_before_undoes_its_batch_and_those_behind(books: Books) -> None:
+    a, b = books.funded(10), books.account()
+    again = books.transfer(a, b, 1)
+    books.posted(again)
+    before = books.dump()
+    memory = books.ledger.memory()
+    with Pipeline(books.database) as pipeline:
+        pipeline.send(decide(books, memory, books.transfer(a, b, 1), again))
+        pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
+        assert received(pipeline, 2) == [False, False]
+    assert books.dump() == before
+
+
+def test_what_is_larger_than_any_buffer_gets_through(books: Books) -> None:
+    a, b = books.funded(10_000), books.account()
+    memory = books.ledger.memory()
+    with Pipeline(books.database) as pipeline:
+        for _ in range(3):
+            pipeline.send(decide(books, memory, *(books.transfer(a, b, 1) for _ in range(3_000))))
+        assert received(pipeline, 3) == [True] * 3
+    assert books.balance(b) == 9_000
+
+
+def test_the_connection_is_the_pools_again_as_soon_as_nothing_is_under_way(books: Books) -> None:
+    a, b = books.funded(10), books.account()
+    memory = books.ledger.memory()
+    with Pipeline(books.database) as pipeline:
+        for _ in range(2):
+            pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
+            assert connections(books) == 1
+            pipeline.receive()
+            assert connections(books) == 0
+            books.posted(books.transfer(a, b, 1))
+            memory = books.ledger.memory()
+    assert books.balance(b) == 4
+
+
+def test_who_leaves_does_so_when_all_is_written(books: Books) -> None:
+    a, b = books.funded(10), books.account()
+    memory = books.ledger.memory()
+    with Pipeline(books.database) as pipeline:
+        for _ in range(2):
+            pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
+    assert books.balance(b) == 2
+    assert connections(books) == 0
+
+
+def blocked(books: Books, account: UUID) -> psycopg.Connection:
+    """A connection that holds this account's lock, and that `terminate` spares."""
+    blocker = psycopg.connect(books.owner_url, application_name="blocker")
+    blocker.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (account,))
+    return blocker
+
+
+def test_a_lost_connection_is_told_for_all_that_was_under_way(books: Books) -> None:
+    a, b = books.funded(10), books.account()
+    memory = books.ledger.memory()
+    with Pipeline(books.database) as pipeline:
+        with blocked(books, a):
+            for _ in range(2):
+                pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
+            terminate(books)
+            pipeline.wait(PATIENCE_S)
+            assert pipeline.answered
+            pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
+            for _ in range(3):
+                with pytest.raises(Unavailable, match="safe"):
+                    pipeline.receive()
+        assert connections(books) == 0
+        pipeline.send(decide(books, books.ledger.memory(), books.transfer(a, b, 1)))
+        pipeline.receive()
+    assert books.balance(b) == 1
+
+
+def test_waiting_ends_with_the_answer_the_bell_or_the_time(books: Books) -> None:
+    a, b = books.funded(10), books.account()
+    bell, ear = socket.socketpair()
+    with bell, ear, Pipeline(books.database, ear) as pipeline:
+        pipeline.wait(0.01)
+        with blocked(books, a):
+            pipeline.send(decide(books, books.ledger.memory(), books.transfer(a, b, 1)))
+            pipeline.wait(0.01)
+            assert not pipeline.answered
+            bell.send(b"\0")
+            pipeline.wait(None)
+            assert not pipeline.answered
+            ear.recv(1)
+        pipeline.wait(None)
+        assert pipeline.answered
+        pipeline.receive()
+
+
+def test_an_interrupted_wait_gives_the_connection_up(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    a, b = books.funded(10), books.account()
+    memory = books.ledger.memory()
+    with Pipeline(books.database) as pipeline, blocked(books, a):
+        for _ in range(2):
+            pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
+        with monkeypatch.context() as patched:
+
+            def interrupted(*_: object) -> None:
+                raise KeyboardInterrupt
+
+            patched.setattr(selectors.DefaultSelector, "select", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                pipeline.receive()
+        with pytest.raises(Unavailable):
+            pipeline.receive()
+        assert connections(books) == 0
+
+
+def test_several_pipelines_on_the_same_accounts_keep_the_books(books: Books) -> None:
+    a, b = books.funded(1_000), books.account()
+    written: list[bool] = []
+
+    def stream() -> None:
+        for _ in range(20):
+            memory = books.ledger.memory()
+            with Pipeline(books.database) as pipeline:
+                for _ in range(3):
+                    pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
+                written.extend(received(pipeline, 3))
+
+    threads = [threading.Thread(target=stream) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(written) == 240
+    assert books.balance(b) == sum(written) > 0
+    books.check()
