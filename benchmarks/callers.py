@@ -9,6 +9,8 @@ Durable commits. The ways take turns; the median of the turns counts, of rates a
 - `tasks`: 64 and 256 tasks of one event loop with `GroupCommit.apost`.
 
 Callers and writer share one process: each call's making, queueing and waking is Python, counted in the rate.
+One client and group commit have a database each: the writer remembers accounts, and what one client posts to
+them beside it would have it read them again at the start of each turn.
 """
 
 import asyncio
@@ -36,16 +38,17 @@ Way = Callable[[float], tuple[int, list[float]]]
 
 def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
     """`single`, `group_commit_64`, `hot_group_commit`, and the tasks of an event loop."""
-    database = fresh("callers")
-    ledger = Ledger(database)
-    wallets = people.open_wallets(database, scale.wallets)
+    alone, shared = fresh("one_client"), fresh("callers")
+    singly, ledger = Ledger(alone), Ledger(shared)
+    own, wallets = (people.open_wallets(database, scale.wallets) for database in (alone, shared))
+    own_pair = people.between(own)
     pair, payment = people.between(wallets), people.to_merchant(wallets, people.open_merchant(ledger))
-    make_tables(database.url, wallets)
-    function = Function(database.url)
+    make_tables(alone.url, own)
+    function = Function(alone.url)
     with GroupCommit(ledger) as commits:
         ways: dict[str, Way] = {
-            "function": lambda seconds: _alone(function.post, pair, seconds),
-            "single": lambda seconds: _alone(lambda t: ledger.post([t])[0].posted, pair, seconds),
+            "function": lambda seconds: _alone(function.post, own_pair, seconds),
+            "single": lambda seconds: _alone(lambda t: singly.post([t])[0].posted, own_pair, seconds),
             "threads": lambda seconds: _threads(commits, pair, CALLERS, seconds),
             "hot": lambda seconds: _threads(commits, payment, CALLERS, seconds),
             "tasks": lambda seconds: _tasks(commits, pair, CALLERS, seconds),
@@ -63,10 +66,11 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
                         turns.add(name, posted / (time.perf_counter() - began))
                         p99[name].append(quantiles(waited, n=100)[98])
                 if not turn:
-                    settle(database)
+                    settle(alone)
+                    settle(shared)
     function.close()
 
-    def shared(name: str, baseline: str, ratio: str) -> dict[str, Any]:
+    def many(name: str, baseline: str, ratio: str) -> dict[str, Any]:
         p99_s, alone_s = median(p99[name]), median(p99["single"])
         return {
             "per_second": turns.rate(name),
@@ -84,10 +88,10 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
             "p99_ms": 1000 * median(p99["single"]),
             "quartiles": turns.quartiles("single"),
         },
-        "group_commit_64": shared("threads", "single", "ratio_to_single"),
-        "hot_group_commit": shared("hot", "threads", "ratio_to_random"),
-        "group_commit_64_tasks": shared("tasks", "single", "ratio_to_single"),
-        "group_commit_256_tasks": shared("many tasks", "single", "ratio_to_single"),
+        "group_commit_64": many("threads", "single", "ratio_to_single"),
+        "hot_group_commit": many("hot", "threads", "ratio_to_random"),
+        "group_commit_64_tasks": many("tasks", "single", "ratio_to_single"),
+        "group_commit_256_tasks": many("many tasks", "single", "ratio_to_single"),
     }
 
 

@@ -1,8 +1,8 @@
 """The writer's side of group commit: the queue, and the thread that takes batches from it.
 
-It decides a batch, and sends it to be written; of many callers half are decided, or answered, while the other
-half is written, few share one batch after the other. What is decided in vain, or cannot be, is posted
-(`Ledger.post`) when what was sent before it is written.
+It decides a batch, and sends it to be written. Half of the callers are then decided, or answered, while the
+other half is written; unless a commit takes longer than that: then all share one batch after the other. What
+is decided in vain, or cannot be, is posted (`Ledger.post`) when what was sent before it is written.
 """
 
 import socket
@@ -21,8 +21,9 @@ from ledger.pipeline import Pipeline
 from ledger.transfers import Outcome, Transfer
 
 LINGER, LINGER_MAX_S = 0.25, 0.01
-AHEAD_MIN = 16
-"""Callers for whom it pays to decide a batch before the one in front is written."""
+CALL_S, ROW_S, COMMITS = 1e-4, 4e-5, 8
+"""About how long a call takes in Python, and its transfer in PostgreSQL, in seconds; and of how many commits
+the quickest counts."""
 RETRY_S = 2.0
 RETRY_PAUSE_S = 0.05
 _AWAY = (Unavailable, ConfigurationError)  # the latter where a connection breaks while it is set up
@@ -47,8 +48,11 @@ class Writer:
         self._outside: deque[Call] = deque()  # these wait for room in it
         self._taken: deque[list[Call]] = deque(maxlen=2)  # the batch being written, and the one decided
         self._flights: deque[_Flight] = deque()  # those of them that were sent
+        self._returning = 0  # callers who were answered last and have not sent another call yet
+        self._commits_s: deque[float] = deque([0.0], maxlen=COMMITS)
         self._wake_at = 0  # calls in the queue at which a sleeping writer is woken; 0 when awake
-        self._bell, self._ear = socket.socketpair()
+        self._bell: socket.socket
+        self._ear: socket.socket
         self._open = False
         self._database_away = False
         self._thread = threading.Thread(target=self._run, name="emoney-group-commit", daemon=True)
@@ -57,11 +61,13 @@ class Writer:
 
     def start(self) -> None:
         """Start the thread. Raises RuntimeError when the process has none left to give."""
+        self._bell, self._ear = socket.socketpair()
         self._open = True
         try:
             self._thread.start()
         except RuntimeError:
             self._open = False
+            self._end_bell()
             raise
 
     def close(self, wait_s: float) -> None:
@@ -102,6 +108,13 @@ class Writer:
         self._queue.append(call)
         self._queued += len(call.transfers)
         call.admitted = True
+        self._returning = max(0, self._returning - 1)
+
+    def _end_bell(self) -> None:
+        with self._mutex:
+            self._wake_at = 0
+            self._bell.close()
+            self._ear.close()
 
     def _wake_up(self) -> None:
         if self._wake_at:
@@ -121,37 +134,51 @@ class Writer:
                         self._land(pipeline)
         finally:
             self._answer_all("The writer has ended.")
-            self._bell.close()
-            self._ear.close()
+            self._end_bell()
 
     def _write_batches(self, pipeline: Pipeline) -> None:
-        linger_s, answered = 0.0, 0
-        while self._wait_for_calls(pipeline, answered, linger_s) or self._flights:
-            calls = self._take()
+        linger_s = 0.0
+        while self._wait_for_calls(pipeline, linger_s) or self._flights:
             began = time.monotonic()
+            calls = self._take()
             decided = self._decide(calls)
-            before = bool(self._flights)
+            sent_before = bool(self._flights)
             if decided is not None:
                 self._flights.append(_Flight(calls, decided))
                 pipeline.send(decided)
-            if before:
+            if sent_before:
                 self._land(pipeline)
             if decided is None and calls:
+                self._returning = len(calls)
                 self._post(calls)
-            linger_s = min(LINGER * (time.monotonic() - began), LINGER_MAX_S)
-            answered = len(calls)
+            linger_s = time.monotonic() - began
 
-    def _wait_for_calls(self, pipeline: Pipeline, answered: int, linger_s: float) -> bool:
-        """Wait for the next calls: while a batch is written, for many or for its end; else for one, a little
-        also for those just answered. False when there are none."""
+    def _wait_for_calls(self, pipeline: Pipeline, linger_s: float) -> bool:
+        """Wait for the next calls: while a batch is written, for half of them all or for its end; else for
+        one, and a little for those of callers just answered. False when there are none."""
+        if self._flights and self._half_of_all() == 0:
+            self._land(pipeline)
         if self._flights:
-            self._sleep(pipeline, max(AHEAD_MIN, len(self._flights[0].calls) // 2), None)
+            self._sleep(pipeline, self._half_of_all(), None)
         else:
-            if answered > 1:
-                self._sleep(pipeline, min(answered + len(self._queue), self._batch_max), linger_s)
+            if self._returning:
+                callers = min(self._callers(), self._batch_max)
+                self._sleep(pipeline, callers, min(LINGER * linger_s, LINGER_MAX_S))
             while not self._queue and self._open:
                 self._sleep(pipeline, 1, None)
         return bool(self._queue)
+
+    def _half_of_all(self) -> int:
+        """How many calls are to be decided while others are written; 0 where that does not pay.
+
+        It takes another commit, to which the time of all callers in Python is held.
+        """
+        callers = self._callers()
+        return callers // 2 if callers * CALL_S > min(self._commits_s) else 0
+
+    def _callers(self) -> int:
+        """How many wait or are about to."""
+        return len(self._queue) + sum(len(flight.calls) for flight in self._flights) + self._returning
 
     def _sleep(self, pipeline: Pipeline, calls: int, seconds: float | None) -> None:
         """Until so many calls wait, what is under way is written, or the time is over."""
@@ -166,14 +193,11 @@ class Writer:
             self._wake_at = 0
 
     def _take(self) -> list[Call]:
-        """The next batch, in order of arrival, of many callers half; and let in who waits for room."""
+        """The next batch, in order of arrival, and let in who waits for room."""
         calls: list[Call] = []
         groups = set[UUID]()
         with self._mutex:
-            under_way = sum(len(transfers_of(flight.calls)) for flight in self._flights)
-            everyone = self._queued + under_way
-            half = -(-everyone // 2)
-            room = self._batch_max if half < AHEAD_MIN else min(half, self._batch_max)
+            room = min(self._half_of_all() or self._batch_max, self._batch_max)
             while self._queue:
                 call = self._queue[0]
                 size = len(call.transfers)
@@ -205,8 +229,10 @@ class Writer:
         """Answer the oldest batch under way when it is written; if it was decided in vain, or its writing
         failed, when it is posted."""
         flight = self._flights.popleft()
+        self._returning = len(flight.calls)
         try:
             pipeline.receive()
+            self._commits_s.append(pipeline.took_s - ROW_S * len(flight.decided.decisions))
             outcomes = posting.in_order(transfers_of(flight.calls), flight.decided.outcomes())
         except Exception:
             self._memory.forget()

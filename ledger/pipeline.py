@@ -32,12 +32,16 @@ _READ, _READ_OR_SEND = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EV
 class Pipeline:
     """Writes batches in the order in which they were decided.
 
-    `bell`: a socket that ends `wait` as soon as it can be read; it is silent otherwise.
+    `bell`: a socket that ends `wait` as soon as it can be read; it is silent otherwise. `took_s`: how long
+    the server was busy with the batch that was received last, in seconds.
     """
+
+    took_s = 0.0
 
     def __init__(self, database: Database, bell: socket.socket | None = None) -> None:
         self._database, self._bell = database, bell
-        self._under_way: deque[Decided] = deque()
+        self._under_way: deque[tuple[Decided, float]] = deque()  # since when
+        self._received_at = 0.0
         self._lease: AbstractContextManager[Connection] | None = None
         self._connection: Connection | None = None
         self._wire: _Wire | None = None
@@ -60,7 +64,7 @@ class Pipeline:
 
     def send(self, decided: Decided) -> None:
         """Send a batch. What becomes of it is told by `receive`, also where it could not be sent."""
-        self._under_way.append(decided)
+        self._under_way.append((decided, time.monotonic()))
         if self._broken is not None:
             return
         try:
@@ -102,12 +106,14 @@ class Pipeline:
         Raises InVain where it was decided in vain, Unavailable where it is unknown whether it was written,
         and what `ledger.writing.told_apart` does.
         """
-        decided = self._under_way[0]
+        decided, sent_at = self._under_way[0]
         try:
             with in_vain(decided.posted_at):
                 transaction = self._receive()
         finally:
             self._under_way.popleft()
+            began, self._received_at = max(sent_at, self._received_at), time.monotonic()
+            self.took_s = self._received_at - began
             if not self._under_way:
                 self._rest()
         written(decided, transaction)

@@ -144,9 +144,10 @@ def test_many_threads_share_batches_and_each_gets_its_own_outcome(
     books.check()
 
 
-def test_what_queues_meanwhile_is_one_batch_in_order_of_arrival(
-    books: Books, pool: ThreadPoolExecutor
+def test_what_queues_while_a_slow_commit_lasts_is_one_batch_in_order_of_arrival(
+    books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(group_writer, "CALL_S", 0.0)
     payer, payee = books.funded(100), books.account()
     transfers = [books.transfer(payer, payee, 1) for _ in range(10)]
     with GroupCommit(books.ledger) as commits, held(books, commits, pool):
@@ -242,7 +243,7 @@ def test_bad_input_is_refused_before_it_queues(books: Books, pool: ThreadPoolExe
 def test_each_error_reaches_its_own_caller_only(
     books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_writer, "AHEAD_MIN", 100)  # so that all are in one batch
+    monkeypatch.setattr(group_writer, "CALL_S", 0.0)
     payer, payee, dollars = books.funded(100), books.account(), books.account(currency="USD")
     tampered = books.funded(1)
     books.owner(f"UPDATE ledger.account SET version = 0 WHERE id = '{tampered}'")
@@ -294,12 +295,14 @@ def test_of_many_callers_half_are_decided_while_the_others_are_written(books: Bo
 def two_in_the_air(
     books: Books, commits: GroupCommit, pool: ThreadPoolExecutor, payer: UUID, payee: UUID
 ) -> Iterator[tuple[psycopg.Connection, list[Future[Outcome]]]]:
-    """A batch that waits for the payer's lock, one decided behind it, and the rest of 40 callers, 1 each."""
+    """A batch that waits for the payer's lock, one decided behind it, together of 40 callers."""
     with psycopg.connect(books.owner_url) as blocker:
         blocker.execute("SET session_replication_role = replica")
         blocker.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (payer,))
-        futures = [pool.submit(commits.post, books.transfer(payer, payee, 1)) for _ in range(40)]
-        until(lambda: waiting_for_locks(books) == 1 and commits.waiting in range(1, 25))
+        with held(books, commits, pool):
+            futures = [pool.submit(commits.post, books.transfer(payer, payee, 1)) for _ in range(40)]
+            until(lambda: commits.waiting == 40)
+        until(lambda: waiting_for_locks(books) == 1 and commits.waiting < 10)
         yield blocker, futures
 
 
@@ -355,7 +358,7 @@ def test_closing_posts_two_batches_under_way(books: Books, pool: ThreadPoolExecu
 def test_errors_of_their_own_among_many(
     books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_writer, "AHEAD_MIN", 1)
+    monkeypatch.setattr(group_writer, "CALL_S", 1.0)
     wallets = [books.funded(1_000) for _ in range(6)]
     known = books.transfer(wallets[0], wallets[1], 1)
     books.posted(known)
