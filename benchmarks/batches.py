@@ -21,7 +21,7 @@ from benchmarks.scratch import Fresh, settle
 from ledger import Database, Ledger, Transfer
 
 SMALL, LARGE = 1_000, 10_000
-SMALL_A_TURN, LARGE_A_TURN = 20, 10
+SMALL_A_TURN, LARGE_A_TURN, LARGE_ALONE = 20, 20, 5
 """Batches in one turn: of a row of few, the first and last, which nothing overlaps, would be most."""
 
 Prepare = Callable[[list[Transfer]], Any]
@@ -55,7 +55,7 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
         "ceiling_1000": (pairs, SMALL, SMALL_A_TURN, ceiling.prepare, written),
         "hot_1000": (payments, SMALL, SMALL_A_TURN, list, in_a_row),
         "batch_10000": (pairs, LARGE, LARGE_A_TURN, list, in_a_row),
-        "alone_10000": (pairs, LARGE, LARGE_A_TURN, list, one_by_one),
+        "alone_10000": (pairs, LARGE, LARGE_ALONE, list, one_by_one),
         "ceiling_10000": (pairs, LARGE, LARGE_A_TURN, ceiling.prepare, written),
     }
     turns = Turns(ways)

@@ -8,16 +8,17 @@ Durable commits. The ways take turns; the median of the turns counts, of rates a
 - `hot`: the same, all paying one merchant;
 - `tasks`: 64 and 256 tasks of one event loop with `GroupCommit.apost`.
 
-Callers and writer share one process: each call's making, queueing and waking is Python, counted in the rate.
-One client and group commit have a database each: the writer remembers accounts, and what one client posts to
-them beside it would have it read them again at the start of each turn.
+Callers and writer share one process: each call's checking, queueing and waking is Python, counted in the
+rate; making the transfers is not, as it is not of batches. One client and group commit have a database each:
+the writer remembers accounts, and would read those again to which one client has posted beside it.
 """
 
 import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median, quantiles
 from typing import Any
 
@@ -32,8 +33,11 @@ from ledger.group_commit import GroupCommit
 
 CALLERS, CALLERS_MANY = 64, 256
 
-Way = Callable[[float], tuple[int, list[float]]]
-"""Runs for so many seconds; gives how many transfers were posted, and each one's latency in seconds."""
+MADE_PER_S = 30_000
+"""Transfers made for a turn, more than any machine posted yet: with the last one, too, the turn is over."""
+
+Way = Callable[[Iterator[Transfer], float], list[float]]
+"""Posts one after the other for so many seconds; gives each one's latency in seconds."""
 
 
 def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
@@ -46,28 +50,32 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
     make_tables(alone.url, own)
     function = Function(alone.url)
     with GroupCommit(ledger) as commits:
-        ways: dict[str, Way] = {
-            "function": lambda seconds: _alone(function.post, own_pair, seconds),
-            "single": lambda seconds: _alone(lambda t: singly.post([t])[0].posted, own_pair, seconds),
-            "threads": lambda seconds: _threads(commits, pair, CALLERS, seconds),
-            "hot": lambda seconds: _threads(commits, payment, CALLERS, seconds),
-            "tasks": lambda seconds: _tasks(commits, pair, CALLERS, seconds),
-            "many tasks": lambda seconds: _tasks(commits, pair, CALLERS_MANY, seconds),
+        ways: dict[str, tuple[Make, Way]] = {
+            "function": (own_pair, partial(_alone, function.post)),
+            "single": (own_pair, partial(_alone, lambda t: singly.post([t])[0].posted)),
+            "threads": (pair, partial(_threads, commits, CALLERS)),
+            "hot": (payment, partial(_threads, commits, CALLERS)),
+            "tasks": (pair, partial(_tasks, commits, CALLERS)),
+            "many tasks": (pair, partial(_tasks, commits, CALLERS_MANY)),
         }
         turns = Turns(ways)
         p99: dict[str, list[float]] = {name: [] for name in ways}
-        with frozen():
-            for turn in range(scale.caller_turns + 1):
-                tell(f"callers: turn {turn} of {scale.caller_turns}" if turn else "callers: warming up")
-                for name in turns.order():
+        chance = random.Random(7)
+        for turn in range(scale.caller_turns + 1):
+            tell(f"callers: turn {turn} of {scale.caller_turns}" if turn else "callers: warming up")
+            for name in turns.order():
+                make, way = ways[name]
+                transfers = people.batch(make, int(MADE_PER_S * scale.caller_turn_s), chance)
+                with frozen():
                     began = time.perf_counter()
-                    posted, waited = ways[name](scale.caller_turn_s)
-                    if turn or scale.smoke:
-                        turns.add(name, posted / (time.perf_counter() - began))
-                        p99[name].append(quantiles(waited, n=100)[98])
-                if not turn:
-                    settle(alone)
-                    settle(shared)
+                    waited = way(iter(transfers), scale.caller_turn_s)
+                    took = time.perf_counter() - began
+                if turn or scale.smoke:
+                    turns.add(name, len(waited) / took)
+                    p99[name].append(quantiles(waited, n=100)[98])
+            if not turn:
+                settle(alone)
+                settle(shared)
     function.close()
 
     def many(name: str, baseline: str, ratio: str) -> dict[str, Any]:
@@ -95,52 +103,54 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
     }
 
 
-def _alone(post: Callable[[Transfer], bool], make: Make, seconds: float) -> tuple[int, list[float]]:
-    return _loop(post, make, time.perf_counter() + seconds)
+def _alone(post: Callable[[Transfer], bool], transfers: Iterator[Transfer], seconds: float) -> list[float]:
+    return _loop(post, transfers, time.perf_counter() + seconds)
 
 
-def _threads(commits: GroupCommit, make: Make, callers: int, seconds: float) -> tuple[int, list[float]]:
-    posted, latencies = [0] * callers, [[0.0]] * callers
+def _threads(
+    commits: GroupCommit, callers: int, transfers: Iterator[Transfer], seconds: float
+) -> list[float]:
+    latencies = [[0.0]] * callers
     until = time.perf_counter() + seconds
 
     def work(number: int) -> None:
-        posted[number], latencies[number] = _loop(lambda t: commits.post(t).posted, make, until)
+        latencies[number] = _loop(lambda t: commits.post(t).posted, transfers, until)
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(callers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(posted), [each for some in latencies for each in some]
+    return [each for some in latencies for each in some]
 
 
-def _loop(post: Callable[[Transfer], bool], make: Make, until: float) -> tuple[int, list[float]]:
+def _loop(post: Callable[[Transfer], bool], transfers: Iterator[Transfer], until: float) -> list[float]:
     """Post one after the other until the time `until`."""
-    chance, posted, latencies = random.Random(), 0, []
-    now = time.perf_counter()
-    while now < until:
-        transfer = make(chance)
+    posted, latencies = 0, []
+    for transfer in transfers:
         began = time.perf_counter()
         posted += post(transfer)
         now = time.perf_counter()
         latencies.append(now - began)
+        if now > until:
+            break
     assert posted == len(latencies)
-    return posted, latencies
+    return latencies
 
 
-def _tasks(commits: GroupCommit, make: Make, callers: int, seconds: float) -> tuple[int, list[float]]:
+def _tasks(commits: GroupCommit, callers: int, transfers: Iterator[Transfer], seconds: float) -> list[float]:
     latencies: list[float] = []
     until = time.perf_counter() + seconds
 
     async def work() -> int:
-        chance, posted = random.Random(), 0
-        now = time.perf_counter()
-        while now < until:
-            transfer = make(chance)
+        posted = 0
+        for transfer in transfers:
             began = time.perf_counter()
             posted += (await commits.apost(transfer)).posted
             now = time.perf_counter()
             latencies.append(now - began)
+            if now > until:
+                break
         return posted
 
     async def main() -> int:
@@ -148,4 +158,4 @@ def _tasks(commits: GroupCommit, make: Make, callers: int, seconds: float) -> tu
 
     posted = asyncio.run(main())
     assert posted == len(latencies)
-    return posted, latencies
+    return latencies

@@ -16,7 +16,8 @@ import psycopg
 
 from benchmarks import batches, callers, history
 from benchmarks.scale import FULL, QUICK, SMOKE, Scale, Tell
-from benchmarks.scratch import Fresh, scratch_server
+from benchmarks.scratch import run_in, scratch_server
+from ledger import Database
 
 PARTS = {"batches": batches.measure, "callers": callers.measure, "history": history.measure}
 SCALES = {"full": FULL, "quick": QUICK, "smoke": SMOKE}
@@ -31,7 +32,11 @@ def run(scale: Scale, tell: Tell, parts: Collection[str] = (), growth: int | Non
     began = time.monotonic()
     report: dict[str, Any] = {}
     with scratch_server() as fresh:
-        report["run"] = _circumstances(fresh, scale)
+        about = fresh("about")
+        report["run"] = _circumstances(about, scale)
+        if not scale.smoke:
+            tell("running in")
+            run_in(about)
         for name, measure in PARTS.items():
             if not parts or name in parts:
                 report |= measure(fresh, scale, tell)
@@ -39,9 +44,9 @@ def run(scale: Scale, tell: Tell, parts: Collection[str] = (), growth: int | Non
     return report
 
 
-def _circumstances(fresh: Fresh, scale: Scale) -> dict[str, Any]:
+def _circumstances(database: Database, scale: Scale) -> dict[str, Any]:
     """What a reader must know to read the figures; commits have to be durable for them to mean anything."""
-    with psycopg.connect(fresh("about").url) as connection:
+    with psycopg.connect(database.url) as connection:
         settings: dict[str, str] = dict(
             connection.execute(
                 "SELECT name, setting FROM pg_settings"

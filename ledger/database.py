@@ -49,6 +49,7 @@ class Database:
             pool_size=POOL_SIZE,
             max_overflow=POOL_SIZE,
             pool_timeout=POOL_WAIT_S,
+            pool_use_lifo=True,  # the one used last: its server process has its plans made
             hide_parameters=True,  # a failing statement must not print what it was given
         )
         event.listen(self._engine, "checkout", _demand_alive)
