@@ -24,6 +24,6 @@ class Scale:
     smoke: bool = False
 
 
-FULL = Scale(10_000, 10, 6, 3.0, 1_000_000, 5_000_000)
+FULL = Scale(10_000, 7, 6, 3.0, 1_000_000, 5_000_000)
 QUICK = Scale(10_000, 4, 3, 1.0, 100_000, 300_000)
 SMOKE = Scale(1_000, 1, 1, 0.2, 10_000, 20_000, smoke=True)

@@ -197,12 +197,12 @@ class Writer:
         calls: list[Call] = []
         groups = set[UUID]()
         with self._mutex:
-            room = min(self._half_of_all() or self._batch_max, self._batch_max)
+            most, room = self._half_of_all() or len(self._queue), self._batch_max
             while self._queue:
                 call = self._queue[0]
                 size = len(call.transfers)
                 if not call.given_up:
-                    if calls and (size > room or call.group in groups):
+                    if calls and (len(calls) == most or size > room or call.group in groups):
                         break
                     if call.group is not None:
                         groups.add(call.group)

@@ -194,6 +194,24 @@ def test_groups_are_never_split_and_stand_or_fall_together(books: Books, pool: T
     books.check()
 
 
+def test_half_of_the_callers_share_a_batch_whatever_each_sends(
+    books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_writer, "CALL_S", 1.0)
+    payer, payee = books.funded(100), books.account()
+
+    def caller(_: int) -> list[Outcome]:
+        group = new_id()
+        return commits.post_group([books.transfer(payer, payee, 1, group=group) for _ in range(5)])
+
+    with GroupCommit(books.ledger) as commits, held(books, commits, pool):
+        futures = [pool.submit(caller, number) for number in range(16)]
+        until(lambda: commits.waiting == 80)
+    assert all(outcome.posted for future in futures for outcome in future.result())
+    assert len(batches(books, payee)[0]) == 40
+    books.check()
+
+
 def test_a_group_sent_twice_at_once_posts_once(books: Books, pool: ThreadPoolExecutor) -> None:
     payer, payee, group = books.funded(10), books.account(), new_id()
     whole = [books.transfer(payer, payee, 1, group=group) for _ in range(2)]
