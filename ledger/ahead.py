@@ -5,7 +5,8 @@ Python. Here the next batch is decided (`ledger.memory`, `ledger.optimistic`) as
 written had been, and is on its way before that one is answered (`ledger.pipeline`). If that one was decided
 in vain, so was the next, and both are posted by `posting`, in their order.
 
-Bounds: one batch is being written and one waits for it; two connections.
+Bounds: one batch is being written and one waits for it; two connections, kept while the caller looks at the
+outcomes he was given.
 """
 
 from collections import deque
@@ -46,8 +47,11 @@ def post_all(
             yield _land(pipeline, flights.popleft(), memory, post)
 
     with Pipeline(database) as pipeline:
-        for batch in batches:
-            decided = memory.decide(batch, database.autocommit)
+        for batch in _then_error(batches):
+            if isinstance(batch, Exception):
+                yield from landed(0)
+                raise batch
+            decided = _decide(memory, batch, database)
             if decided is None:
                 yield from landed(0)
                 yield post(batch)
@@ -56,6 +60,24 @@ def post_all(
             pipeline.send(decided)
             yield from landed(1)
         yield from landed(0)
+
+
+def _then_error(
+    batches: Iterable[Sequence[Transfer]],
+) -> Iterator[Sequence[Transfer] | Exception]:
+    """The batches; an error in giving them comes last, when what became of those before it can be told."""
+    try:
+        yield from batches
+    except Exception as error:
+        yield error
+
+
+def _decide(memory: Memory, batch: Sequence[Transfer], database: Database) -> Decided | None:
+    try:
+        return memory.decide(batch, database.autocommit)
+    except Unavailable:
+        memory.forget()
+        return None  # posting says so, when the batches before are told
 
 
 def _land(pipeline: Pipeline, flight: _Flight, memory: Memory, post: Post) -> list[Outcome]:

@@ -36,14 +36,14 @@ LEDGER_RULE = "ledger rule"
 class Written:
     """A transaction that wrote accounts, by its number; None until that is known.
 
-    `batch`: the first id of what it writes, where it is known by that before.
+    `attempt`: how it is named before. Of each attempt its own: the same transfers may be sent again.
     """
 
-    __slots__ = ("batch", "transaction")
+    __slots__ = ("attempt", "transaction")
 
-    def __init__(self, transaction: int | None = None, batch: UUID | None = None) -> None:
+    def __init__(self, transaction: int | None = None, attempt: UUID | None = None) -> None:
         self.transaction = transaction
-        self.batch = batch
+        self.attempt = attempt
 
 
 class AccountState:

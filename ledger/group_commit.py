@@ -6,8 +6,8 @@ before the answer to the first. From threads and asyncio.
 | per batch | what happens                                                              | cost              |
 |-----------|---------------------------------------------------------------------------|-------------------|
 | check     | in the caller's own thread, before it queues: bad input costs no one else | some microseconds |
-| queue     | one deque under one mutex, never held over input or output                | about 1 us a call |
-| linger    | only after a batch of several, at most a quarter of the time it took:     | one wake-up       |
+| queue     | one deque under one mutex, never held over what may wait                  | about 1 us a call |
+| linger    | only where nothing is under way, about a quarter of the batch's time:     | one wake-up       |
 |           | callers just answered come back, and go together instead of one by one    |                   |
 | decide    | on remembered accounts (`ledger.memory`), while the batch before is       | reading new ones  |
 |           | written: of many callers, half wait for the one and half for the other    |                   |
@@ -29,7 +29,8 @@ and a retry with the same ids is safe. While it stays away each batch is tried o
 Bounds: `queue_max` transfers wait; a caller that finds the queue full waits `wait_s` for room, in turn, and
 then gets Overloaded, not sent; a thread in the queue waits `answer_s`. Two connections are used.
 
-Locks: the mutex is taken alone and nothing is called under it. The one thread talks to the database.
+Locks: the mutex is taken alone, and under it at most the sleeping writer's bell is rung. The one thread talks
+to the database.
 """
 
 import asyncio

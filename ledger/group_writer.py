@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
@@ -48,6 +49,7 @@ class Writer:
         self._outside: deque[Call] = deque()  # these wait for room in it
         self._taken: deque[list[Call]] = deque(maxlen=2)  # the batch being written, and the one decided
         self._flights: deque[_Flight] = deque()  # those of them that were sent
+        self._took_at = 0.0  # when
         self._returning = 0  # callers who were answered last and have not sent another call yet
         self._commits_s: deque[float] = deque([0.0], maxlen=COMMITS)
         self._wake_at = 0  # calls in the queue at which a sleeping writer is woken; 0 when awake
@@ -62,6 +64,8 @@ class Writer:
     def start(self) -> None:
         """Start the thread. Raises RuntimeError when the process has none left to give."""
         self._bell, self._ear = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ear.setblocking(False)
         self._open = True
         try:
             self._thread.start()
@@ -118,8 +122,9 @@ class Writer:
 
     def _wake_up(self) -> None:
         if self._wake_at:
-            self._wake_at = 0
-            self._bell.send(b"\0")
+            with suppress(BlockingIOError):  # it rings
+                self._bell.send(b"\0")
+            self._wake_at = 0  # afterwards: an interrupted caller rather rings twice than not at all
 
     # -- the thread ------------------------------------------------------------------------------------
 
@@ -137,9 +142,8 @@ class Writer:
             self._end_bell()
 
     def _write_batches(self, pipeline: Pipeline) -> None:
-        linger_s = 0.0
-        while self._wait_for_calls(pipeline, linger_s) or self._flights:
-            began = time.monotonic()
+        while self._wait_for_calls(pipeline) or self._flights:
+            self._took_at = time.monotonic()
             calls = self._take()
             decided = self._decide(calls)
             sent_before = bool(self._flights)
@@ -151,9 +155,8 @@ class Writer:
             if decided is None and calls:
                 self._returning = len(calls)
                 self._post(calls)
-            linger_s = time.monotonic() - began
 
-    def _wait_for_calls(self, pipeline: Pipeline, linger_s: float) -> bool:
+    def _wait_for_calls(self, pipeline: Pipeline) -> bool:
         """Wait for the next calls: while a batch is written, for half of them all or for its end; else for
         one, and a little for those of callers just answered. False when there are none."""
         if self._flights and self._half_of_all() == 0:
@@ -163,7 +166,8 @@ class Writer:
         else:
             if self._returning:
                 callers = min(self._callers(), self._batch_max)
-                self._sleep(pipeline, callers, min(LINGER * linger_s, LINGER_MAX_S))
+                linger_s = min(LINGER * (time.monotonic() - self._took_at), LINGER_MAX_S)
+                self._sleep(pipeline, callers, linger_s)
             while not self._queue and self._open:
                 self._sleep(pipeline, 1, None)
         return bool(self._queue)
@@ -188,9 +192,9 @@ class Writer:
             self._wake_at = calls
         pipeline.wait(seconds)
         with self._mutex:
-            if self._wake_at == 0:  # the bell was rung
-                self._ear.recv(1)
             self._wake_at = 0
+            with suppress(BlockingIOError):  # it was not rung
+                self._ear.recv(64)
 
     def _take(self) -> list[Call]:
         """The next batch, in order of arrival, and let in who waits for room."""

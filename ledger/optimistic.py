@@ -22,6 +22,7 @@ from ledger import usage
 from ledger.arrays import Binary, Uuids, Xids, moment
 from ledger.database import TRANSIENT, Connection
 from ledger.decide import Accepted, Accounts, Decision, Rejected, Written, decide, outcomes_of
+from ledger.ids import new_id
 from ledger.operations import Operation
 from ledger.queries import queries_beside
 from ledger.rows import DECIDED, Rows, decided_row, text
@@ -60,7 +61,7 @@ class Decided:
         """The parameters of WRITE over this connection, over which the batch before was sent unless its
         transaction is known. Raises ConfigurationError where the database is older than this library.
         """
-        last, follows = self.before.transaction, self.before.batch
+        last, follows = self.before.transaction, self.before.attempt
         return {
             **self.parameters,
             "last_transaction": None if last is None else Binary(last.to_bytes(4)),
@@ -81,11 +82,13 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
         "posted_at": Binary(moment(now)[4:]),
     }
     versions = [state.version for state in states]
-    decisions, by = list(decide(transfers, accounts, now)), Written(batch=transfers[0].id)
+    decisions, by = list(decide(transfers, accounts, now)), Written(attempt=new_id())
     for state, version in zip(states, versions, strict=True):
         if state.version != version:
             state.written = by
     refused = [decision for decision in decisions if isinstance(decision, Rejected)]
+    assert by.attempt is not None
+    parameters["attempt"] = Binary(by.attempt.bytes)
     parameters["counted"] = usage.changed((state.id, state.usage) for state in states)
     parameters["decided"] = _rows([decision for decision in decisions if isinstance(decision, Accepted)])
     parameters["refused"] = (

@@ -3,7 +3,8 @@
 So PostgreSQL goes from one to the next without waiting for Python, which decides others, or answers callers,
 meanwhile. Each batch is a transaction of its own, written only if the one that it was decided on was.
 
-Bounds: one connection of the pool, while something is under way. Used by one thread.
+Bounds: AHEAD batches under way, of one that is written and one behind it: what an account is remembered to be
+written by is known, or that one in front. One connection of the pool, meanwhile. Used by one thread.
 """
 
 import selectors
@@ -26,6 +27,9 @@ from ledger.queries import positional
 
 _WRITE, _PARAMETERS = positional(WRITE)
 _BINARY = [Format.BINARY] * len(_PARAMETERS)
+AHEAD = 2
+_Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""None that the kernel keeps: a forked process would keep a socket in it that is closed here."""
 _READ, _READ_OR_SEND = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EVENT_WRITE
 
 
@@ -46,7 +50,7 @@ class Pipeline:
         self._connection: Connection | None = None
         self._wire: _Wire | None = None
         self._broken: EmoneyError | None = None  # what all that is under way comes to
-        self._selector = selectors.DefaultSelector()
+        self._selector: selectors.BaseSelector = _Selector()
         if bell is not None:
             self._selector.register(bell, _READ)
 
@@ -64,6 +68,7 @@ class Pipeline:
 
     def send(self, decided: Decided) -> None:
         """Send a batch. What becomes of it is told by `receive`, also where it could not be sent."""
+        assert len(self._under_way) < AHEAD
         self._under_way.append((decided, time.monotonic()))
         if self._broken is not None:
             return
@@ -119,17 +124,23 @@ class Pipeline:
         written(decided, transaction)
 
     def _receive(self) -> bytes | None:
+        """The oldest batch's answer; an error that is one is raised when it is read to its end."""
         if self._broken is None:
             assert self._wire is not None
             try:
-                return self._wire.receive()
+                answer = self._wire.receive()
             except psycopg.OperationalError as error:
-                if isinstance(error, TRANSIENT):  # the answer to this one; the connection goes on
-                    raise
                 self._break(error)
-            except (KeyboardInterrupt, SystemExit) as error:
+            except BaseException as error:  # in the middle of an answer, perhaps: a signal may raise anything
                 self._break(error)
                 raise
+            else:
+                if answer.status == ExecStatus.TUPLES_OK:
+                    return answer.get_value(0, 0)
+                told: psycopg.Error = psycopg.errors.error_from_result(answer)
+                if isinstance(told, TRANSIENT) or not isinstance(told, psycopg.OperationalError):
+                    raise told
+                self._break(told)
         assert self._broken is not None
         raise self._broken
 
@@ -152,10 +163,12 @@ class Pipeline:
     def _give_back(self, error: psycopg.OperationalError | None) -> None:
         wire, lease = self._wire, self._lease
         self._wire = self._lease = self._connection = None
-        if wire is not None:
-            wire.close()
-        if lease is not None:
-            lease.__exit__(None if error is None else type(error), error, None)
+        try:
+            if wire is not None:
+                wire.close()
+        finally:
+            if lease is not None:
+                lease.__exit__(None if error is None else type(error), error, None)
 
 
 class _Wire:
@@ -188,28 +201,28 @@ class _Wire:
             self._selector.select()
 
     def answered(self) -> bool:
-        """Whether the oldest statement's answer is here."""
-        self._exchange()
+        """Whether the oldest statement's answer is here, or an end of the connection in its place."""
+        if self._pgconn.is_busy():  # else it was read before, whatever has become of the connection since
+            self._exchange()
         return not self._pgconn.is_busy()
 
-    def receive(self) -> bytes | None:
-        """The first value of the oldest statement's answer, when those behind it are sent, too."""
+    def receive(self) -> PGresult:
+        """The oldest statement's answer, an error too, when its transaction has ended and those behind it are
+        sent."""
         answer: PGresult | None = None
         while True:
             while not self.answered():
                 self._selector.select()
             result = self._pgconn.get_result()
+            if result is not None and result.status == ExecStatus.PIPELINE_SYNC:
+                break
             if self._pgconn.status != ConnStatus.OK:
                 raise psycopg.OperationalError("the server closed the connection")
-            if result is None:  # the end of a statement's answer
-                continue
-            if result.status == ExecStatus.PIPELINE_SYNC:
-                break
-            answer = result
-        self.flush()
-        if answer is None or answer.status != ExecStatus.TUPLES_OK:
-            raise psycopg.errors.error_from_result(answer or result)
-        return answer.get_value(0, 0)
+            answer = result or answer  # None is the end of a statement's answer
+        with suppress(psycopg.OperationalError):  # of those behind it, which are told so
+            self.flush()
+        assert answer is not None
+        return answer
 
     def _exchange(self) -> bool:
         """Send and read what goes without waiting; gives whether something is left to send."""

@@ -2,17 +2,18 @@ DROP FUNCTION ledger.write_decided_v3;
 
 -- Write a batch that was decided on accounts as they were read, without a lock, before: all of it in one call, which is
 -- a transaction of its own. Gives the number of the transaction; null, and writes nothing, where an account has changed
--- since or the first id was sent before; an error where another was. The caller then decides again, under locks.
+-- since, the batch that it follows was not written, or the first id was sent before; an error where another id was. The
+-- caller then decides again, under locks.
 --
 -- accounts: those of the batch, in the order of their ids; written_by: the transaction that each was seen written by, 0
 -- for last_transaction. Whoever changes an account, what it holds, or what was counted of it, writes its row.
--- follows: the first id of the batch before, where the transaction that wrote it is not known yet: it is then the last that
--- this connection wrote, or nothing is written. An id stands in one batch only.
+-- attempt: a name for this call, never used again; follows: that of the call before, where the transaction that wrote its
+-- batch is not known yet: it is then the last that this connection wrote, or nothing is written.
 -- counted: the periods' rows that the batch leaves. decided: effective_at is null where it is posted_at.
 -- refused: what stands in ledger.refusal, as JSON.
 CREATE FUNCTION ledger.write_decided_v4(
-    accounts uuid[], written_by xid[], last_transaction xid, follows uuid, claims uuid[], counted ledger.usage_row[],
-    posted_at timestamptz, decided ledger.decided_row[], refused jsonb
+    accounts uuid[], written_by xid[], last_transaction xid, follows uuid, attempt uuid, claims uuid[],
+    counted ledger.usage_row[], posted_at timestamptz, decided ledger.decided_row[], refused jsonb
 ) RETURNS xid
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -67,7 +68,7 @@ BEGIN
             source text, numbers jsonb);
     END IF;
 
-    PERFORM set_config('emoney.written', concat_ws(' ', claims[1], pg_current_xact_id()::xid), false);
+    PERFORM set_config('emoney.written', concat_ws(' ', attempt, pg_current_xact_id()::xid), false);
     RETURN pg_current_xact_id()::xid;
 END
 $$;

@@ -108,6 +108,21 @@ def test_what_others_change_between_two_batches_is_respected(books: Books, vain:
     books.check()
 
 
+def test_what_was_posted_is_told_before_an_error_in_giving_the_next(books: Books) -> None:
+    a, b = books.funded(100), books.account()
+
+    def batches() -> Iterator[list[Transfer]]:
+        yield [books.transfer(a, b, 10)]
+        yield [books.transfer(a, b, 20)]
+        raise ZeroDivisionError
+
+    given = books.ledger.post_all(batches())
+    assert [told(next(given)) for _ in range(2)] == [[(True, None)]] * 2
+    with pytest.raises(ZeroDivisionError):
+        next(given)
+    assert books.balance(b) == 30
+
+
 def test_a_hold_placed_meanwhile_keeps_its_money(books: Books) -> None:
     a, b = books.funded(100), books.account()
 

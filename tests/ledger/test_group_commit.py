@@ -361,6 +361,21 @@ def test_a_connection_lost_with_two_batches_under_way(books: Books, pool: Thread
     books.check()
 
 
+def test_what_follows_a_repetition_is_decided_without_it(
+    books: Books, pool: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_writer, "CALL_S", 1.0)
+    payer, payee = books.funded(15), books.account()
+    x, y = books.transfer(payer, payee, 6), books.transfer(payer, payee, 5)
+    with GroupCommit(books.ledger, batch_max=1) as commits:
+        with held(books, commits, pool):
+            first, again, behind = queue(commits, pool, x, x, y)
+        assert not first.result().replayed
+        assert again.result().replayed
+        assert behind.result().posted
+    assert books.balance(payee) == 11
+
+
 def test_closing_posts_two_batches_under_way(books: Books, pool: ThreadPoolExecutor) -> None:
     payer, payee = books.funded(100), books.account()
     commits = GroupCommit(books.ledger)
