@@ -113,25 +113,23 @@ class Period:
         if cells is None:
             cells = self._days[number] = {}
             packed = self._packed_days
-            start = self._start_of(number)
-            end = start
+            start = end = _start_of(packed, number)
             while end < len(packed) and packed[end] == number:
                 cells[packed[end + 1]] = int.from_bytes(packed[end + 2 : end + _DAILY_BYTES])
                 end += _DAILY_BYTES
             self._packed_days = packed[:start] + packed[end:]
         return cells
 
-    def _start_of(self, day: int) -> int:
-        """Where a day's cells begin among the packed ones, or would: the latest day is first."""
-        packed, start = self._packed_days, 0
-        while start < len(packed) and packed[start] > day:
-            start += _DAILY_BYTES
-        return start
-
-    def between(self, first: int, last: int) -> list[Cells]:
-        """What was moved on each day of the month from `first` to `last`."""
-        numbers = {*self._days, *self._packed_days[::_DAILY_BYTES]}
-        return [self.day(number) for number in numbers if first <= number <= last]
+    def between(self, first: int, last: int) -> Cells:
+        """What was moved on the days of the month from `first` to `last`, summed."""
+        if first == last:
+            return self.day(first)
+        total: Cells = {}
+        for number in {*self._days, *self._packed_days[::_DAILY_BYTES]}:
+            if first <= number <= last:
+                for code, each in self.day(number).items():
+                    total[code] = total.get(code, 0) + each
+        return total
 
     def packed(self) -> tuple[bytes, bytes]:
         """The totals and the days as they are stored. Raises OverflowError for more than 2^32 transfers."""
@@ -139,15 +137,26 @@ class Period:
         for code, each in self.totals.items():
             if each:
                 totals += _BYTE[code] + each.to_bytes(_CELL_BYTES)
+        days = self._packed_days
         for number, cells in self._days.items():
             fresh = b""
             for code, each in cells.items():
                 if each:
                     fresh += _BYTE[number] + _BYTE[code] + each.to_bytes(_CELL_BYTES)
-            start = self._start_of(number)
-            self._packed_days = self._packed_days[:start] + fresh + self._packed_days[start:]
-        self._days.clear()
-        return totals, self._packed_days
+            start = _start_of(days, number)
+            days = days[:start] + fresh + days[start:] if days else fresh
+        if len(self._days) > 1:  # a single one will be asked for again
+            self._packed_days = days
+            self._days.clear()
+        return totals, days
+
+
+def _start_of(packed: bytes, day: int) -> int:
+    """Where a day's cells begin among packed ones, or would: the latest day is first."""
+    start = 0
+    while start < len(packed) and packed[start] > day:
+        start += _DAILY_BYTES
+    return start
 
 
 _BYTE = [bytes((each,)) for each in range(256)]
@@ -237,16 +246,10 @@ def moved_in(
         period = usage.get(start if payee is None else (*start, payee))
         if period is None:
             continue
-        if days is None:
-            measured = [period.totals]
-        elif days[0] == days[1]:
-            measured = [period.day(days[0])]
-        else:
-            measured = period.between(*days)
-        for cells in measured:
-            for code, each in cells.items():
-                if code in codes:
-                    total += each
+        cells = period.totals if days is None else period.between(*days)
+        for code, each in cells.items():
+            if code in codes:
+                total += each
     return total & _AMOUNT, total >> _NUMBER_AT
 
 
