@@ -60,8 +60,8 @@ def posting(
 ) -> None:
     """Measure posting against what PostgreSQL can write, in a database of its own that is then removed.
 
-    By default on 10,000 wallets and up to 5,000,000 transfers: six minutes at most on two cores,
-    and 16 GiB free under TMPDIR. Other work on the machine shows in the figures.
+    By default on 10,000 wallets and up to 5,000,000 transfers: eight minutes on two cores, and 16 GiB free
+    under TMPDIR. Other work on the machine shows in the figures.
     """
     if quick and smoke:
         fail("--quick or --smoke, not both", 2)

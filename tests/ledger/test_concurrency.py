@@ -14,7 +14,7 @@ from ledger.errors import InvalidInput
 from ledger.ids import new_id
 from ledger.limits import Direction, Metric, Window
 
-THREADS = 12
+THREADS = 16
 
 
 def together(work: Callable[[int], list[Outcome]]) -> list[Outcome]:
