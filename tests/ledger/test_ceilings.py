@@ -117,8 +117,8 @@ def test_a_ceiling_that_the_decision_ignored_is_still_enforced(
 
 def test_many_at_once_never_pass_a_ceiling(books: Books) -> None:
     payee = capped(books, books.account(), 100)
-    payers = [books.funded(100) for _ in range(8)]
-    with ThreadPoolExecutor(8) as pool:
+    payers = [books.funded(100) for _ in range(16)]
+    with ThreadPoolExecutor(16) as pool:
         posted = list(pool.map(lambda payer: post(books, payer, payee, 7).posted, payers * 3))
     assert sum(posted) == 14
     assert books.balance(payee) == 98
