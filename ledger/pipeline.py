@@ -151,23 +151,24 @@ class Pipeline:
         self._broken = error if isinstance(error, EmoneyError) else told
         if self._connection is not None:
             self._connection.close()
-        with suppress(Unavailable):
-            self._give_back(psycopg.OperationalError("closed"))
+        self._give_back(psycopg.OperationalError("given up"))
 
     def _rest(self) -> None:
         """Nothing is under way: the connection goes back to the pool."""
         self._broken = None
-        if self._connection is not None:
-            self._give_back(None)
+        self._give_back(None)
 
     def _give_back(self, error: psycopg.OperationalError | None) -> None:
+        """End the lease; of a connection that has ended the pool makes a new one, and nobody else is told."""
         wire, lease = self._wire, self._lease
         self._wire = self._lease = self._connection = None
         try:
             if wire is not None:
                 wire.close()
-        finally:
-            if lease is not None:
+        except psycopg.OperationalError as unexpected:
+            error = unexpected
+        if lease is not None:
+            with suppress(Unavailable):
                 lease.__exit__(None if error is None else type(error), error, None)
 
 

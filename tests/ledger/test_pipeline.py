@@ -58,13 +58,13 @@ def connections(books: Books) -> int:
 
 
 def terminate(books: Books) -> None:
-    """End every connection to the database, as a failing network would."""
+    """End every connection to the database, as a failing network would, and wait until it has ended."""
     name = conninfo_to_dict(books.owner_url)["dbname"]
     with psycopg.connect(make_conninfo(books.owner_url, dbname="postgres"), autocommit=True) as admin:
         admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+            "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE datname = %s"
             " AND application_name <> 'blocker'",
-            (name,),
+            (1000 * PATIENCE_S, name),
         )
 
 
