@@ -11,7 +11,6 @@ outcomes he was given.
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from ledger import posting
 from ledger.database import Database
@@ -25,13 +24,6 @@ from ledger.transfers import Outcome, Transfer
 Post = Callable[[Sequence[Transfer]], list[Outcome]]
 
 
-class _Flight(NamedTuple):
-    """A batch that is being written, or will be when the one before it is."""
-
-    batch: Sequence[Transfer]
-    decided: Decided
-
-
 def post_all(
     database: Database, batches: Iterable[Sequence[Transfer]], memory: Memory, post: Post
 ) -> Generator[list[Outcome], None, None]:
@@ -40,11 +32,11 @@ def post_all(
     `post`: posts a batch that cannot be decided ahead. Errors are those of `post`, raised when the batches
     before have given their outcomes.
     """
-    flights: deque[_Flight] = deque()
+    under_way: deque[Sequence[Transfer]] = deque()
 
-    def landed(still_flying: int) -> Iterator[list[Outcome]]:
-        while len(flights) > still_flying:
-            yield _land(pipeline, flights.popleft(), memory, post)
+    def landed(still_under_way: int) -> Iterator[list[Outcome]]:
+        while len(under_way) > still_under_way:
+            yield _land(pipeline, under_way.popleft(), memory, post)
 
     with Pipeline(database) as pipeline:
         for batch in _then_error(batches):
@@ -56,7 +48,7 @@ def post_all(
                 yield from landed(0)
                 yield post(batch)
                 continue
-            flights.append(_Flight(batch, decided))
+            under_way.append(batch)
             pipeline.send(decided)
             yield from landed(1)
         yield from landed(0)
@@ -80,16 +72,16 @@ def _decide(memory: Memory, batch: Sequence[Transfer], database: Database) -> De
         return None  # posting says so, when the batches before are told
 
 
-def _land(pipeline: Pipeline, flight: _Flight, memory: Memory, post: Post) -> list[Outcome]:
-    """The outcomes of a batch when it is written; if it was decided in vain, of posting it."""
+def _land(pipeline: Pipeline, batch: Sequence[Transfer], memory: Memory, post: Post) -> list[Outcome]:
+    """The outcomes of the oldest batch when it is written; if it was decided in vain, of posting it."""
     try:
-        pipeline.receive()
+        decided = pipeline.receive()
     except (
         InVain,
         Unavailable,
         PartitionMissing,
     ):  # an id that was written for all that comes back as a replay
         memory.forget()
-        return post(flight.batch)
+        return post(batch)
     memory.held()
-    return posting.in_order(flight.batch, flight.decided.outcomes())
+    return posting.in_order(batch, decided.outcomes())

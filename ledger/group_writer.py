@@ -10,7 +10,6 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from typing import NamedTuple
 from uuid import UUID
 
 from ledger import posting
@@ -30,13 +29,6 @@ RETRY_PAUSE_S = 0.05
 _AWAY = (Unavailable, ConfigurationError)  # the latter where a connection breaks while it is set up
 
 
-class _Flight(NamedTuple):
-    """A batch that is being written, or will be after the one before it."""
-
-    calls: list[Call]
-    decided: Decided
-
-
 class Writer:
     """Posts the calls that are queued, in batches of at most `batch_max` transfers."""
 
@@ -48,7 +40,7 @@ class Writer:
         self._queued = 0  # transfers in it
         self._outside: deque[Call] = deque()  # these wait for room in it
         self._taken: deque[list[Call]] = deque(maxlen=2)  # the batch being written, and the one decided
-        self._flights: deque[_Flight] = deque()  # those of them that were sent
+        self._under_way: deque[list[Call]] = deque()  # those of them that were sent
         self._took_at = 0.0  # when
         self._returning = 0  # callers who were answered last and have not sent another call yet
         self._commits_s: deque[float] = deque([0.0], maxlen=COMMITS)
@@ -135,20 +127,20 @@ class Writer:
                 try:
                     self._write_batches(pipeline)
                 finally:
-                    while self._flights:
+                    while self._under_way:
                         self._land(pipeline)
         finally:
             self._answer_all("The writer has ended.")
             self._end_bell()
 
     def _write_batches(self, pipeline: Pipeline) -> None:
-        while self._wait_for_calls(pipeline) or self._flights:
+        while self._wait_for_calls(pipeline) or self._under_way:
             self._took_at = time.monotonic()
             calls = self._take()
             decided = self._decide(calls)
-            sent_before = bool(self._flights)
+            sent_before = bool(self._under_way)
             if decided is not None:
-                self._flights.append(_Flight(calls, decided))
+                self._under_way.append(calls)
                 pipeline.send(decided)
             if sent_before:
                 self._land(pipeline)
@@ -159,9 +151,9 @@ class Writer:
     def _wait_for_calls(self, pipeline: Pipeline) -> bool:
         """Wait for the next calls: while a batch is written, for half of them all or for its end; else for
         one, and a little for those of callers just answered. False when there are none."""
-        if self._flights and self._half_of_all() == 0:
+        if self._under_way and self._half_of_all() == 0:
             self._land(pipeline)
-        if self._flights:
+        if self._under_way:
             self._sleep(pipeline, self._half_of_all(), None)
         else:
             if self._returning:
@@ -182,7 +174,7 @@ class Writer:
 
     def _callers(self) -> int:
         """How many wait or are about to."""
-        return len(self._queue) + sum(len(flight.calls) for flight in self._flights) + self._returning
+        return len(self._queue) + sum(map(len, self._under_way)) + self._returning
 
     def _sleep(self, pipeline: Pipeline, calls: int, seconds: float | None) -> None:
         """Until so many calls wait, what is under way is written, or the time is over."""
@@ -232,18 +224,18 @@ class Writer:
     def _land(self, pipeline: Pipeline) -> None:
         """Answer the oldest batch under way when it is written; if it was decided in vain, or its writing
         failed, when it is posted."""
-        flight = self._flights.popleft()
-        self._returning = len(flight.calls)
+        calls = self._under_way.popleft()
+        self._returning = len(calls)
         try:
-            pipeline.receive()
-            self._commits_s.append(pipeline.took_s - ROW_S * len(flight.decided.decisions))
-            outcomes = posting.in_order(transfers_of(flight.calls), flight.decided.outcomes())
+            decided = pipeline.receive()
+            self._commits_s.append(pipeline.took_s - ROW_S * len(decided.decisions))
+            outcomes = posting.in_order(transfers_of(calls), decided.outcomes())
         except Exception:
             self._memory.forget()
-            self._post(flight.calls)
+            self._post(calls)
         else:
             self._memory.held()
-            share(flight.calls, outcomes)
+            share(calls, outcomes)
 
     def _post(self, calls: list[Call]) -> None:
         """Post and answer, by halves where one of several calls has an error of its own."""

@@ -75,20 +75,20 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
     """Decide on accounts as they were read; they are then as the batch will leave them."""
     numbers = {side.int for t in transfers for side in (t.debit_account, t.credit_account)}
     states = [accounts[number] for number in sorted(numbers)]
+    attempt = new_id()
     parameters: dict[str, Any] = {
         "accounts": Uuids.of([state.id for state in states]),
         "written_by": Xids.of([state.written.transaction or 0 for state in states if state.written]),
         "claims": Uuids.of([transfer.id for transfer in transfers]),
+        "attempt": Binary(attempt.bytes),
         "posted_at": Binary(moment(now)[4:]),
     }
     versions = [state.version for state in states]
-    decisions, by = list(decide(transfers, accounts, now)), Written(attempt=new_id())
+    decisions, by = list(decide(transfers, accounts, now)), Written(attempt=attempt)
     for state, version in zip(states, versions, strict=True):
         if state.version != version:
             state.written = by
     refused = [decision for decision in decisions if isinstance(decision, Rejected)]
-    assert by.attempt is not None
-    parameters["attempt"] = Binary(by.attempt.bytes)
     parameters["counted"] = usage.changed((state.id, state.usage) for state in states)
     parameters["decided"] = _rows([decision for decision in decisions if isinstance(decision, Accepted)])
     parameters["refused"] = (

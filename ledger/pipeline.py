@@ -105,8 +105,8 @@ class Pipeline:
                 self._break(error)
         return bool(self._under_way)
 
-    def receive(self) -> None:
-        """Wait until the oldest batch is written and committed, and those behind it are sent.
+    def receive(self) -> Decided:
+        """The oldest batch, when it is written and committed, and those behind it are sent.
 
         Raises InVain where it was decided in vain, Unavailable where it is unknown whether it was written,
         and what `ledger.writing.told_apart` does.
@@ -122,6 +122,7 @@ class Pipeline:
             if not self._under_way:
                 self._rest()
         written(decided, transaction)
+        return decided
 
     def _receive(self) -> bytes | None:
         """The oldest batch's answer; an error that is one is raised when it is read to its end."""

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 from hypothesis import HealthCheck, settings
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger import (
     AccountKind,
@@ -146,6 +147,15 @@ class Books:
             connection.execute("SET session_replication_role = replica")
             for statement in statements_:
                 assert connection.execute(statement).rowcount != 0
+
+    def terminate(self, which: str = "true") -> None:
+        """End connections to the database, as a failing network would, and wait until they have ended."""
+        name = conninfo_to_dict(self.owner_url)["dbname"]
+        with psycopg.connect(make_conninfo(self.owner_url, dbname="postgres"), autocommit=True) as admin:
+            admin.execute(
+                "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
+                f" WHERE datname = '{name}' AND {which}"
+            )
 
     def check(self) -> None:
         """Every invariant that holds whatever was posted."""

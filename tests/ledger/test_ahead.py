@@ -39,9 +39,9 @@ def vain(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     found: list[None] = []
     receive = Pipeline.receive
 
-    def counted(pipeline: Pipeline) -> None:
+    def counted(pipeline: Pipeline) -> optimistic.Decided:
         try:
-            receive(pipeline)
+            return receive(pipeline)
         except optimistic.InVain:
             found.append(None)
             raise

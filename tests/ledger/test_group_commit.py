@@ -106,15 +106,6 @@ def batches(books: Books, *accounts: UUID) -> list[list[UUID]]:
     return list(found.values())
 
 
-def terminate(books: Books, which: str = "true") -> None:
-    """End connections to the database, as a failing network would."""
-    name = conninfo_to_dict(books.owner_url)["dbname"]
-    with psycopg.connect(make_conninfo(books.owner_url, dbname="postgres"), autocommit=True) as admin:
-        admin.execute(
-            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND {which}"
-        )
-
-
 # -- many callers ---------------------------------------------------------------------------------------
 
 
@@ -355,7 +346,7 @@ def test_a_connection_lost_with_two_batches_under_way(books: Books, pool: Thread
     payer, payee = books.funded(100), books.account()
     with GroupCommit(books.ledger) as commits:
         with two_in_the_air(books, commits, pool, payer, payee) as (_, futures):
-            terminate(books, "wait_event_type = 'Lock'")
+            books.terminate("wait_event_type = 'Lock'")
         assert all(future.result().posted for future in futures)
     assert books.balance(payee) == 40
     books.check()
@@ -429,7 +420,7 @@ def test_every_caller_learns_its_outcome_though_the_connection_is_killed(
         with locked(books, payer):
             futures = [pool.submit(commits.post, books.transfer(payer, payee, 1)) for _ in range(20)]
             until(lambda: waiting_for_locks(books) == 1)
-            terminate(books, "wait_event_type = 'Lock'")
+            books.terminate("wait_event_type = 'Lock'")
         assert all(future.result().posted for future in futures)
     assert books.balance(payee) == 20
     books.check()
@@ -458,7 +449,7 @@ def test_connections_killed_again_and_again_lose_and_double_nothing(
         futures = [pool.submit(caller, number) for number in range(callers)]
         for _ in range(12):
             time.sleep(0.05)
-            terminate(books)
+            books.terminate()
         stop.set()
         posted = sum(future.result() for future in futures)
     assert books.balance(payee) == posted
@@ -477,7 +468,7 @@ def test_an_absent_database_is_told_and_its_return_needs_nothing(
         GroupCommit(books.ledger) as commits,
     ):
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
-        terminate(books)
+        books.terminate()
         errors = [pool.submit(commits.post, transfer).exception() for transfer in transfers]
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         for error in errors:

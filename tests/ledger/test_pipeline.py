@@ -14,7 +14,6 @@ import pytest
 from books import Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger import Transfer
 from ledger.errors import Unavailable
@@ -44,28 +43,9 @@ def received(pipeline: Pipeline, batches: int) -> list[bool]:
     return found
 
 
-def versions(books: Books, *accounts: UUID) -> list[int]:
-    with psycopg.connect(books.owner_url) as connection:
-        rows = connection.execute(
-            "SELECT version FROM ledger.account WHERE id = ANY(%s) ORDER BY id", (list(accounts),)
-        )
-        return [version for (version,) in rows]
-
-
 def connections(books: Books) -> int:
     """How many of the pool are in use."""
     return int(books.database.engine.pool.checkedout())  # type: ignore[attr-defined]
-
-
-def terminate(books: Books) -> None:
-    """End every connection to the database, as a failing network would, and wait until it has ended."""
-    name = conninfo_to_dict(books.owner_url)["dbname"]
-    with psycopg.connect(make_conninfo(books.owner_url, dbname="postgres"), autocommit=True) as admin:
-        admin.execute(
-            "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE datname = %s"
-            " AND application_name <> 'blocker'",
-            (1000 * PATIENCE_S, name),
-        )
 
 
 def test_a_batch_is_decided_and_sent_before_the_one_in_front_is_answered(books: Books) -> None:
@@ -181,7 +161,7 @@ def test_who_leaves_does_so_when_all_is_written(books: Books) -> None:
 
 
 def blocked(books: Books, account: UUID) -> psycopg.Connection:
-    """A connection that holds this account's lock, and that `terminate` spares."""
+    """A connection that holds this account's lock, and that is not terminated."""
     blocker = psycopg.connect(books.owner_url, application_name="blocker")
     blocker.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (account,))
     return blocker
@@ -194,7 +174,7 @@ def test_a_lost_connection_is_told_for_all_that_was_under_way(books: Books) -> N
         with blocked(books, a):
             for _ in range(2):
                 pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
-            terminate(books)
+            books.terminate("application_name <> 'blocker'")
             pipeline.wait(PATIENCE_S)
             assert pipeline.answered
             with pytest.raises(Unavailable, match="safe"):
@@ -254,7 +234,7 @@ def test_an_answer_counts_whatever_becomes_of_the_connection_after_it(books: Boo
     with Pipeline(books.database) as pipeline:
         pipeline.send(decide(books, books.ledger.memory(), books.transfer(a, b, 1)))
         pipeline.wait(None)
-        terminate(books)
+        books.terminate("application_name <> 'blocker'")
         pipeline.receive()
     assert books.balance(b) == 1
     assert connections(books) == 0
@@ -271,7 +251,7 @@ def test_a_connection_lost_while_a_forked_process_has_it_keeps_nobody_busy(books
             if child == 0:
                 time.sleep(PATIENCE_S)
                 os._exit(0)
-            terminate(books)
+            books.terminate("application_name <> 'blocker'")
             with pytest.raises(Unavailable):
                 pipeline.receive()
         before = time.process_time()
