@@ -9,15 +9,17 @@ Durable commits. The ways take turns; the median of the turns counts, of rates a
 - `tasks`: 64 and 256 tasks of one event loop with `GroupCommit.apost`.
 
 Callers and writer share one process: each call's checking, queueing and waking is Python, counted in the
-rate; making the transfers is not, as it is not of batches. One client and group commit have a database each:
-the writer remembers accounts, and would read those again to which one client has posted beside it.
+rate; making the transfers is not, as it is not of batches. Nor are the first moments of a turn, in which the
+callers start one after the other, on caches that another way has left. One client and group commit have a
+database each: the writer remembers accounts, and would read those again to which one client has posted
+beside it.
 """
 
 import asyncio
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from statistics import median, quantiles
 from typing import Any
@@ -27,7 +29,7 @@ from benchmarks.bare import Function, make_tables
 from benchmarks.figures import Turns, frozen
 from benchmarks.population import Make
 from benchmarks.scale import Scale, Tell
-from benchmarks.scratch import Fresh, settle
+from benchmarks.scratch import Fresh, settle, tidy
 from ledger import Ledger, Transfer
 from ledger.group_commit import GroupCommit
 
@@ -36,8 +38,8 @@ CALLERS, CALLERS_MANY = 64, 256
 MADE_PER_S = 30_000
 """Transfers made for a turn, more than any machine posted yet: with the last one, too, the turn is over."""
 
-Way = Callable[[Iterator[Transfer], float], list[float]]
-"""Posts one after the other for so many seconds; gives each one's latency in seconds."""
+Way = Callable[[Iterator[Transfer], float, float], list[float]]
+"""Posts one after the other until a moment; gives the latency of each begun since another, in seconds."""
 
 
 def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
@@ -51,8 +53,8 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
     function = Function(alone.url)
     with GroupCommit(ledger) as commits:
         ways: dict[str, tuple[Make, Way]] = {
-            "function": (own_pair, partial(_alone, function.post)),
-            "single": (own_pair, partial(_alone, lambda t: singly.post([t])[0].posted)),
+            "function": (own_pair, partial(_caller, function.post)),
+            "single": (own_pair, partial(_caller, lambda t: singly.post([t])[0].posted)),
             "threads": (pair, partial(_threads, commits, CALLERS)),
             "hot": (payment, partial(_threads, commits, CALLERS)),
             "tasks": (pair, partial(_tasks, commits, CALLERS)),
@@ -65,17 +67,17 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
             tell(f"callers: turn {turn} of {scale.caller_turns}" if turn else "callers: warming up")
             for name in turns.order():
                 make, way = ways[name]
-                transfers = people.batch(make, int(MADE_PER_S * scale.caller_turn_s), chance)
+                seconds = scale.caller_start_s + scale.caller_turn_s
+                transfers = people.batch(make, int(MADE_PER_S * seconds), chance)
                 with frozen():
-                    began = time.perf_counter()
-                    waited = way(iter(transfers), scale.caller_turn_s)
-                    took = time.perf_counter() - began
+                    since = time.perf_counter() + scale.caller_start_s
+                    waited = way(iter(transfers), since, since + scale.caller_turn_s)
+                    took = time.perf_counter() - since
                 if turn or scale.smoke:
                     turns.add(name, len(waited) / took)
                     p99[name].append(quantiles(waited, n=100)[98])
-            if not turn:
-                settle(alone)
-                settle(shared)
+            for database in (alone, shared):
+                tidy(database) if turn else settle(database)
     function.close()
 
     def many(name: str, baseline: str, ratio: str) -> dict[str, Any]:
@@ -103,59 +105,50 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
     }
 
 
-def _alone(post: Callable[[Transfer], bool], transfers: Iterator[Transfer], seconds: float) -> list[float]:
-    return _loop(post, transfers, time.perf_counter() + seconds)
-
-
-def _threads(
-    commits: GroupCommit, callers: int, transfers: Iterator[Transfer], seconds: float
+def _caller(
+    post: Callable[[Transfer], bool], transfers: Iterator[Transfer], since: float, until: float
 ) -> list[float]:
-    latencies = [[0.0]] * callers
-    until = time.perf_counter() + seconds
-
-    def work(number: int) -> None:
-        latencies[number] = _loop(lambda t: commits.post(t).posted, transfers, until)
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(callers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return [each for some in latencies for each in some]
-
-
-def _loop(post: Callable[[Transfer], bool], transfers: Iterator[Transfer], until: float) -> list[float]:
-    """Post one after the other until the time `until`."""
-    posted, latencies = 0, []
+    """One caller, in this thread."""
+    latencies = []
     for transfer in transfers:
         began = time.perf_counter()
-        posted += post(transfer)
+        posted = post(transfer)
+        assert posted
         now = time.perf_counter()
-        latencies.append(now - began)
+        if began >= since:
+            latencies.append(now - began)
         if now > until:
             break
-    assert posted == len(latencies)
     return latencies
 
 
-def _tasks(commits: GroupCommit, callers: int, transfers: Iterator[Transfer], seconds: float) -> list[float]:
-    latencies: list[float] = []
-    until = time.perf_counter() + seconds
+def _threads(
+    commits: GroupCommit, callers: int, transfers: Iterator[Transfer], since: float, until: float
+) -> list[float]:
+    with ThreadPoolExecutor(callers) as pool:
+        work = partial(_caller, lambda t: commits.post(t).posted, transfers, since, until)
+        started = [pool.submit(work) for _ in range(callers)]
+        return [each for some in started for each in some.result()]
 
-    async def work() -> int:
-        posted = 0
+
+def _tasks(
+    commits: GroupCommit, callers: int, transfers: Iterator[Transfer], since: float, until: float
+) -> list[float]:
+    latencies: list[float] = []
+
+    async def work() -> None:
         for transfer in transfers:
             began = time.perf_counter()
-            posted += (await commits.apost(transfer)).posted
+            outcome = await commits.apost(transfer)
+            assert outcome.posted
             now = time.perf_counter()
-            latencies.append(now - began)
+            if began >= since:
+                latencies.append(now - began)
             if now > until:
                 break
-        return posted
 
-    async def main() -> int:
-        return sum(await asyncio.gather(*(work() for _ in range(callers))))
+    async def main() -> None:
+        await asyncio.gather(*(work() for _ in range(callers)))
 
-    posted = asyncio.run(main())
-    assert posted == len(latencies)
+    asyncio.run(main())
     return latencies

@@ -9,7 +9,8 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """`batch_turns`, `caller_turns`: how often each way is timed; `caller_turn_s`: for how long, callers.
+    """`batch_turns`, `caller_turns`: how often each way is timed; `caller_turn_s`: for how long, callers, and
+    `caller_start_s`: for how long they post before.
 
     `written`: transfers that the writer posts whose memory and disk are measured, a multiple of ten
     thousand; `growth`: transfers in the ledger when a full one is held against an empty one.
@@ -19,11 +20,12 @@ class Scale:
     batch_turns: int
     caller_turns: int
     caller_turn_s: float
+    caller_start_s: float
     written: int
     growth: int
     smoke: bool = False
 
 
-FULL = Scale(10_000, 7, 6, 3.0, 1_000_000, 5_000_000)
-QUICK = Scale(10_000, 4, 3, 1.0, 100_000, 300_000)
-SMOKE = Scale(1_000, 1, 1, 0.2, 10_000, 20_000, smoke=True)
+FULL = Scale(10_000, 7, 8, 3.0, 1.0, 1_000_000, 5_000_000)
+QUICK = Scale(10_000, 4, 3, 1.0, 0.5, 100_000, 300_000)
+SMOKE = Scale(1_000, 1, 1, 0.2, 0.0, 10_000, 20_000, smoke=True)
