@@ -49,7 +49,8 @@ class Job:
     """A job: `cron` in UTC; `run` does it once and returns counts worth telling.
 
     Asked when the schedule starts: `wanted`, for a job that nothing is configured for is left out, and
-    `configured_at`, where an operator may set the time: its cron and time zone go before `cron`.
+    `configured_at`, where an operator may set the time: its cron and time zone go before `cron`. `alarms`:
+    counts of what is wrong with the operator's affairs, when they are above zero.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Job:
     run: Callable[[Emoney, Observe], dict[str, Any]]
     wanted: Callable[[], bool] = lambda: True
     configured_at: Callable[[], tuple[str, str]] | None = None
+    alarms: tuple[str, ...] = ()
 
     def when(self) -> tuple[str, str]:
         """Its cron and the time zone that is meant in. Raises ConfigurationError."""
@@ -231,6 +233,7 @@ JOBS = {
             "0 9 * * *",
             _reconcile,
             configured_at=_reconcile_at,
+            alarms=("shortfalls", "breaks"),
         ),
         Job("deliver", "Send new events to the webhook", "* * * * *", _deliver, webhooks.configured),
     )

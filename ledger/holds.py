@@ -10,13 +10,16 @@ funds, with its hold given back to it, and the payee's balance limit. A capture 
 hold as it was. What is released, voided or expires is given back to the windows that it was counted in; the
 number of a hold, where nothing of it was captured.
 
-Each call locks the two accounts in id order, like a batch of one; costs four to seven round trips.
+What becomes of a hold is told by events of the payer's account: `hold.placed`, `hold.released`, `hold.voided`
+and `hold.expired`; a capture by its transfer, a refusal like a transfer's.
+
+Each call locks the two accounts in id order, like a batch of one; costs six to nine round trips.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from uuid import UUID
 
@@ -37,6 +40,7 @@ from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
 from ledger.ledger import Ledger
 from ledger.locks import Locked
 from ledger.operations import Operation
+from ledger.outbox.recorded import record
 from ledger.queries import queries_beside
 from ledger.requests import content_hash, earlier_outcome
 from ledger.transfers import GIVES_BACK, Outcome, Refusal, Transfer
@@ -143,6 +147,8 @@ def reserve(ledger: Ledger, connection: Connection, hold: Hold, locked: Locked) 
                 "expires_at": hold.expires_at,
             },
         )
+    expires_at = hold.expires_at.astimezone(UTC).isoformat()
+    _tell(connection, hold, "placed", hold.amount, now, expires_at=expires_at)
     return Outcome(hold.id)
 
 
@@ -207,7 +213,7 @@ def void(ledger: Ledger, hold_id: UUID) -> PlacedHold:
             if _last_kind(connection, held) == "voided":
                 return held
             raise HoldEnded(f"hold {hold_id} has nothing left to void")
-        give_back(connection, held, locked, "voided", ledger.clock())
+        _give_back_and_tell(connection, held, locked, "voided", ledger.clock())
         return find(connection, hold_id)
 
     return ledger.run(voiding)
@@ -229,7 +235,7 @@ def _expire(ledger: Ledger, hold_id: UUID, now: datetime, connection: Connection
     held, locked = lock(ledger, connection, hold_id)
     if held.remaining == 0 or held.hold.expires_at > now:
         return False
-    give_back(connection, held, locked, "expired", now)
+    _give_back_and_tell(connection, held, locked, "expired", now)
     return True
 
 
@@ -252,7 +258,8 @@ def _capture_now(
             raise psycopg.Rollback(attempt)
         writing.write(connection, [decision], {}, now)
         if release_rest and held.remaining > request.amount:
-            give_back(connection, find(connection, held.hold.id), locked, "released", now)
+            rest = find(connection, held.hold.id)
+            _give_back_and_tell(connection, rest, locked, "released", now)
     return decision
 
 
@@ -277,6 +284,28 @@ def give_back(connection: Connection, held: PlacedHold, locked: Locked, kind: st
     writing.give_back_usage(
         connection, held.hold, held.placed_at, locked.states, held.remaining, whole=held.captured == 0
     )
+
+
+def _give_back_and_tell(
+    connection: Connection, held: PlacedHold, locked: Locked, kind: str, now: datetime
+) -> None:
+    give_back(connection, held, locked, kind, now)
+    _tell(connection, held.hold, kind, held.remaining, now)
+
+
+def _tell(connection: Connection, hold: Hold, what: str, amount: int, at: datetime, **more: str) -> None:
+    """An event among those of the payer, whose account is locked."""
+    if hold.operation in GIVES_BACK and what != "expired":
+        return  # a dispute's, which tells it in its own words
+    payload = {
+        "hold": str(hold.id),
+        "minor": amount,
+        "currency": hold.currency,
+        "operation": hold.operation.value,
+        "credit_account": str(hold.credit_account),
+        **more,
+    }
+    record(connection, f"hold.{what}", hold.debit_account, payload, at=at)
 
 
 def find(connection: Connection, hold_id: UUID) -> PlacedHold:

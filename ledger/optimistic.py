@@ -26,7 +26,7 @@ from ledger.ids import new_id
 from ledger.operations import Operation
 from ledger.queries import queries_beside
 from ledger.rows import DECIDED, Rows, decided_row, text
-from ledger.transfers import Outcome, Transfer
+from ledger.transfers import Outcome, Transfer, claimed
 from ledger.watermark import ClosedPeriod
 from ledger.writing import told_apart
 
@@ -79,7 +79,7 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
     parameters: dict[str, Any] = {
         "accounts": Uuids.of([state.id for state in states]),
         "written_by": Xids.of([state.written.transaction or 0 for state in states if state.written]),
-        "claims": Uuids.of([transfer.id for transfer in transfers]),
+        "claims": Uuids.of(claimed(transfers)),
         "attempt": Binary(attempt.bytes),
         "posted_at": Binary(moment(now)[4:]),
     }

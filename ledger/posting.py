@@ -4,7 +4,8 @@
 |--------|---------------------------------------------------------------------|------------------------|
 | lock   | the accounts, once each and in id order, read as the lock finds     | 1, shared with claim   |
 |        | them, and then the usage that their profiles measure                | (+1 for other windows) |
-| claim  | the ids not seen before are taken; others get their earlier outcome | 0 (+1 for replayed ids)|
+| claim  | ids and groups not seen before are taken; others get their earlier   | 0 (+1 for replayed ids)|
+|        | outcome                                                             |                        |
 | decide | `ledger.decide`, in Python, in order                                | 0                      |
 | write  | each transfer by COPY as soon as it is decided (entries and balances| 1                      |
 |        | follow in the database's trigger), refusals by COPY, usage          | 0 to 3                 |
@@ -46,7 +47,7 @@ from ledger.locks import Locked, lock_and_claim, moment
 from ledger.pause import no_collection
 from ledger.profiles import ProfileCache
 from ledger.queries import queries_beside
-from ledger.transfers import Outcome, Refusal, Transfer
+from ledger.transfers import Outcome, Refusal, Transfer, claim_of_group, claimed
 from ledger.writing import write
 
 BATCH_MAX = 10_000
@@ -72,9 +73,9 @@ def _post(
     unique = check(transfers)
     sides = {side.int: side for t in unique for side in (t.debit_account, t.credit_account)}
     likely = likely_periods(unique, profiles, clock())
-    ids = dict.fromkeys([transfer.id for transfer in unique])
-    fresh, locked = lock_and_claim(connection, list(sides.values()), ids, profiles, likely)
-    earlier = _earlier_outcomes(connection, unique, fresh)
+    claims = dict.fromkeys(claimed(unique))
+    fresh, locked = lock_and_claim(connection, list(sides.values()), claims, profiles, likely)
+    earlier = {} if len(fresh) == len(claims) else _earlier_outcomes(connection, unique, fresh)
     _check_groups(unique, fresh)
     todo = [transfer for transfer in unique if transfer.id in fresh] if earlier else unique
     now = moment(clock, locked)
@@ -122,8 +123,6 @@ def _earlier_outcomes(
 ) -> dict[UUID, Outcome]:
     """The outcomes of ids claimed by an earlier call. Raises IdempotencyConflict for other content."""
     outcomes: dict[UUID, Outcome] = {}
-    if len(fresh) == len(unique):
-        return outcomes
     seen = {transfer.id: transfer for transfer in unique if transfer.id not in fresh}
     for transfer_id, content_hash, posted, rule, decision, source, numbers, *stored in connection.execute(
         _queries.earlier_outcomes.sql, {"ids": Uuids.of(seen)}
@@ -152,14 +151,12 @@ def _same(sent: Transfer, stored: Sequence[object]) -> bool:
 
 
 def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
-    """A group is sent whole, at a retry too: one that grew could not stand or fall together."""
+    """A group is sent whole and in one batch, at a retry too: else it could not stand or fall together."""
     sent = {(transfer.group, transfer.id in fresh) for transfer in unique if transfer.group}
-    if len(sent) == len({group for group, _ in sent}):
-        return
-    for group, _ in sent:
-        if {(group, True), (group, False)} <= sent:
+    for group, new in sent:
+        if group and new and ((group, False) in sent or claim_of_group(group) not in fresh):
             raise SplitGroup(
-                f"group {group} was sent before with fewer transfers; send it whole, under new ids"
+                f"group {group} was sent before with other transfers; send it whole, under new ids"
             )
 
 

@@ -1,6 +1,7 @@
 """What is sent to the ledger and what comes back: immutable values."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -126,3 +127,21 @@ class Outcome:
     def posted(self) -> bool:
         """Whether the money moved, now or before."""
         return self.refusal is None
+
+
+def claimed(transfers: Sequence[Transfer]) -> list[UUID]:
+    """The ids that a batch takes for itself: its transfers', and then one for each of its groups.
+
+    So a group is sent once, as a transfer is. Its id may be that of a transfer, too; it is claimed under one
+    of another variant, which nothing else makes (RFC 9562, 4.1).
+    """
+    groups = dict.fromkeys([transfer.group for transfer in transfers if transfer.group])
+    return [*(transfer.id for transfer in transfers), *map(claim_of_group, groups)]
+
+
+def claim_of_group(group: UUID) -> UUID:
+    """The id under which a group is claimed."""
+    return UUID(int=group.int ^ _VARIANT)
+
+
+_VARIANT = 1 << 63

@@ -50,6 +50,14 @@ FULL JOIN (
     SELECT id FROM ledger.transfer
     UNION ALL SELECT transfer_id FROM ledger.refusal
     UNION ALL SELECT id FROM ledger.hold
+    UNION ALL
+    SELECT named.id  -- a group's, as ledger.transfers.claim_of_group makes it; older groups have none
+    FROM (
+        SELECT uuid_send(group_id) AS bytes FROM ledger.transfer WHERE group_id IS NOT NULL
+        UNION
+        SELECT uuid_send(group_id) FROM ledger.refusal WHERE group_id IS NOT NULL
+    ) AS sent
+    JOIN ledger.claim AS named ON named.id = encode(set_byte(bytes, 8, get_byte(bytes, 8) # 128), 'hex')::uuid
 ) AS o ON o.id = c.id
 GROUP BY coalesce(c.id, o.id)
 HAVING count(*) <> 1 OR count(c.id) <> 1 OR count(o.id) <> 1

@@ -26,7 +26,7 @@ def run(
     name: Annotated[str, typer.Argument(help="A job's name, from `emoney jobs list`.")],
     as_json: AsJson = False,
 ) -> None:
-    """Run one job now."""
+    """Run one job now. Exit code 1 where it finds a shortfall or break."""
     job = schedule.find(name)
     with Emoney.open() as emoney, progress() as observe:
         done = job.run(emoney, observe)
@@ -36,6 +36,8 @@ def run(
         screen.print(
             f"{job.name}: " + ", ".join(f"{key} {value}" for key, value in done.items()), highlight=False
         )
+    if any(done[alarm] for alarm in job.alarms):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from commands import Command
 
+from jobs import reconciling
 from jobs.emoney import Emoney
 from ledger import AccountKind, Operation, Transfer
 from ledger import emoney as ops
@@ -104,7 +105,9 @@ def test_a_statement_is_imported_once_and_the_day_reconciles(run: Command, tmp_p
     assert run("safeguarding", "reconcile")[0] == 0
 
 
-def test_a_shortfall_is_exit_code_1_and_an_event(run: Command, tmp_path: Path) -> None:
+def test_a_shortfall_is_exit_code_1_and_an_event(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = mt940(tmp_path / "s.sta", "59,00", "C59,00NTRFother")
     run("safeguarding", "import-statement", str(path), "--account", "bank")
     code, out, _ = run("safeguarding", "reconcile", "--transit-days", "0", "--json")
@@ -120,6 +123,9 @@ def test_a_shortfall_is_exit_code_1_and_an_event(run: Command, tmp_path: Path) -
     code, out, _ = run("safeguarding", "reconcile", "--transit-days", "0")
     assert code == 1
     assert "shortfall_at_banks" in out
+    monkeypatch.setenv(reconciling.TRANSIT_DAYS, "0")
+    code, out, _ = run("jobs", "run", "reconcile", "--json")
+    assert (code, json.loads(out)["shortfalls"]) == (1, 1)
 
 
 def test_a_bad_statement_is_refused_with_its_line(run: Command, tmp_path: Path) -> None:

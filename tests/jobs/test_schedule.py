@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,10 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from jobs import schedule
 from jobs.emoney import Emoney
+from ledger import AccountKind, Operation, accounts, holds
+from ledger import emoney as ops
 from ledger.errors import InvalidInput
+from ledger.ids import new_id
 
 
 def test_jobs_run_on_time_and_a_failure_stops_nothing(
@@ -50,3 +54,41 @@ def test_jobs_run_on_time_and_a_failure_stops_nothing(
         signal.signal(signal.SIGINT, before[1])
     assert any("extract: rows 0" in line for line in told)
     assert any("broken: failed: InvalidInput: this job is broken" in line for line in told)
+
+
+def test_the_job_gives_back_what_is_held_past_its_deadline(home: Path, owner_url: str) -> None:
+    now = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    clock = [now]
+    with Emoney.open(url=owner_url, home=home, clock=lambda: clock[0]) as emoney:
+        bank = emoney.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
+        ama, kofi = (
+            emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", name) for name in ("ama", "kofi")
+        )
+        load = ops.issue(funds=bank, wallet=ama, amount=6_000, currency="GHS", receipt="slip-1")
+        assert emoney.ledger.post([load])[0].posted
+        hold = holds.Hold(new_id(), ama, kofi, 5_000, "GHS", Operation.PAY, now + timedelta(hours=1))
+        assert holds.place(emoney.ledger, hold).posted
+
+        assert schedule.find("expire-holds").run(emoney, lambda *_: None) == {"expired": 0}
+        clock[0] += timedelta(hours=1)
+        assert schedule.find("expire-holds").run(emoney, lambda *_: None) == {"expired": 1}
+        assert schedule.find("expire-holds").run(emoney, lambda *_: None) == {"expired": 0}
+        with emoney.database.connection() as connection:
+            assert accounts.get(connection, ama).available == 6_000
+
+
+def test_the_job_prepares_the_ledger_for_the_months_to_come(home: Path, owner_url: str) -> None:
+    then = datetime(2031, 5, 3, 12, tzinfo=UTC)
+    with Emoney.open(url=owner_url, home=home, clock=lambda: then) as emoney:
+        made = schedule.find("partitions").run(emoney, lambda *_: None)["made"]
+        assert made > 0
+        assert schedule.find("partitions").run(emoney, lambda *_: None) == {"made": 0}
+        with emoney.database.connection() as connection:
+            there = {
+                name
+                for (name,) in connection.execute(
+                    "SELECT inhrelid::regclass::text FROM pg_inherits"
+                    " WHERE inhparent IN ('ledger.transfer'::regclass, 'ledger.entry'::regclass)"
+                )
+            }
+    assert {f"ledger.{table}_2031_{month:02}" for table in ("transfer", "entry") for month in (5, 6)} <= there

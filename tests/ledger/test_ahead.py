@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import AccountKind, Operation, Outcome, Transfer, holds, optimistic
-from ledger.errors import IdempotencyConflict, InvalidInput, UnknownAccount
+from ledger.errors import IdempotencyConflict, InvalidInput, SplitGroup, UnknownAccount
 from ledger.holds import Hold
 from ledger.ids import new_id
 from ledger.limits import Direction, Metric, Scope, Window
@@ -235,6 +235,21 @@ def test_an_error_comes_in_its_turn_and_what_came_before_stays(books: Books) -> 
     with pytest.raises(UnknownAccount):
         next(given)
     assert books.balance(b) == 20
+    books.check()
+
+
+def test_a_group_that_goes_on_in_the_next_batch_is_refused_there(books: Books, vain: list[None]) -> None:
+    payer, payee, group, other = books.funded(10), books.account(), new_id(), new_id()
+    first = [books.transfer(payer, payee, 1, group=group) for _ in range(2)]
+    second = [books.transfer(payer, payee, 1, group=each) for each in (other, group)]
+    outcomes = books.ledger.post_all([first, second])
+    assert [outcome.posted for outcome in next(outcomes)] == [True, True]
+    with pytest.raises(SplitGroup, match="sent before"):
+        next(outcomes)
+    assert books.balance(payee) == 2
+    assert len(vain) == 1
+    again = list(books.ledger.post_all([first]))
+    assert [outcome.replayed for outcome in again[0]] == [True, True]
     books.check()
 
 

@@ -219,6 +219,17 @@ def test_a_group_sent_twice_at_once_posts_once(books: Books, pool: ThreadPoolExe
     assert books.balance(payee) == 2
 
 
+def test_a_group_is_not_continued_by_a_later_call(books: Books) -> None:
+    payer, payee, group = books.funded(10), books.account(), new_id()
+    with GroupCommit(books.ledger) as commits:
+        for _ in range(2):  # decided on remembered accounts, and posted
+            commits.post_group([books.transfer(payer, payee, 1, group=new_id())])
+        commits.post_group([books.transfer(payer, payee, 1, group=group)])
+        with pytest.raises(SplitGroup):
+            commits.post_group([books.transfer(payer, payee, 1, group=group)])
+    assert books.balance(payee) == 3
+
+
 def test_what_is_no_group_is_refused_before_it_queues(books: Books) -> None:
     payer, payee, group = books.funded(10), books.account(), new_id()
     linked = [books.transfer(payer, payee, 1, group=group) for _ in range(3)]

@@ -16,6 +16,7 @@ from ledger.errors import IdempotencyConflict, InvalidInput, UnknownAccount
 from ledger.holds import Hold, HoldEnded, UnknownHold
 from ledger.ids import new_id
 from ledger.limits import Direction, Metric, Window
+from ledger.outbox import Consumer
 
 HOUR = timedelta(hours=1)
 
@@ -328,3 +329,43 @@ def test_whatever_happens_available_is_balance_less_what_is_held(
         held = sum(state(books, each)[0] for each in open_)
         assert available(books, payer) == books.balance(payer) - held >= 0
         assert books.balance(payer) + books.balance(payee) == 100
+
+
+def test_what_becomes_of_a_hold_is_told_in_order_with_the_payers_transfers(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    consumer = Consumer(books.database, "test")
+    while events := consumer.read(100):
+        consumer.acknowledge(events[-1])
+    released, voided, expired = (placed(books, payer, payee, amount) for amount in (30, 20, 10))
+    assert holds.place(books.ledger, hold_of(books, payer, payee, 41)).refusal
+    assert holds.capture(books.ledger, released, new_id(), 25).posted
+    holds.void(books.ledger, voided)
+    holds.void(books.ledger, voided)  # changes nothing
+    books.now += 2 * HOUR
+    assert holds.expire_due(books.ledger) == 1
+
+    told = consumer.read(100)
+    assert [(event.type, event.data.get("payload", {}).get("minor")) for event in told] == [
+        ("hold.placed", 30),
+        ("hold.placed", 20),
+        ("hold.placed", 10),
+        ("transfer.refused", None),
+        ("transfer.posted", None),
+        ("hold.released", 5),
+        ("hold.voided", 20),
+        ("hold.expired", 10),
+    ]
+    placed_event, expired_event = told[2], told[-1]
+    assert placed_event.data == {
+        "subject": str(payer),
+        "payload": {
+            "hold": str(expired),
+            "minor": 10,
+            "currency": "EUR",
+            "operation": "pay",
+            "credit_account": str(payee),
+            "expires_at": (NOON + HOUR).isoformat(),
+        },
+    }
+    assert (expired_event.at, expired_event.data["payload"]["hold"]) == (NOON + 2 * HOUR, str(expired))
+    books.check()

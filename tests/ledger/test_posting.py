@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -92,6 +93,35 @@ def test_a_group_may_pass_money_on_within_itself(books: Books) -> None:
     group = new_id()
     books.posted(books.transfer(a, b, 100, group=group), books.transfer(b, c, 100, group=group))
     assert books.balance(c) == 100
+
+
+def test_a_group_that_was_refused_is_sent_again_and_not_continued(books: Books) -> None:
+    a, b, group = books.funded(10), books.account(), new_id()
+    linked = [books.transfer(a, b, amount, group=group) for amount in (1, 11)]
+    assert not any(outcome.posted for outcome in books.post(*linked))
+    again = books.post(*linked)
+    assert [(outcome.posted, outcome.replayed) for outcome in again] == [(False, True)] * 2
+    before = books.dump()
+    with pytest.raises(SplitGroup):
+        books.post(books.transfer(a, b, 1, group=group))
+    assert books.dump() == before
+    books.check()
+
+
+def test_a_group_that_many_send_parts_of_at_once_is_the_firsts(books: Books) -> None:
+    group, b = new_id(), books.account()
+    payers = [books.funded(10) for _ in range(16)]
+
+    def send(payer: UUID) -> bool:
+        try:
+            return books.post(books.transfer(payer, b, 1, group=group))[0].posted
+        except SplitGroup:
+            return False
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(send, payers)) == 1
+    assert books.balance(b) == 1
+    books.check()
 
 
 def test_a_group_that_grew_is_a_conflict(books: Books) -> None:
@@ -269,6 +299,18 @@ def _interleaved(books: Books, a: UUID, b: UUID) -> list[Transfer]:
     return [books.transfer(a, b, 1, group=each) for each in (one, two, one)]
 
 
+def _sent_before(books: Books, a: UUID, b: UUID) -> list[Transfer]:
+    group = new_id()
+    books.posted(books.transfer(a, b, 1, group=group))
+    return [books.transfer(a, b, 1, group=group)]
+
+
+def _named_as_a_member_sent_before(books: Books, a: UUID, b: UUID) -> list[Transfer]:
+    group = new_id()
+    books.posted(replace(books.transfer(a, b, 1, group=group), id=group))
+    return [books.transfer(a, b, 1, group=group)]
+
+
 def _receiptless(books: Books, a: UUID, b: UUID) -> list[Transfer]:
     return [books.transfer(books.account(AccountKind.SAFEGUARDING), b, 10)]
 
@@ -307,6 +349,8 @@ WRONG: dict[str, tuple[type[InvalidInput], Wrong]] = {
     "id used before": (IdempotencyConflict, _used_before),
     "interrupted group": (SplitGroup, _interrupted),
     "interleaved groups": (SplitGroup, _interleaved),
+    "group over two batches": (SplitGroup, _sent_before),
+    "group over two batches, named as a transfer": (SplitGroup, _named_as_a_member_sent_before),
     "batch too large": (
         BatchTooLarge,
         lambda books, a, b: [books.transfer(a, b, 1)] * (BATCH_MAX + 1),
