@@ -32,7 +32,17 @@ _UNREADABLE_URL = (
 TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 """Errors after which nothing was written, and the same may succeed."""
 
+_LOST = ("08", "57P")  # classes of SQLSTATE: the connection failed, the server shuts down or has crashed
+
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def is_lost(error: Unavailable) -> bool:
+    """Whether there was no connection, or it was lost."""
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.OperationalError):
+        return False
+    return cause.sqlstate is None or cause.sqlstate.startswith(_LOST)
 
 
 class Database:

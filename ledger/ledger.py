@@ -11,7 +11,7 @@ from ledger import accounts, ahead, optimistic, partitions, posting
 from ledger.accounts import NewAccount
 from ledger.chart import AccountKind
 from ledger.clock import Clock, system_clock
-from ledger.database import TRANSIENT, Connection, Database
+from ledger.database import TRANSIENT, Connection, Database, is_lost
 from ledger.errors import InvalidInput, Unavailable
 from ledger.ids import content_id
 from ledger.memory import Memory
@@ -20,8 +20,10 @@ from ledger.transfers import Outcome, Transfer
 
 Result = TypeVar("Result")
 
-ATTEMPTS_MAX = 8
+ATTEMPTS_MAX, LOST_MAX = 8, 2
 BACKOFF_S = 0.01
+"""How often a call is repeated that others were in the way of, and one that lost its connection; the first
+pause, in seconds, about doubled each time."""
 FEW = 16
 """Up to so many transfers, round trips cost more than what a batch decided in vain would."""
 
@@ -68,22 +70,29 @@ class Ledger:
         return self._post(transfers)
 
     def _post(self, transfers: Sequence[Transfer]) -> list[Outcome]:
-        return self.run(lambda connection: self.post_in(connection, transfers))
+        return self.run(lambda connection: self.post_in(connection, transfers), claims=True)
 
     def _post_optimistically(self, transfers: Sequence[Transfer], memory: Memory) -> list[Outcome] | None:
-        """Read, decide and write in two round trips or, where all is remembered, one; None if in vain."""
-        with self.database.autocommit() as connection:
-            decided = memory.decide(transfers, lambda: nullcontext(connection))
-            if decided is None:
-                return None
-            try:
+        """Read, decide and write in two round trips or, where all is remembered, one; None if in vain, or if
+        the connection was lost: posting finds out whether it was written.
+        """
+        try:
+            with self.database.autocommit() as connection:
+                decided = memory.decide(transfers, lambda: nullcontext(connection))
+                if decided is None:
+                    return None
                 optimistic.write(connection, decided)
-            except (optimistic.InVain, partitions.PartitionMissing):
-                memory.forget()
+        except (optimistic.InVain, partitions.PartitionMissing):
+            memory.forget()
+            return None
+        except Unavailable as error:
+            memory.forget()
+            if is_lost(error):
                 return None
-            except BaseException:
-                memory.forget()
-                raise
+            raise
+        except BaseException:
+            memory.forget()
+            raise
         memory.held()
         return posting.in_order(transfers, decided.outcomes())
 
@@ -104,16 +113,20 @@ class Ledger:
         """Post a batch in a transaction of the caller's, who commits or rolls back."""
         return posting.post(connection, transfers, self.clock, self.profiles)
 
-    def run(self, work: Callable[[Connection], Result]) -> Result:
-        """Do `work` in a transaction of its own, again when another transaction was in the way.
+    def run(self, work: Callable[[Connection], Result], *, claims: bool = False) -> Result:
+        """Do `work` in a transaction of its own; again when another transaction was in the way, or the
+        connection was lost before the commit. `claims`: its ids tell of an earlier outcome, so it is also
+        done again where the connection was lost in the commit.
 
         `work` may run several times, so it changes nothing but the database. Errors as `post`.
         """
-        attempt = 0
+        attempt = lost = 0
         while True:
+            worked = False
             try:
                 with self.database.connection() as connection:
-                    return work(connection)
+                    result = work(connection)
+                    worked = True
             except partitions.PartitionMissing as missing:
                 if attempt >= ATTEMPTS_MAX:
                     raise
@@ -121,8 +134,15 @@ class Ledger:
                 with self.database.connection() as connection:
                     partitions.make(connection, missing.at)
             except Unavailable as error:
-                if not isinstance(error.__cause__, TRANSIENT) or attempt >= ATTEMPTS_MAX:
+                if isinstance(error.__cause__, TRANSIENT):
+                    attempt += 1
+                elif is_lost(error) and (claims or not worked):
+                    lost += 1
+                else:
                     raise
-                attempt += 1
-                # nothing was written: go again, each at its own pace
-                time.sleep(BACKOFF_S * 2**attempt * random.random())  # noqa: S311
+                if attempt > ATTEMPTS_MAX or lost > LOST_MAX:
+                    raise
+                # nothing was written, or the ids tell: go again, each at its own pace
+                time.sleep(BACKOFF_S * 2 ** (attempt + lost) * random.random())  # noqa: S311
+            else:
+                return result

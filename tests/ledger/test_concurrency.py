@@ -2,16 +2,24 @@
 
 import random
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
 from books import Books, profile, rule
 
-from ledger import Operation, Outcome, Transfer
-from ledger.errors import InvalidInput
+from ledger import Operation, Outcome, Transfer, accounts, holds
+from ledger.database import Connection
+from ledger.errors import InvalidInput, Unavailable
+from ledger.holds import Hold
 from ledger.ids import new_id
+from ledger.ledger import LOST_MAX
 from ledger.limits import Direction, Metric, Window
 
 THREADS = 16
@@ -143,3 +151,102 @@ def test_groups_stand_or_fall_together_among_many(books: Books) -> None:
     assert sum(outcome.posted for outcome in outcomes) == 48  # sixteen groups of three fit, two units stay
     assert books.balance(hub) == 2
     books.check()
+
+
+@contextmanager
+def locked(books: Books, account: UUID) -> Iterator[psycopg.Connection[Any]]:
+    """Somebody else's transaction that holds an account."""
+    with psycopg.connect(books.owner_url) as other:
+        other.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (account,))
+        yield other
+
+
+def until_somebody_waits(books: Books) -> None:
+    """Until a connection of the application waits for a lock."""
+    with psycopg.connect(books.owner_url, autocommit=True) as owner:
+        for _ in range(1000):
+            row = owner.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ).fetchone()
+            if row and row[0]:
+                return
+            time.sleep(0.01)
+    raise AssertionError("nobody waits")
+
+
+Ask = Callable[[Books, UUID, UUID], bool]
+
+
+def transferred(books: Books, payer: UUID, payee: UUID) -> bool:
+    return books.post(books.transfer(payer, payee, 10))[0].posted
+
+
+def batched(books: Books, payer: UUID, payee: UUID) -> bool:
+    batch = [books.transfer(payer, payee, 1) for _ in range(10)]
+    return all(outcome.posted for outcome in books.ledger.run(lambda c: books.ledger.post_in(c, batch)))
+
+
+def reserved(books: Books, payer: UUID, payee: UUID) -> bool:
+    hold = Hold(new_id(), payer, payee, 10, "EUR", Operation.PAY, books.now + timedelta(hours=1))
+    return holds.place(books.ledger, hold).posted
+
+
+@pytest.mark.parametrize("ask", [transferred, batched, reserved])
+def test_a_deadlock_that_another_program_makes_does_not_reach_the_caller(books: Books, ask: Ask) -> None:
+    payer, payee = books.funded(100), books.account()
+    first, last = sorted((payer, payee))
+    with ThreadPoolExecutor(1) as pool:
+        with locked(books, last) as other:
+            asked = pool.submit(ask, books, payer, payee)
+            until_somebody_waits(books)
+            other.execute("SET deadlock_timeout = '1min'")  # so that PostgreSQL ends the caller's
+            other.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (first,))
+        assert asked.result(30)
+    books.check()
+
+
+@pytest.mark.parametrize("ask", [transferred, batched, reserved])
+def test_a_connection_that_is_lost_before_the_commit_is_replaced(books: Books, ask: Ask) -> None:
+    payer, payee = books.funded(100), books.account()
+    with ThreadPoolExecutor(1) as pool:
+        with locked(books, payer):
+            asked = pool.submit(ask, books, payer, payee)
+            until_somebody_waits(books)
+            books.terminate("wait_event_type = 'Lock'")
+        assert asked.result(30)
+    with books.database.connection() as connection:
+        assert accounts.get(connection, payer).available == 90
+    books.check()
+
+
+def test_a_connection_that_is_lost_again_and_again_is_told(books: Books) -> None:
+    times: list[int] = []
+
+    def work(connection: Connection) -> None:
+        times.append(connection.info.backend_pid)
+        books.terminate(f"pid = {connection.info.backend_pid}")
+        connection.execute("SELECT")
+
+    with pytest.raises(Unavailable):
+        books.ledger.run(work)
+    assert len(set(times)) == len(times) == 1 + LOST_MAX
+
+
+@pytest.mark.parametrize("claims", [False, True])
+def test_a_connection_lost_in_the_commit_is_replaced_only_where_ids_tell(books: Books, claims: bool) -> None:
+    times: list[int] = []
+
+    def work(connection: Connection) -> None:
+        times.append(connection.info.backend_pid)
+        connection.execute("SELECT")
+        if len(times) == 1:
+            books.terminate(f"pid = {connection.info.backend_pid}")
+
+    if claims:
+        books.ledger.run(work, claims=True)
+        assert len(times) == 2
+    else:
+        with pytest.raises(Unavailable):
+            books.ledger.run(work)
+        assert len(times) == 1
