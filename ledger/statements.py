@@ -3,11 +3,16 @@
 A statement of a period lists what was **posted** in it: the opening balance, the entries, the closing
 balance. Its bounds are found as positions (`ledger.as_of`) and its lines read by pages of a key, so that a
 statement of any length takes the memory of one page, and a period that is over reads the same at every time.
+
+A statement by **effective time** lists what counts in the period, whenever it was posted, each entry with the
+balance in that order; a backdated transfer changes it until its period is closed. It reads all the account's
+entries, which lie in the order of posting, and takes the memory of one page, too.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from ledger import as_of
@@ -69,18 +74,71 @@ class Statement:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class EffectiveStatement:
+    """An account's period `[start, end)` by effective time, as of its entry `until`.
+
+    `opening`, `closing`: the balances by effective time there, minor units. `line_count`: its entries.
+    """
+
+    account: Account
+    start: datetime
+    end: datetime
+    until: int
+    opening: int
+    closing: int
+    line_count: int
+
+    def lines(self, connection: Connection, *, after: int = 0) -> Iterator[StatementLine]:
+        """The period's entries but for the first `after`, in order of effective time and then of posting.
+
+        `connection` is in a transaction, which is used for nothing else before the last line.
+        """
+        with connection.cursor(name="effective_lines") as cursor:
+            cursor.itersize = PAGE_MAX
+            cursor.execute(
+                _queries.effective_lines.sql,
+                {
+                    "account": self.account.id,
+                    "start": self.start,
+                    "end": self.end,
+                    "until": self.until,
+                    "after": after,
+                },
+            )
+            yield from map(_line, cursor)
+
+
 def between(connection: Connection, account: Account, start: datetime, end: datetime) -> Statement:
     """The statement of what was posted on `account` from `start` up to, but not including, `end`.
 
     Raises InvalidInput when the period ends before it starts or a moment has no time zone.
     """
+    _check_period(start, end)
+    opening = as_of.position(connection, account.id, as_of.just_before(start))
+    closing = as_of.position(connection, account.id, as_of.just_before(end))
+    return Statement(account, start, end, opening, closing)
+
+
+def effective_between(
+    connection: Connection, account: Account, start: datetime, end: datetime
+) -> EffectiveStatement:
+    """The statement of what is effective on `account` from `start` up to, but not including, `end`.
+
+    Errors as `between`.
+    """
+    _check_period(start, end)
+    bounds = connection.execute(
+        _queries.effective_bounds.sql, {"account": account.id, "start": start, "end": end}
+    ).fetchone()
+    return EffectiveStatement(account, start, end, *(bounds or (0, 0, 0, 0)))
+
+
+def _check_period(start: datetime, end: datetime) -> None:
     if start.tzinfo is None or end.tzinfo is None:
         raise InvalidInput("a statement's period needs moments with a time zone, such as +00:00")
     if end < start:
         raise InvalidInput(f"the period ends at {end.isoformat()}, before it starts at {start.isoformat()}")
-    opening = as_of.position(connection, account.id, as_of.just_before(start))
-    closing = as_of.position(connection, account.id, as_of.just_before(end))
-    return Statement(account, start, end, opening, closing)
 
 
 def page(
@@ -107,12 +165,12 @@ def page(
             "limit": min(limit, PAGE_MAX),
         },
     )
-    return [
-        StatementLine(
-            version, posted, effective, Operation(operation), reference, transfer, change, balance, other, id_
-        )
-        for version, posted, effective, operation, reference, transfer, change, balance, other, id_ in rows
-    ]
+    return [_line(row) for row in rows]
+
+
+def _line(row: tuple[Any, ...]) -> StatementLine:
+    version, posted, effective, operation, *rest = row
+    return StatementLine(version, posted, effective, Operation(operation), *rest)
 
 
 def lines(

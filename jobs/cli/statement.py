@@ -2,9 +2,11 @@
 
 import io
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO
 
@@ -13,13 +15,14 @@ import typer
 from jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
 from jobs.emoney import Emoney
 from ledger import accounts, as_of, statements
+from ledger.accounts import Account
 from ledger.as_of import TimeBasis
 from ledger.database import Connection
 from ledger.exports import write_camt, write_csv
 from ledger.files import replace_file
 from ledger.money import format_amount, to_decimal
 from ledger.proofs import write_proved
-from ledger.statements import Statement, StatementLine
+from ledger.statements import EffectiveStatement, Statement, StatementLine
 
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)
@@ -43,19 +46,21 @@ def register(app: typer.Typer) -> None:
 
 def statement(
     account_ref: AccountRef,
-    start: Annotated[
-        datetime | None, typer.Option("--from", help="Only what was posted from this moment on, UTC.")
-    ] = None,
-    end: Annotated[
-        datetime | None, typer.Option("--to", help="Only what was posted before this moment, UTC.")
-    ] = None,
+    start: Annotated[datetime | None, typer.Option("--from", help="Only from this moment on, UTC.")] = None,
+    end: Annotated[datetime | None, typer.Option("--to", help="Only before this moment, UTC.")] = None,
+    by: Annotated[
+        TimeBasis, typer.Option(help="posted: when it was booked; effective: when it counts.")
+    ] = TimeBasis.POSTED,
     format: Annotated[
         Format, typer.Option(help="csv and camt053 (ISO 20022) hold the whole period.")
     ] = Format.TABLE,
     out: Annotated[
         Path | None, typer.Option(help="A file for csv and camt053, written whole or not at all.")
     ] = None,
-    after: Annotated[int, typer.Option(min=0, help="In a table, only lines after this version.")] = 0,
+    after: Annotated[
+        int,
+        typer.Option(min=0, help="In a table, only lines after this version; by effective, this many lines."),
+    ] = 0,
     limit: Annotated[
         int, typer.Option(min=1, max=statements.PAGE_MAX, help="In a table, at most so many lines.")
     ] = 100,
@@ -70,16 +75,18 @@ def statement(
         fail("--json and --format exclude each other", 2)
     if format is Format.TABLE and out is not None:
         fail("--out goes with --format csv or camt053", 2)
+    effective = by is TimeBasis.EFFECTIVE
+    if effective and (format is Format.CAMT053 or with_proofs is not None):
+        fail("camt.053 and proofs are of what was posted, in its order: leave out --by effective", 2)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         account = accounts.by_ref_or_id(connection, account_ref)
         last = min(emoney.clock(), _LATEST) if format is Format.CAMT053 else _LATEST
         first = account.opened_at if format is Format.CAMT053 else _EARLIEST
-        found = statements.between(
-            connection,
-            account,
-            _utc(start) if start else first,
-            _utc(end) if end else last,
-        )
+        period = _utc(start) if start else first, _utc(end) if end else last
+        if effective:
+            _by_effective_time(connection, account, period, format, out, after, limit, as_json=as_json)
+            return
+        found = statements.between(connection, account, *period)
         if with_proofs is not None:
             _prove(connection, found, with_proofs)
         if format is not Format.TABLE:
@@ -93,10 +100,44 @@ def statement(
             limit=limit,
         )
     next_after = lines[-1].version if lines and lines[-1].version < found.closing.version else None
+    _tell(account, by, (found.opening.balance, found.closing.balance), lines, next_after, as_json=as_json)
+
+
+def _by_effective_time(
+    connection: Connection,
+    account: Account,
+    period: tuple[datetime, datetime],
+    format: Format,
+    out: Path | None,
+    after: int,
+    limit: int,
+    *,
+    as_json: bool,
+) -> None:
+    found = statements.effective_between(connection, account, *period)
+    if format is Format.CSV:
+        _write(partial(_csv, connection, found), out)
+        return
+    lines = list(islice(found.lines(connection, after=after), limit))
+    shown = after + len(lines)
+    next_after = shown if lines and shown < found.line_count else None
+    balances = found.opening, found.closing
+    _tell(account, TimeBasis.EFFECTIVE, balances, lines, next_after, as_json=as_json)
+
+
+def _tell(
+    account: Account,
+    by: TimeBasis,
+    balances: tuple[int, int],
+    lines: list[StatementLine],
+    next_after: int | None,
+    *,
+    as_json: bool,
+) -> None:
     if as_json:
-        print_json(_statement_json(found, lines, next_after))
+        print_json(_statement_json(account, by, balances, lines, next_after))
     else:
-        _show(found, lines, next_after)
+        _show(account, balances[1], lines, next_after)
 
 
 def show_balance(
@@ -129,15 +170,20 @@ def show_balance(
 def _export(
     connection: Connection, found: Statement, format: Format, out: Path | None, made_at: datetime
 ) -> None:
-    def write(stream: BinaryIO) -> None:
-        if format is Format.CAMT053:
-            write_camt(connection, found, stream, made_at=made_at)
-            return
-        text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
-        write_csv(connection, found, text)
-        text.flush()
-        text.detach()
+    if format is Format.CAMT053:
+        _write(partial(write_camt, connection, found, made_at=made_at), out)
+    else:
+        _write(partial(_csv, connection, found), out)
 
+
+def _csv(connection: Connection, found: Statement | EffectiveStatement, stream: BinaryIO) -> None:
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    write_csv(connection, found, text)
+    text.flush()
+    text.detach()
+
+
+def _write(write: Callable[[BinaryIO], object], out: Path | None) -> None:
     def write_file(path: Path) -> None:
         with path.open("wb") as stream:
             write(stream)
@@ -163,16 +209,24 @@ def _prove(connection: Connection, found: Statement, out: Path) -> None:
     )
 
 
-def _statement_json(found: Statement, lines: list[StatementLine], next_after: int | None) -> dict[str, Any]:
-    account, currency = found.account, found.account.currency
+def _statement_json(
+    account: Account,
+    by: TimeBasis,
+    balances: tuple[int, int],
+    lines: list[StatementLine],
+    next_after: int | None,
+) -> dict[str, Any]:
+    currency = account.currency
+    opening, closing = balances
     return {
         "account": account.external_ref or account.id,
         "id": account.id,
         "kind": account.kind,
         "currency": currency,
         "balance": to_decimal(account.balance, currency),
-        "opening_balance": to_decimal(found.opening.balance, currency),
-        "closing_balance": to_decimal(found.closing.balance, currency),
+        "by": by,
+        "opening_balance": to_decimal(opening, currency),
+        "closing_balance": to_decimal(closing, currency),
         "lines": [
             {
                 "version": line.version,
@@ -191,8 +245,8 @@ def _statement_json(found: Statement, lines: list[StatementLine], next_after: in
     }
 
 
-def _show(found: Statement, lines: list[StatementLine], next_after: int | None) -> None:
-    account, currency = found.account, found.account.currency
+def _show(account: Account, closing: int, lines: list[StatementLine], next_after: int | None) -> None:
+    currency = account.currency
     rows = [
         (
             line.version,
@@ -206,7 +260,7 @@ def _show(found: Statement, lines: list[StatementLine], next_after: int | None) 
         for line in lines
     ]
     table(
-        f"{account.external_ref or account.id}: {format_amount(found.closing.balance, currency)} {currency}",
+        f"{account.external_ref or account.id}: {format_amount(closing, currency)} {currency}",
         ("no", "time, UTC", "operation", "reference", "with", "change", "balance"),
         rows,
         right=("no", "change", "balance"),

@@ -5,7 +5,7 @@ from typing import TextIO
 
 from ledger.database import Connection
 from ledger.money import to_decimal
-from ledger.statements import Statement
+from ledger.statements import EffectiveStatement, Statement
 
 COLUMNS = (
     "version",
@@ -21,8 +21,8 @@ COLUMNS = (
 )
 
 
-def write_csv(connection: Connection, statement: Statement, out: TextIO) -> int:
-    """Write the statement's entries to `out`, oldest first; returns how many. Memory: one page of entries.
+def write_csv(connection: Connection, statement: Statement | EffectiveStatement, out: TextIO) -> int:
+    """Write the statement's entries to `out` in its order; returns how many. Memory: one page of entries.
 
     Times are ISO 8601, amounts decimal with a point, text quoted where needed (RFC 4180, but with `\\n`).
     """

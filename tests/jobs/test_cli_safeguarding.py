@@ -15,6 +15,8 @@ from ledger import AccountKind, Operation, Transfer
 from ledger import emoney as ops
 from ledger.ids import new_id
 
+WALLETS = ((AccountKind.CUSTOMER, "ama"), (AccountKind.MERCHANT, "shop"))
+
 
 @pytest.fixture
 def run(command: Command) -> Command:
@@ -75,6 +77,29 @@ def test_a_statement_as_camt_053_goes_to_a_file(run: Command, tmp_path: Path) ->
     out = tmp_path / "statement.xml"
     assert run("statement", "ama", "--format", "camt053", "--out", str(out))[0] == 0
     assert out.read_text(encoding="utf-8").count("<Ntry>") == 2
+
+
+def test_a_statement_by_effective_time_is_in_that_order(run: Command) -> None:
+    with Emoney.open() as emoney:
+        ama, shop = (emoney.ledger.open_account(kind, "GHS", ref) for kind, ref in WALLETS)
+        earlier = datetime.now(UTC) - timedelta(days=1)
+        refund = Transfer(
+            new_id(), shop, ama, 500, "GHS", Operation.PAY_REMOTE, "late slip", effective_at=earlier
+        )
+        assert emoney.ledger.post([refund])[0].posted
+    _, out, _ = run("statement", "ama", "--by", "effective", "--limit", "2", "--json")
+    found = json.loads(out)
+    told = [(line["reference"], line["version"], line["balance"]) for line in found["lines"]]
+    assert told == [("slip-1", 1, "60.00"), ("late slip", 3, "65.00")]
+    assert (found["by"], found["next_after"], found["closing_balance"]) == ("effective", 2, "55.00")
+    _, out, _ = run("statement", "ama", "--by", "effective", "--after", "2", "--json")
+    found = json.loads(out)
+    assert [(line["reference"], line["balance"]) for line in found["lines"]] == [("pay-1", "55.00")]
+    assert found["next_after"] is None
+    _, out, _ = run("statement", "ama", "--by", "effective", "--to", f"{today()}", "--format", "csv")
+    assert [row["balance"] for row in csv.DictReader(io.StringIO(out))] == ["60.00", "65.00"]
+    assert "late slip" in run("statement", "ama", "--by", "effective")[1]
+    assert run("statement", "ama", "--by", "effective", "--format", "camt053")[0] == 2
 
 
 def test_options_that_exclude_each_other_are_misuse(run: Command) -> None:

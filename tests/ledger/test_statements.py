@@ -3,6 +3,7 @@ import io
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import metadata
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -13,7 +14,7 @@ from lxml import etree
 from pyiso20022.camt import camt_053_001_08 as camt
 from xsdata.formats.dataclass.parsers import XmlParser
 
-from ledger import AccountKind, Operation, accounts, statements
+from ledger import AccountKind, Operation, accounts, as_of, statements
 from ledger.errors import InvalidInput
 from ledger.exports import write_camt, write_csv
 from ledger.ids import new_id
@@ -93,6 +94,55 @@ def test_a_period_is_what_was_posted_in_it(
     assert found.line_count == len(expected)
     assert found.opening.balance == sum(amount for at, amount in sent if at < start)
     assert found.closing.balance == found.opening.balance + sum(expected)
+
+
+@given(
+    sent=st.lists(st.integers(0, 20), max_size=8),
+    bounds=st.tuples(st.integers(-1, 22), st.integers(0, 22)),
+)
+@on_database(30)
+def test_a_period_by_effective_time_is_what_counts_in_it(
+    shared_books: Books, sent: list[int], bounds: tuple[int, int]
+) -> None:
+    books = shared_books
+    books.now = NOON
+    funds, wallet = books.account(AccountKind.SAFEGUARDING), books.account()
+    for number, back in enumerate(sent, 1):
+        books.posted(
+            books.transfer(
+                funds, wallet, number, Operation.LOAD, reference="r", at=NOON - timedelta(seconds=back)
+            )
+        )
+    first, last = sorted(bounds, reverse=True)
+    start, end = NOON - timedelta(seconds=first), NOON - timedelta(seconds=last)
+    with books.database.connection() as connection:
+        found = statements.effective_between(connection, accounts.get(connection, wallet), start, end)
+        lines = list(found.lines(connection))
+        opening, closing = (
+            as_of.balance(connection, wallet, as_of.just_before(at), basis=as_of.TimeBasis.EFFECTIVE)
+            for at in (start, end)
+        )
+        assert list(found.lines(connection, after=2)) == lines[2:]
+    expected = sorted(
+        ((NOON - timedelta(seconds=back), number) for number, back in enumerate(sent, 1)),
+    )
+    expected = [(at, number) for at, number in expected if start <= at < end]
+    assert [(line.effective_at, line.version) for line in lines] == expected
+    assert [line.change for line in lines] == [number for _, number in expected]
+    balances = [opening, *(line.balance for line in lines)]
+    assert [after - before for before, after in pairwise(balances)] == [line.change for line in lines]
+    assert (found.opening, found.closing, found.line_count) == (opening, closing, len(lines))
+    assert balances[-1] == closing
+
+
+def test_a_statement_by_effective_time_keeps_to_what_was_posted_when_it_was_asked(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    with books.database.connection() as connection:
+        account = accounts.get(connection, payer)
+        found = statements.effective_between(connection, account, NOON, NOON + timedelta(days=1))
+        books.posted(books.transfer(payer, payee, 1))
+        lines = list(found.lines(connection))
+    assert (len(lines), lines[-1].balance) == (found.line_count, found.closing) == (1, 100)
 
 
 def test_a_period_that_ends_before_it_starts_is_refused(books: Books) -> None:
