@@ -3,9 +3,9 @@
 Issue and redemption are at par: the wallet and the funds behind it move by the same amount, and what an
 operation costs is a transfer of its own. Nobody composes debits and credits by hand for these.
 
-Each function returns the request; `Ledger.post` posts it, alone, in a batch, or in a group with others.
-Amounts are minor units. What is reserved first is for `ledger.holds`, what is given back for
-`ledger.reversals`.
+Each function returns the request; `Ledger.post` posts it, alone, in a batch, or in a group with others. Give
+it an `id` that you keep: sent again under it, it is posted once. Amounts are minor units. What is reserved
+first is for `ledger.holds`, what is given back for `ledger.reversals`.
 """
 
 from dataclasses import replace
@@ -74,7 +74,14 @@ def pay(
 
 
 def cash_in(
-    *, agent: UUID, customer: UUID, amount: int, currency: str, reference: str | None = None
+    *,
+    agent: UUID,
+    customer: UUID,
+    amount: int,
+    currency: str,
+    reference: str | None = None,
+    id: UUID | None = None,
+    effective_at: datetime | None = None,
 ) -> Transfer:
     """Cash handed to an agent becomes e-money of the customer, out of the agent's float."""
     return pay(
@@ -84,11 +91,20 @@ def cash_in(
         currency=currency,
         operation=Operation.CASH_IN,
         reference=reference,
+        id=id,
+        effective_at=effective_at,
     )
 
 
 def cash_out(
-    *, customer: UUID, agent: UUID, amount: int, currency: str, reference: str | None = None
+    *,
+    customer: UUID,
+    agent: UUID,
+    amount: int,
+    currency: str,
+    reference: str | None = None,
+    id: UUID | None = None,
+    effective_at: datetime | None = None,
 ) -> Transfer:
     """The customer's e-money becomes cash from an agent, whose float grows by it."""
     return pay(
@@ -98,6 +114,8 @@ def cash_out(
         currency=currency,
         operation=Operation.CASH_OUT,
         reference=reference,
+        id=id,
+        effective_at=effective_at,
     )
 
 

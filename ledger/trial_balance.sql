@@ -51,7 +51,7 @@ FULL JOIN (
     UNION ALL SELECT transfer_id FROM ledger.refusal
     UNION ALL SELECT id FROM ledger.hold
     UNION ALL
-    SELECT named.id  -- a group's, as ledger.transfers.claim_of_group makes it; older groups have none
+    SELECT named.id  -- a group's, as ledger.transfers.claim_of_group makes it
     FROM (
         SELECT uuid_send(group_id) AS bytes FROM ledger.transfer WHERE group_id IS NOT NULL
         UNION

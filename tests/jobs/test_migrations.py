@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
@@ -43,7 +44,7 @@ from ledger import (
     profiles,
 )
 from ledger.database import connect
-from ledger.errors import ConfigurationError
+from ledger.errors import ConfigurationError, SplitGroup
 from ledger.ids import new_id
 from ledger.limits import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed, Window
 from ledger.trial_balance import trial_balance
@@ -388,6 +389,33 @@ def test_claims_get_their_hashes_back_when_that_is_undone(owner_url: str, databa
             owner.execute(each.read_bytes())
         stored = dict(owner.execute("SELECT id, content_hash FROM ledger.claim").fetchall())
     assert stored == {transfer.id: transfer.content_hash() for transfer in sent}
+
+
+def test_groups_that_were_sent_before_groups_were_claimed_are_not_continued(
+    owner_url: str, database: Database
+) -> None:
+    books = Ledger(database)
+    funds, wallet = (
+        books.open_account(kind, "GHS", kind) for kind in (AccountKind.SAFEGUARDING, AccountKind.CUSTOMER)
+    )
+    load = Transfer(new_id(), funds, wallet, 10, "GHS", Operation.LOAD, "slip", group=new_id())
+    refused = Transfer(new_id(), wallet, funds, 11, "GHS", Operation.REDEEM_CASH, group=new_id())
+    assert [outcome.posted for outcome in books.post([load, refused])] == [True, False]
+    down, up = (
+        (Path(posting.__file__).parent / "migrations" / f"0023_groups.{way}.sql").read_bytes()
+        for way in ("down", "up")
+    )
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(down)
+        claims = owner.execute("SELECT id FROM ledger.claim").fetchall()
+        assert {claimed for (claimed,) in claims} == {load.id, refused.id}
+        owner.execute(up)
+    for sent in (load, refused):
+        with pytest.raises(SplitGroup):
+            books.post([replace(sent, id=new_id())])
+        assert books.post([sent])[0].replayed
+    with database.connection() as connection:
+        assert trial_balance(connection).balanced
 
 
 def test_entries_tell_their_side_again_when_that_is_undone(owner_url: str, database: Database) -> None:

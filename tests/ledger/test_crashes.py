@@ -224,6 +224,9 @@ def one_round(server: Server, key: tuple[SigningKey, Path], number: int) -> tupl
     database = Database(server.url)
     books = Books(database, server.url)
     ledger = Ledger(database)
+    with database.connection() as connection:
+        found = audit(connection, key[0].public)
+    assert found.sound, found.findings
     before = _outcomes(server.url)
     assert {each: before.get(each) for each in told} == told
     again = [outcome for plan in plans for outcome in ledger.post(plan)]

@@ -1,5 +1,6 @@
 """The operator's face: each operation moves what it says, fees and exchanges stand or fall together."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ from books import Books
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation
+from ledger import AccountKind, Operation, statements
 from ledger import emoney as ops
 from ledger.errors import InvalidAmount
 from ledger.ids import new_id
@@ -24,10 +25,25 @@ def test_issue_and_redemption_are_at_par(books: Books) -> None:
 
 
 def test_cash_in_and_cash_out_move_the_agents_float(books: Books) -> None:
-    agent, customer = books.funded(100), books.account()
-    books.posted(ops.cash_in(agent=agent, customer=customer, amount=40, currency="EUR"))
-    books.posted(ops.cash_out(customer=customer, agent=agent, amount=15, currency="EUR"))
+    bank, agent = books.account(AccountKind.SAFEGUARDING), books.account(AccountKind.AGENT)
+    customer, id_in, id_out, at = books.account(), new_id(), new_id(), books.now - timedelta(hours=1)
+    books.posted(ops.issue(funds=bank, wallet=agent, amount=100, currency="EUR", receipt="float"))
+    for replayed in (False, True):  # sent again under the same id
+        (outcome,) = books.post(
+            ops.cash_in(agent=agent, customer=customer, amount=40, currency="EUR", id=id_in, effective_at=at)
+        )
+        assert (outcome.posted, outcome.replayed) == (True, replayed)
+        (outcome,) = books.post(
+            ops.cash_out(customer=customer, agent=agent, amount=15, currency="EUR", id=id_out)
+        )
+        assert (outcome.posted, outcome.replayed) == (True, replayed)
     assert (books.balance(agent), books.balance(customer)) == (75, 25)
+    with books.database.connection() as connection:
+        came, went = statements.lines(connection, customer)
+    assert [(line.operation, line.effective_at) for line in (came, went)] == [
+        (Operation.CASH_IN, at),
+        (Operation.CASH_OUT, books.now),
+    ]
 
 
 @pytest.mark.parametrize(("included", "balances"), [(False, (38, 60, 2)), (True, (40, 58, 2))])
@@ -73,7 +89,12 @@ def test_an_exchange_moves_both_currencies_or_neither(books: Books) -> None:
     )
     books.posted(*legs)
     assert (books.balance(wallet), books.balance(into)) == (0, 1_635)
-    assert {leg.reference for leg in legs} == {"exchange EUR/JPY 163.455"}
+    with books.database.connection() as connection:
+        _, gave = statements.lines(connection, wallet)
+        (got,) = statements.lines(connection, into)
+    assert [(line.operation, line.reference) for line in (gave, got)] == [
+        (Operation.EXCHANGE, "exchange EUR/JPY 163.455")
+    ] * 2
     more = ops.exchange(
         wallet=wallet,
         into=into,

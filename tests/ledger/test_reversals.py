@@ -10,7 +10,7 @@ from books import Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Operation, reversals
+from ledger import Operation, reversals, statements
 from ledger.errors import IdempotencyConflict, InvalidInput
 from ledger.ids import new_id
 from ledger.limits import Direction, Metric, Window
@@ -41,6 +41,13 @@ def test_a_full_refund_moves_the_money_back_once(books: Books) -> None:
         outcome = reversals.refund(books.ledger, original, again, reason="goods returned")
         assert (outcome.posted, outcome.replayed) == (True, replayed)
     assert (books.balance(payer), books.balance(payee)) == (100, 0)
+    with books.database.connection() as connection:
+        kept = connection.execute(
+            "SELECT original_id, amount, reason FROM ledger.reversal WHERE transfer_id = %s", (again,)
+        ).fetchall()
+        back = list(statements.lines(connection, payer))[-1]
+    assert kept == [(original, 60, "goods returned")]
+    assert (back.operation, back.transfer_id, back.reference) == (Operation.REFUND, again, str(original))
     books.check()
 
 
