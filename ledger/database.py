@@ -38,7 +38,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def is_lost(error: Unavailable) -> bool:
-    """Whether there was no connection, or it was lost."""
+    """Whether the connection was lost, or there was none."""
     cause = error.__cause__
     if not isinstance(cause, psycopg.OperationalError):
         return False

@@ -59,7 +59,8 @@ class Ledger:
     def post(self, transfers: Sequence[Transfer], memory: Memory | None = None) -> list[Outcome]:
         """Post a batch in a transaction of its own: all outcomes are durable when this returns.
 
-        At most `posting.BATCH_MAX` transfers; one outcome each, in their order. `memory`: of a caller that
+        At most `posting.BATCH_MAX` transfers; one outcome each, in their order; `replayed`, too, where the
+        connection was lost meanwhile and another tells that they were written. `memory`: of a caller that
         posts many batches from one thread; spares reading the same accounts again. Raises InvalidInput
         (nothing was written), Unavailable (unknown whether it was; sending the same ids again is safe).
         """
@@ -76,8 +77,10 @@ class Ledger:
         """Read, decide and write in two round trips or, where all is remembered, one; None if in vain, or if
         the connection was lost: posting finds out whether it was written.
         """
+        connected = False
         try:
             with self.database.autocommit() as connection:
+                connected = True
                 decided = memory.decide(transfers, lambda: nullcontext(connection))
                 if decided is None:
                     return None
@@ -87,7 +90,7 @@ class Ledger:
             return None
         except Unavailable as error:
             memory.forget()
-            if is_lost(error):
+            if connected and is_lost(error):
                 return None
             raise
         except BaseException:
@@ -116,15 +119,17 @@ class Ledger:
     def run(self, work: Callable[[Connection], Result], *, claims: bool = False) -> Result:
         """Do `work` in a transaction of its own; again when another transaction was in the way, or the
         connection was lost before the commit. `claims`: its ids tell of an earlier outcome, so it is also
-        done again where the connection was lost in the commit.
+        done again where the connection was lost in the commit. Where there is none to be had, nothing is
+        repeated: that took its time.
 
         `work` may run several times, so it changes nothing but the database. Errors as `post`.
         """
         attempt = lost = 0
         while True:
-            worked = False
+            connected = worked = False
             try:
                 with self.database.connection() as connection:
+                    connected = True
                     result = work(connection)
                     worked = True
             except partitions.PartitionMissing as missing:
@@ -136,7 +141,7 @@ class Ledger:
             except Unavailable as error:
                 if isinstance(error.__cause__, TRANSIENT):
                     attempt += 1
-                elif is_lost(error) and (claims or not worked):
+                elif connected and is_lost(error) and (claims or not worked):
                     lost += 1
                 else:
                     raise

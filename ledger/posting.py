@@ -156,7 +156,8 @@ def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
     for group, new in sent:
         if group and new and ((group, False) in sent or claim_of_group(group) not in fresh):
             raise SplitGroup(
-                f"group {group} was sent before with other transfers; send it whole, under new ids"
+                f"group {group} was sent before with other transfers; send it whole, as a new group "
+                "of new ids"
             )
 
 

@@ -92,7 +92,7 @@ class EffectiveStatement:
     def lines(self, connection: Connection, *, after: int = 0) -> Iterator[StatementLine]:
         """The period's entries but for the first `after`, in order of effective time and then of posting.
 
-        `connection` is in a transaction, which is used for nothing else before the last line.
+        `connection` is in a transaction; read them all, or close the iterator, before that ends.
         """
         with connection.cursor(name="effective_lines") as cursor:
             cursor.itersize = PAGE_MAX

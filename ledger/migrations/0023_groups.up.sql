@@ -7,4 +7,5 @@ FROM (
     UNION
     SELECT uuid_send(group_id) FROM ledger.refusal WHERE group_id IS NOT NULL
 ) AS sent (id)
+ORDER BY 1 -- as posting does, which may go on meanwhile
 ON CONFLICT (id) DO NOTHING;
