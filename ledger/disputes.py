@@ -27,9 +27,10 @@ import psycopg
 from ledger import holds, locks, reversals, writing
 from ledger.database import Connection
 from ledger.decide import Rejected
-from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
+from ledger.errors import IntegrityViolation, InvalidInput
 from ledger.holds import Hold
 from ledger.ledger import Ledger
+from ledger.money import check_amount
 from ledger.operations import Operation
 from ledger.outbox import record
 from ledger.queries import queries_beside
@@ -99,7 +100,8 @@ def open_dispute(
     `actor`: who opens it, as an id of the operator's own. Refused beyond what is left of the original and not
     disputed already, and by the rules that a reversal would break. Raises UnknownTransfer, InvalidInput.
     """
-    _check_amount(amount, dispute_id)
+    if amount is not None:
+        check_amount(amount, f"dispute {dispute_id}")
     check_actor(actor)
     if not _REASON_CODE.fullmatch(reason_code):
         raise InvalidInput(
@@ -160,7 +162,8 @@ def uphold(
     original, for a dispute that has ended, and by the rules that a reversal would break. Raises
     UnknownDispute, InvalidInput.
     """
-    _check_amount(amount, transfer_id)
+    if amount is not None:
+        check_amount(amount, f"refund {transfer_id}")
     check_actor(actor)
     check_reason(reason)
     content = content_hash("uphold/1", dispute_id.hex, str(amount), actor, reason)
@@ -235,11 +238,6 @@ def _dispute(row: tuple[Any, ...]) -> Dispute:
 
 def _sides(original: Original) -> tuple[UUID, UUID]:
     return original.debit_account, original.credit_account
-
-
-def _check_amount(amount: int | None, request_id: UUID) -> None:
-    if amount is not None and (type(amount) is not int or amount <= 0):
-        raise InvalidAmount(f"{request_id}: the amount must be a positive number of minor units")
 
 
 def _decide(

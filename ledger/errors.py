@@ -20,6 +20,22 @@ class InvalidAmount(InvalidInput):
     """An amount that is not a positive whole number of minor units below the ledger's bound."""
 
 
+class ZeroAmount(InvalidAmount):
+    """An amount of nothing."""
+
+
+class NegativeAmount(InvalidAmount):
+    """An amount below zero: the other way round is another transfer."""
+
+
+class AmountTooLarge(InvalidAmount):
+    """An amount beyond the ledger's bound."""
+
+
+class AmountTooPrecise(InvalidAmount):
+    """An amount with more decimal places than its currency has."""
+
+
 class UnknownCurrency(InvalidInput):
     """A currency code that ISO 4217 does not list, or that has no minor unit."""
 

@@ -36,9 +36,10 @@ from ledger.decide import (
     decide_captured,
     why_refused,
 )
-from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
+from ledger.errors import IntegrityViolation, InvalidInput
 from ledger.ledger import Ledger
 from ledger.locks import Locked
+from ledger.money import check_amount
 from ledger.operations import Operation
 from ledger.outbox.recorded import record
 from ledger.queries import queries_beside
@@ -160,8 +161,8 @@ def capture(
     `release_rest`: what remains is given back to the payer; else it stays held. Refused when the hold has
     expired, has less than the amount left, or the transfer breaks a rule now. Raises UnknownHold.
     """
-    if amount is not None and (type(amount) is not int or amount <= 0):
-        raise InvalidAmount(f"capture {transfer_id}: the amount must be a positive number of minor units")
+    if amount is not None:
+        check_amount(amount, f"capture {transfer_id}")
     content = content_hash("capture/1", hold_id.hex, str(amount), str(release_rest))
 
     def capturing(connection: Connection) -> Outcome:

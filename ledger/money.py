@@ -5,7 +5,14 @@ from functools import lru_cache
 
 from iso4217 import Currency
 
-from ledger.errors import InvalidAmount, UnknownCurrency
+from ledger.errors import (
+    AmountTooLarge,
+    AmountTooPrecise,
+    InvalidAmount,
+    NegativeAmount,
+    UnknownCurrency,
+    ZeroAmount,
+)
 
 AMOUNT_MAX = 10**15
 """The largest amount of one transfer, in minor units; sums of a bigint hold nine thousand of them."""
@@ -33,8 +40,8 @@ def exponent(currency: str) -> int:
 def to_minor(amount: str | int | Decimal, currency: str) -> int:
     """Minor units of a decimal amount: `to_minor("12.34", "EUR")` is 1234.
 
-    Raises InvalidAmount for what is not a finite decimal number, has more digits than the currency, or is
-    beyond AMOUNT_MAX either way; zero and negative amounts are returned as they are.
+    Raises InvalidAmount for what is not a decimal number, AmountTooPrecise for more digits than the currency
+    has, AmountTooLarge beyond AMOUNT_MAX either way; zero and negative amounts are returned as they are.
     """
     digits = exponent(currency)
     if type(amount) not in (str, int, Decimal):
@@ -42,7 +49,7 @@ def to_minor(amount: str | int | Decimal, currency: str) -> int:
             f"an amount is text, a whole number or a Decimal, never a {type(amount).__name__}"
         )
     if isinstance(amount, int) and abs(amount) > AMOUNT_MAX:
-        raise InvalidAmount(f"the amount is not below {to_decimal(AMOUNT_MAX, currency)} {currency}")
+        raise AmountTooLarge(f"the amount is not below {to_decimal(AMOUNT_MAX, currency)} {currency}")
     text = str(amount).strip()
     if len(text) > _TEXT_MAX:
         raise InvalidAmount(f"an amount of {len(text)} characters is too long")
@@ -51,14 +58,28 @@ def to_minor(amount: str | int | Decimal, currency: str) -> int:
             raise InvalidOperation
         minor = Decimal(text).scaleb(digits, _EXACT)
     except Inexact:
-        raise InvalidAmount(f"{text!r} has more than the {digits} decimal places of {currency}") from None
+        raise AmountTooPrecise(f"{text!r} has more than the {digits} decimal places of {currency}") from None
     except DecimalException:
         raise InvalidAmount(f"{text!r} is not an amount: write digits and a point, such as 12.34") from None
-    if not minor.is_finite() or abs(minor) > AMOUNT_MAX:
-        raise InvalidAmount(f"{text!r} is not an amount below {to_decimal(AMOUNT_MAX, currency)} {currency}")
+    if not minor.is_finite():
+        raise InvalidAmount(f"{text!r} is not an amount: write digits and a point, such as 12.34")
+    if abs(minor) > AMOUNT_MAX:
+        raise AmountTooLarge(f"{text!r} is not an amount below {to_decimal(AMOUNT_MAX, currency)} {currency}")
     if minor != minor.to_integral_value():
-        raise InvalidAmount(f"{text!r} has more than the {digits} decimal places of {currency}")
+        raise AmountTooPrecise(f"{text!r} has more than the {digits} decimal places of {currency}")
     return int(minor)
+
+
+def check_amount(amount: object, what: str) -> None:
+    """Raise ZeroAmount, NegativeAmount, AmountTooLarge or InvalidAmount for what is no amount to move.
+
+    In minor units; `what` it is of.
+    """
+    if type(amount) is not int:
+        raise InvalidAmount(f"{what}: the amount must be a whole number of minor units")
+    if not 0 < amount <= AMOUNT_MAX:
+        wrong = AmountTooLarge if amount > 0 else NegativeAmount if amount else ZeroAmount
+        raise wrong(f"{what}: {amount} is not between 1 and {AMOUNT_MAX} minor units")
 
 
 def to_decimal(minor: int, currency: str) -> Decimal:

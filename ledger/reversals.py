@@ -16,8 +16,9 @@ import psycopg
 from ledger import locks, posting, writing
 from ledger.database import Connection
 from ledger.decide import LEDGER_RULE, Accounts, Rejected, decide
-from ledger.errors import IntegrityViolation, InvalidAmount, InvalidInput
+from ledger.errors import IntegrityViolation, InvalidInput
 from ledger.ledger import Ledger
+from ledger.money import check_amount
 from ledger.operations import Operation
 from ledger.queries import queries_beside
 from ledger.references import check_reason
@@ -72,8 +73,8 @@ def _give_back(
     operation: Operation,
     reason: str,
 ) -> Outcome:
-    if amount is not None and (type(amount) is not int or amount <= 0):
-        raise InvalidAmount(f"{operation} {transfer_id}: the amount must be a positive number of minor units")
+    if amount is not None:
+        check_amount(amount, f"{operation} {transfer_id}")
     check_reason(reason)
     content = content_hash(f"{operation.value}/1", original_id.hex, str(amount), reason)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
-from ledger.errors import InvalidAmount, InvalidInput, InvalidReference, SelfTransfer
-from ledger.money import AMOUNT_MAX, exponent
+from ledger.errors import InvalidInput, InvalidReference, SelfTransfer
+from ledger.money import AMOUNT_MAX, check_amount, exponent
 from ledger.operations import Operation
 from ledger.references import REFERENCE_MAX as REFERENCE_MAX
 from ledger.references import is_reference
@@ -52,12 +52,8 @@ class Transfer:
 
     def check(self) -> None:
         """Raise InvalidInput (or a subclass) for what no state of the ledger could accept."""
-        if type(self.amount) is not int:
-            raise InvalidAmount(f"transfer {self.id}: the amount must be a whole number of minor units")
-        if not 0 < self.amount <= AMOUNT_MAX:
-            raise InvalidAmount(
-                f"transfer {self.id}: {self.amount} is not between 1 and {AMOUNT_MAX} minor units"
-            )
+        if type(self.amount) is not int or not 0 < self.amount <= AMOUNT_MAX:
+            check_amount(self.amount, f"transfer {self.id}")
         exponent(self.currency)
         if self.debit_account == self.credit_account:
             raise SelfTransfer(f"transfer {self.id}: debits and credits the same account")

@@ -4,8 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.errors import InvalidAmount, UnknownCurrency
-from ledger.money import AMOUNT_MAX, exponent, format_amount, to_decimal, to_minor
+from ledger.errors import (
+    AmountTooLarge,
+    AmountTooPrecise,
+    InvalidAmount,
+    NegativeAmount,
+    UnknownCurrency,
+    ZeroAmount,
+)
+from ledger.money import AMOUNT_MAX, check_amount, exponent, format_amount, to_decimal, to_minor
 
 CURRENCIES = st.sampled_from(["EUR", "GHS", "UGX", "JPY", "BHD", "KWD", "CLF"])
 MINOR = st.integers(-AMOUNT_MAX, AMOUNT_MAX)
@@ -107,6 +114,44 @@ def test_what_is_no_amount(text: str, currency: str) -> None:
 def test_only_text_whole_numbers_and_decimals_are_amounts(amount: object) -> None:
     with pytest.raises(InvalidAmount):
         to_minor(amount, "EUR")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "error"),
+    [
+        ("1.234", "EUR", AmountTooPrecise),
+        ("0.5", "UGX", AmountTooPrecise),
+        (Decimal("1e-40"), "BHD", AmountTooPrecise),
+        ("10000000000000.01", "EUR", AmountTooLarge),
+        (-(10**15) - 1, "UGX", AmountTooLarge),
+        ("NaN", "EUR", InvalidAmount),
+        ("-Infinity", "EUR", InvalidAmount),
+    ],
+)
+def test_each_wrong_amount_has_its_own_error(
+    amount: str | int | Decimal, currency: str, error: type[InvalidAmount]
+) -> None:
+    with pytest.raises(error) as raised:
+        to_minor(amount, currency)
+    assert type(raised.value) is error
+
+
+@pytest.mark.parametrize(
+    ("amount", "error"),
+    [
+        (0, ZeroAmount),
+        (-1, NegativeAmount),
+        (AMOUNT_MAX + 1, AmountTooLarge),
+        (1.0, InvalidAmount),
+        (True, InvalidAmount),
+    ],
+)
+def test_each_amount_that_cannot_move_has_its_own_error(amount: object, error: type[InvalidAmount]) -> None:
+    with pytest.raises(error, match="capture 7") as raised:
+        check_amount(amount, "capture 7")
+    assert type(raised.value) is error
+    check_amount(1, "capture 7")
+    check_amount(AMOUNT_MAX, "capture 7")
 
 
 def test_amounts_are_shown_with_their_digits() -> None:

@@ -10,6 +10,7 @@ from books import NOON, Books
 
 from ledger import AccountKind, Operation, Transfer, emoney, statements
 from ledger.errors import (
+    AmountTooLarge,
     BatchTooLarge,
     CurrencyMismatch,
     IdempotencyConflict,
@@ -17,10 +18,12 @@ from ledger.errors import (
     InvalidAmount,
     InvalidInput,
     InvalidReference,
+    NegativeAmount,
     SelfTransfer,
     SplitGroup,
     UnknownAccount,
     UnknownCurrency,
+    ZeroAmount,
 )
 from ledger.ids import new_id
 from ledger.money import AMOUNT_MAX
@@ -320,14 +323,14 @@ def _other_currency_of_payee(books: Books, a: UUID, b: UUID) -> list[Transfer]:
 
 
 WRONG: dict[str, tuple[type[InvalidInput], Wrong]] = {
-    "zero": (InvalidAmount, one(amount=0)),
-    "negative": (InvalidAmount, one(amount=-10)),
+    "zero": (ZeroAmount, one(amount=0)),
+    "negative": (NegativeAmount, one(amount=-10)),
     "bool": (InvalidAmount, one(amount=True)),
     "float": (InvalidAmount, one(amount=10.0)),
     "text": (InvalidAmount, one(amount="10")),
     "nothing": (InvalidAmount, one(amount=None)),
-    "beyond the bound": (InvalidAmount, one(amount=AMOUNT_MAX + 1)),
-    "beyond a bigint": (InvalidAmount, one(amount=2**64)),
+    "beyond the bound": (AmountTooLarge, one(amount=AMOUNT_MAX + 1)),
+    "beyond a bigint": (AmountTooLarge, one(amount=2**64)),
     "no currency": (UnknownCurrency, one(currency="EU")),
     "currency of neither": (CurrencyMismatch, one(currency="USD")),
     "currency of one": (CurrencyMismatch, _other_currency_of_payee),
