@@ -32,7 +32,7 @@ check: install
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long"
 
-# About seven minutes, most of it for a ledger of five million transfers; `emoney bench posting --quick`: one.
+# About eleven minutes, half of it for a ledger of five million transfers; `emoney bench posting --quick`: one.
 bench: install
 	$(BIN)/python -m benchmarks
 

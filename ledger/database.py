@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
-from ledger.errors import ConfigurationError, Unavailable
+from ledger.errors import ConfigurationError, ConnectionLost, Unavailable
 
 APPLICATION_ROLE = "emoney_app"
 CONNECT_TIMEOUT_S = 10
@@ -35,14 +35,6 @@ TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailur
 _LOST = ("08", "57P")  # classes of SQLSTATE: the connection failed, the server shuts down or has crashed
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-
-
-def is_lost(error: Unavailable) -> bool:
-    """Whether the connection was lost, or there was none."""
-    cause = error.__cause__
-    if not isinstance(cause, psycopg.OperationalError):
-        return False
-    return cause.sqlstate is None or cause.sqlstate.startswith(_LOST)
 
 
 class Database:
@@ -66,7 +58,10 @@ class Database:
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A psycopg connection in a transaction: committed at the end, rolled back on an error."""
+        """A psycopg connection in a transaction: committed at the end, rolled back on an error.
+
+        Raises Unavailable where there is none to be had or it gives way, ConnectionLost where it ends.
+        """
         try:
             pooled = self._engine.raw_connection()
         except PoolTimeout as error:
@@ -77,7 +72,8 @@ class Database:
             connection.commit()
         except psycopg.OperationalError as error:
             pooled.invalidate()
-            raise Unavailable(
+            lost = error.sqlstate is None or error.sqlstate.startswith(_LOST)
+            raise (ConnectionLost if lost else Unavailable)(
                 f"The database gave way ({type(error).__name__}). Nothing of this call is half-written; "
                 "a retry with the same ids is safe."
             ) from error

@@ -74,3 +74,7 @@ class IntegrityViolation(EmoneyError):
 
 class Unavailable(EmoneyError):
     """The database could not be reached or gave way. A retry with the same transfer ids is safe."""
+
+
+class ConnectionLost(Unavailable):
+    """A connection that was there ended, before or in the commit."""

@@ -214,7 +214,7 @@ def void(ledger: Ledger, hold_id: UUID) -> PlacedHold:
             if _last_kind(connection, held) == "voided":
                 return held
             raise HoldEnded(f"hold {hold_id} has nothing left to void")
-        _give_back_and_tell(connection, held, locked, "voided", ledger.clock())
+        give_back(connection, held, locked, "voided", ledger.clock())
         return find(connection, hold_id)
 
     return ledger.run(voiding)
@@ -236,7 +236,7 @@ def _expire(ledger: Ledger, hold_id: UUID, now: datetime, connection: Connection
     held, locked = lock(ledger, connection, hold_id)
     if held.remaining == 0 or held.hold.expires_at > now:
         return False
-    _give_back_and_tell(connection, held, locked, "expired", now)
+    give_back(connection, held, locked, "expired", now)
     return True
 
 
@@ -259,8 +259,7 @@ def _capture_now(
             raise psycopg.Rollback(attempt)
         writing.write(connection, [decision], {}, now)
         if release_rest and held.remaining > request.amount:
-            rest = find(connection, held.hold.id)
-            _give_back_and_tell(connection, rest, locked, "released", now)
+            give_back(connection, find(connection, held.hold.id), locked, "released", now)
     return decision
 
 
@@ -285,12 +284,6 @@ def give_back(connection: Connection, held: PlacedHold, locked: Locked, kind: st
     writing.give_back_usage(
         connection, held.hold, held.placed_at, locked.states, held.remaining, whole=held.captured == 0
     )
-
-
-def _give_back_and_tell(
-    connection: Connection, held: PlacedHold, locked: Locked, kind: str, now: datetime
-) -> None:
-    give_back(connection, held, locked, kind, now)
     _tell(connection, held.hold, kind, held.remaining, now)
 
 

@@ -11,8 +11,8 @@ from ledger import accounts, ahead, optimistic, partitions, posting
 from ledger.accounts import NewAccount
 from ledger.chart import AccountKind
 from ledger.clock import Clock, system_clock
-from ledger.database import TRANSIENT, Connection, Database, is_lost
-from ledger.errors import InvalidInput, Unavailable
+from ledger.database import TRANSIENT, Connection, Database
+from ledger.errors import ConnectionLost, InvalidInput, Unavailable
 from ledger.ids import content_id
 from ledger.memory import Memory
 from ledger.profiles import ProfileCache
@@ -77,22 +77,15 @@ class Ledger:
         """Read, decide and write in two round trips or, where all is remembered, one; None if in vain, or if
         the connection was lost: posting finds out whether it was written.
         """
-        connected = False
         try:
             with self.database.autocommit() as connection:
-                connected = True
                 decided = memory.decide(transfers, lambda: nullcontext(connection))
                 if decided is None:
                     return None
                 optimistic.write(connection, decided)
-        except (optimistic.InVain, partitions.PartitionMissing):
+        except (optimistic.InVain, partitions.PartitionMissing, ConnectionLost):
             memory.forget()
             return None
-        except Unavailable as error:
-            memory.forget()
-            if connected and is_lost(error):
-                return None
-            raise
         except BaseException:
             memory.forget()
             raise
@@ -126,10 +119,9 @@ class Ledger:
         """
         attempt = lost = 0
         while True:
-            connected = worked = False
+            worked = False
             try:
                 with self.database.connection() as connection:
-                    connected = True
                     result = work(connection)
                     worked = True
             except partitions.PartitionMissing as missing:
@@ -138,16 +130,16 @@ class Ledger:
                 attempt += 1
                 with self.database.connection() as connection:
                     partitions.make(connection, missing.at)
+                continue
+            except ConnectionLost:
+                if lost >= LOST_MAX or (worked and not claims):
+                    raise
+                lost += 1
             except Unavailable as error:
-                if isinstance(error.__cause__, TRANSIENT):
-                    attempt += 1
-                elif connected and is_lost(error) and (claims or not worked):
-                    lost += 1
-                else:
+                if attempt >= ATTEMPTS_MAX or not isinstance(error.__cause__, TRANSIENT):
                     raise
-                if attempt > ATTEMPTS_MAX or lost > LOST_MAX:
-                    raise
-                # nothing was written, or the ids tell: go again, each at its own pace
-                time.sleep(BACKOFF_S * 2 ** (attempt + lost) * random.random())  # noqa: S311
+                attempt += 1
             else:
                 return result
+            # nothing was written, or the ids tell: go again, each at its own pace
+            time.sleep(BACKOFF_S * 2 ** (attempt + lost) * random.random())  # noqa: S311

@@ -57,12 +57,12 @@ def to_minor(amount: str | int | Decimal, currency: str) -> int:
         if "_" in text or not text.isascii():
             raise InvalidOperation
         minor = Decimal(text).scaleb(digits, _EXACT)
+        if not minor.is_finite():
+            raise InvalidOperation
     except Inexact:
         raise AmountTooPrecise(f"{text!r} has more than the {digits} decimal places of {currency}") from None
     except DecimalException:
         raise InvalidAmount(f"{text!r} is not an amount: write digits and a point, such as 12.34") from None
-    if not minor.is_finite():
-        raise InvalidAmount(f"{text!r} is not an amount: write digits and a point, such as 12.34")
     if abs(minor) > AMOUNT_MAX:
         raise AmountTooLarge(f"{text!r} is not an amount below {to_decimal(AMOUNT_MAX, currency)} {currency}")
     if minor != minor.to_integral_value():

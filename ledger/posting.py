@@ -4,7 +4,7 @@
 |--------|---------------------------------------------------------------------|------------------------|
 | lock   | the accounts, once each and in id order, read as the lock finds     | 1, shared with claim   |
 |        | them, and then the usage that their profiles measure                | (+1 for other windows) |
-| claim  | ids and groups not seen before are taken; others get their earlier   | 0 (+1 for replayed ids)|
+| claim  | ids and groups not seen before are taken; others get their earlier  | 0 (+1 for replayed ids)|
 |        | outcome                                                             |                        |
 | decide | `ledger.decide`, in Python, in order                                | 0                      |
 | write  | each transfer by COPY as soon as it is decided (entries and balances| 1                      |

@@ -52,7 +52,7 @@ class Transfer:
 
     def check(self) -> None:
         """Raise InvalidInput (or a subclass) for what no state of the ledger could accept."""
-        if type(self.amount) is not int or not 0 < self.amount <= AMOUNT_MAX:
+        if type(self.amount) is not int or not 0 < self.amount <= AMOUNT_MAX:  # no text for most
             check_amount(self.amount, f"transfer {self.id}")
         exponent(self.currency)
         if self.debit_account == self.credit_account:
@@ -137,7 +137,4 @@ def claimed(transfers: Sequence[Transfer]) -> list[UUID]:
 
 def claim_of_group(group: UUID) -> UUID:
     """The id under which a group is claimed."""
-    return UUID(int=group.int ^ _VARIANT)
-
-
-_VARIANT = 1 << 63
+    return UUID(int=group.int ^ (1 << 63))  # the first bit of the variant

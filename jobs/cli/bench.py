@@ -60,7 +60,7 @@ def posting(
 ) -> None:
     """Measure posting against what PostgreSQL can write, in a database of its own that is then removed.
 
-    By default on 10,000 wallets and up to 5,000,000 transfers: eight minutes on two cores, and 16 GiB free
+    By default on 10,000 wallets and up to 5,000,000 transfers: eleven minutes on two cores, and 20 GiB free
     under TMPDIR. Other work on the machine shows in the figures.
     """
     if quick and smoke:
