@@ -1,6 +1,8 @@
 """A small ledger to test on: accounts by a word, a clock that is set, and every table in one dump."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -28,11 +30,20 @@ from ledger.ids import new_id
 from ledger.limits import Bound, Direction, Metric, OnExceed, Window
 from ledger.trial_balance import trial_balance
 
+PATIENCE_S = 20
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TABLES = ("limit_profile", "account", "claim", "transfer", "entry", "refusal", "usage")
 APPEND_ONLY = ("limit_profile", "claim", "transfer", "entry", "refusal")
 
 Dump = dict[str, list[tuple[Any, ...]]]
+
+
+def until(ready: Callable[[], bool]) -> None:
+    """Wait for what other threads do."""
+    give_up = time.monotonic() + PATIENCE_S
+    while not ready():
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
 
 
 def on_database(examples: int) -> settings:
@@ -156,6 +167,23 @@ class Books:
                 "SELECT pg_terminate_backend(pid, 30000) FROM pg_stat_activity"
                 f" WHERE datname = '{name}' AND {which}"
             )
+
+    @contextmanager
+    def locked(self, account_id: UUID) -> Iterator[psycopg.Connection[Any]]:
+        """Somebody else's transaction, `blocker`, holds the account: what touches it ends after this."""
+        with psycopg.connect(self.owner_url, application_name="blocker") as blocker:
+            blocker.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (account_id,))
+            yield blocker
+
+    def waiting_for_locks(self) -> int:
+        """How many connections to the database wait for another."""
+        with psycopg.connect(self.owner_url) as connection:
+            row = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def check(self) -> None:
         """Every invariant that holds whatever was posted."""

@@ -2,17 +2,13 @@
 
 import random
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
-import psycopg
 import pytest
-from books import Books, profile, rule
+from books import Books, profile, rule, until
 
 from ledger import Operation, Outcome, Transfer, accounts, holds
 from ledger.database import Connection
@@ -153,28 +149,6 @@ def test_groups_stand_or_fall_together_among_many(books: Books) -> None:
     books.check()
 
 
-@contextmanager
-def locked(books: Books, account: UUID) -> Iterator[psycopg.Connection[Any]]:
-    """Somebody else's transaction that holds an account."""
-    with psycopg.connect(books.owner_url) as other:
-        other.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (account,))
-        yield other
-
-
-def until_somebody_waits(books: Books) -> None:
-    """Until a connection of the application waits for a lock."""
-    with psycopg.connect(books.owner_url, autocommit=True) as owner:
-        for _ in range(1000):
-            row = owner.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            ).fetchone()
-            if row and row[0]:
-                return
-            time.sleep(0.01)
-    raise AssertionError("nobody waits")
-
-
 Ask = Callable[[Books, UUID, UUID], bool]
 
 
@@ -197,9 +171,9 @@ def test_a_deadlock_that_another_program_makes_does_not_reach_the_caller(books: 
     payer, payee = books.funded(100), books.account()
     first, last = sorted((payer, payee))
     with ThreadPoolExecutor(1) as pool:
-        with locked(books, last) as other:
+        with books.locked(last) as other:
             asked = pool.submit(ask, books, payer, payee)
-            until_somebody_waits(books)
+            until(lambda: books.waiting_for_locks() == 1)
             other.execute("SET deadlock_timeout = '1min'")  # so that PostgreSQL ends the caller's
             other.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (first,))
         assert asked.result(30)
@@ -210,9 +184,9 @@ def test_a_deadlock_that_another_program_makes_does_not_reach_the_caller(books: 
 def test_a_connection_that_is_lost_before_the_commit_is_replaced(books: Books, ask: Ask) -> None:
     payer, payee = books.funded(100), books.account()
     with ThreadPoolExecutor(1) as pool:
-        with locked(books, payer):
+        with books.locked(payer):
             asked = pool.submit(ask, books, payer, payee)
-            until_somebody_waits(books)
+            until(lambda: books.waiting_for_locks() == 1)
             books.terminate("wait_event_type = 'Lock'")
         assert asked.result(30)
     with books.database.connection() as connection:

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from books import Books
+from books import PATIENCE_S, Books, until
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger import AccountKind, Ledger, Outcome, Transfer, group_commit, group_writer
@@ -38,16 +38,6 @@ from ledger.errors import (
 from ledger.group_commit import Closed, GroupCommit, Overloaded
 from ledger.ids import new_id
 
-PATIENCE_S = 20
-
-
-def until(ready: Callable[[], bool]) -> None:
-    """Wait for what other threads do."""
-    give_up = time.monotonic() + PATIENCE_S
-    while not ready():
-        assert time.monotonic() < give_up
-        time.sleep(0.002)
-
 
 @pytest.fixture
 def pool() -> Iterator[ThreadPoolExecutor]:
@@ -57,31 +47,13 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 
 @contextmanager
-def locked(books: Books, account: UUID) -> Iterator[None]:
-    """No batch that touches the account ends before this does."""
-    with psycopg.connect(books.owner_url) as blocker:
-        blocker.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (account,))
-        yield
-
-
-@contextmanager
 def held(books: Books, commits: GroupCommit, pool: ThreadPoolExecutor) -> Iterator[Future[Outcome]]:
     """The writer is in the middle of a batch of one, whose outcome this is; it goes on at the end."""
     payer, payee = books.funded(1), books.account()
-    with locked(books, payer):
+    with books.locked(payer):
         plug = pool.submit(commits.post, books.transfer(payer, payee, 1))
-        until(lambda: waiting_for_locks(books) == 1)
+        until(lambda: books.waiting_for_locks() == 1)
         yield plug
-
-
-def waiting_for_locks(books: Books) -> int:
-    with psycopg.connect(books.owner_url) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
 
 
 def queue(commits: GroupCommit, pool: ThreadPoolExecutor, *transfers: Transfer) -> list[Future[Outcome]]:
@@ -322,7 +294,7 @@ def two_in_the_air(
         with held(books, commits, pool):
             futures = [pool.submit(commits.post, books.transfer(payer, payee, 1)) for _ in range(40)]
             until(lambda: commits.waiting == 40)
-        until(lambda: waiting_for_locks(books) == 1 and commits.waiting < 10)
+        until(lambda: books.waiting_for_locks() == 1 and commits.waiting < 10)
         yield blocker, futures
 
 
@@ -428,9 +400,9 @@ def test_every_caller_learns_its_outcome_though_the_connection_is_killed(
 ) -> None:
     payer, payee = books.funded(100), books.account()
     with GroupCommit(books.ledger) as commits:
-        with locked(books, payer):
+        with books.locked(payer):
             futures = [pool.submit(commits.post, books.transfer(payer, payee, 1)) for _ in range(20)]
-            until(lambda: waiting_for_locks(books) == 1)
+            until(lambda: books.waiting_for_locks() == 1)
             books.terminate("wait_event_type = 'Lock'")
         assert all(future.result().posted for future in futures)
     assert books.balance(payee) == 20
@@ -560,7 +532,7 @@ def test_a_thread_waits_no_longer_than_it_may(books: Books, pool: ThreadPoolExec
     payer, payee = books.funded(100), books.account()
     transfer = books.transfer(payer, payee, 1)
     with GroupCommit(books.ledger, answer_s=0.1) as commits:
-        with locked(books, payer), pytest.raises(Unavailable, match="retry"):
+        with books.locked(payer), pytest.raises(Unavailable, match="retry"):
             commits.post(transfer)
         until(lambda: books.balance(payee) == 1)
         assert commits.post(transfer).replayed
@@ -724,13 +696,13 @@ def test_a_loop_that_ended_is_no_trouble_to_the_others(books: Books, pool: Threa
 
     async def main() -> None:
         task = asyncio.create_task(commits.apost(gone))
-        await asyncio.to_thread(until, lambda: waiting_for_locks(books) == 1)
+        await asyncio.to_thread(until, lambda: books.waiting_for_locks() == 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     with GroupCommit(books.ledger) as commits:
-        with locked(books, payer):
+        with books.locked(payer):
             asyncio.run(main())
             later = pool.submit(commits.post, books.transfer(payer, payee, 1))
         assert later.result().posted

@@ -7,9 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Sequence
-from uuid import UUID
 
-import psycopg
 import pytest
 from books import Books, on_database
 from hypothesis import given
@@ -160,18 +158,11 @@ def test_who_leaves_does_so_when_all_is_written(books: Books) -> None:
     assert connections(books) == 0
 
 
-def blocked(books: Books, account: UUID) -> psycopg.Connection:
-    """A connection that holds this account's lock, and that is not terminated."""
-    blocker = psycopg.connect(books.owner_url, application_name="blocker")
-    blocker.execute("SELECT FROM ledger.account WHERE id = %s FOR UPDATE", (account,))
-    return blocker
-
-
 def test_a_lost_connection_is_told_for_all_that_was_under_way(books: Books) -> None:
     a, b = books.funded(10), books.account()
     memory = books.ledger.memory()
     with Pipeline(books.database) as pipeline:
-        with blocked(books, a):
+        with books.locked(a):
             for _ in range(2):
                 pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
             books.terminate("application_name <> 'blocker'")
@@ -194,7 +185,7 @@ def test_waiting_ends_with_the_answer_the_bell_or_the_time(books: Books) -> None
     bell, ear = socket.socketpair()
     with bell, ear, Pipeline(books.database, ear) as pipeline:
         pipeline.wait(0.01)
-        with blocked(books, a):
+        with books.locked(a):
             pipeline.send(decide(books, books.ledger.memory(), books.transfer(a, b, 1)))
             pipeline.wait(0.01)
             assert not pipeline.answered
@@ -213,7 +204,7 @@ def test_an_interrupted_wait_gives_the_connection_up(
 ) -> None:
     a, b = books.funded(10), books.account()
     memory = books.ledger.memory()
-    with Pipeline(books.database) as pipeline, blocked(books, a):
+    with Pipeline(books.database) as pipeline, books.locked(a):
         for _ in range(2):
             pipeline.send(decide(books, memory, books.transfer(a, b, 1)))
         with monkeypatch.context() as patched:
@@ -245,7 +236,7 @@ def test_a_connection_lost_while_a_forked_process_has_it_keeps_nobody_busy(books
     a, b = books.funded(10), books.account()
     bell, ear = socket.socketpair()
     with bell, ear, Pipeline(books.database, ear) as pipeline:
-        with blocked(books, a):
+        with books.locked(a):
             pipeline.send(decide(books, books.ledger.memory(), books.transfer(a, b, 1)))
             child = os.fork()
             if child == 0:

@@ -1,4 +1,4 @@
-"""Sixteen writers in four processes on the same wallets, persons and counters, in two currencies."""
+"""Sixteen writers in four processes on the same wallets, persons and counters, in three currencies."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ BOUNDS = {"EUR": (600, 450, "account.ceiling"), "GHS": (600, 10_000, "day"), "UG
 hold, and the rule that ends it. The writers ask for several times as much."""
 
 WRITER = """
-import json, random, sys, threading
+import json, random, sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from uuid import UUID
