@@ -36,21 +36,20 @@ class SecretFile:
         """
         with contextlib.suppress(FileExistsError):  # one that is there is judged like any other
             self.path.parent.mkdir(mode=0o700)
-        folder = self._open_directory()
-        try:
-            with self._aside(folder, content) as aside, contextlib.suppress(FileExistsError):
+
+        def place(aside: str, folder: int) -> None:
+            with contextlib.suppress(FileExistsError):
                 os.link(aside, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        finally:
-            os.close(folder)
+
+        self._put(content, place)
 
     def replace(self, content: bytes) -> None:
         """Put another content in the place of the file, whole or not at all. To be called inside `locked`."""
-        folder = self._open_directory()
-        try:
-            with self._aside(folder, content) as aside:
-                os.rename(aside, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
-        finally:
-            os.close(folder)
+
+        def place(aside: str, folder: int) -> None:
+            os.rename(aside, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
+
+        self._put(content, place)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -62,22 +61,28 @@ class SecretFile:
         finally:
             os.close(folder)  # gives the lock up too
 
-    @contextlib.contextmanager
-    def _aside(self, folder: int, content: bytes) -> Iterator[str]:
-        """The content, safely on disk under another name, which is gone afterwards."""
+    def _put(self, content: bytes, place: Callable[[str, int], None]) -> None:
+        """Write the content safely to disk under another name and `place` it from there; that name goes.
+
+        Not a context manager: a signal that raises between its two halves would leave the second half to
+        the collector of garbage, which runs it when the directory is closed.
+        """
         aside = f".{self.path.name}.{os.urandom(8).hex()}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        handle = os.open(aside, flags, 0o600, dir_fd=folder)
+        folder = self._open_directory()
         try:
-            with os.fdopen(handle, "wb") as file:
+            with os.fdopen(os.open(aside, flags, 0o600, dir_fd=folder), "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            yield aside
+            place(aside, folder)
         finally:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(aside, dir_fd=folder)
-            os.fsync(folder)
+            try:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(aside, dir_fd=folder)
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def _open_directory(self) -> int:
         directory = self.path.parent
