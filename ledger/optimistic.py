@@ -21,14 +21,14 @@ import psycopg
 from ledger import usage
 from ledger.arrays import Binary, Uuids, Xids, moment
 from ledger.database import TRANSIENT, Connection
-from ledger.decide import Accepted, Accounts, Decision, Rejected, Written, decide, outcomes_of
+from ledger.decide import Accepted, Accounts, Decision, Written, decide, outcomes_of
 from ledger.ids import new_id
 from ledger.operations import Operation
 from ledger.queries import queries_beside
 from ledger.rows import DECIDED, Rows, decided_row, text
 from ledger.transfers import Outcome, Transfer, claimed
 from ledger.watermark import ClosedPeriod
-from ledger.writing import told_apart
+from ledger.writing import refusals, told_apart
 
 _queries = queries_beside(__file__)
 WRITE: str = _queries.write_decided.sql
@@ -88,14 +88,10 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
     for state, version in zip(states, versions, strict=True):
         if state.version != version:
             state.written = by
-    refused = [decision for decision in decisions if isinstance(decision, Rejected)]
+    refused = refusals(decisions)
     parameters["counted"] = usage.changed((state.id, state.usage) for state in states)
     parameters["decided"] = _rows([decision for decision in decisions if isinstance(decision, Accepted)])
-    parameters["refused"] = (
-        Binary(_JSONB_VERSION + json.dumps([_refused(each) for each in refused]).encode())
-        if refused
-        else None
-    )
+    parameters["refused"] = Binary(_JSONB_VERSION + json.dumps(refused).encode()) if refused else None
     return Decided(decisions, now, parameters, before, by)
 
 
@@ -152,22 +148,3 @@ def _rows(accepted: list[Accepted]) -> Rows:
             )
         )
     return Rows(DECIDED, rows)
-
-
-def _refused(rejected: Rejected) -> dict[str, Any]:
-    t, refusal = rejected.transfer, rejected.refusal
-    return {
-        "transfer_id": t.id.hex,
-        "debit_account": t.debit_account.hex,
-        "credit_account": t.credit_account.hex,
-        "amount": t.amount,
-        "currency": t.currency,
-        "operation": t.operation.value,
-        "reference": t.reference,
-        "group_id": t.group and t.group.hex,
-        "effective_at": t.effective_at and t.effective_at.isoformat(),
-        "rule": refusal.rule,
-        "decision": refusal.decision,
-        "source": refusal.source,
-        "numbers": refusal.numbers,
-    }

@@ -8,7 +8,7 @@
 |        | outcome                                                             |                        |
 | decide | `ledger.decide`, in Python, in order                                | 0                      |
 | write  | each transfer by COPY as soon as it is decided (entries and balances| 1                      |
-|        | follow in the database's trigger), refusals by COPY, usage          | 0 to 3                 |
+|        | follow in the database's trigger), then refusals and usage          | 0 to 3                 |
 | commit | the caller's transaction ends                                       | 1                      |
 
 Python works while PostgreSQL does: the contents are hashed while the accounts are locked, the accounts made

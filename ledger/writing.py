@@ -4,7 +4,7 @@ Up to FEW transfers go by INSERT in one round trip with the usage; more by COPY,
 and costs less per row, each row sent as soon as it is decided.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
@@ -22,26 +22,17 @@ from ledger.limits import Direction
 from ledger.operations import Operation
 from ledger.queries import queries_beside
 from ledger.rows import Rows
-from ledger.transfers import Transfer
 
 FEW = 4
 
 _queries = queries_beside(__file__)
 
-_REQUEST_TYPES = [
-    "uuid",
-    "uuid",
-    "uuid",
-    "int8",
-    "text",
-    "text",
-    "text",
-    "uuid",
-    "timestamptz",
-    "timestamptz",
+# fmt: off
+_TRANSFER_TYPES = [
+    "uuid", "uuid", "uuid", "int8", "text", "text", "text", "uuid", "timestamptz", "timestamptz",
+    "int8", "int8", "int8", "int8",
 ]
-_TRANSFER_TYPES = [*_REQUEST_TYPES, "int8", "int8", "int8", "int8"]
-_REFUSAL_TYPES = [*_REQUEST_TYPES, "text", "text", "text", "jsonb"]
+# fmt: on
 
 
 def write(
@@ -53,8 +44,7 @@ def write(
     prepared for.
     """
     made: list[Decision] = []
-    rejected: list[Rejected] = []
-    rows = _rows(decisions, made, rejected, now)
+    rows = _rows(decisions, made, now)
     with told_apart(now):
         first = list(islice(rows, FEW + 1))
         if len(first) > FEW:
@@ -64,8 +54,8 @@ def write(
                 if first:
                     _insert_transfers(connection, first)
                 usage.store(connection, _changed(accounts))
-        if rejected:
-            _copy_refusals(connection, rejected, now)
+        if refused := refusals(made):
+            connection.execute(_queries.write_refusals.sql, {"refused": Jsonb(refused), "at": now})
     return made
 
 
@@ -85,16 +75,25 @@ def told_apart(now: datetime) -> Iterator[None]:
         raise IntegrityViolation(f"The database refused the batch: {why}") from error
 
 
-def _rows(
-    decisions: Iterable[Decision], made: list[Decision], rejected: list[Rejected], now: datetime
-) -> Iterator[tuple[Any, ...]]:
-    """The rows of the accepted ones of `decisions`; all go into `made`, the others into `rejected`, too."""
+def _rows(decisions: Iterable[Decision], made: list[Decision], now: datetime) -> Iterator[tuple[Any, ...]]:
+    """The rows of the accepted ones of `decisions`; all go into `made`."""
     for decision in decisions:
         made.append(decision)
         if isinstance(decision, Accepted):
-            yield (*_request(decision.transfer), decision.effective_at, now, *decision[2:])
-        else:
-            rejected.append(decision)
+            t = decision.transfer
+            yield (
+                t.id,
+                t.debit_account,
+                t.credit_account,
+                t.amount,
+                t.currency,
+                t.operation._value_,
+                t.reference,
+                t.group,
+                decision.effective_at,
+                now,
+                *decision[2:],
+            )
 
 
 def _insert_transfers(connection: Connection, rows: list[tuple[Any, ...]]) -> None:
@@ -116,25 +115,44 @@ def _changed(accounts: Accounts) -> Rows:
     return usage.changed((account.id, account.usage) for account in accounts.values())
 
 
-def _copy_refusals(connection: Connection, rejected: list[Rejected], now: datetime) -> None:
-    with connection.cursor().copy(_queries.copy_refusals.sql) as copy:
-        copy.set_types(_REFUSAL_TYPES)
-        for r in rejected:
-            why = (r.refusal.rule, r.refusal.decision, r.refusal.source, Jsonb(r.refusal.numbers))
-            copy.write_row((*_request(r.transfer), r.effective_at, now, *why))
+def refusals(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+    """What the database is told of the refused ones of a batch.
 
-
-def _request(t: Transfer) -> tuple[Any, ...]:
-    return (
-        t.id,
-        t.debit_account,
-        t.credit_account,
-        t.amount,
-        t.currency,
-        t.operation._value_,
-        t.reference,
-        t.group,
+    `beside` and `steps`: how far after the transfer that was posted last before it each was decided; before
+    the first one, if negative; from the beginning of a batch of which none is posted.
+    """
+    refused: list[dict[str, Any]] = []
+    beside, place = next(
+        ((each.transfer.id, number) for number, each in enumerate(decisions) if isinstance(each, Accepted)),
+        (None, 0),
     )
+    for number, decision in enumerate(decisions):
+        if isinstance(decision, Accepted):
+            beside, place = decision.transfer.id, number
+        else:
+            refused.append(_refused(decision, beside, number - place))
+    return refused
+
+
+def _refused(rejected: Rejected, beside: UUID | None, steps: int) -> dict[str, Any]:
+    t, refusal = rejected.transfer, rejected.refusal
+    return {
+        "transfer_id": t.id.hex,
+        "debit_account": t.debit_account.hex,
+        "credit_account": t.credit_account.hex,
+        "amount": t.amount,
+        "currency": t.currency,
+        "operation": t.operation.value,
+        "reference": t.reference,
+        "group_id": t.group and t.group.hex,
+        "effective_at": rejected.effective_at.isoformat(),
+        "rule": refusal.rule,
+        "decision": refusal.decision,
+        "source": refusal.source,
+        "numbers": refusal.numbers,
+        "beside": beside and beside.hex,
+        "steps": steps,
+    }
 
 
 class Counted(Protocol):

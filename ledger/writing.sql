@@ -6,6 +6,5 @@ INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency
 COPY ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
     effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance) FROM STDIN (FORMAT BINARY);
 
--- name: copy_refusals!
-COPY ledger.refusal (transfer_id, debit_account, credit_account, amount, currency, operation, reference, group_id,
-    effective_at, decided_at, rule, decision, source, numbers) FROM STDIN (FORMAT BINARY);
+-- name: write_refusals
+SELECT ledger.write_refusals_v1(:refused, :at);

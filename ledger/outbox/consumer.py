@@ -27,6 +27,8 @@ from ledger.outbox.event import Event, from_posted, from_recorded, from_refused
 from ledger.outbox.snapshot import BEGINNING, Snapshot
 from ledger.queries import queries_beside
 
+WIDER = 8
+"""How many times further is looked where a page was not filled."""
 READ_MAX = 10_000
 
 _queries = queries_beside(__file__)
@@ -111,7 +113,7 @@ class Consumer:
         """What a sender noted about the event at which it stands."""
         self._take(row)
         self._span = 1
-        """How many positions a page is looked for in: grows where they have gaps, shrinks again."""
+        """How many positions to look for a page in: so many were between the ends of the last one."""
 
     def _take(self, row: Sequence[Any]) -> None:
         done, ahead, first, last, position, self._generation, failing, attempts, failure, retry_at = row
@@ -155,11 +157,12 @@ class Consumer:
             self._place = _Place(done, now, first, last, first - 1)
 
     def _page(self, connection: Connection, limit: int) -> list[Event]:
-        place = self._place
+        place, page = self._place, list[Event]()
         low = place.position
-        while low < place.last:
-            span = max(self._span, limit)
-            asked = place.stretch() | {"low": low, "high": min(low + span, place.last), "limit": limit}
+        while len(page) < limit and low < place.last:
+            wanted = limit - len(page)
+            high = min(low + max(self._span, wanted), place.last)
+            asked = place.stretch() | {"low": low, "high": high, "limit": wanted}
             with connection.pipeline():
                 found = [
                     (connection.execute(query.sql, asked), made)
@@ -170,12 +173,13 @@ class Consumer:
                     )
                 ]
             events = [_events(cursor.fetchall(), made) for cursor, made in found]
-            page = list(heapq.merge(*events, key=lambda event: event.position))[:limit]
-            if page:
-                self._span = span // 2 if len(page) == limit else span
-                return page
-            low, self._span = low + span, span * 2
-        return []
+            page += list(heapq.merge(*events, key=lambda event: event.position))[:wanted]
+            if len(page) == limit:
+                self._span = max(1, page[-1].position - place.position)
+            elif high < place.last:
+                self._span = WIDER * (high - low)
+            low = high
+        return page
 
     def acknowledge(self, event: Event) -> None:
         """Everything up to and including `event`, as read, is dealt with: durable when this returns.

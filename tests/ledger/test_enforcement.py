@@ -1,6 +1,7 @@
 """Enforced twice: with the deciding code broken, or gone around, the database still refuses a wrong state."""
 
 import itertools
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -262,7 +263,8 @@ def test_the_application_removes_nothing(full: Books, app: Connection, table: st
         "INSERT INTO ledger.account (id, kind, currency, opened_at, sign, floor, credits_posted)"
         " VALUES (gen_random_uuid(), 'customer', 'EUR', now(), -1, 0, 100)",
         "INSERT INTO ledger.transfer (id, xact) VALUES (gen_random_uuid(), 0)",
-        "INSERT INTO ledger.refusal (transfer_id, xact) VALUES (gen_random_uuid(), 0)",
+        "INSERT INTO ledger.transfer (id, position) VALUES (gen_random_uuid(), 0)",
+        "INSERT INTO ledger.refusal (transfer_id) VALUES (gen_random_uuid())",
         "ALTER TABLE ledger.transfer DISABLE TRIGGER ALL",
         "CREATE TRIGGER t BEFORE INSERT ON ledger.transfer EXECUTE FUNCTION ledger.refuse_change()",
         "DROP TRIGGER post_entries ON ledger.transfer",
@@ -278,6 +280,18 @@ def test_the_application_may_not(full: Books, app: Connection, statement: str) -
     if statement.startswith("SET"):
         app.execute("SET SESSION AUTHORIZATION emoney_app")
     assert isinstance(refused(full, app, statement), errors.InsufficientPrivilege)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 16_384])
+def test_the_application_cannot_put_a_refusal_anywhere(full: Books, app: Connection, steps: int) -> None:
+    """Only beside transfers that its own transaction has written, and not far from them."""
+    earlier = app.execute("SELECT id FROM ledger.transfer LIMIT 1").fetchone()
+    assert earlier
+    refusal = json.dumps(
+        [{"transfer_id": str(new_id()), "beside": None if steps > 1 else str(earlier[0]), "steps": steps}]
+    )
+    statement = f"SELECT ledger.write_refusals_v1('{refusal}', now())"
+    assert isinstance(refused(full, app, statement), errors.IntegrityConstraintViolation)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from books import NOON, Books
+from books import NOON, Books, on_database
+from hypothesis import given
+from hypothesis import strategies as st
+from ways import WAYS
 
 from ledger import AccountKind, Operation
 from ledger.database import Connection
@@ -235,16 +238,67 @@ def replay(events: list[Event], wallets: set[str]) -> None:
             assert balances[side["account"]] >= 0 or side["account"] not in wallets
 
 
-def test_a_batch_is_in_the_order_it_was_sent(books: Books) -> None:
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("limit", [1, 7, 1000])
+def test_a_batch_is_in_the_order_it_was_sent(shared_books: Books, way: str, limit: int) -> None:
+    """Whatever of it is refused: nothing, the first, the last, many in a row, all, in groups too."""
+    books = shared_books
     wallets = [books.funded(1_000) for _ in range(3)]
-    consumer = Consumer(books.database, "backend", start=Start.NOW)
-    chance = random.Random(5)
-    sent = []
-    for _ in range(300):
-        payer, payee = chance.sample(wallets, 2)
-        sent.append(books.transfer(payer, payee, chance.randint(1, 9)))
-    books.posted(*sent)
-    assert ids(drain(consumer, 7)) == [each.id for each in sent]
+    consumer = Consumer(books.database, new_id().hex, start=Start.NOW)
+    chance = random.Random(limit)
+    expected = []
+    for shape in (
+        "p" * 40,
+        "r" + "p" * 20,
+        "p" * 20 + "r",
+        "r" * 30,
+        "p",
+        "r",
+        "rrrprrrpprrrr",
+        "gpGgg",
+        *"x" * 8,
+    ):
+        kinds = [chance.choice("pprrg") for _ in range(chance.randint(1, 60))] if shape == "x" else shape
+        sent = []
+        for kind in kinds:
+            payer, payee = chance.sample(wallets, 2)
+            group = new_id() if kind in "gG" else None
+            amount = 2_000_000 if kind in "rG" else chance.randint(1, 9)
+            sent.append(books.transfer(payer, payee, amount, group=group))
+            if group is not None:
+                sent.append(books.transfer(payee, payer, 1, group=group))
+        expected += [
+            (outcome.transfer_id, "transfer.posted" if outcome.posted else "transfer.refused")
+            for outcome in WAYS[way](books, sent)
+        ]
+    delivered = [(event.id, event.type) for event in drain(consumer, limit)]
+    assert delivered == expected
+    assert len({type for _, type in delivered}) == 2
+
+
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(1, 400)), max_size=40),
+        max_size=6,
+    ),
+    st.sampled_from(sorted(WAYS)),
+)
+@on_database(60)
+def test_each_refusal_makes_sense_at_its_place(
+    shared_books: Books, batches: list[list[tuple[int, int, int]]], way: str
+) -> None:
+    books = shared_books
+    consumer = Consumer(books.database, new_id().hex, start=Start.NOW)
+    wallets = [books.funded(300) for _ in range(3)]
+    for batch in batches:
+        sent = [
+            books.transfer(wallets[payer], wallets[payee], amount)
+            for payer, payee, amount in batch
+            if payer != payee
+        ]
+        if sent:
+            WAYS[way](books, sent)
+    replay(drain(consumer, 9), {str(wallet) for wallet in wallets})
 
 
 def test_two_processes_under_one_name_find_out(books: Books) -> None:

@@ -1,20 +1,19 @@
 """A refused transfer leaves all but its own refusal and claim byte-identical, whatever rule refused it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from uuid import UUID
 
 import pytest
 from books import Books, profile, rule
+from ways import WAYS
 
-from ledger import Outcome, Transfer, account_changes, holds
-from ledger.group_commit import GroupCommit
+from ledger import account_changes, holds
 from ledger.holds import Hold
 from ledger.ids import new_id
 from ledger.limits import Direction, LimitRule, Metric, Scope, Window
 
 ITS_OWN = ("claim", "refusal")
 Sides = tuple[UUID, UUID]
-Post = Callable[[Books, list[Transfer]], Sequence[Outcome]]
 
 
 def frozen(books: Books) -> Sides:
@@ -75,21 +74,6 @@ RULES: dict[str, Callable[[Books], Sides]] = {
     "flow of a person": payer_under(rule(Metric.FLOW, 14, Direction.OUT, Window.DAY, scope=Scope.PERSON)),
     "flow received": payee_under(rule(Metric.FLOW, 14, Direction.IN, Window.DAY)),
     "balance": payee_under(rule(Metric.BALANCE, 14, None)),
-}
-
-
-def shared(books: Books, transfers: list[Transfer]) -> list[Outcome]:
-    with GroupCommit(books.ledger) as commits:
-        return [commits.post(transfer) for transfer in transfers]
-
-
-WAYS: dict[str, Post] = {
-    "one": lambda books, transfers: [books.ledger.post([each])[0] for each in transfers],
-    "a batch": lambda books, transfers: books.ledger.post(transfers),
-    "in a row": lambda books, transfers: [
-        outcome for outcomes in books.ledger.post_all([transfers[:9], transfers[9:]]) for outcome in outcomes
-    ],
-    "group commit": shared,
 }
 
 
