@@ -53,7 +53,7 @@ class _Draft:
     page: str = ""
     sequence: int = 0
     starts_on: date | None = None
-    account: Any = None
+    account: str | None = None
     balances: list[tuple[str, date, str, int]] = field(default_factory=list)
     entries: list[StatementEntry] = field(default_factory=list)
 
@@ -137,7 +137,7 @@ def _take(draft: _Draft, name: str, element: Any, classes: dict[str, Any]) -> No
     try:
         value = _parser.parse(element, classes[name])
         if name == "Acct":
-            draft.account = value
+            draft.account = _account(value)
         elif name == "StmtPgntn":
             draft.page = "" if value.last_pg_ind and value.pg_nb == "1" else f"/{value.pg_nb}"
         elif name == "FrToDt":
@@ -150,6 +150,12 @@ def _take(draft: _Draft, name: str, element: Any, classes: dict[str, Any]) -> No
     except (*_MALFORMED, InvalidInput) as error:
         why = str(error) if isinstance(error, InvalidInput) else "an element is missing or malformed"
         raise StatementError(f"{name}: {why}", line) from error
+
+
+def _account(account: Any) -> str:
+    """The bank's name for an account; empty where it gives none."""
+    other = account.id.othr
+    return account.id.iban or (other.id if other is not None else "")
 
 
 def _sequence(text: str) -> int:
@@ -226,14 +232,12 @@ def _finished(draft: _Draft) -> BankStatement:
     currencies = {currency for _, _, currency, _ in draft.balances}
     if len(currencies) != 1:
         raise StatementError("the statement's balances are in more than one currency", draft.line)
-    other = draft.account.id.othr
-    name = draft.account.id.iban or (other.id if other is not None else "")
     closing_on = closing[1]
     first = draft.starts_on or min((entry.booked_on for entry in draft.entries), default=closing_on)
     statement = BankStatement(
         draft.id + draft.page,
         "camt053",
-        name,
+        draft.account,
         currencies.pop(),
         draft.sequence,
         min(first, closing_on),

@@ -1,6 +1,7 @@
 """Bank statements: read from camt.053 and MT940, stored once, refused with the line, nothing half-written."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -227,6 +228,15 @@ def test_what_is_no_statement_is_refused(books: Books, funds: UUID, tmp_path: Pa
     path.write_bytes(content)
     with pytest.raises(StatementError):
         take(books, path, funds)
+
+
+@pytest.mark.parametrize("after", ["</Id>", "</Acct>", "</Bal>", "</Ntry>", "</Amt>"])
+def test_text_between_elements_is_refused_or_passed_over(tmp_path: Path, after: str) -> None:
+    path = camt(tmp_path / "s", "S-1", 0, Entry(100, DAY), closes=DAY)
+    whole = list(read_statements(path))
+    path.write_text(path.read_text().replace(after, after + "0"))
+    with suppress(StatementError):
+        assert list(read_statements(path)) == whole
 
 
 def test_a_good_statement_before_a_bad_one_is_not_stored(books: Books, funds: UUID, tmp_path: Path) -> None:
