@@ -105,7 +105,7 @@ def verify(
         for each in proved["proved"]:
             screen.print(_told(each), markup=False, highlight=False, soft_wrap=True)
         if "statement" in proved:
-            _tell_statement(proved["statement"], len(proved["proved"]))
+            _tell_statement(proved["statement"], len(proved["proved"]), proved["complete"])
         screen.print(f"{proved['origin']}, {proved['size']:,} leaves", highlight=False)
     else:
         screen.print(
@@ -127,15 +127,24 @@ def _told(proved: dict[str, Any]) -> str:
     return f"{proved['kind']} {proved['id']} is in the log{hidden}"
 
 
-def _tell_statement(statement: dict[str, Any], entries: int) -> None:
-    """What the entries of a statement prove together."""
-    said = "there are no entries, and so nothing is proved"
-    if entries:
-        currency = statement["currency"]
-        opening, closing = (
-            format_amount(statement[name]["balance"], currency) for name in ("opening", "closing")
-        )
-        said = f"{entries:,} entries lead from {opening} to {closing} {currency}, and none between is missing"
+def _tell_statement(statement: dict[str, Any], entries: int, complete: dict[str, bool]) -> None:
+    """What the entries of a statement prove together, and whether the period can have others."""
+    currency = statement["currency"]
+    opening, closing = (
+        format_amount(statement[name]["balance"], currency) for name in ("opening", "closing")
+    )
+    said = (
+        f"{entries:,} entries lead from {opening} to {closing} {currency}, and none between is missing"
+        if entries
+        else "there are no entries"
+    )
+    open_ends = [when for end, when in (("opening", "before"), ("closing", "after")) if not complete[end]]
+    if not open_ends:
+        said += "; the period has no others"
+    elif entries or len(open_ends) == 1:
+        said += f"; whether the period has any {' or '.join(open_ends)} these is not shown"
+    else:
+        said += ", and so nothing is proved"
     screen.print(
         f"account {statement['account']}, {statement['from']} to {statement['to']}: {said}",
         markup=False,

@@ -68,6 +68,12 @@ def statement(
         Path | None,
         typer.Option(help="Also write the whole period with a proof of each entry to this file, as JSON."),
     ] = None,
+    around: Annotated[
+        bool,
+        typer.Option(
+            help="With proofs: also of the entries just before and after, which prove that none is left out."
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """An account's entries, oldest first, each with the balance after it."""
@@ -78,6 +84,8 @@ def statement(
     effective = by is TimeBasis.EFFECTIVE
     if effective and (format is Format.CAMT053 or with_proofs is not None):
         fail("camt.053 and proofs are of what was posted, in its order: leave out --by effective", 2)
+    if around and with_proofs is None:
+        fail("--around goes with --with-proofs", 2)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         account = accounts.by_ref_or_id(connection, account_ref)
         last = min(emoney.clock(), _LATEST) if format is Format.CAMT053 else _LATEST
@@ -88,7 +96,7 @@ def statement(
             return
         found = statements.between(connection, account, *period)
         if with_proofs is not None:
-            _prove(connection, found, with_proofs)
+            _prove(connection, found, with_proofs, around=around)
         if format is not Format.TABLE:
             _export(connection, found, format, out, emoney.clock())
             return
@@ -196,10 +204,10 @@ def _write(write: Callable[[BinaryIO], object], out: Path | None) -> None:
         replace_file(out, write_file)
 
 
-def _prove(connection: Connection, found: Statement, out: Path) -> None:
+def _prove(connection: Connection, found: Statement, out: Path, *, around: bool) -> None:
     def write(path: Path) -> None:
         with path.open("w", encoding="utf-8") as stream, progress() as observe:
-            write_proved(connection, found, stream, progress=partial(observe, "proving"))
+            write_proved(connection, found, stream, around=around, progress=partial(observe, "proving"))
 
     replace_file(out, write)
     notices.print(

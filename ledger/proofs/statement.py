@@ -2,21 +2,23 @@
 
 Whoever has the file and the log's public key checks it offline (`verifying`): that each entry is a side of a
 transfer in the log, with its amount, time, version and balance, and that none is missing between the first
-and the last. What was posted before and after the period is not shown, for it is not asked for.
+and the last. What was posted before and after the period is shown only where it is asked for: the entry on
+either side, which proves that the period has no others.
 """
 
 import json
 from collections.abc import Callable
 from datetime import UTC
 from itertools import islice
-from typing import TextIO
+from typing import Any, TextIO
+from uuid import UUID
 
 from ledger.database import Connection
 from ledger.errors import InvalidInput
 from ledger.proofs.errors import NotSealed
 from ledger.proofs.proving import Prover
 from ledger.proofs.verifying import STATEMENT
-from ledger.statements import PAGE_MAX, Statement
+from ledger.statements import PAGE_MAX, Statement, page
 
 ENTRIES_MAX = 100_000
 
@@ -26,13 +28,15 @@ def write_proved(
     statement: Statement,
     stream: TextIO,
     *,
+    around: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write `statement` with a proof of every entry to `stream`, as the JSON that `verifying.verify` takes.
 
-    Amounts and balances are minor units. A page of entries in memory; `progress` is told the entries written,
-    and of how many. Raises InvalidInput beyond ENTRIES_MAX
-    entries, NotSealed when an entry is not under a checkpoint yet, LogDamaged when one was altered.
+    Amounts and balances are minor units. `around`: also the entries just before and after the period, which
+    tell their counterparties and amounts, too. A page of entries in memory; `progress` is told the entries
+    written, and of how many. Raises InvalidInput beyond ENTRIES_MAX entries, NotSealed when an entry is not
+    under a checkpoint yet, LogDamaged when one was altered.
     """
     if statement.line_count > ENTRIES_MAX:
         raise InvalidInput(
@@ -40,7 +44,7 @@ def write_proved(
         )
     prover = Prover(connection)
     account = statement.account
-    header = {
+    header: dict[str, Any] = {
         "format": STATEMENT,
         "statement": {
             "account": str(account.id),
@@ -53,17 +57,35 @@ def write_proved(
         },
         "checkpoint": prover.checkpoint,
     }
+    if around:
+        header["around"] = _around(connection, statement, prover)
     stream.write(json.dumps(header, indent=1)[:-2])
     stream.write(',\n "leaves": [')
     lines, comma, done = statement.lines(connection), "\n", 0
-    while page := [line.transfer_id for line in islice(lines, PAGE_MAX)]:
-        made = prover.prove(page, only="transfer")
-        if made.unsealed:
-            raise NotSealed(f"transfer {made.unsealed[0]} is not in the log yet: run `emoney proof seal`")
-        for leaf in made.leaves:
+    while ids := [line.transfer_id for line in islice(lines, PAGE_MAX)]:
+        for leaf in _sealed(prover, ids):
             stream.write(f"{comma}  {json.dumps(leaf)}")
             comma = ",\n"
-        done += len(page)
+        done += len(ids)
         if progress:
             progress(done, statement.line_count)
     stream.write("\n ]\n}\n")
+
+
+def _around(connection: Connection, statement: Statement, prover: Prover) -> dict[str, Any]:
+    """The leaves of the entries just before and after the period; None where there is none."""
+    opening, closing, account = statement.opening.version, statement.closing.version, statement.account.id
+    found = {
+        "before": page(connection, account, after=opening - 1, until=opening, limit=1),
+        "after": page(connection, account, after=closing, until=closing + 1, since=statement.end, limit=1),
+    }
+    return {
+        name: _sealed(prover, [lines[0].transfer_id])[0] if lines else None for name, lines in found.items()
+    }
+
+
+def _sealed(prover: Prover, transfers: list[UUID]) -> list[dict[str, Any]]:
+    made = prover.prove(transfers, only="transfer")
+    if made.unsealed:
+        raise NotSealed(f"transfer {made.unsealed[0]} is not in the log yet: run `emoney proof seal`")
+    return made.leaves

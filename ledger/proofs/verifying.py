@@ -17,7 +17,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -342,9 +342,24 @@ def _verify_inclusion(proof: dict[str, Any], key: PublicKey) -> dict[str, Any]:
     found = {"format": form, "origin": checkpoint.origin, "size": checkpoint.size, "proved": proved}
     if form == STATEMENT:
         found["statement"] = _get(proof, "statement")
-        entries = _verify_entries(found["statement"], [leaf["content"] for leaf in leaves])
+        around = _verify_around(proof.get("around", {}), checkpoint)
+        entries = _verify_entries(found["statement"], [leaf["content"] for leaf in leaves], around)
         found["proved"] = [{**each, **entry} for each, entry in zip(proved, entries, strict=True)]
+        first = _get(_get(found["statement"], "opening"), "version") == 0 and (leaves or "after" in around)
+        found["complete"] = {"opening": bool(first) or "before" in around, "closing": "after" in around}
     return found
+
+
+def _verify_around(around: Any, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
+    """Check that the entries around a statement are in the log; gives what their leaves say."""
+    if not isinstance(around, dict) or not around.keys() <= {"before", "after"}:
+        raise ProofInvalid("around a statement are the entries before and after it")
+    shown = {}
+    for name, leaf in around.items():
+        if leaf is not None:
+            _verify_leaf(leaf, checkpoint, 0)
+            shown[name] = leaf["content"]
+    return shown
 
 
 def _verify_leaf(leaf: Any, checkpoint: Checkpoint, number: int) -> dict[str, Any]:
@@ -354,7 +369,7 @@ def _verify_leaf(leaf: Any, checkpoint: Checkpoint, number: int) -> dict[str, An
         raise ProofInvalid("a leaf of the proof is malformed")
     if type(index) is not int:
         raise ProofInvalid("a leaf's index is not a number")
-    called = f"{kind} {content.get('id')}, number {number} of the proof"
+    called = f"{kind} {content.get('id')}, number {number} of the proof"  # 0: around what it proves
     try:
         hashed = leaf_hash(encode_leaf(kind, version, content))
         check_inclusion(hashed, index, checkpoint.size, _path(leaf), checkpoint.root)
@@ -367,11 +382,14 @@ def _verify_leaf(leaf: Any, checkpoint: Checkpoint, number: int) -> dict[str, An
     return {**proved, "disclosed": bool(disclosed)} if _of_record(kind) else proved
 
 
-def _verify_entries(statement: Any, transfers: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _verify_entries(
+    statement: Any, transfers: list[dict[str, Any]], around: Mapping[str, dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
     """Check that proved transfers are an account's entries, one after the other; tells each one.
 
-    What they cannot show: that the period has no entry before the first or after the last, and, from one
-    entry alone, whether a debit raises the balance or lowers it.
+    `around`: the entries `before` and `after` them, as far as they are shown, which prove that the period has
+    none but these. What entries alone cannot show: that, and from one of them, whether a debit raises the
+    balance or lowers it.
     """
     names = ("account", "currency", "from", "to", "opening", "closing")
     account, currency, start, end, opening, closing = (_get(statement, name) for name in names)
@@ -380,28 +398,57 @@ def _verify_entries(statement: Any, transfers: list[dict[str, Any]]) -> Iterator
         raise ProofInvalid(
             "a statement opens at a version and a balance, which are whole numbers, 0 at first"
         )
-    begin, stop, rises = _microseconds("from", start), _microseconds("to", end), 0
+    begin, stop, last = _microseconds("from", start), _microseconds("to", end), _Entry(version, balance)
+    if "before" in around:
+        shown = _entry_of(around["before"], account, currency, version)
+        if (shown.version, shown.balance) != (version, balance) or shown.posted_at >= begin:
+            raise ProofInvalid(f"the entry before, {shown.version}, does not lead to the statement's opening")
     for transfer in transfers:
-        called = f"entry {version + 1}: transfer {transfer['id']}"
-        side = next((s for s in ("debit", "credit") if transfer.get(f"{s}_account") == account), None)
-        if side is None or "posted_at" not in transfer or transfer["currency"] != currency:
-            raise ProofInvalid(f"{called} is not on the account {account}")
-        before, (version, balance) = (
-            (version, balance),
-            (transfer[f"{side}_{n}"] for n in ("version", "balance")),
-        )
-        change = balance - before[1] if side == "debit" else before[1] - balance
-        if version != before[0] + 1:
-            raise ProofInvalid(f"{called} is entry {version}: one is missing, added or out of its place")
-        if abs(change) != transfer["amount"] or change * rises < 0:
-            raise ProofInvalid(f"{called} does not lead from a balance of {before[1]} to {balance}")
-        if not begin <= _microseconds("posted_at", transfer["posted_at"]) < stop:
-            raise ProofInvalid(f"{called} was posted at {transfer['posted_at']}, outside the period")
-        rises = change
+        last = _next(last, transfer, account, currency)
+        if not begin <= last.posted_at < stop:
+            raise ProofInvalid(
+                f"entry {last.version}: transfer {transfer['id']} was posted at {transfer['posted_at']}, "
+                "outside the period"
+            )
         said = {name: transfer[name] for name in ("amount", "currency", "posted_at")}
-        yield {"entry": version, "direction": side, **said, "balance": balance}
-    if (version, balance) != (_get(closing, "version"), _get(closing, "balance")):
-        raise ProofInvalid(f"the entries end with entry {version} at {balance}, the statement does not")
+        yield {"entry": last.version, "direction": last.side, **said, "balance": last.balance}
+    if (last.version, last.balance) != (_get(closing, "version"), _get(closing, "balance")):
+        raise ProofInvalid(
+            f"the entries end with entry {last.version} at {last.balance}, the statement does not"
+        )
+    if "after" in around and _next(last, around["after"], account, currency).posted_at < stop:
+        raise ProofInvalid(f"the entry after, {last.version + 1}, was posted in the period")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A side of a transfer. `posted_at`: as in a leaf; `rises`: above zero where a debit raises balances."""
+
+    version: int
+    balance: int
+    side: str = ""
+    posted_at: int = 0
+    rises: int = 0
+
+
+def _entry_of(transfer: dict[str, Any], account: Any, currency: Any, version: int) -> _Entry:
+    side = next((s for s in ("debit", "credit") if transfer.get(f"{s}_account") == account), None)
+    if side is None or "posted_at" not in transfer or transfer["currency"] != currency:
+        raise ProofInvalid(f"entry {version}: transfer {transfer['id']} is not on the account {account}")
+    posted_at = _microseconds("posted_at", transfer["posted_at"])
+    return _Entry(transfer[f"{side}_version"], transfer[f"{side}_balance"], side, posted_at)
+
+
+def _next(last: _Entry, transfer: dict[str, Any], account: Any, currency: Any) -> _Entry:
+    """The entry after `last`, if `transfer` is that one. Raises ProofInvalid."""
+    called = f"entry {last.version + 1}: transfer {transfer['id']}"
+    found = _entry_of(transfer, account, currency, last.version + 1)
+    if found.version != last.version + 1:
+        raise ProofInvalid(f"{called} is entry {found.version}: one is missing, added or out of its place")
+    change = found.balance - last.balance if found.side == "debit" else last.balance - found.balance
+    if abs(change) != transfer["amount"] or change * last.rises < 0:
+        raise ProofInvalid(f"{called} does not lead from a balance of {last.balance} to {found.balance}")
+    return replace(found, rises=change)
 
 
 def _microseconds(name: str, moment: Any) -> int:
