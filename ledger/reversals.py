@@ -16,12 +16,12 @@ import psycopg
 from ledger import locks, posting, writing
 from ledger.database import Connection
 from ledger.decide import LEDGER_RULE, Accounts, Rejected, decide
-from ledger.errors import IntegrityViolation, InvalidInput
+from ledger.errors import IntegrityViolation, InvalidInput, InvalidReference
 from ledger.ledger import Ledger
 from ledger.money import check_amount
 from ledger.operations import Operation
 from ledger.queries import queries_beside
-from ledger.references import check_reason
+from ledger.references import REFERENCE_MAX, check_reason, is_reference
 from ledger.requests import content_hash, earlier_outcome
 from ledger.transfers import GIVES_BACK, Outcome, Refusal, Transfer
 
@@ -48,21 +48,35 @@ class Original:
 
 
 def refund(
-    ledger: Ledger, original_id: UUID, refund_id: UUID, amount: int | None = None, *, reason: str
+    ledger: Ledger,
+    original_id: UUID,
+    refund_id: UUID,
+    amount: int | None = None,
+    *,
+    reason: str,
+    reference: str | None = None,
 ) -> Outcome:
     """Give back `amount` (what is left of it, if None) of a transfer at the receiver's wish.
 
     Posted as the transfer `refund_id`, idempotent by that id. Refused beyond what is left of the original, or
-    for want of funds. `reason`: 1 to 200 characters, no personal data. Raises UnknownTransfer, InvalidInput.
+    for want of funds. `reason`: 1 to 200 characters, no personal data. `reference`: the operator's own, up to
+    90 characters, which stands behind the original's id in the transfer's. Raises UnknownTransfer,
+    InvalidInput.
     """
-    return _give_back(ledger, original_id, refund_id, amount, Operation.REFUND, reason)
+    return _give_back(ledger, original_id, refund_id, amount, Operation.REFUND, reason, reference)
 
 
 def reverse(
-    ledger: Ledger, original_id: UUID, reversal_id: UUID, amount: int | None = None, *, reason: str
+    ledger: Ledger,
+    original_id: UUID,
+    reversal_id: UUID,
+    amount: int | None = None,
+    *,
+    reason: str,
+    reference: str | None = None,
 ) -> Outcome:
     """Give back a transfer that should not have been, such as one posted in error. Otherwise as `refund`."""
-    return _give_back(ledger, original_id, reversal_id, amount, Operation.REVERSAL, reason)
+    return _give_back(ledger, original_id, reversal_id, amount, Operation.REVERSAL, reason, reference)
 
 
 def _give_back(
@@ -72,11 +86,19 @@ def _give_back(
     amount: int | None,
     operation: Operation,
     reason: str,
+    reference: str | None,
 ) -> Outcome:
     if amount is not None:
         check_amount(amount, f"{operation} {transfer_id}")
     check_reason(reason)
-    content = content_hash(f"{operation.value}/1", original_id.hex, str(amount), reason)
+    named = str(original_id) if reference is None else f"{original_id}: {reference}"
+    if reference == "" or not is_reference(named):
+        raise InvalidReference(
+            f"{operation} {transfer_id}: a reference has 1 to {REFERENCE_MAX - 38} characters and no NUL, "
+            "behind the original's id"
+        )
+    own = () if reference is None else (reference,)
+    content = content_hash(f"{operation.value}/1", original_id.hex, str(amount), reason, *own)
 
     def giving_back(connection: Connection) -> Outcome:
         original = find_original(connection, original_id)
@@ -93,7 +115,7 @@ def _give_back(
             amount or left or original.amount,
             original.currency,
             operation,
-            reference=str(original_id),
+            reference=named,
         )
         if request.amount > left:
             refusal = beyond(original, left)

@@ -1,5 +1,6 @@
 """Refunds and reversals: never more than the original, and limits get back what they counted of it."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import Operation, reversals, statements
-from ledger.errors import IdempotencyConflict, InvalidInput
+from ledger.errors import IdempotencyConflict, InvalidInput, InvalidReference
 from ledger.ids import new_id
 from ledger.limits import Direction, Metric, Window
 from ledger.reversals import UnknownTransfer
@@ -49,6 +50,31 @@ def test_a_full_refund_moves_the_money_back_once(books: Books) -> None:
     assert kept == [(original, 60, "goods returned")]
     assert (back.operation, back.transfer_id, back.reference) == (Operation.REFUND, again, str(original))
     books.check()
+
+
+@pytest.mark.parametrize("give_back", [reversals.refund, reversals.reverse])
+def test_the_operators_own_reference_stands_behind_the_originals_id(
+    books: Books, give_back: Callable[..., Outcome]
+) -> None:
+    payer, payee = books.funded(100), books.account()
+    original, sent = paid(books, payer, payee, 60), {"reason": "returned", "reference": "case 7"}
+    again = new_id()
+    for replayed in (False, True):
+        outcome = give_back(books.ledger, original, again, 10, **sent)
+        assert (outcome.posted, outcome.replayed) == (True, replayed)
+    assert give_back(books.ledger, original, new_id(), 51, **sent).refusal is not None
+    with books.database.connection() as connection:
+        (refused,) = connection.execute("SELECT reference FROM ledger.refusal").fetchall()
+        back = list(statements.lines(connection, payer))[-1]
+    assert back.reference == refused[0] == f"{original}: case 7"
+    before = books.dump()
+    with pytest.raises(IdempotencyConflict):
+        give_back(books.ledger, original, again, 10, reason="returned")
+    for reference in ("", "x" * 91, "a\0b"):
+        with pytest.raises(InvalidReference):
+            give_back(books.ledger, original, new_id(), 1, reason="returned", reference=reference)
+    assert books.dump() == before
+    assert give_back(books.ledger, original, new_id(), 1, reason="returned", reference="x" * 90).posted
 
 
 def test_partial_refunds_never_pass_the_original(books: Books) -> None:
