@@ -9,6 +9,6 @@ with Emoney.open() as em:
     kofi = em.kyc.enrol({"external_ref": "w-1002", "phone": "+233207654321", "currency": "GHS"})
     bank = em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")
     load = ops.issue(funds=bank, wallet=ama.account_id, amount=400_000, currency="GHS", receipt="slip 1")
-    send = ops.pay(payer=ama.account_id, payee=kofi.account_id, amount=300_001, currency="GHS")
+    send = ops.transfer(payer=ama.account_id, payee=kofi.account_id, amount=300_001, currency="GHS")
     for outcome in em.ledger.post([load, send]):
         print(outcome.refusal.rule if outcome.refusal else "posted")

@@ -49,9 +49,10 @@ class Written:
 class AccountState:
     """A locked account, as the decisions so far leave it. Sums in minor units.
 
-    `usage`: what the periods of its limits hold, this batch included. `siblings`: the other wallets of its
-    holder that share its limits, where a limit is the person's. `written`: by which transaction the row was
-    that this says, where it was read without a lock. A Standing for `ledger.limits`.
+    `kind`: an AccountKind's value. `usage`: what the periods of its limits hold, this batch included.
+    `siblings`: the other wallets of its holder that share its limits, where a limit is the person's.
+    `written`: by which transaction the row was that this says, where it was read without a lock. A Standing
+    for `ledger.limits`.
     """
 
     __slots__ = (
@@ -64,6 +65,7 @@ class AccountState:
         "frozen_credit",
         "frozen_debit",
         "id",
+        "kind",
         "opened_on",
         "pending_out",
         "profile",
@@ -77,6 +79,7 @@ class AccountState:
     def __init__(
         self,
         id: UUID,
+        kind: str,
         currency: str,
         sign: int,
         floor: int | None,
@@ -92,6 +95,7 @@ class AccountState:
         profile: LimitProfile | None,
     ) -> None:
         self.id = id
+        self.kind = kind
         self.currency = currency
         self.sign = sign
         self.floor = floor

@@ -4,20 +4,25 @@ Issue and redemption are at par: the wallet and the funds behind it move by the 
 operation costs is a transfer of its own. Nobody composes debits and credits by hand for these.
 
 Each function returns the request; `Ledger.post` posts it, alone, in a batch, or in a group with others. Give
-it an `id` that you keep: sent again under it, it is posted once. Amounts are minor units. What is reserved
-first is for `ledger.holds`, what is given back for `ledger.reversals`.
+it an `id` that you keep: sent again under it, it is posted once. Amounts are minor units. Between accounts of
+other kinds than the operation is for, posting raises WrongAccount. What is reserved first is for
+`ledger.holds`, what is given back for `ledger.reversals`, whose `refund` and `reverse` post at once.
 """
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from uuid import UUID
 
-from ledger.errors import InvalidAmount
+from ledger.errors import InvalidAmount, InvalidReference
 from ledger.ids import new_id
 from ledger.money import exponent
 from ledger.operations import Operation
+from ledger.references import REFERENCE_MAX, is_reference
 from ledger.transfers import Transfer
+
+_RATE = re.compile(r"exchange [A-Z]{3}/[A-Z]{3} (\d+(?:\.\d+)?)(?=$|: )")
 
 
 def issue(
@@ -57,7 +62,7 @@ def redeem(
     )
 
 
-def pay(
+def transfer(
     *,
     payer: UUID,
     payee: UUID,
@@ -69,8 +74,44 @@ def pay(
     id: UUID | None = None,
     effective_at: datetime | None = None,
 ) -> Transfer:
-    """Move e-money from one holder to another: p2p, pay, bill, disburse, float and the like."""
+    """Move e-money from one holder to another: p2p, or by another `operation` such as disburse or float."""
     return Transfer(id or new_id(), payer, payee, amount, currency, operation, reference, group, effective_at)
+
+
+def pay(
+    *,
+    payer: UUID,
+    merchant: UUID,
+    amount: int,
+    currency: str,
+    remote: bool = False,
+    reference: str | None = None,
+    group: UUID | None = None,
+    id: UUID | None = None,
+    effective_at: datetime | None = None,
+) -> Transfer:
+    """Pay a merchant, at the counter or, if `remote`, at a distance."""
+    operation = Operation.PAY_REMOTE if remote else Operation.PAY
+    return Transfer(
+        id or new_id(), payer, merchant, amount, currency, operation, reference, group, effective_at
+    )
+
+
+def bill(
+    *,
+    payer: UUID,
+    biller: UUID,
+    amount: int,
+    currency: str,
+    reference: str | None = None,
+    group: UUID | None = None,
+    id: UUID | None = None,
+    effective_at: datetime | None = None,
+) -> Transfer:
+    """Pay a bill; `reference`: the biller's own, such as the number of the invoice."""
+    return Transfer(
+        id or new_id(), payer, biller, amount, currency, Operation.BILL, reference, group, effective_at
+    )
 
 
 def cash_in(
@@ -80,19 +121,13 @@ def cash_in(
     amount: int,
     currency: str,
     reference: str | None = None,
+    group: UUID | None = None,
     id: UUID | None = None,
     effective_at: datetime | None = None,
 ) -> Transfer:
     """Cash handed to an agent becomes e-money of the customer, out of the agent's float."""
-    return pay(
-        payer=agent,
-        payee=customer,
-        amount=amount,
-        currency=currency,
-        operation=Operation.CASH_IN,
-        reference=reference,
-        id=id,
-        effective_at=effective_at,
+    return Transfer(
+        id or new_id(), agent, customer, amount, currency, Operation.CASH_IN, reference, group, effective_at
     )
 
 
@@ -103,19 +138,30 @@ def cash_out(
     amount: int,
     currency: str,
     reference: str | None = None,
+    group: UUID | None = None,
     id: UUID | None = None,
     effective_at: datetime | None = None,
 ) -> Transfer:
     """The customer's e-money becomes cash from an agent, whose float grows by it."""
-    return pay(
-        payer=customer,
-        payee=agent,
-        amount=amount,
-        currency=currency,
-        operation=Operation.CASH_OUT,
-        reference=reference,
-        id=id,
-        effective_at=effective_at,
+    return Transfer(
+        id or new_id(), customer, agent, amount, currency, Operation.CASH_OUT, reference, group, effective_at
+    )
+
+
+def fee(
+    *,
+    payer: UUID,
+    fees: UUID,
+    amount: int,
+    currency: str,
+    reference: str | None = None,
+    group: UUID | None = None,
+    id: UUID | None = None,
+    effective_at: datetime | None = None,
+) -> Transfer:
+    """Charge a fee by itself, such as a monthly one; with what it is for: `with_fee`."""
+    return Transfer(
+        id or new_id(), payer, fees, amount, currency, Operation.FEE, reference, group, effective_at
     )
 
 
@@ -130,18 +176,15 @@ def with_fee(transfer: Transfer, *, fees: UUID, fee: int, included: bool = False
     if fee <= 0 or moved <= 0:
         raise InvalidAmount(f"a fee of {fee} does not fit an amount of {transfer.amount} minor units")
     group = transfer.group or transfer.id
-    fee_id = UUID(int=transfer.id.int ^ 1)
-    reference = None if transfer.reference is None else f"fee:{transfer.reference}"[:128]
-    charge = Transfer(
-        fee_id,
-        transfer.debit_account,
-        fees,
-        fee,
-        transfer.currency,
-        Operation.FEE,
-        reference,
-        group,
-        transfer.effective_at,
+    reference = None if transfer.reference is None else f"fee:{transfer.reference}"[:REFERENCE_MAX]
+    charge = replace(
+        transfer,
+        id=UUID(int=transfer.id.int ^ 1),
+        credit_account=fees,
+        amount=fee,
+        operation=Operation.FEE,
+        reference=reference,
+        group=group,
     )
     return [replace(transfer, amount=moved, group=group), charge]
 
@@ -156,14 +199,17 @@ def exchange(
     currency: str,
     currency_into: str,
     rate: Decimal,
+    reference: str | None = None,
     id: UUID | None = None,
+    effective_at: datetime | None = None,
 ) -> list[Transfer]:
     """Exchange `amount` of `currency` at `rate` (units of `currency_into` for one of `currency`).
 
     Two linked transfers through the operator's liquidity accounts of the two currencies: both are posted, or
     neither. These accounts are of a kind that holds e-money, such as an agent's float, so that no currency is
-    issued without funds behind it. The amount received is rounded half to even to a minor unit; each transfer
-    names the rate in its reference. Raises InvalidAmount when nothing would be received.
+    issued without funds behind it. The amount received is rounded half to even to a minor unit; the reference
+    of each transfer names the rate before `reference`, for `exchange_rate` to read. Neither is posted without
+    the other. Raises InvalidAmount where nothing would be received, InvalidReference where that is too long.
     """
     if not rate.is_finite() or rate <= 0:
         raise InvalidAmount(f"{rate} is not a rate: it is positive")
@@ -172,9 +218,13 @@ def exchange(
     if received <= 0:
         raise InvalidAmount(f"{amount} minor units of {currency} are nothing in {currency_into} at {rate}")
     first = id or new_id()
-    said = f"exchange {currency}/{currency_into} {rate}"
+    said = f"exchange {currency}/{currency_into} {rate:f}" + (f": {reference}" if reference else "")
+    if not is_reference(said):
+        raise InvalidReference(
+            f"{said!r} is no reference: with the rate, it has at most {REFERENCE_MAX} characters"
+        )
     return [
-        Transfer(first, wallet, liquidity, amount, currency, Operation.EXCHANGE, said, first),
+        Transfer(first, wallet, liquidity, amount, currency, Operation.EXCHANGE, said, first, effective_at),
         Transfer(
             UUID(int=first.int ^ 1),
             liquidity_into,
@@ -184,5 +234,14 @@ def exchange(
             Operation.EXCHANGE,
             said,
             first,
+            effective_at,
         ),
     ]
+
+
+def exchange_rate(reference: str) -> Decimal:
+    """The rate that an exchange's transfers name in their reference. Raises InvalidReference for another."""
+    found = _RATE.match(reference)
+    if found is None:
+        raise InvalidReference(f"{reference!r} names no rate of exchange")
+    return Decimal(found[1])

@@ -48,6 +48,10 @@ class UnknownAccount(InvalidInput):
     """A transfer or a question names an account that the ledger does not hold."""
 
 
+class WrongAccount(InvalidInput):
+    """An operation between accounts of kinds that it does not move money between."""
+
+
 class IdempotencyConflict(InvalidInput):
     """An id that was used before, now sent with other content."""
 

@@ -23,7 +23,7 @@ from ledger.queries import queries_beside
 
 _queries = queries_beside(__file__)
 
-_LAST_POSTED, _PROFILE, _HOLDER, _WRITTEN = 12, 13, 14, 14
+_LAST_POSTED, _PROFILE, _HOLDER, _WRITTEN = 13, 14, 15, 15
 
 _Rows = list[tuple[Any, ...]]
 """An AccountState's first fields, when the account last posted as PostgreSQL sends it (reading times is

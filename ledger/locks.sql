@@ -1,16 +1,16 @@
 -- name: look
-SELECT * FROM ledger.look_v1(:accounts, :starts);
+SELECT * FROM ledger.look_v2(:accounts, :starts);
 
 -- name: lock_accounts
 -- In id order. What a locking read returns is the row as it is after the wait.
-SELECT id, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
+SELECT id, kind, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
        CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END, version, ceiling,
        timestamptz_send(last_posted_at), profile_id
 FROM ledger.account WHERE id = ANY(:accounts) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: lock_with_siblings
 -- The same, and the other accounts of the same holders, whose limits may be shared.
-SELECT id, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
+SELECT id, kind, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
        CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END, version, ceiling,
        timestamptz_send(last_posted_at), profile_id, holder
 FROM ledger.account

@@ -38,16 +38,17 @@ from ledger.errors import (
     CurrencyMismatch,
     IdempotencyConflict,
     IntegrityViolation,
-    InvalidReference,
     SplitGroup,
     UnknownAccount,
+    WrongAccount,
 )
 from ledger.limits import Direction
 from ledger.locks import Locked, lock_and_claim, moment
 from ledger.pause import no_collection
 from ledger.profiles import ProfileCache
 from ledger.queries import queries_beside
-from ledger.transfers import Outcome, Refusal, Transfer, claim_of_group, claimed
+from ledger.sides import SIDES, described
+from ledger.transfers import Outcome, Refusal, Transfer, check_exchanges, claim_of_group, claimed
 from ledger.writing import write
 
 BATCH_MAX = 10_000
@@ -90,7 +91,7 @@ def states_for(
 ) -> Accounts:
     """The locked accounts as the decision needs them, with what their limits have counted.
 
-    Raises UnknownAccount, CurrencyMismatch, InvalidInput for transfers that these accounts cannot make.
+    Raises UnknownAccount, CurrencyMismatch, WrongAccount for transfers that these accounts cannot make.
     """
     check_accounts(transfers, locked.states)
     _read_usage(connection, transfers, locked, now)
@@ -115,6 +116,7 @@ def check(transfers: Sequence[Transfer]) -> list[Transfer]:
             group = transfer.group
             if group in ended_groups:
                 raise SplitGroup(f"group {group} is interrupted; its transfers must follow each other")
+    check_exchanges(unique.values())
     return list(unique.values())
 
 
@@ -162,7 +164,7 @@ def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
 
 
 def check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
-    """Raise UnknownAccount, CurrencyMismatch or InvalidReference where these accounts cannot make one."""
+    """Raise UnknownAccount, CurrencyMismatch or WrongAccount where these accounts cannot make one."""
     for transfer in transfers:
         payer = accounts.get(transfer.debit_account.int)
         payee = accounts.get(transfer.credit_account.int)
@@ -175,10 +177,10 @@ def check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
                 f"transfer {transfer.id}: {transfer.currency} cannot move on account {other.id}, "
                 f"which holds {other.currency}"
             )
-        if payer.sign > 0 > payee.sign and transfer.reference is None:
-            raise InvalidReference(
-                f"transfer {transfer.id}: raises funds and what is owed for them, which issues value; "
-                "name the receipt in reference"
+        if (payer.kind, payee.kind) not in SIDES[transfer.operation]:
+            raise WrongAccount(
+                f"transfer {transfer.id}: {described(transfer.operation)}, not from {payer.kind} to "
+                f"{payee.kind}"
             )
 
 

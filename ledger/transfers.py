@@ -1,7 +1,7 @@
 """What is sent to the ledger and what comes back: immutable values."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -26,6 +26,8 @@ ISSUES = frozenset(
     }
 )
 """Operations that issue e-money against a receipt."""
+
+_EXCHANGE = Operation.EXCHANGE  # each look-up of a member costs as much as a call
 
 GIVES_BACK = frozenset({Operation.REFUND, Operation.REVERSAL})
 """Operations of transfers that give back another one: under no limit, so made by `ledger.reversals` only."""
@@ -123,6 +125,21 @@ class Outcome:
     def posted(self) -> bool:
         """Whether the money moved, now or before."""
         return self.refusal is None
+
+
+def check_exchanges(transfers: Iterable[Transfer]) -> None:
+    """Raise InvalidInput unless each leg of an exchange stands with its other one, of another currency."""
+    currencies: dict[UUID | None, list[str]] = {}
+    for transfer in transfers:
+        if transfer.operation is _EXCHANGE:
+            currencies.setdefault(transfer.group, []).append(transfer.currency)
+    for group, found in currencies.items():
+        if group is None or len(found) != 2 or found[0] == found[1]:
+            named = "outside a group" if group is None else f"of group {group}"
+            raise InvalidInput(
+                f"{len(found)} legs of an exchange {named}: ledger.emoney.exchange makes two of one group, "
+                "of two currencies"
+            )
 
 
 def claimed(transfers: Sequence[Transfer]) -> list[UUID]:

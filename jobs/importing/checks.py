@@ -8,6 +8,8 @@ from jobs.importing.bad_file import BadFile, shown
 from jobs.importing.formats import Columns, Input
 from jobs.importing.staging import Staging
 from ledger.money import AMOUNT_MAX, format_amount
+from ledger.operations import Operation
+from ledger.sides import SIDES, described
 
 
 def check_file(staging: Staging, given: Input, columns: Columns) -> None:
@@ -64,6 +66,15 @@ def check_file(staging: Staging, given: Input, columns: Columns) -> None:
         line, payer, payee, payer_unknown = found
         column, ref = (columns.debit, payer) if payer_unknown else (columns.credit, payee)
         faults.append(_unknown(transfers, line, column, ref, given))
+    possible = [
+        f"{operation.value} {payer} {payee}" for operation in SIDES for payer, payee in SIDES[operation]
+    ]
+    if found := staging.first("sides_wrong", possible=possible):
+        line, operation, payer, payee = found
+        what = f"a {operation} from {payer} to {payee} is not possible"
+        faults.append(
+            BadFile(transfers, what, described(Operation(operation)), line=line, column=columns.debit)
+        )
     if faults:
         raise min(faults, key=lambda fault: fault.line or 0)
 

@@ -115,6 +115,15 @@ LEFT JOIN import_account AS c ON c.ref = t.credit_ref
 WHERE d.ref IS NULL OR c.ref IS NULL
 ORDER BY t.line LIMIT 1;
 
+-- name: sides_wrong
+-- A transfer between accounts of kinds that its operation does not move money between.
+SELECT t.line, t.operation, d.kind, c.kind
+FROM import_transfer AS t
+JOIN import_account AS d ON d.ref = t.debit_ref
+JOIN import_account AS c ON c.ref = t.credit_ref
+WHERE t.operation || ' ' || d.kind || ' ' || c.kind <> ALL(:possible::text[])
+ORDER BY t.line LIMIT 1;
+
 -- name: account_in_ledger
 -- An account that the ledger holds under the same reference but otherwise. Bytes 7 on of an id are its hash: where
 -- they agree it is the same source's account, opened on another day.

@@ -381,7 +381,7 @@ def test_claims_get_their_hashes_back_when_that_is_undone(owner_url: str, databa
         Transfer(new_id(), funds, wallet, 10 + n, "GHS", Operation.LOAD, f"slip|{n}é", effective_at=at)
         for n, at in enumerate(moments)
     ]
-    sent.append(Transfer(new_id(), wallet, funds, 10**9, "GHS", Operation.CASH_OUT, group=new_id()))
+    sent.append(Transfer(new_id(), wallet, funds, 10**9, "GHS", Operation.REDEEM_CASH, group=new_id()))
     assert [outcome.posted for outcome in books.post(sent)] == [True] * len(moments) + [False]
     down = (Path(posting.__file__).parent / "migrations").glob("*.down.sql")
     with psycopg.connect(owner_url) as owner:

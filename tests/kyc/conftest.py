@@ -105,6 +105,7 @@ class Till:
         to = {
             Operation.CASH_OUT: self.parties[AccountKind.AGENT],
             Operation.P2P: self.peer,
+            Operation.FEE: self.parties[AccountKind.FEES],
             Operation.REDEEM_CASH: self.parties[AccountKind.SAFEGUARDING],
             Operation.REDEEM_BANK: self.parties[AccountKind.SAFEGUARDING],
             Operation.REDEEM_OWN_BANK: self.parties[AccountKind.SAFEGUARDING],
@@ -128,7 +129,13 @@ def till(database: Database) -> Callable[[str], Till]:
     """A till in a currency."""
 
     def opened(currency: str) -> Till:
-        kinds = (AccountKind.SAFEGUARDING, AccountKind.MERCHANT, AccountKind.AGENT, AccountKind.CUSTOMER)
+        kinds = (
+            AccountKind.SAFEGUARDING,
+            AccountKind.MERCHANT,
+            AccountKind.AGENT,
+            AccountKind.CUSTOMER,
+            AccountKind.FEES,
+        )
         parties = {kind: new_id() for kind in kinds}
         with database.connection() as connection:
             accounts.open_accounts(

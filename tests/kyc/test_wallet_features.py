@@ -63,7 +63,7 @@ def test_a_card_that_is_not_reloadable_is_loaded_once_and_may_take_cash(till: Op
     card = wallet(at, FRANCE, "anonymous_emoney", Features(reloadable=False))
     ordinary = wallet(at, FRANCE, "anonymous_emoney")
     agent = at.parties[AccountKind.AGENT]
-    at._move(at.parties[AccountKind.SAFEGUARDING], agent, "1000", Operation.FLOAT, NOW)
+    at._move(at.parties[AccountKind.SAFEGUARDING], agent, "1000", Operation.LOAD, NOW)
     assert refused(at.pay(agent, ordinary, "50", Operation.CASH_IN)) == "denied-load_cash"
     assert at.pay(agent, card, "50", Operation.CASH_IN).posted
     assert refused(at.load(card, "1")) == "denied-load_reload"

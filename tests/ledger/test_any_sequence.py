@@ -61,7 +61,8 @@ def test_any_sequence(books: Books, steps: list[object]) -> None:
     blocks: list[list[Transfer]] = []
 
     def make(sides: list[int], amount: int, group: UUID | None) -> Transfer:
-        operation = Operation.LOAD if sides[0] == FUNDS else Operation.P2P
+        named = {sides[0]: Operation.LOAD, sides[1]: Operation.REDEEM_BANK}
+        operation = named.get(FUNDS, Operation.P2P)
         return books.transfer(ids[sides[0]], ids[sides[1]], amount, operation, reference="r", group=group)
 
     for step in steps:

@@ -27,9 +27,11 @@ def capped(books: Books, account: UUID, ceiling: int) -> UUID:
     return account
 
 
-def post(books: Books, debit: UUID, credit: UUID, amount: int) -> Outcome:
+def post(
+    books: Books, debit: UUID, credit: UUID, amount: int, operation: Operation = Operation.P2P
+) -> Outcome:
     """One transfer's outcome."""
-    (outcome,) = books.post(books.transfer(debit, credit, amount, Operation.LOAD, reference="r"))
+    (outcome,) = books.post(books.transfer(debit, credit, amount, operation, reference="r"))
     return outcome
 
 
@@ -47,12 +49,12 @@ def test_a_credit_above_the_ceiling_is_refused_with_its_numbers(books: Books) ->
 def test_a_ceiling_of_funds_stops_what_raises_them(books: Books) -> None:
     funds = capped(books, books.account(AccountKind.SAFEGUARDING), 1000)
     wallet = books.account()
-    assert post(books, funds, wallet, 1000).posted
-    refused = post(books, funds, wallet, 1).refusal
+    assert post(books, funds, wallet, 1000, Operation.LOAD).posted
+    refused = post(books, funds, wallet, 1, Operation.LOAD).refusal
     assert refused is not None
     assert (refused.rule, refused.headroom) == ("account.ceiling", 0)
     books.posted(books.transfer(wallet, funds, 1, Operation.REDEEM_BANK))
-    assert post(books, funds, wallet, 1).posted
+    assert post(books, funds, wallet, 1, Operation.LOAD).posted
     books.check()
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger import AccountKind, Operation, statements
 from ledger import emoney as ops
-from ledger.errors import InvalidAmount
+from ledger.errors import InvalidAmount, InvalidReference
 from ledger.ids import new_id
 
 
@@ -46,12 +46,34 @@ def test_cash_in_and_cash_out_move_the_agents_float(books: Books) -> None:
     ]
 
 
+def test_each_way_to_pay_is_counted_as_what_it_is(books: Books) -> None:
+    payer, friend, shop = books.funded(100), books.account(), books.account(AccountKind.MERCHANT)
+    fees = books.account(AccountKind.FEES)
+    books.posted(
+        ops.transfer(payer=payer, payee=friend, amount=1, currency="EUR", reference="lunch"),
+        ops.pay(payer=payer, merchant=shop, amount=2, currency="EUR", reference="till 7"),
+        ops.pay(payer=payer, merchant=shop, amount=3, currency="EUR", remote=True),
+        ops.bill(payer=payer, biller=shop, amount=4, currency="EUR", reference="invoice 9"),
+        ops.fee(payer=payer, fees=fees, amount=5, currency="EUR", reference="March"),
+    )
+    with books.database.connection() as connection:
+        _, *went = statements.lines(connection, payer)
+    assert [(line.operation, line.change, line.reference) for line in went] == [
+        (Operation.P2P, -1, "lunch"),
+        (Operation.PAY, -2, "till 7"),
+        (Operation.PAY_REMOTE, -3, None),
+        (Operation.BILL, -4, "invoice 9"),
+        (Operation.FEE, -5, "March"),
+    ]
+    assert (books.balance(friend), books.balance(shop), books.balance(fees)) == (1, 9, 5)
+
+
 @pytest.mark.parametrize(("included", "balances"), [(False, (38, 60, 2)), (True, (40, 58, 2))])
 def test_a_fee_is_on_top_or_comes_out_of_the_amount(
     books: Books, included: bool, balances: tuple[int, int, int]
 ) -> None:
     payer, shop, fees = books.funded(100), books.account(), books.account(AccountKind.FEES)
-    payment = ops.pay(payer=payer, payee=shop, amount=60, currency="EUR", operation=Operation.PAY)
+    payment = ops.pay(payer=payer, merchant=shop, amount=60, currency="EUR")
     both = ops.with_fee(payment, fees=fees, fee=2, included=included)
     books.posted(*both)
     assert all(outcome.replayed for outcome in books.post(*both))
@@ -60,14 +82,14 @@ def test_a_fee_is_on_top_or_comes_out_of_the_amount(
 
 def test_without_funds_for_the_fee_nothing_moves(books: Books) -> None:
     payer, shop, fees = books.funded(60), books.account(), books.account(AccountKind.FEES)
-    payment = ops.pay(payer=payer, payee=shop, amount=60, currency="EUR")
+    payment = ops.transfer(payer=payer, payee=shop, amount=60, currency="EUR")
     assert not any(outcome.posted for outcome in books.post(*ops.with_fee(payment, fees=fees, fee=1)))
     assert books.balance(payer) == 60
 
 
 @pytest.mark.parametrize(("fee", "included"), [(0, False), (-1, False), (60, True), (61, True)])
 def test_a_fee_that_does_not_fit_is_an_error(books: Books, fee: int, included: bool) -> None:
-    payment = ops.pay(payer=new_id(), payee=new_id(), amount=60, currency="EUR")
+    payment = ops.transfer(payer=new_id(), payee=new_id(), amount=60, currency="EUR")
     with pytest.raises(InvalidAmount):
         ops.with_fee(payment, fees=new_id(), fee=fee, included=included)
 
@@ -86,15 +108,18 @@ def test_an_exchange_moves_both_currencies_or_neither(books: Books) -> None:
         currency="EUR",
         currency_into="JPY",
         rate=Decimal("163.455"),
+        reference="order 5",
+        effective_at=books.now - timedelta(hours=1),
     )
     books.posted(*legs)
     assert (books.balance(wallet), books.balance(into)) == (0, 1_635)
     with books.database.connection() as connection:
         _, gave = statements.lines(connection, wallet)
         (got,) = statements.lines(connection, into)
-    assert [(line.operation, line.reference) for line in (gave, got)] == [
-        (Operation.EXCHANGE, "exchange EUR/JPY 163.455")
+    assert [(line.operation, line.reference, line.effective_at) for line in (gave, got)] == [
+        (Operation.EXCHANGE, "exchange EUR/JPY 163.455: order 5", books.now - timedelta(hours=1))
     ] * 2
+    assert ops.exchange_rate(got.reference or "") == Decimal("163.455")
     more = ops.exchange(
         wallet=wallet,
         into=into,
@@ -108,6 +133,33 @@ def test_an_exchange_moves_both_currencies_or_neither(books: Books) -> None:
     assert not any(outcome.posted for outcome in books.post(*more))
     assert books.balance(into) == 1_635
     books.check()
+
+
+@pytest.mark.parametrize("reference", ["exchange EUR/JPY", "order 5", "exchange EUR/JPY 1.5x", ""])
+def test_other_references_name_no_rate(reference: str) -> None:
+    with pytest.raises(InvalidReference):
+        ops.exchange_rate(reference)
+
+
+@given(rate=st.decimals("0.000000000001", "1000000000", places=12), reference=st.text(max_size=80))
+def test_the_rate_is_read_from_an_exchange_as_it_was_given(rate: Decimal, reference: str) -> None:
+    accounts = [new_id() for _ in range(4)]
+    try:
+        legs = ops.exchange(
+            wallet=accounts[0],
+            into=accounts[1],
+            liquidity=accounts[2],
+            liquidity_into=accounts[3],
+            amount=10**14,
+            currency="EUR",
+            currency_into="JPY",
+            rate=rate,
+            reference=reference,
+        )
+    except InvalidReference:
+        assert len(reference) > 60 or "\0" in reference
+    else:
+        assert [ops.exchange_rate(leg.reference or "") for leg in legs] == [rate, rate]
 
 
 @given(amount=st.integers(1, 10**9), rate=st.decimals("0.000001", "1000000", places=6))

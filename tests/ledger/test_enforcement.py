@@ -155,8 +155,9 @@ def test_state_that_the_decision_ignored_is_still_enforced(
         books.close(b)
     before = books.dump()
     decide_by(monkeypatch, _decide_nothing_refused)
+    operation = Operation.REDEEM_BANK if case == "unsafeguarded" else Operation.P2P
     with pytest.raises(IntegrityViolation):
-        books.post(books.transfer(a, b, 101 if case == "overdraft" else 50))
+        books.post(books.transfer(a, b, 101 if case == "overdraft" else 50, operation))
     assert books.dump() == before
 
 

@@ -30,10 +30,10 @@ from ledger.errors import (
     IntegrityViolation,
     InvalidAmount,
     InvalidInput,
-    InvalidReference,
     SplitGroup,
     Unavailable,
     UnknownAccount,
+    WrongAccount,
 )
 from ledger.group_commit import Closed, GroupCommit, Overloaded
 from ledger.ids import new_id
@@ -247,7 +247,7 @@ def test_each_error_reaches_its_own_caller_only(
         CurrencyMismatch: books.transfer(payer, dollars, 1),
         IdempotencyConflict: replace(known, amount=2),
         IntegrityViolation: books.transfer(payer, tampered, 1),
-        InvalidReference: books.transfer(books.account(AccountKind.SAFEGUARDING), payee, 1),
+        WrongAccount: books.transfer(books.account(AccountKind.SAFEGUARDING), payee, 1),
         AttributeError: replace(books.transfer(payer, payee, 1), debit_account="no account"),  # type: ignore[arg-type]
     }
     sent = good.copy()

@@ -23,6 +23,7 @@ from ledger.errors import (
     SplitGroup,
     UnknownAccount,
     UnknownCurrency,
+    WrongAccount,
     ZeroAmount,
 )
 from ledger.ids import new_id
@@ -314,8 +315,25 @@ def _named_as_a_member_sent_before(books: Books, a: UUID, b: UUID) -> list[Trans
     return [books.transfer(a, b, 1, group=group)]
 
 
-def _receiptless(books: Books, a: UUID, b: UUID) -> list[Transfer]:
-    return [books.transfer(books.account(AccountKind.SAFEGUARDING), b, 10)]
+def between(operation: Operation, debit: AccountKind | None, credit: AccountKind | None) -> Wrong:
+    """A transfer by `operation` between accounts of these kinds; None is one of the customers."""
+
+    def made(books: Books, a: UUID, b: UUID) -> list[Transfer]:
+        payer, payee = debit and books.account(debit), credit and books.account(credit)
+        return [books.transfer(payer or a, payee or b, 10, operation, reference="r")]
+
+    return made
+
+
+def _lone_leg(books: Books, a: UUID, b: UUID) -> list[Transfer]:
+    return [books.transfer(a, b, 10, Operation.EXCHANGE, group=new_id())]
+
+
+def _exchange_within_a_currency(books: Books, a: UUID, b: UUID) -> list[Transfer]:
+    group = new_id()
+    return [
+        books.transfer(payer, payee, 10, Operation.EXCHANGE, group=group) for payer, payee in ((a, b), (b, a))
+    ]
 
 
 def _other_currency_of_payee(books: Books, a: UUID, b: UUID) -> list[Transfer]:
@@ -343,7 +361,16 @@ WRONG: dict[str, tuple[type[InvalidInput], Wrong]] = {
     "long reference": (InvalidReference, one(reference="x" * 129)),
     "issue without receipt": (InvalidReference, one(operation=Operation.LOAD)),
     "opening without receipt": (InvalidReference, one(operation=Operation.OPENING)),
-    "issue under another name": (InvalidReference, _receiptless),
+    "issue under another name": (WrongAccount, between(Operation.P2P, AccountKind.SAFEGUARDING, None)),
+    "issue out of own funds": (WrongAccount, between(Operation.LOAD, AccountKind.OWN_FUNDS, None)),
+    "redemption to a wallet": (WrongAccount, between(Operation.REDEEM_BANK, None, None)),
+    "redemption under another name": (WrongAccount, between(Operation.PAY, None, AccountKind.SAFEGUARDING)),
+    "cash from a customer": (WrongAccount, between(Operation.CASH_IN, None, None)),
+    "cash to a customer": (WrongAccount, between(Operation.CASH_OUT, None, None)),
+    "fee to a customer": (WrongAccount, between(Operation.FEE, None, None)),
+    "exchange alone": (InvalidInput, between(Operation.EXCHANGE, None, None)),
+    "one leg of an exchange": (InvalidInput, _lone_leg),
+    "exchange within a currency": (InvalidInput, _exchange_within_a_currency),
     "no time zone": (InvalidInput, one(effective_at=datetime(2026, 1, 1))),  # noqa: DTZ001
     "the last day of time": (InvalidInput, one(effective_at=datetime.max.replace(tzinfo=UTC))),
     "the first day of time": (InvalidInput, one(effective_at=datetime.min.replace(tzinfo=UTC))),

@@ -130,6 +130,18 @@ def test_a_transaction_id_used_twice(database, operator, dump):
     assert dump(database) == before
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [("CASH_IN", "cash_in from customer to customer"), ("CASH_OUT", "cash_out from customer to customer")],
+)
+def test_an_operation_between_the_wrong_accounts(database, operator, dump, kind, said):
+    before = dump(database)
+    operator.transfers.append(f"T9,2026-01-05T06:00:00,{kind},1.00,W1,W2,,R1,D2")
+    with pytest.raises(BadFile, match=rf"transactions\.csv:8: column from_account: a {said} is not possible"):
+        operator.run(database)
+    assert dump(database) == before
+
+
 def test_of_two_faults_the_first_is_reported(database, operator):
     operator.transfers += [
         "T9,2026-01-05T06:00:00,P2P,1.00,W1,W9,,R1,D2",
