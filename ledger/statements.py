@@ -9,7 +9,7 @@ balance in that order; a backdated transfer changes it until its period is close
 entries, which lie in the order of posting, and takes the memory of one page, too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -89,8 +89,8 @@ class EffectiveStatement:
     closing: int
     line_count: int
 
-    def lines(self, connection: Connection, *, after: int = 0) -> Iterator[StatementLine]:
-        """The period's entries but for the first `after`, in order of effective time and then of posting.
+    def lines(self, connection: Connection, *, after: int = 0) -> Generator[StatementLine, None, None]:
+        """The period's entries after that of version `after`, in order of effective time, then of posting.
 
         `connection` is in a transaction; read them all, or close the iterator, before that ends.
         """

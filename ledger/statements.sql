@@ -23,7 +23,8 @@ JOIN ledger.transfer AS t ON t.id = e.transfer_id
 WHERE e.account_id = :account;
 
 -- name: effective_lines
--- The entries of an account up to a version that are effective in a period, each with the balance by effective time.
+-- The entries of an account up to a version that are effective in a period, each with the balance by effective time,
+-- after the entry of another version in this order.
 SELECT version, posted_at, effective_at, operation, reference, transfer_id, change, balance, counterparty, counterparty_id
 FROM (
     SELECT e.version, e.posted_at, t.effective_at, t.operation, t.reference, e.transfer_id, a.sign * e.amount AS change,
@@ -36,5 +37,8 @@ FROM (
     WHERE e.account_id = :account AND e.version <= :until AND t.effective_at < :end
 ) AS line
 WHERE effective_at >= :start
-ORDER BY effective_at, version
-OFFSET :after;
+  AND (:after = 0 OR (effective_at, version) > (
+      SELECT t.effective_at, e.version FROM ledger.entry AS e JOIN ledger.transfer AS t ON t.id = e.transfer_id
+      WHERE e.account_id = :account AND e.version = :after
+  ))
+ORDER BY effective_at, version;

@@ -1,5 +1,6 @@
 """`emoney statement` and `emoney balance`: an account's period, and what it held at a moment."""
 
+import contextlib
 import io
 import sys
 from collections.abc import Callable
@@ -59,7 +60,7 @@ def statement(
     ] = None,
     after: Annotated[
         int,
-        typer.Option(min=0, help="In a table, only lines after this version; by effective, this many lines."),
+        typer.Option(min=0, help="In a table, only the lines that follow the one of this number."),
     ] = 0,
     limit: Annotated[
         int, typer.Option(min=1, max=statements.PAGE_MAX, help="In a table, at most so many lines.")
@@ -126,9 +127,10 @@ def _by_effective_time(
     if format is Format.CSV:
         _write(partial(_csv, connection, found), out)
         return
-    lines = list(islice(found.lines(connection, after=after), limit))
-    shown = after + len(lines)
-    next_after = shown if lines and shown < found.line_count else None
+    with contextlib.closing(found.lines(connection, after=after)) as following:
+        lines = list(islice(following, limit))
+        more = next(following, None)
+    next_after = lines[-1].version if more else None
     balances = found.opening, found.closing
     _tell(account, TimeBasis.EFFECTIVE, balances, lines, next_after, as_json=as_json)
 

@@ -91,8 +91,8 @@ def test_a_statement_by_effective_time_is_in_that_order(run: Command) -> None:
     found = json.loads(out)
     told = [(line["reference"], line["version"], line["balance"]) for line in found["lines"]]
     assert told == [("slip-1", 1, "60.00"), ("late slip", 3, "65.00")]
-    assert (found["by"], found["next_after"], found["closing_balance"]) == ("effective", 2, "55.00")
-    _, out, _ = run("statement", "ama", "--by", "effective", "--after", "2", "--json")
+    assert (found["by"], found["next_after"], found["closing_balance"]) == ("effective", 3, "55.00")
+    _, out, _ = run("statement", "ama", "--by", "effective", "--after", "3", "--json")
     found = json.loads(out)
     assert [(line["reference"], line["balance"]) for line in found["lines"]] == [("pay-1", "55.00")]
     assert found["next_after"] is None

@@ -1,9 +1,10 @@
 import csv
 import io
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib import metadata
-from itertools import pairwise
+from itertools import islice, pairwise
 from uuid import UUID
 
 import pytest
@@ -122,7 +123,8 @@ def test_a_period_by_effective_time_is_what_counts_in_it(
             as_of.balance(connection, wallet, as_of.just_before(at), basis=as_of.TimeBasis.EFFECTIVE)
             for at in (start, end)
         )
-        assert list(found.lines(connection, after=2)) == lines[2:]
+        for number, line in enumerate(lines, 1):
+            assert list(found.lines(connection, after=line.version)) == lines[number:]
     expected = sorted(
         ((NOON - timedelta(seconds=back), number) for number, back in enumerate(sent, 1)),
     )
@@ -143,6 +145,24 @@ def test_a_statement_by_effective_time_keeps_to_what_was_posted_when_it_was_aske
         books.posted(books.transfer(payer, payee, 1))
         lines = list(found.lines(connection))
     assert (len(lines), lines[-1].balance) == (found.line_count, found.closing) == (1, 100)
+
+
+def test_a_page_by_effective_time_begins_after_the_last_ones_end_whatever_was_backdated(books: Books) -> None:
+    payer, payee = books.funded(100), books.account()
+    sent = [books.transfer(payer, payee, 1, at=NOON + timedelta(minutes=n)) for n in (1, 3, 5, 7)]
+    books.posted(*sent)
+
+    def page(after: int) -> list[UUID]:
+        with books.database.connection() as connection:
+            account = accounts.get(connection, payee)
+            found = statements.effective_between(connection, account, NOON, NOON + timedelta(days=1))
+            with closing(found.lines(connection, after=after)) as following:
+                return [line.transfer_id for line in islice(following, 2)]
+
+    assert page(0) == [sent[0].id, sent[1].id]
+    before, behind = (books.transfer(payer, payee, 1, at=NOON + timedelta(minutes=n)) for n in (2, 4))
+    books.posted(before, behind)
+    assert page(2) == [behind.id, sent[2].id]
 
 
 def test_a_period_that_ends_before_it_starts_is_refused(books: Books) -> None:
