@@ -20,7 +20,7 @@ from ledger import accounts, locks
 from ledger.accounts import Account, check_bound
 from ledger.chart import floor_of
 from ledger.database import Connection
-from ledger.errors import InvalidInput, UnknownAccount
+from ledger.errors import AccountClosed, InvalidInput, UnknownAccount
 from ledger.ledger import Ledger
 from ledger.outbox import record
 from ledger.queries import queries_beside
@@ -30,10 +30,6 @@ LEVELS_MAX = 16
 """How deep the hierarchy of accounts may be."""
 
 _queries = queries_beside(__file__)
-
-
-class AccountClosed(InvalidInput):
-    """A change of an account that is closed: it stays as it is."""
 
 
 class AccountNotEmpty(InvalidInput):

@@ -280,8 +280,6 @@ def why_refused(transfer: Transfer, payer: AccountState, payee: AccountState, at
 
 
 def _account_refusal(payer: AccountState, payee: AccountState) -> Refusal | None:
-    if payer.closed or payee.closed:
-        return Refusal("account.closed", "deny", LEDGER_RULE)
     if payer.frozen_debit:
         return Refusal("account.frozen_debit", "deny", LEDGER_RULE)
     if payee.frozen_credit:

@@ -48,6 +48,10 @@ class UnknownAccount(InvalidInput):
     """A transfer or a question names an account that the ledger does not hold."""
 
 
+class AccountClosed(InvalidInput):
+    """A closed account, for good: it takes no transfer, no hold and no change."""
+
+
 class WrongAccount(InvalidInput):
     """An operation between accounts of kinds that it does not move money between."""
 

@@ -34,6 +34,7 @@ from ledger.clock import Clock
 from ledger.database import Connection
 from ledger.decide import Accounts, decide, outcomes_of
 from ledger.errors import (
+    AccountClosed,
     BatchTooLarge,
     CurrencyMismatch,
     IdempotencyConflict,
@@ -91,7 +92,7 @@ def states_for(
 ) -> Accounts:
     """The locked accounts as the decision needs them, with what their limits have counted.
 
-    Raises UnknownAccount, CurrencyMismatch, WrongAccount for transfers that these accounts cannot make.
+    Raises what `check_accounts` does for transfers that these accounts cannot make.
     """
     check_accounts(transfers, locked.states)
     _read_usage(connection, transfers, locked, now)
@@ -164,13 +165,18 @@ def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
 
 
 def check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
-    """Raise UnknownAccount, CurrencyMismatch or WrongAccount where these accounts cannot make one."""
+    """Raise UnknownAccount, AccountClosed, CurrencyMismatch or WrongAccount where they cannot make one."""
     for transfer in transfers:
         payer = accounts.get(transfer.debit_account.int)
         payee = accounts.get(transfer.credit_account.int)
         if payer is None or payee is None:
             missing = transfer.debit_account if payer is None else transfer.credit_account
             raise UnknownAccount(f"transfer {transfer.id}: there is no account {missing}")
+        if payer.closed or payee.closed:
+            closed = payer if payer.closed else payee
+            raise AccountClosed(
+                f"transfer {transfer.id}: account {closed.id} is closed; it takes no transfer"
+            )
         if not payer.currency == payee.currency == transfer.currency:
             other = payer if payer.currency != transfer.currency else payee
             raise CurrencyMismatch(

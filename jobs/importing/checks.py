@@ -117,6 +117,16 @@ def check_ledger(staging: Staging, given: Input, columns: Columns) -> None:
             line=line,
             column=columns.opening,
         )
+    if found := staging.first("closed_in_ledger"):
+        line, ref, part = found
+        column = {"opening": columns.account, "payer": columns.debit, "payee": columns.credit}[part]
+        raise BadFile(
+            accounts if part == "opening" else transfers,
+            f"{shown(ref)} is closed in the ledger",
+            "a closed account takes nothing more",
+            line=line,
+            column=column,
+        )
     if found := staging.first("transfer_in_ledger", currency=given.currency):
         line, ref, difference = found
         raise _changed(transfers, line, columns.ref, ref, difference)

@@ -184,6 +184,23 @@ JOIN (
 WHERE t.id <> i.id AND substring(uuid_send(t.id) FROM 7) = substring(uuid_send(i.id) FROM 7)
 ORDER BY i.line LIMIT 1;
 
+-- name: closed_in_ledger
+-- What was not sent before, and is of an account that the ledger has closed.
+WITH closed AS (
+    SELECT i.ref, i.line, i.opening, i.opening_id
+    FROM import_account AS i JOIN ledger.account AS l ON l.external_ref = i.ref
+    WHERE l.closed_at IS NOT NULL
+), of_it AS (
+    SELECT line, ref, opening_id AS id, 'opening' AS part FROM closed WHERE opening > 0
+    UNION ALL
+    SELECT t.line, c.ref, t.id, 'payer' FROM closed AS c JOIN import_transfer AS t ON t.debit_ref = c.ref
+    UNION ALL
+    SELECT t.line, c.ref, t.id, 'payee' FROM closed AS c JOIN import_transfer AS t ON t.credit_ref = c.ref
+)
+SELECT line, ref, part FROM of_it
+WHERE NOT EXISTS (SELECT FROM ledger.claim AS c WHERE c.id = of_it.id)
+ORDER BY part <> 'opening', line LIMIT 1;
+
 -- name: tiers
 -- The tiers of customers, each with where it stands first.
 SELECT tier, min(line), bool_and(seen) FROM import_account WHERE kind = 'customer' GROUP BY tier ORDER BY 2;

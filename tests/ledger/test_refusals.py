@@ -22,12 +22,6 @@ def frozen(books: Books) -> Sides:
     return payer, payee
 
 
-def closed(books: Books) -> Sides:
-    payer, payee = books.funded(500), books.account()
-    books.close(payee)
-    return payer, payee
-
-
 def capped(books: Books) -> Sides:
     payer, payee = books.funded(500), books.funded(70)
     account_changes.set_bounds(books.ledger, payee, floor=None, ceiling=79, actor="ops-1", reason="risk")
@@ -66,7 +60,6 @@ RULES: dict[str, Callable[[Books], Sides]] = {
     "funds": lambda books: (books.funded(9), books.account()),
     "funds, held": held,
     "frozen": frozen,
-    "closed": closed,
     "ceiling": capped,
     "flow of a day": payer_under(rule(Metric.FLOW, 14, Direction.OUT, Window.DAY)),
     "count of a month": payer_under(rule(Metric.COUNT, 1, Direction.OUT, Window.CALENDAR_MONTH)),

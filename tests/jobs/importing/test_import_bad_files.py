@@ -8,7 +8,8 @@ import pytest
 
 from jobs.importing import BadFile, run_import
 from jobs.importing.identity import EPOCH
-from ledger.accounts import NewAccount, open_accounts
+from ledger import Ledger, Operation, Transfer, account_changes
+from ledger.accounts import NewAccount, find, open_accounts
 from ledger.chart import AccountKind
 from ledger.errors import InvalidInput
 from ledger.ids import new_id
@@ -274,6 +275,26 @@ def test_the_same_references_from_another_source_or_in_another_currency(database
         operator.run(database, source="second operator")
     with pytest.raises(BadFile, match=r"'A1' is in the ledger with another currency"):
         operator.run(database, currency="EUR")
+    assert dump(database) == before
+
+
+def test_an_account_that_was_closed_since(database, operator, dump):
+    operator.run(database)
+    with database.connection() as connection:
+        found = find(connection, ["W2"])["W2"]
+    ledger = Ledger(database)
+    bank = ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "safeguarding:GHS")
+    if found.balance:
+        empty = Transfer(new_id(), found.id, bank, found.balance, "GHS", Operation.REDEEM_CASH)
+        assert ledger.post([empty])[0].posted
+    account_changes.close(ledger, found.id, actor="ops-1", reason="asked")
+    assert operator.run(database).replayed > 0  # what was sent before is found again
+    before = dump(database)
+    operator.transfers.append("T9,2026-01-05T06:00:00,P2P,1.00,W1,W2,,R1,D2")
+    with pytest.raises(
+        BadFile, match=r"transactions\.csv:8: column to_account: 'W2' is closed in the ledger"
+    ):
+        operator.run(database)
     assert dump(database) == before
 
 
