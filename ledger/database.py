@@ -32,7 +32,13 @@ _UNREADABLE_URL = (
 TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 """Errors after which nothing was written, and the same may succeed."""
 
-_LOST = ("08", "57P")  # classes of SQLSTATE: the connection failed, the server shuts down or has crashed
+# SQLSTATE: the connection failed; the server shuts down, has crashed, or ended a transaction by its own clock
+_LOST = ("08", "57P", "25P03", "25P04")
+_GAVE_WAY = (
+    psycopg.OperationalError,
+    psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
+)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -70,7 +76,7 @@ class Database:
             connection = cast(Connection, pooled.driver_connection)
             yield connection
             connection.commit()
-        except psycopg.OperationalError as error:
+        except _GAVE_WAY as error:
             pooled.invalidate()
             lost = error.sqlstate is None or error.sqlstate.startswith(_LOST)
             raise (ConnectionLost if lost else Unavailable)(

@@ -207,6 +207,25 @@ def test_a_connection_that_is_lost_again_and_again_is_told(books: Books) -> None
     assert len(set(times)) == len(times) == 1 + LOST_MAX
 
 
+@pytest.mark.parametrize("clock", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+def test_a_transaction_that_the_server_ends_by_its_clock_is_done_again(books: Books, clock: str) -> None:
+    times: list[int] = []
+
+    def there(pid: int) -> bool:
+        with books.database.connection() as other:
+            return other.execute("SELECT FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone() is not None
+
+    def work(connection: Connection) -> None:
+        times.append(connection.info.backend_pid)
+        if len(times) == 1:
+            connection.execute(f"SET LOCAL {clock} = '10ms'")
+            until(lambda: not there(times[0]))
+        connection.execute("SELECT")
+
+    books.ledger.run(work)
+    assert len(set(times)) == 2
+
+
 @pytest.mark.parametrize("claims", [False, True])
 def test_a_connection_lost_in_the_commit_is_replaced_only_where_ids_tell(books: Books, claims: bool) -> None:
     times: list[int] = []
