@@ -13,6 +13,7 @@ import re
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TypedDict, Unpack
 from uuid import UUID
 
 from ledger.errors import InvalidAmount, InvalidReference
@@ -25,41 +26,38 @@ from ledger.transfers import Transfer
 _RATE = re.compile(r"exchange [A-Z]{3}/[A-Z]{3} (\d+(?:\.\d+)?)(?=$|: )")
 
 
+class When(TypedDict, total=False):
+    """`id`: kept for retries; a new one if left out. `group`: of what stands or falls together.
+    `effective_at`: when it counts; the posting time if left out.
+    """
+
+    id: UUID | None
+    group: UUID | None
+    effective_at: datetime | None
+
+
+class Terms(When, total=False):
+    """What an operation may say beside who pays whom how much. `reference`: the operator's own."""
+
+    reference: str | None
+
+
 def issue(
-    *,
-    funds: UUID,
-    wallet: UUID,
-    amount: int,
-    currency: str,
-    receipt: str,
-    id: UUID | None = None,
-    effective_at: datetime | None = None,
+    *, funds: UUID, wallet: UUID, amount: int, currency: str, receipt: str, **when: Unpack[When]
 ) -> Transfer:
     """Issue e-money into `wallet` against funds received on `funds` (safeguarding or in transit).
 
-    `receipt`: the bank's or collector's reference of the money received.
+    `receipt`: the bank's or collector's reference of the money received, which is the transfer's.
     """
-    return Transfer(
-        id or new_id(), funds, wallet, amount, currency, Operation.LOAD, receipt, effective_at=effective_at
-    )
+    return _made(Operation.LOAD, funds, wallet, amount, currency, reference=receipt, **when)
 
 
 def redeem(
-    *,
-    wallet: UUID,
-    funds: UUID,
-    amount: int,
-    currency: str,
-    cash: bool = False,
-    reference: str | None = None,
-    id: UUID | None = None,
-    effective_at: datetime | None = None,
+    *, wallet: UUID, funds: UUID, amount: int, currency: str, cash: bool = False, **terms: Unpack[Terms]
 ) -> Transfer:
     """Redeem e-money from `wallet` at par, paid out of `funds`, in cash or to a bank account."""
     operation = Operation.REDEEM_CASH if cash else Operation.REDEEM_BANK
-    return Transfer(
-        id or new_id(), wallet, funds, amount, currency, operation, reference, effective_at=effective_at
-    )
+    return _made(operation, wallet, funds, amount, currency, **terms)
 
 
 def transfer(
@@ -69,100 +67,52 @@ def transfer(
     amount: int,
     currency: str,
     operation: Operation = Operation.P2P,
-    reference: str | None = None,
-    group: UUID | None = None,
-    id: UUID | None = None,
-    effective_at: datetime | None = None,
+    **terms: Unpack[Terms],
 ) -> Transfer:
     """Move e-money from one holder to another: p2p, or by another `operation` such as disburse or float."""
-    return Transfer(id or new_id(), payer, payee, amount, currency, operation, reference, group, effective_at)
+    return _made(operation, payer, payee, amount, currency, **terms)
 
 
 def pay(
-    *,
-    payer: UUID,
-    merchant: UUID,
-    amount: int,
-    currency: str,
-    remote: bool = False,
-    reference: str | None = None,
-    group: UUID | None = None,
-    id: UUID | None = None,
-    effective_at: datetime | None = None,
+    *, payer: UUID, merchant: UUID, amount: int, currency: str, remote: bool = False, **terms: Unpack[Terms]
 ) -> Transfer:
     """Pay a merchant, at the counter or, if `remote`, at a distance."""
     operation = Operation.PAY_REMOTE if remote else Operation.PAY
-    return Transfer(
-        id or new_id(), payer, merchant, amount, currency, operation, reference, group, effective_at
-    )
+    return _made(operation, payer, merchant, amount, currency, **terms)
 
 
-def bill(
-    *,
-    payer: UUID,
-    biller: UUID,
-    amount: int,
-    currency: str,
-    reference: str | None = None,
-    group: UUID | None = None,
-    id: UUID | None = None,
-    effective_at: datetime | None = None,
-) -> Transfer:
-    """Pay a bill; `reference`: the biller's own, such as the number of the invoice."""
-    return Transfer(
-        id or new_id(), payer, biller, amount, currency, Operation.BILL, reference, group, effective_at
-    )
+def bill(*, payer: UUID, biller: UUID, amount: int, currency: str, **terms: Unpack[Terms]) -> Transfer:
+    """Pay a bill; the reference is the biller's own, such as the number of the invoice."""
+    return _made(Operation.BILL, payer, biller, amount, currency, **terms)
 
 
-def cash_in(
-    *,
-    agent: UUID,
-    customer: UUID,
-    amount: int,
-    currency: str,
-    reference: str | None = None,
-    group: UUID | None = None,
-    id: UUID | None = None,
-    effective_at: datetime | None = None,
-) -> Transfer:
+def cash_in(*, agent: UUID, customer: UUID, amount: int, currency: str, **terms: Unpack[Terms]) -> Transfer:
     """Cash handed to an agent becomes e-money of the customer, out of the agent's float."""
-    return Transfer(
-        id or new_id(), agent, customer, amount, currency, Operation.CASH_IN, reference, group, effective_at
-    )
+    return _made(Operation.CASH_IN, agent, customer, amount, currency, **terms)
 
 
-def cash_out(
-    *,
-    customer: UUID,
-    agent: UUID,
-    amount: int,
-    currency: str,
-    reference: str | None = None,
-    group: UUID | None = None,
-    id: UUID | None = None,
-    effective_at: datetime | None = None,
-) -> Transfer:
+def cash_out(*, customer: UUID, agent: UUID, amount: int, currency: str, **terms: Unpack[Terms]) -> Transfer:
     """The customer's e-money becomes cash from an agent, whose float grows by it."""
-    return Transfer(
-        id or new_id(), customer, agent, amount, currency, Operation.CASH_OUT, reference, group, effective_at
-    )
+    return _made(Operation.CASH_OUT, customer, agent, amount, currency, **terms)
 
 
-def fee(
-    *,
+def fee(*, payer: UUID, fees: UUID, amount: int, currency: str, **terms: Unpack[Terms]) -> Transfer:
+    """Charge a fee by itself, such as a monthly one; with what it is for: `with_fee`."""
+    return _made(Operation.FEE, payer, fees, amount, currency, **terms)
+
+
+def _made(
+    operation: Operation,
     payer: UUID,
-    fees: UUID,
+    payee: UUID,
     amount: int,
     currency: str,
     reference: str | None = None,
-    group: UUID | None = None,
     id: UUID | None = None,
+    group: UUID | None = None,
     effective_at: datetime | None = None,
 ) -> Transfer:
-    """Charge a fee by itself, such as a monthly one; with what it is for: `with_fee`."""
-    return Transfer(
-        id or new_id(), payer, fees, amount, currency, Operation.FEE, reference, group, effective_at
-    )
+    return Transfer(id or new_id(), payer, payee, amount, currency, operation, reference, group, effective_at)
 
 
 def with_fee(transfer: Transfer, *, fees: UUID, fee: int, included: bool = False) -> list[Transfer]:

@@ -68,6 +68,15 @@ def test_each_way_to_pay_is_counted_as_what_it_is(books: Books) -> None:
     assert (books.balance(friend), books.balance(shop), books.balance(fees)) == (1, 9, 5)
 
 
+def test_a_term_that_there_is_none_of_is_misuse() -> None:
+    sides = {"amount": 1, "currency": "EUR", "wallet": new_id(), "funds": new_id()}
+    for terms in ({"efective_at": None}, {"receipt": "r", "reference": "twice"}):
+        with pytest.raises(TypeError):
+            ops.redeem(**sides, **terms)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        ops.issue(**sides, receipt="r", reference="twice")  # type: ignore[call-arg, arg-type]
+
+
 @pytest.mark.parametrize(("included", "balances"), [(False, (38, 60, 2)), (True, (40, 58, 2))])
 def test_a_fee_is_on_top_or_comes_out_of_the_amount(
     books: Books, included: bool, balances: tuple[int, int, int]
