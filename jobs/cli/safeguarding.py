@@ -263,8 +263,8 @@ def _show(found: Reconciliation) -> None:
             event.kind,
             _name(found, event) or event.currency,
             format_amount(event.amount, event.currency),
-            event.since or "",
-            "" if event.age_days is None else event.age_days,
+            event.since,
+            event.age_days,
             event.reference or "",
         )
         for event in found.events

@@ -13,7 +13,8 @@ As of the end of one calendar day, from one snapshot of the database:
   less items on their way out and receipts at the bank that no holder has been credited with.
 
 The result is stored with its items; each shortfall and each break is a row of `ledger.safeguarding_event`
-and, under the same id, an event of the outbox (`safeguarding.shortfall`, …) about the reconciliation.
+and, under the same id, an event of the outbox (`safeguarding.shortfall`, …) about the reconciliation, unless
+an earlier look at the day found the same.
 Sources of the method: the UK's CASS 15 (internal and external reconciliation, the requirement built from each
 customer's balance), Directive 2009/110/EC art. 7.
 """
@@ -22,7 +23,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from ledger import as_of
@@ -33,6 +34,7 @@ from ledger.errors import InvalidInput
 from ledger.ids import new_id
 from ledger.outbox import record
 from ledger.queries import queries_beside
+from ledger.safeguarding import earlier
 from ledger.safeguarding.matching import Item, Side, open_items
 
 TRANSIT_DAYS_MAX = 3
@@ -52,7 +54,8 @@ class EventKind(StrEnum):
     SHORTFALL_AT_BANKS = "shortfall_at_banks"
     """The banks hold less than the requirement, items in transit counted. `amount`: what is missing."""
     NO_STATEMENT = "no_statement"
-    """No statement of the bank reaches the day. `since`: the last one's closing day. `amount`: the books'."""
+    """No statement of the bank reaches the day. `since`: the last one's closing day or, where there never was
+    one, the day of the account's first entry. `amount`: the books'."""
     STATEMENT_GAP = "statement_gap"
     """A statement does not open with what the one before closed with. `amount`: the difference."""
     NOT_AT_BANK = "not_at_bank"
@@ -68,18 +71,26 @@ class EventKind(StrEnum):
 SHORTFALLS = frozenset({EventKind.SHORTFALL, EventKind.SHORTFALL_AT_BANKS})
 """Too little money; the other kinds are breaks between two records of it."""
 
+OF_ITEMS = frozenset({EventKind.NOT_AT_BANK, EventKind.NOT_IN_BOOKS, EventKind.AMOUNT_DIFFERS})
+"""Breaks of single entries, whose day is theirs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """A finding somebody has to act on. `amount`: minor units. `account_id`: None for a currency as a
-    whole."""
+    whole.
+
+    `since`: the day of the entry, the statement or the first booking that began it; of a shortfall and of
+    what is unexplained, the first day from which every recorded reconciliation has it. `age_days`: from then
+    to the day that was reconciled, 0 on the first day.
+    """
 
     kind: EventKind
     currency: str
     amount: int
+    since: date
+    age_days: int
     account_id: UUID | None = None
-    since: date | None = None
-    age_days: int | None = None
     reference: str | None = None
 
 
@@ -146,7 +157,8 @@ def reconcile(
     clock: Clock = system_clock,
 ) -> Reconciliation:
     """Reconcile the end of `day` (a calendar day of `time_zone`) and store the result in the connection's
-    transaction, which must not have begun: all of it is read from one snapshot.
+    transaction, which must not have begun: all of it is read from one snapshot. One at a time: waits for
+    another that is under way.
 
     Raises InvalidInput for a day that has not been over for SETTLES_WITHIN.
     """
@@ -155,12 +167,13 @@ def reconcile(
         raise InvalidInput(f"{day} is not over in {time_zone}; it can be reconciled a minute after its end")
     if transit_days_max < 0:
         raise InvalidInput(f"{transit_days_max} is not a number of days that items may be in transit")
-    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    earlier.begin(connection)
     accounts = tuple(_accounts(connection, day, time_zone, moment))
     currencies = tuple(_currencies(as_of.totals(connection, moment), accounts, day, transit_days_max))
+    look = _Look(connection, day, time_zone, transit_days_max)
     events = [
-        *(event for currency in currencies for event in _shortfalls(currency)),
-        *(event for account in accounts for event in _breaks(connection, account, day, transit_days_max)),
+        *(event for currency in currencies for event in _shortfalls(look, currency)),
+        *(event for account in accounts for event in _breaks(look, account)),
     ]
     result = Reconciliation(
         new_id(), day, time_zone, moment, now, transit_days_max, currencies, accounts, tuple(events)
@@ -218,40 +231,62 @@ def _currencies(
         )
 
 
-def _shortfalls(found: CurrencyFinding) -> Iterable[Event]:
+class _Look(NamedTuple):
+    """The day that is looked at, and how."""
+
+    connection: Connection
+    day: date
+    time_zone: str
+    transit_days_max: int
+
+    def event(
+        self,
+        kind: EventKind,
+        found: CurrencyFinding | AccountFinding,
+        amount: int,
+        since: date | None = None,
+        reference: str | None = None,
+    ) -> Event:
+        """A finding; without `since`, from when the recorded reconciliations have it."""
+        account_id = found.account_id if isinstance(found, AccountFinding) else None
+        since = since or earlier.found_since(
+            self.connection, self.day, self.time_zone, kind, found.currency, account_id
+        )
+        return Event(kind, found.currency, amount, since, (self.day - since).days, account_id, reference)
+
+
+def _shortfalls(look: _Look, found: CurrencyFinding) -> Iterable[Event]:
     if found.resource < found.requirement:
-        yield Event(EventKind.SHORTFALL, found.currency, found.requirement - found.resource)
+        yield look.event(EventKind.SHORTFALL, found, found.requirement - found.resource)
     at_banks = found.available_at_banks + found.in_transit
     if at_banks < found.requirement:
-        yield Event(EventKind.SHORTFALL_AT_BANKS, found.currency, found.requirement - at_banks)
+        yield look.event(EventKind.SHORTFALL_AT_BANKS, found, found.requirement - at_banks)
 
 
-def _breaks(
-    connection: Connection, account: AccountFinding, day: date, transit_days_max: int
-) -> Iterable[Event]:
-    def event(kind: EventKind, amount: int, since: date | None = None, reference: str | None = None) -> Event:
-        age = None if since is None else (day - since).days
-        return Event(kind, account.currency, amount, account.account_id, since, age, reference)
-
-    if account.statement_day is None or account.statement_day < day:
-        if account.books or account.statement_day is not None:
-            yield event(EventKind.NO_STATEMENT, account.books, account.statement_day)
-        if account.statement_day is None:
-            return
-    parameters = {"account": account.account_id, "day": day}
-    for ref, opening_on, difference in connection.execute(_queries.statement_gaps.sql, parameters):
-        yield event(EventKind.STATEMENT_GAP, difference, opening_on, ref)
+def _breaks(look: _Look, account: AccountFinding) -> Iterable[Event]:
+    parameters = {"account": account.account_id, "day": look.day, "time_zone": look.time_zone}
+    if account.statement_day is None:
+        if account.books:
+            row = look.connection.execute(_queries.first_used_on.sql, parameters).fetchone()
+            assert row is not None  # it holds something
+            yield look.event(EventKind.NO_STATEMENT, account, account.books, row[0])
+        return
+    if account.statement_day < look.day:
+        yield look.event(EventKind.NO_STATEMENT, account, account.books, account.statement_day)
+    for ref, opening_on, difference in look.connection.execute(_queries.statement_gaps.sql, parameters):
+        yield look.event(EventKind.STATEMENT_GAP, account, difference, opening_on, ref)
     booked = {item.reference: item for item in account.items if item.side is Side.BOOKS and item.reference}
     for item in account.items:
         other = booked.get(item.reference or "") if item.side is Side.BANK else None
         if other is not None and other.amount != item.amount:
             since = min(item.day, other.day)
-            yield event(EventKind.AMOUNT_DIFFERS, item.amount - other.amount, since, item.reference)
-        if _age(item, day) > transit_days_max:
+            difference = item.amount - other.amount
+            yield look.event(EventKind.AMOUNT_DIFFERS, account, difference, since, item.reference)
+        if _age(item, look.day) > look.transit_days_max:
             kind = EventKind.NOT_AT_BANK if item.side is Side.BOOKS else EventKind.NOT_IN_BOOKS
-            yield event(kind, item.amount, item.day, item.reference)
+            yield look.event(kind, account, item.amount, item.day, item.reference)
     if account.unexplained:
-        yield event(EventKind.UNEXPLAINED, account.unexplained)
+        yield look.event(EventKind.UNEXPLAINED, account, account.unexplained)
 
 
 def _age(item: Item, day: date) -> int:
@@ -259,6 +294,7 @@ def _age(item: Item, day: date) -> int:
 
 
 def _store(connection: Connection, found: Reconciliation) -> None:
+    told = earlier.told(connection, found.day, found.time_zone, OF_ITEMS)
     connection.execute(
         _queries.add_reconciliation.sql,
         {
@@ -302,6 +338,10 @@ def _store(connection: Connection, found: Reconciliation) -> None:
     names = {account.account_id: account.name for account in found.accounts}
     with connection.pipeline():
         for row, event in zip(events, found.events, strict=True):
+            key = _key(event)
+            if told[key] > 0:
+                told[key] -= 1
+                continue
             # no account's event: to lock one in an old snapshot fails when it has moved since
             payload = _payload(found, event, names)
             record(
@@ -314,6 +354,11 @@ def _store(connection: Connection, found: Reconciliation) -> None:
             )
 
 
+def _key(event: Event) -> earlier.Key:
+    since = event.since if event.kind in OF_ITEMS else None
+    return event.kind, event.currency, event.account_id, event.amount, event.reference, since
+
+
 def _payload(found: Reconciliation, event: Event, names: dict[UUID, str]) -> dict[str, Any]:
     return {
         "reconciliation": str(found.id),
@@ -321,7 +366,7 @@ def _payload(found: Reconciliation, event: Event, names: dict[UUID, str]) -> dic
         "minor": event.amount,
         "currency": event.currency,
         "account": names.get(event.account_id) if event.account_id else None,
-        "since": event.since and event.since.isoformat(),
+        "since": event.since.isoformat(),
         "age_days": event.age_days,
         "reference": event.reference,
     }

@@ -16,6 +16,11 @@ ORDER BY a.currency, 3;
 -- name: last_day
 SELECT max(day) FROM ledger.reconciliation WHERE time_zone = :time_zone;
 
+-- name: first_used_on
+-- The day of an account's first entry; none where it has none.
+SELECT (e.posted_at AT TIME ZONE :time_zone)::date FROM ledger.entry AS e
+WHERE e.account_id = :account ORDER BY e.posted_at LIMIT 1;
+
 -- name: statement_gaps
 -- Where an account's statement does not open with what the one before it closed with.
 SELECT statement_ref, opening_on, opening_balance - closed_with

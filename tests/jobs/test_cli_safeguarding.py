@@ -14,7 +14,9 @@ from jobs.emoney import Emoney
 from ledger import AccountKind, Operation, Transfer
 from ledger import emoney as ops
 from ledger.ids import new_id
+from ledger.outbox import Consumer
 
+RECONCILE = (("safeguarding", "reconcile"), ("jobs", "run", "reconcile"))
 WALLETS = ((AccountKind.CUSTOMER, "ama"), (AccountKind.MERCHANT, "shop"))
 
 
@@ -39,15 +41,15 @@ def today() -> date:
     return datetime.now(UTC).date()
 
 
-def mt940(path: Path, balance: str = "60,00", entry: str = "C60,00NTRFslip-1") -> Path:
-    """The bank's statement of the day of the issue to yesterday."""
+def mt940(path: Path, balance: str = "60,00", *entries: str) -> Path:
+    """The bank's statement of the day of the issue to yesterday: of the receipt, unless entries are given."""
     issued, closed = today() - timedelta(days=2), today() - timedelta(days=1)
     lines = [
         ":20:STMT",
         ":25:0123456789",
         ":28C:1/1",
         f":60F:C{issued:%y%m%d}GHS0,00",
-        f":61:{issued:%y%m%d%m%d}{entry}",
+        *(f":61:{issued:%y%m%d%m%d}{entry}" for entry in entries or ("C60,00NTRFslip-1",)),
         f":62F:C{closed:%y%m%d}GHS{balance}",
         "-",
     ]
@@ -102,6 +104,43 @@ def test_a_statement_by_effective_time_is_in_that_order(run: Command) -> None:
     assert run("statement", "ama", "--by", "effective", "--format", "camt053")[0] == 2
 
 
+def test_a_statement_with_its_proofs_is_proved_offline(run: Command, tmp_path: Path) -> None:
+    """By whoever has the file and the key; one minor unit changed, and nothing is."""
+    out, changed, key = (tmp_path / name for name in ("proved.json", "changed.json", "key.txt"))
+    asked = ("statement", "ama", "--with-proofs", str(out), "--json")
+    code, _, err = run(*asked)
+    assert (code, out.exists()) == (1, False)
+    assert "emoney proof seal" in err
+    assert run("proof", "seal")[0] == 0
+    key.write_text(run("proof", "key").out)
+    code, told, err = run(*asked)
+    assert code == 0
+    assert json.loads(told)["closing_balance"] == "50.00"
+    assert "2 entries with their proofs" in err
+    code, told, _ = run("proof", "verify", str(out), "--key", str(key))
+    assert code == 0
+    assert told.count("is in the log") == 2
+    assert "2 entries lead from 0.00 to 50.00 GHS, and none between is missing" in told
+    code, told, _ = run("proof", "verify", str(out), "--key", str(key), "--json")
+    found = json.loads(told)
+    assert (code, found["valid"], [one["amount"] for one in found["proved"]]) == (0, True, [6_000, 1_000])
+    proof = json.loads(out.read_text())
+    for end, balance in (("opening", 1), ("closing", 5_001)):
+        tampered = {
+            **proof,
+            "statement": {**proof["statement"], end: {**proof["statement"][end], "balance": balance}},
+        }
+        changed.write_text(json.dumps(tampered))
+        assert run("proof", "verify", str(changed), "--key", str(key))[0] == 1
+    changed.write_text(json.dumps({**proof, "leaves": proof["leaves"][:1]}))
+    assert run("proof", "verify", str(changed), "--key", str(key))[0] == 1
+    changed.write_text(out.read_text().replace("6000", "6001"))
+    assert changed.read_text() != out.read_text()
+    code, told, err = run("proof", "verify", str(changed), "--key", str(key))
+    assert (code, told) == (1, "")
+    assert "NOT proved" in err
+
+
 def test_options_that_exclude_each_other_are_misuse(run: Command) -> None:
     assert run("statement", "ama", "--format", "csv", "--json")[0] == 2
     assert run("statement", "ama", "--out", "x")[0] == 2
@@ -153,8 +192,63 @@ def test_a_shortfall_is_exit_code_1_and_an_event(
     assert (code, json.loads(out)["shortfalls"]) == (1, 1)
 
 
+def short(run: Command, path: Path, kind: str) -> list[str]:
+    """Make funds short by 1.00 two days ago, without any break; which shortfalls are to be found.
+
+    What is missing in the books is missing at the bank, too: it only has what they have.
+    """
+    if kind == "shortfall":
+        with Emoney.open(clock=lambda: datetime.now(UTC) - timedelta(days=2)) as emoney:
+            own = emoney.ledger.open_account(AccountKind.OWN_FUNDS, "GHS", "own")
+            kofi = emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "kofi")
+            bonus = Transfer(new_id(), own, kofi, 100, "GHS", Operation.DISBURSE, "bonus")
+            assert emoney.ledger.post([bonus])[0].posted
+        statement = mt940(path)
+    else:
+        statement = mt940(path, "59,00", "C60,00NTRFslip-1", "D1,00NCHGNONREF")
+    assert run("safeguarding", "import-statement", str(statement), "--account", "bank")[0] == 0
+    return ["shortfall", "shortfall_at_banks"] if kind == "shortfall" else ["shortfall_at_banks"]
+
+
+@pytest.mark.parametrize("kind", ["shortfall", "shortfall_at_banks"])
+@pytest.mark.parametrize("first", RECONCILE, ids=" ".join)
+def test_a_shortfall_alone_ends_each_way_of_reconciling_with_1_and_is_told_once(
+    run: Command, tmp_path: Path, kind: str, first: tuple[str, ...]
+) -> None:
+    kinds = short(run, tmp_path / "s.sta", kind)
+    for command in (first, first, *RECONCILE):
+        code, out, _ = run(*command, "--json")
+        found = json.loads(out)
+        assert code == 1
+        if command[0] == "jobs":
+            assert (found["days"], found["shortfalls"], found["breaks"]) == (1, len(kinds), 0)
+        else:
+            assert [(event["kind"], event["amount"]) for event in found["events"]] == [
+                (each, "1.00") for each in kinds
+            ]
+    assert run(*first)[0] == 1
+    with Emoney.open() as emoney:
+        told = [event.type for event in Consumer(emoney.database, "test").read()]
+    assert [each for each in told if each.startswith("safeguarding.")] == [f"safeguarding.{k}" for k in kinds]
+
+
+@pytest.mark.parametrize(
+    ("kind", "of", "amount"), [("shortfall", "GHS", "1.00"), ("no_statement", "bank", "60.00")]
+)
+def test_a_finding_shows_its_age(run: Command, tmp_path: Path, kind: str, of: str, amount: str) -> None:
+    first, second = today() - timedelta(days=2), today() - timedelta(days=1)
+    if kind == "shortfall":
+        short(run, tmp_path / "s.sta", kind)
+    assert run("safeguarding", "reconcile", "--day", f"{first}")[0] == 1
+    _, out, _ = run("safeguarding", "reconcile", "--day", f"{second}", "--json")
+    ages = {event["kind"]: (event["since"], event["age_days"]) for event in json.loads(out)["events"]}
+    assert ages[kind] == (f"{first}", 1)
+    _, out, _ = run("safeguarding", "reconcile", "--day", f"{second}")
+    assert [kind, of, amount, f"{first}", "1"] in [line.split() for line in out.splitlines()]
+
+
 def test_a_bad_statement_is_refused_with_its_line(run: Command, tmp_path: Path) -> None:
-    path = mt940(tmp_path / "s.sta", entry="X60,00NTRFslip-1")
+    path = mt940(tmp_path / "s.sta", "60,00", "X60,00NTRFslip-1")
     code, _, err = run("safeguarding", "import-statement", str(path), "--account", "bank")
     assert code == 1
     assert "line 5" in err

@@ -1,7 +1,9 @@
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from books import Books
+from looks import Bank
 
 from ledger import AccountKind
 
@@ -10,3 +12,8 @@ from ledger import AccountKind
 def funds(books: Books) -> UUID:
     """A safeguarding account in euro."""
     return books.account(AccountKind.SAFEGUARDING, ref="bank-1")
+
+
+@pytest.fixture
+def bank(books: Books, funds: UUID, tmp_path: Path) -> Bank:
+    return Bank(books, funds, tmp_path)

@@ -1,0 +1,56 @@
+"""What earlier reconciliations say of a finding: since when it is there, and whether it was told.
+
+For its age, the last look counts of a day that was looked at several times, and a day that nobody looked at
+ends nothing. Looks in another time zone end their days at other moments and are left out.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from datetime import date
+from uuid import UUID
+
+from ledger.database import Connection
+from ledger.queries import queries_beside
+
+_queries = queries_beside(__file__)
+
+Key = tuple[str, str, UUID | None, int, str | None, date | None]
+"""What a finding of a day has in common with the same one of another look: kind, currency, account, amount,
+reference and, of single entries, their day."""
+
+
+def begin(connection: Connection) -> None:
+    """Begin the connection's transaction, in which all is read from one snapshot: one that holds what every
+    reconciliation before it found. Waits for one that is under way.
+
+    Raises psycopg.errors.ActiveSqlTransaction where the transaction had begun.
+    """
+    one_snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    connection.execute(one_snapshot)
+    connection.execute(_queries.wait_for_others.sql)
+    connection.commit()
+    connection.execute(one_snapshot)
+    connection.execute(_queries.hold_until_the_end.sql)
+
+
+def found_since(
+    connection: Connection, day: date, time_zone: str, kind: str, currency: str, account_id: UUID | None
+) -> date:
+    """The first day from which a finding of `day` has been there without interruption, whatever its amount:
+    `day` itself where the recorded day before is without it, or there is none."""
+    row = connection.execute(
+        _queries.found_since.sql,
+        {"day": day, "time_zone": time_zone, "kind": kind, "currency": currency, "account": account_id},
+    ).fetchone()
+    assert row is not None
+    found: date = row[0]
+    return found
+
+
+def told(connection: Connection, day: date, time_zone: str, of_items: Collection[str]) -> Counter[Key]:
+    """What was found of `day` before, and how often. `of_items`: the kinds of which the day is part of the
+    key."""
+    rows = connection.execute(
+        _queries.told.sql, {"day": day, "time_zone": time_zone, "of_items": sorted(of_items)}
+    )
+    return Counter({tuple(key): times for *key, times in rows})

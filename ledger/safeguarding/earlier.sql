@@ -1,0 +1,43 @@
+-- name: wait_for_others!
+-- One reconciliation at a time, so that each knows what the one before it found. Held by the session: whoever waits
+-- in the transaction that reads would read what was there before the wait.
+SELECT pg_advisory_lock(hashtextextended('ledger.reconciliation', 0));
+
+-- name: hold_until_the_end!
+-- The first statement of the transaction that reads: from here on it holds the lock in the session's place.
+SELECT pg_advisory_xact_lock(hashtextextended('ledger.reconciliation', 0)),
+       pg_advisory_unlock(hashtextextended('ledger.reconciliation', 0));
+
+-- name: found_since
+-- The first of the days from which each day's last look found this: goes back look by look, and no further than to
+-- the first that did not.
+WITH RECURSIVE back AS (
+    SELECT :day::date AS day, true AS found
+    UNION ALL
+    SELECT l.day, EXISTS (
+        SELECT FROM ledger.safeguarding_event AS e
+        WHERE e.reconciliation_id = l.id AND e.kind = :kind AND e.currency = :currency
+          AND e.account_id IS NOT DISTINCT FROM :account::uuid
+    )
+    FROM back, LATERAL (
+        SELECT r.id, r.day FROM ledger.reconciliation AS r
+        WHERE r.time_zone = :time_zone AND r.day < back.day
+        ORDER BY r.day DESC, r.made_at DESC, r.id DESC LIMIT 1
+    ) AS l
+    WHERE back.found
+)
+SELECT min(day) FROM back WHERE found;
+
+-- name: told
+-- What was found of this day before, how often in one look at most. A finding of single entries is the same only
+-- with their day; where another's beginning is known better by now, it is still the same.
+SELECT kind, currency, account_id, amount, reference, since, max(times)
+FROM (
+    SELECT e.kind, e.currency, e.account_id, e.amount, e.reference,
+           CASE WHEN e.kind = ANY (:of_items) THEN e.since END AS since, count(*) AS times
+    FROM ledger.reconciliation AS r
+    JOIN ledger.safeguarding_event AS e ON e.reconciliation_id = r.id
+    WHERE r.day = :day AND r.time_zone = :time_zone
+    GROUP BY r.id, 1, 2, 3, 4, 5, 6
+) AS found
+GROUP BY 1, 2, 3, 4, 5, 6;
