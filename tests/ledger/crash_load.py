@@ -78,6 +78,9 @@ Answer = list[Any] | str | None
 
 VOIDED, ENDED, UNKNOWN = "voided", "ended", "unknown"
 
+Told = tuple[Key, Answer, bool]
+"""An answer by its key, and whether it was said to be an earlier one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Town:
@@ -97,7 +100,7 @@ def void_key(hold: UUID) -> Key:
 
 def answers(
     ledger: Ledger, step: Step, post: Callable[[Sequence[Transfer]], Sequence[Outcome]]
-) -> list[tuple[Key, Answer]]:
+) -> list[Told]:
     """Send a step; what came of it."""
     match step:
         case Post(transfers):
@@ -108,20 +111,20 @@ def answers(
             try:
                 return [told(holds.capture(ledger, hold_id, transfer_id, amount, release_rest=release))]
             except UnknownHold:
-                return [(str(transfer_id), UNKNOWN)]
+                return [(str(transfer_id), UNKNOWN, False)]
         case Void(hold_id):
             try:
                 holds.void(ledger, hold_id)
             except UnknownHold:
-                return [(void_key(hold_id), UNKNOWN)]
+                return [(void_key(hold_id), UNKNOWN, False)]
             except HoldEnded:
-                return [(void_key(hold_id), ENDED)]
-            return [(void_key(hold_id), VOIDED)]
+                return [(void_key(hold_id), ENDED, False)]
+            return [(void_key(hold_id), VOIDED, False)]
         case Refund(original, transfer_id, amount):
             try:
                 return [told(reversals.refund(ledger, original, transfer_id, amount, reason=REASON))]
             except UnknownTransfer:
-                return [(str(transfer_id), UNKNOWN)]
+                return [(str(transfer_id), UNKNOWN, False)]
 
 
 def know_limits(ledger: Ledger, lanes: list[Lane]) -> None:
@@ -132,12 +135,11 @@ def know_limits(ledger: Ledger, lanes: list[Lane]) -> None:
     ledger.run(lambda connection: locks.lock(connection, payers, ledger.profiles))
 
 
-def told(outcome: Outcome) -> tuple[Key, Answer]:
+def told(outcome: Outcome) -> Told:
     """An outcome as it is written down."""
-    if (why := outcome.refusal) is None:
-        return str(outcome.transfer_id), None
-    numbers = (why.limit, why.used, why.headroom)
-    return str(outcome.transfer_id), [why.rule, why.decision, why.source, *numbers]
+    why = outcome.refusal
+    refused = [why.rule, why.decision, why.source, why.limit, why.used, why.headroom] if why else None
+    return str(outcome.transfer_id), refused, outcome.replayed
 
 
 def keys(step: Step) -> list[Key]:
@@ -158,7 +160,7 @@ def send_in_batches(
     lane: Lane,
     post_all: Callable[[list[list[Transfer]]], Iterator[Sequence[Outcome]]],
     batch: int = BATCH,
-) -> Iterator[tuple[Key, Answer]]:
+) -> Iterator[Told]:
     """Send a lane with neighbouring transfers in batches, no group apart; each answer when it is given."""
     for transfers, steps in groupby(lane, lambda step: isinstance(step, Post)):
         if not transfers:

@@ -27,8 +27,7 @@ class Server:
     def start(self) -> None:
         """Start the server, or recover it."""
         self.keeper = run("-c", KEEPER, self.home)
-        assert self.keeper.stdout is not None
-        self.url = self.keeper.stdout.readline().strip()
+        self.url = first_line(self.keeper)
         assert self.url.startswith("postgresql://")
 
     def kill(self) -> None:
@@ -65,6 +64,12 @@ def run(*arguments: object) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def first_line(process: subprocess.Popen[str]) -> str:
+    """What a process says first, for which this waits."""
+    assert process.stdout is not None
+    return process.stdout.readline().rstrip()
 
 
 def ended(process: subprocess.Popen[str]) -> str:

@@ -29,12 +29,12 @@ def work(ledger: Ledger, lanes: list[Lane], way: str, tell: Callable[[Key, Answe
         try:
             if way in ("group commit", "one by one"):
                 for step in lane:
-                    for answer in answers(ledger, step, post):
-                        tell(*answer)
+                    for key, answer, _ in answers(ledger, step, post):
+                        tell(key, answer)
             else:
                 post_all = ledger.post_all if way == "batches in a row" else lambda b: map(ledger.post, b)
-                for answer in send_in_batches(ledger, lane, post_all):
-                    tell(*answer)
+                for key, answer, _ in send_in_batches(ledger, lane, post_all):
+                    tell(key, answer)
         except Unavailable:
             return False
         return True

@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,21 +29,32 @@ from uuid import UUID
 import psutil
 import psycopg
 import pytest
-from books import Books, profile, rule, until
+from books import Books, until
 from crash_checks import counted_is_what_moved, fingerprint, issued, nothing_half_there, standing
-from crash_load import Answer, Key, Lane, Town, keys, know_limits, lane, send_in_batches, transfers_first
-from crash_server import Server, ended, run, with_signal
+from crash_load import (
+    ENDED,
+    UNKNOWN,
+    Answer,
+    Key,
+    Lane,
+    Told,
+    Town,
+    keys,
+    know_limits,
+    lane,
+    send_in_batches,
+    transfers_first,
+)
+from crash_server import Server, ended, first_line, run, with_signal
 from crash_writer import GONE
+from towns import LIMIT, WALLETS, opened
 
 from jobs.migrate import upgrade
-from ledger import AccountKind, Database, Ledger, Operation, account_changes
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Scope, Window
-from ledger.proofs import SigningKey, audit, seal
+from ledger import Database, Ledger
+from ledger.limits import Scope
+from ledger.proofs import Audit, SigningKey, audit, seal
 
-CURRENCIES, WALLETS, SHOPS = ("EUR", "GHS", "UGX"), 4, 2
-LIMIT, CEILING, OPENING, POOR = 12_000, 3_000, 1_000_000, 300
-"""What a wallet, or a person with two of them, may send; what a shop may hold; what wallets begin with."""
+CURRENCIES = ("EUR", "GHS", "UGX")
 
 WRITERS = (("group commit", 8, 40), ("one by one", 3, 60), ("batches", 1, 350), ("batches in a row", 1, 350))
 """How each sends, over how many lanes, of how many steps about. The last two take turns."""
@@ -72,20 +84,25 @@ class Log:
     key: SigningKey
     home: Path
 
-    def verify(self, database: Database) -> None:
-        """Every row and leaf is as it was sealed."""
+    def verified(self, database: Database) -> Audit:
+        """Every row and leaf is as it was sealed; what the audit saw."""
         with database.connection() as connection:
             found = audit(connection, self.key.public)
         assert found.sound, found.findings
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """How many answers were told, how many were asked for, and how many refusals were among those told."""
+    """How many answers were told before the end, how many of them refusals, and how many were asked for.
+
+    `sealed`: rows that were in the log by then.
+    """
 
     told: int
-    asked: int
     refused: int
+    asked: int
+    sealed: int
 
 
 @pytest.fixture(scope="module")
@@ -108,31 +125,6 @@ def server() -> Iterator[Server]:
     made.stop()
     with_signal(psutil.Process(pid), signal.SIGINT) if psutil.pid_exists(pid) else None
     shutil.rmtree(home, ignore_errors=True)
-
-
-def opened(books: Books, currency: str, scope: Scope) -> Town:
-    """Wallets under a limit, two of each holder and one of them poor, and the accounts around them."""
-    limited = profile(
-        rule(Metric.FLOW, LIMIT, Direction.OUT, Window.LIFETIME, scope=scope), currency=currency
-    )
-    bank = books.account(AccountKind.SAFEGUARDING, currency)
-    liquidity = books.account(AccountKind.AGENT, currency)
-    holders = [new_id() for _ in range(WALLETS // 2)]
-    wallets = [
-        books.account(currency=currency, profile=limited, holder=each) for each in holders for _ in "12"
-    ]
-    shops = [books.account(AccountKind.MERCHANT, currency) for _ in range(SHOPS)]
-    for shop in shops:
-        account_changes.set_bounds(
-            books.ledger, shop, floor=None, ceiling=CEILING, actor="test", reason="a stress test"
-        )
-    books.posted(
-        *(
-            books.transfer(bank, account, amount, Operation.LOAD, reference="slip", currency=currency)
-            for account, amount in zip([liquidity, *wallets], [OPENING] * WALLETS + [POOR], strict=True)
-        )
-    )
-    return Town(wallets, shops, bank, books.account(AccountKind.FEES, currency), liquidity)
 
 
 @dataclass(slots=True)
@@ -194,14 +186,33 @@ def one_round(server: Server, log: Log, number: int) -> Round:
     books.now = datetime.now(UTC)
     scope = Scope.PERSON if number % 4 == 3 else Scope.WALLET
     towns = {currency: opened(books, currency, scope) for currency in CURRENCIES}
-    folder = Path(tempfile.mkdtemp(prefix="emoney-plans-"))
-    writers = [Writer.start(server.url, folder, *plan) for plan in plans(chance, towns, number)]
     database.close()
+    with tempfile.TemporaryDirectory(prefix="emoney-plans-") as folder, sealing(server, log):
+        writers = [Writer.start(server.url, Path(folder), *plan) for plan in plans(chance, towns, number)]
+        try:
+            told = _interrupted(chance, server, writers, number)
+        finally:
+            for writer in writers:
+                writer.process.kill()
+                ended(writer.process)
+    if server.keeper is None:
+        server.start()
+    until(lambda: _answers(server.url))
 
-    sealer = run("-c", SEALER, server.url, log.home)
-    for process in (*(writer.process for writer in writers), sealer):
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
+    lanes = [each for writer in writers for each in writer.lanes]
+    sealed = _look(server.url, log, lanes, told)
+    for town in towns.values():
+        _limits_held(server.url, town, scope)
+    refused = sum(isinstance(answer, list) for answer in told.values())
+    return Round(len(told), refused, sum(len(keys(step)) for each in lanes for step in each), sealed)
+
+
+def _interrupted(
+    chance: random.Random, server: Server, writers: list[Writer], number: int
+) -> dict[Key, Answer]:
+    """Kill while they write; what all were told by their ends. Who was not killed has no other error."""
+    for writer in writers:
+        assert first_line(writer.process) == "ready"
     time.sleep(chance.uniform(0.02, 0.8))
     victim = kill(chance, server, writers, number)
     told: dict[Key, Answer] = {}
@@ -211,20 +222,20 @@ def one_round(server: Server, log: Log, number: int) -> Round:
         if writer is not victim:
             assert writer.process.returncode in ((0,) if victim else (0, GONE))
             asked = {key for each in writer.lanes for step in each for key in keys(step)}
-            assert writer.process.returncode == GONE or asked <= told.keys()
-    sealer.kill()
-    ended(sealer)
-    shutil.rmtree(folder)
-    if server.keeper is None:
-        server.start()
-    until(lambda: _answers(server.url))
+            assert writer.process.returncode == GONE or asked == writer.told().keys()
+    return told
 
-    lanes = [each for writer in writers for each in writer.lanes]
-    _look(server.url, log, lanes, told)
-    for town in towns.values():
-        _limits_held(server.url, town, scope)
-    asked = {key for each in lanes for step in each for key in keys(step)}
-    return Round(len(told), len(asked), sum(isinstance(answer, list) for answer in told.values()))
+
+@contextmanager
+def sealing(server: Server, log: Log) -> Iterator[None]:
+    """Somebody seals the log meanwhile, whenever the database is there."""
+    sealer = run("-c", SEALER, server.url, log.home)
+    try:
+        assert first_line(sealer) == "ready"
+        yield
+    finally:
+        sealer.kill()
+        ended(sealer)
 
 
 def _answers(url: str) -> bool:
@@ -236,45 +247,53 @@ def _answers(url: str) -> bool:
     return True
 
 
-def _look(url: str, log: Log, lanes: list[Lane], told: dict[Key, Answer]) -> None:
-    """What was told stands, the rest is whole or not there; all is sent again, and again."""
+def _look(url: str, log: Log, lanes: list[Lane], told: dict[Key, Answer]) -> int:
+    """What was told stands, the rest is whole or not there; all is sent again, and again.
+
+    Returns how many rows the log had sealed before anything was sealed anew.
+    """
     database = Database(url)
-    log.verify(database)
+    found = log.verified(database)
     stood = standing(url)
-    absent = "unknown", "ended"
-    assert {
-        key: stood.get(key, answer if answer in absent else "lost") for key, answer in told.items()
-    } == told
+    absent = {key: answer for key, answer in told.items() if answer in (UNKNOWN, ENDED)}
+    assert {key: stood.get(key, "lost") for key in told.keys() - absent.keys()} | absent == told
+    assert absent.keys().isdisjoint(stood)
     nothing_half_there(url, lanes, stood)
     _books_hold(url, database)
 
-    again = _send_again(Ledger(database), lanes)
+    again, replayed = _send_again(Ledger(database), lanes)
     assert {key: again[key] for key in told} == told
-    assert {key: again[key] for key in again.keys() & stood.keys()} == {
-        key: stood[key] for key in again.keys() & stood.keys()
-    }
+    stood = {key: stood[key] for key in again.keys() & stood.keys()}
+    assert {key: again[key] for key in stood} == stood
+    assert replayed == _decided(stood)
     now = standing(url)
     nothing_half_there(url, lanes, now)
     _books_hold(url, database)
     before = fingerprint(url)
-    assert _send_again(Ledger(database), lanes) == again
+    assert _send_again(Ledger(database), lanes) == (again, _decided(again))
     assert fingerprint(url) == before
 
-    with database.connection():
-        seal(database, log.key)
-    log.verify(database)
+    seal(database, log.key)
+    assert log.verified(database).unsealed == 0
     database.close()
+    return found.size
 
 
-def _send_again(ledger: Ledger, lanes: list[Lane]) -> dict[Key, Answer]:
-    """Every lane once more, some side by side, in larger batches than before."""
+def _decided(answers: dict[Key, Answer]) -> set[Key]:
+    """Those that were accepted or refused."""
+    return {key for key, answer in answers.items() if not isinstance(answer, str)}
 
-    def send(each: Lane) -> list[tuple[Key, Answer]]:
+
+def _send_again(ledger: Ledger, lanes: list[Lane]) -> tuple[dict[Key, Answer], set[Key]]:
+    """Every lane once more, some side by side, in larger batches than before; what were earlier answers."""
+
+    def send(each: Lane) -> list[Told]:
         return [*send_in_batches(ledger, transfers_first(each), lambda b: map(ledger.post, b), 500)]
 
     know_limits(ledger, lanes)
     with ThreadPoolExecutor(4) as pool:
-        return {key: answer for answers in pool.map(send, lanes) for key, answer in answers}
+        told = [each for sent in pool.map(send, lanes) for each in sent]
+    return {key: answer for key, answer, _ in told}, {key for key, _, replayed in told if replayed}
 
 
 def _books_hold(url: str, database: Database) -> None:
@@ -300,6 +319,7 @@ def _limits_held(url: str, town: Town, scope: Scope) -> None:
 def test_nothing_told_is_lost_when_a_writer_or_the_server_is_killed(server: Server, log: Log) -> None:
     rounds = [one_round(server, log, number) for number in range(3)]
     assert any(each.told < each.asked for each in rounds)  # or nothing was interrupted
+    assert any(each.sealed for each in rounds)
 
 
 @pytest.mark.long
