@@ -1,6 +1,6 @@
 """What must hold of a database after a crash, asked of its rows in sets and apart from the library."""
 
-from collections import defaultdict
+from itertools import accumulate
 from typing import Any
 from uuid import UUID
 
@@ -92,6 +92,22 @@ COUNTED = """
     GROUP BY 1, 2, 3 HAVING sum(s.amount) <> 0 OR sum(s.number) <> 0"""
 """What transfers and holds moved, less what was given back, counted anew from their rows."""
 
+SENT = """
+    SELECT s.position, s.amount FROM (
+        SELECT t.position, t.debit_account AS account_id, t.amount FROM ledger.transfer AS t
+        WHERE t.operation NOT IN ('refund', 'reversal')
+            AND NOT EXISTS (SELECT FROM ledger.hold_event AS e WHERE e.transfer_id = t.id)
+        UNION ALL
+        SELECT e.position, h.debit_account,
+               (e.payload->>'minor')::bigint * CASE e.kind WHEN 'hold.placed' THEN 1 ELSE -1 END
+        FROM ledger.event AS e JOIN ledger.hold AS h ON h.id = (e.payload->>'hold')::uuid
+        WHERE e.kind LIKE 'hold.%%'
+        UNION ALL
+        SELECT t.position, t.credit_account, -t.amount FROM ledger.transfer AS t
+        WHERE t.operation IN ('refund', 'reversal')
+    ) AS s WHERE s.account_id = ANY(%(accounts)s) ORDER BY s.position"""
+"""What wallets sent and got back, in the order in which it happened to each."""
+
 CELLS = """
     SELECT scope_id, direction, operation, sum(amount)::bigint, sum(count)::bigint FROM ledger.usage_cell
     WHERE scope_id = ANY(%(accounts)s) AND span = %(span)s AND (day IS NOT NULL) = %(days)s
@@ -165,19 +181,21 @@ def _by_id(rows: Any) -> dict[UUID, tuple[Any, ...]]:
     return {key: tuple(rest) for key, *rest in rows}
 
 
-def counted_is_what_moved(url: str, wallets: list[UUID]) -> dict[UUID, int]:
-    """Every period counted what was moved and not given back; how much each wallet has sent, minor units."""
+def counted_is_what_moved(url: str, wallets: list[UUID]) -> None:
+    """Every period counted what was moved and not given back."""
     with psycopg.connect(url) as connection:
         asked: dict[str, Any] = {"accounts": wallets}
         moved = sorted(connection.execute(COUNTED, asked).fetchall())
         for span, days in (("month", False), ("month", True), ("year", False), ("lifetime", False)):
             cells = connection.execute(CELLS, {**asked, "span": span, "days": days}).fetchall()
             assert sorted(cells) == moved, (span, days)
-    sent: dict[UUID, int] = defaultdict(int)
-    for wallet, direction, _, amount, _ in moved:
-        if direction == "out":
-            sent[wallet] += amount
-    return sent
+
+
+def most_sent(url: str, wallets: list[UUID]) -> int:
+    """The most that wallets had sent together, less what came back, at any moment; minor units."""
+    with psycopg.connect(url) as connection:
+        changes = [amount for _, amount in connection.execute(SENT, {"accounts": wallets})]
+    return max(accumulate(changes), default=0)
 
 
 def issued(url: str) -> dict[str, tuple[int, int, int]]:
