@@ -184,7 +184,7 @@ def transfers_first(lane: Lane, window: int = 1000) -> Lane:
     return made
 
 
-SHARES = {"pay": 50, "fee": 12, "exchange": 5, "issue": 4, "redeem": 4, "hold": 15, "refund": 10}
+SHARES = {"pay": 46, "fee": 12, "wages": 4, "exchange": 5, "issue": 4, "redeem": 4, "hold": 15, "refund": 10}
 """Of a hundred steps of a lane, roughly how many are what."""
 
 
@@ -207,6 +207,8 @@ def lane(chance: random.Random, towns: dict[str, Town], expires_at: datetime, co
             case "fee":
                 payment = emoney.pay(payer=payer, payee=shop, operation=Operation.PAY, **what)
                 transfers = emoney.with_fee(payment, fees=town.fees, fee=chance.randint(1, 9))
+            case "wages":
+                transfers = _wages(chance, town, amount, currency)
             case "exchange":
                 transfers = _exchange(chance, towns, payer, currency, other, amount)
             case "issue":
@@ -226,6 +228,23 @@ def lane(chance: random.Random, towns: dict[str, Town], expires_at: datetime, co
         if later and chance.random() < 0.4:
             made.append(later.popleft())
     return [*made, *later]
+
+
+def _wages(chance: random.Random, town: Town, amount: int, currency: str) -> list[Transfer]:
+    """One wallet pays three others, all or none."""
+    payer, *payees = chance.sample(town.wallets, 4)
+    group = new_id()
+    return [
+        emoney.pay(
+            payer=payer,
+            payee=payee,
+            amount=1 + amount // 3,
+            currency=currency,
+            operation=Operation.DISBURSE,
+            group=group,
+        )
+        for payee in payees
+    ]
 
 
 def _exchange(

@@ -1,12 +1,12 @@
 """Writers and PostgreSQL are killed under load, anywhere; after a restart nothing that was told is lost.
 
 Each round several processes do an operator's day (`crash_load`) on shared wallets under limits, in three
-currencies: transfers one by one, through group commit and in batches, groups with fees and exchanges, holds
+currencies: transfers one by one, by group commit and in batches, groups of fees, wages and exchanges, holds
 placed, captured and voided, refunds. One more seals the proof log. Then a writer, the whole server or one of
 its processes gets SIGKILL. What must hold: every acknowledged answer stands as it was given; what was not
 acknowledged stands whole or not at all; sent again, each id has one outcome, the acknowledged one where there
 was one; the money of each currency is conserved, no bound is passed, limits have counted what was moved; and
-the proof log verifies, before anything is sealed anew and after. `make test-long` does fifty rounds.
+the proof log verifies, before anything is sealed anew and after. `make test-long` does sixty rounds.
 """
 
 import json
