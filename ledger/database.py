@@ -34,11 +34,9 @@ TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailur
 
 # SQLSTATE: the connection failed; the server shuts down, has crashed, or ended a transaction by its own clock
 _LOST = ("08", "57P", "25P03", "25P04")
-_GAVE_WAY = (
-    psycopg.OperationalError,
-    psycopg.errors.IdleInTransactionSessionTimeout,
-    psycopg.errors.TransactionTimeout,
-)
+ENDED_BY_CLOCK = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
+"""Errors by which the server ended a transaction, whose commit did not come to it."""
+_GAVE_WAY = (psycopg.OperationalError, *ENDED_BY_CLOCK)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -157,6 +155,9 @@ def connect(url: str, *, role: str | None = None) -> Connection:
         try:
             connection.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role)))
             connection.commit()
+        except psycopg.OperationalError as error:
+            connection.close()
+            raise Unavailable("The connection ended while it was set up. A retry is safe.") from error
         except psycopg.Error as error:
             connection.close()
             raise ConfigurationError(

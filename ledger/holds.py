@@ -87,12 +87,14 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class PlacedHold:
-    """A hold as it stands: `remaining` is still reserved, `captured` was moved; minor units."""
+    """A hold as it stands: `remaining` is still reserved, `captured` was moved, of which `returned` was given
+    back; minor units."""
 
     hold: Hold
     placed_at: datetime
     remaining: int
     captured: int
+    returned: int
     events: int
 
 
@@ -281,9 +283,8 @@ def lock(ledger: Ledger, connection: Connection, hold_id: UUID) -> tuple[PlacedH
 def give_back(connection: Connection, held: PlacedHold, locked: Locked, kind: str, now: datetime) -> None:
     """End a hold with what remains of it, which limits no longer count. Its accounts are locked."""
     end(connection, held, kind, held.remaining, now)
-    writing.give_back_usage(
-        connection, held.hold, held.placed_at, locked.states, held.remaining, whole=held.captured == 0
-    )
+    whole = held.captured == held.returned
+    writing.give_back_usage(connection, held.hold, held.placed_at, locked.states, held.remaining, whole=whole)
     _tell(connection, held.hold, kind, held.remaining, now)
 
 

@@ -11,7 +11,7 @@ from ledger import accounts, ahead, optimistic, partitions, posting
 from ledger.accounts import NewAccount
 from ledger.chart import AccountKind
 from ledger.clock import Clock, system_clock
-from ledger.database import TRANSIENT, Connection, Database
+from ledger.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
 from ledger.errors import ConnectionLost, InvalidInput, Unavailable
 from ledger.ids import content_id
 from ledger.memory import Memory
@@ -131,8 +131,9 @@ class Ledger:
                 with self.database.connection() as connection:
                     partitions.make(connection, missing.at)
                 continue
-            except ConnectionLost:
-                if lost >= LOST_MAX or (worked and not claims):
+            except ConnectionLost as error:
+                unknown = worked and not claims and not isinstance(error.__cause__, ENDED_BY_CLOCK)
+                if lost >= LOST_MAX or unknown:
                     raise
                 lost += 1
             except Unavailable as error:

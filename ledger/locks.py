@@ -51,9 +51,10 @@ def lock_and_claim(
     `periods`: those whose usage is likely to be wanted, to be read in the same round trip.
     """
     with connection.pipeline():
-        asked = _lock(connection, accounts, profiles)
+        siblings = profiles.per_person
+        asked = _lock(connection, accounts, siblings=siblings)
         counted = None
-        if periods and not profiles.per_person:
+        if periods and not siblings:
             counted = usage.ask(connection, accounts, periods)
         connection.pgconn.send_flush_request()  # these answers may come while the ids are claimed
         claimed = connection.execute(
@@ -64,7 +65,7 @@ def lock_and_claim(
                 "sent": len(contents),
             },
         )
-        locked = _locked(connection, asked.fetchall(), profiles)
+        locked = _locked(connection, asked.fetchall(), profiles, siblings=siblings)
         if counted is not None:
             places = {number: (state.usage, None) for number, state in locked.states.items()}
             usage.fill(places, counted.fetchall())
@@ -75,7 +76,9 @@ def lock_and_claim(
 
 def lock(connection: Connection, accounts: Collection[UUID], profiles: ProfileCache) -> Locked:
     """Lock the accounts; gives them as the lock finds them."""
-    return _locked(connection, _lock(connection, accounts, profiles).fetchall(), profiles)
+    siblings = profiles.per_person
+    rows = _lock(connection, accounts, siblings=siblings).fetchall()
+    return _locked(connection, rows, profiles, siblings=siblings)
 
 
 def moment(clock: Clock, locked: Locked) -> datetime:
@@ -88,19 +91,19 @@ def moment(clock: Clock, locked: Locked) -> datetime:
 
 
 def _lock(
-    connection: Connection, accounts: Collection[UUID], profiles: ProfileCache
+    connection: Connection, accounts: Collection[UUID], *, siblings: bool
 ) -> psycopg.Cursor[tuple[Any, ...]]:
-    statement = _queries.lock_with_siblings if profiles.per_person else _queries.lock_accounts
+    statement = _queries.lock_with_siblings if siblings else _queries.lock_accounts
     return connection.execute(statement.sql, {"accounts": Uuids.of(accounts)}, binary=True)
 
 
-def _locked(connection: Connection, rows: _Rows, profiles: ProfileCache) -> Locked:
-    had_siblings = profiles.per_person
+def _locked(connection: Connection, rows: _Rows, profiles: ProfileCache, *, siblings: bool) -> Locked:
+    """The accounts that were locked, with siblings or without: other threads may have met limits since."""
     known = _profiles(connection, rows, profiles)
-    if profiles.per_person and not had_siblings:  # the first limits of a person that this process meets
+    if profiles.per_person and not siblings:  # the first limits of a person that this process meets
         return lock(connection, [row[0] for row in rows], profiles)
     states = _states(rows, known)
-    if profiles.per_person:
+    if siblings:
         _join_siblings(states, rows)
     if profiles.by_age:
         _read_openings(connection, states)

@@ -153,7 +153,8 @@ def count(
 ) -> None:
     """Record that `request`, just posted, gives back the original, and return what limits counted of it."""
     _record(connection, original_id, request, reason, now)
-    whole = given_back(connection, original_id) == original.amount
+    row = connection.execute(_queries.still_counted.sql, {"id": original_id}).fetchone()
+    whole = row is not None and row[0] == 0
     writing.give_back_usage(connection, original, original.counted_at, states, request.amount, whole=whole)
 
 

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from ledger import Ledger, Operation, Outcome, Transfer, emoney, holds, locks, reversals
+from ledger import Ledger, Operation, Outcome, Transfer, emoney, holds, reversals
 from ledger.holds import Hold, HoldEnded, UnknownHold
 from ledger.ids import new_id
 from ledger.money import exponent
@@ -127,14 +127,6 @@ def answers(
                 return [(str(transfer_id), UNKNOWN, False)]
 
 
-def know_limits(ledger: Ledger, lanes: list[Lane]) -> None:
-    """Meet all limits of the wallets of these lanes before threads do: see test_first_person_limit."""
-    payers = {
-        t.debit_account for each in lanes for step in each if isinstance(step, Post) for t in step.transfers
-    }
-    ledger.run(lambda connection: locks.lock(connection, payers, ledger.profiles))
-
-
 def told(outcome: Outcome) -> Told:
     """An outcome as it is written down."""
     why = outcome.refusal
@@ -202,10 +194,10 @@ def lane(chance: random.Random, towns: dict[str, Town], expires_at: datetime, co
         transfers: list[Transfer] = []
         match chance.choices([*SHARES], [*SHARES.values()])[0]:
             case "pay":
-                transfers = [emoney.pay(payer=payer, payee=payee, reference="rent", **what)]
+                transfers = [emoney.transfer(payer=payer, payee=payee, reference="rent", **what)]
                 paid += transfers
             case "fee":
-                payment = emoney.pay(payer=payer, payee=shop, operation=Operation.PAY, **what)
+                payment = emoney.pay(payer=payer, merchant=shop, **what)
                 transfers = emoney.with_fee(payment, fees=town.fees, fee=chance.randint(1, 9))
             case "wages":
                 transfers = _wages(chance, town, amount, currency)
@@ -235,14 +227,7 @@ def _wages(chance: random.Random, town: Town, amount: int, currency: str) -> lis
     payer, *payees = chance.sample(town.wallets, 4)
     group = new_id()
     return [
-        emoney.pay(
-            payer=payer,
-            payee=payee,
-            amount=1 + amount // 3,
-            currency=currency,
-            operation=Operation.DISBURSE,
-            group=group,
-        )
+        emoney.transfer(payer=payer, payee=payee, amount=1 + amount // 3, currency=currency, group=group)
         for payee in payees
     ]
 

@@ -40,7 +40,6 @@ from crash_load import (
     Told,
     Town,
     keys,
-    know_limits,
     lane,
     send_in_batches,
     transfers_first,
@@ -290,7 +289,6 @@ def _send_again(ledger: Ledger, lanes: list[Lane]) -> tuple[dict[Key, Answer], s
     def send(each: Lane) -> list[Told]:
         return [*send_in_batches(ledger, transfers_first(each), lambda b: map(ledger.post, b), 500)]
 
-    know_limits(ledger, lanes)
     with ThreadPoolExecutor(4) as pool:
         told = [each for sent in pool.map(send, lanes) for each in sent]
     return {key: answer for key, answer, _ in told}, {key for key, _, replayed in told if replayed}

@@ -10,9 +10,6 @@ from ledger import Database
 from ledger.errors import Unavailable
 
 
-@pytest.mark.xfail(
-    strict=True, reason="ledger.database.connect takes any error in SET ROLE for a missing role"
-)
 def test_a_connection_lost_before_it_has_its_role_is_told_as_lost(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
