@@ -176,7 +176,7 @@ def exchange(
     return [
         Transfer(first, wallet, liquidity, amount, currency, Operation.EXCHANGE, said, first, effective_at),
         Transfer(
-            UUID(int=first.int ^ 1),
+            UUID(int=first.int ^ 2),  # a fee beside the first has the other bit
             liquidity_into,
             into,
             received,

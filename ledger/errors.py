@@ -3,6 +3,10 @@
 No error carries personal data: values named in a message are identifiers, amounts, dates and rule names.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from uuid import UUID
+
 
 class EmoneyError(Exception):
     """The root of all errors this library raises on purpose. Its text is fit to be shown to an operator."""
@@ -13,7 +17,13 @@ class ConfigurationError(EmoneyError):
 
 
 class InvalidInput(EmoneyError, ValueError):
-    """A value that no state of the ledger could accept. Nothing was written."""
+    """A value that no state of the ledger could accept. Nothing was written.
+
+    `transfers`: where it lies in the accounts of transfers of a batch, what is wrong with each, by their ids;
+    without these the batch can be sent again.
+    """
+
+    transfers: Mapping[UUID, "InvalidInput"] = MappingProxyType({})
 
 
 class InvalidAmount(InvalidInput):

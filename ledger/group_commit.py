@@ -45,7 +45,7 @@ from ledger.calls import Call, Closed, Overloaded, unanswered
 from ledger.errors import BatchTooLarge, ConfigurationError, InvalidInput
 from ledger.group_writer import Writer
 from ledger.ledger import Ledger
-from ledger.transfers import Outcome, Transfer, check_exchanges
+from ledger.transfers import Outcome, Transfer
 
 BATCH_MAX = 1_000
 QUEUE_MAX = 10_000
@@ -150,7 +150,6 @@ class GroupCommit:
         transfer.check()
         if transfer.group is not None:
             raise InvalidInput(f"transfer {transfer.id} is of group {transfer.group}; send the group whole")
-        check_exchanges((transfer,))
         return (transfer,)
 
     def _check_group(self, transfers: Sequence[Transfer]) -> Sequence[Transfer]:
@@ -163,7 +162,6 @@ class GroupCommit:
             transfer.check()
             if transfer.group is None or transfer.group != group:
                 raise InvalidInput(f"transfer {transfer.id} is of group {transfer.group}, not of {group}")
-        check_exchanges(transfers)
         return tuple(transfers)
 
     def _check_process(self) -> None:

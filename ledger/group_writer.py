@@ -9,15 +9,18 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from uuid import UUID
 
 from ledger import posting
+from ledger.arrays import Uuids
 from ledger.calls import Call, Closed, answer, fail, share, transfers_of
-from ledger.errors import ConfigurationError, Unavailable
+from ledger.errors import InvalidInput, Unavailable
 from ledger.ledger import Ledger
 from ledger.optimistic import Decided
 from ledger.pipeline import Pipeline
+from ledger.queries import queries_beside
 from ledger.transfers import Outcome, Transfer
 
 LINGER, LINGER_MAX_S = 0.25, 0.01
@@ -26,7 +29,7 @@ CALL_S, ROW_S, COMMITS = 1e-4, 4e-5, 8
 the quickest counts."""
 RETRY_S = 2.0
 RETRY_PAUSE_S = 0.05
-_AWAY = (Unavailable, ConfigurationError)  # the latter where a connection breaks while it is set up
+_queries = queries_beside(__file__)
 
 
 class Writer:
@@ -136,8 +139,7 @@ class Writer:
     def _write_batches(self, pipeline: Pipeline) -> None:
         while self._wait_for_calls(pipeline) or self._under_way:
             self._took_at = time.monotonic()
-            calls = self._take()
-            decided = self._decide(calls)
+            calls, decided = self._decide(self._take())
             sent_before = bool(self._under_way)
             if decided is not None:
                 self._under_way.append(calls)
@@ -211,15 +213,38 @@ class Writer:
             self._taken.append(calls)
         return calls
 
-    def _decide(self, calls: list[Call]) -> Decided | None:
-        """The batch, decided; None where it had better be posted, or is empty."""
-        if not calls:
-            return None
+    def _decide(self, calls: list[Call]) -> tuple[list[Call], Decided | None]:
+        """The calls that can be made, and their batch, decided; None where it had better be posted, or is
+        empty."""
+        connect, decide = self._ledger.database.autocommit, self._memory.decide_possible
         try:
-            return self._memory.decide(transfers_of(calls), self._ledger.database.autocommit)
+            try:
+                return calls, decide(transfers_of(calls), connect)
+            except posting.Impossible as impossible:
+                calls = self._without(calls, impossible.errors)
+                return calls, decide(transfers_of(calls), connect)
         except Exception:  # posting meets it again, and finds whose it is
             self._memory.forget()
-            return None
+            return calls, None
+
+    def _without(self, calls: list[Call], errors: Mapping[UUID, InvalidInput]) -> list[Call]:
+        """The calls of which no transfer is in `errors`; the others are answered.
+
+        What is wrong with these no later state mends: an account that is closed, or of another kind. Only one
+        that was sent before is posted: it is told what came of it then.
+        """
+        wrong = [call for call in calls if any(each.id in errors for each in call.transfers)]
+        ids = Uuids.of([each.id for each in transfers_of(wrong)])
+        with self._ledger.database.autocommit() as connection:
+            sent_before = {row[0] for row in connection.execute(_queries.sent_before.sql, {"ids": ids})}
+        for call in wrong:
+            if any(each.id in sent_before for each in call.transfers):
+                self._post([call])
+            else:
+                call.error = next(errors[each.id] for each in call.transfers if each.id in errors)
+        answer(wrong)
+        answered = set(wrong)
+        return [call for call in calls if call not in answered]
 
     def _land(self, pipeline: Pipeline) -> None:
         """Answer the oldest batch under way when it is written; if it was decided in vain, or its writing
@@ -241,7 +266,7 @@ class Writer:
         """Post and answer, by halves where one of several calls has an error of its own."""
         try:
             outcomes = self._post_again(transfers_of(calls))
-        except _AWAY as error:
+        except Unavailable as error:
             fail(calls, f"The batch got no answer: {error}", error)
         except Exception as error:
             if len(calls) == 1:
@@ -260,7 +285,7 @@ class Writer:
         while True:
             try:
                 outcomes = self._ledger.post(transfers, self._ledger.memory())  # on what is there now
-            except _AWAY:
+            except Unavailable:
                 if self._database_away or time.monotonic() + pause_s > until:
                     self._database_away = True
                     raise

@@ -18,7 +18,7 @@ from ledger import posting
 from ledger.clock import Clock
 from ledger.database import Connection
 from ledger.decide import Accounts, Written
-from ledger.errors import EmoneyError, Unavailable, UnknownAccount
+from ledger.errors import EmoneyError, Unavailable
 from ledger.locks import look
 from ledger.optimistic import Decided, decide_on
 from ledger.pause import no_collection
@@ -58,6 +58,14 @@ class Memory:
 
         Batches are to be written in the order in which they were decided.
         """
+        try:
+            return self.decide_possible(batch, connect)
+        except posting.Impossible:
+            self._clear()
+            return None  # posting finds it, too, and says it in its own words
+
+    def decide_possible(self, batch: Sequence[Transfer], connect: Connect) -> Decided | None:
+        """As `decide`. Raises Impossible, and has decided nothing, for transfers that cannot be made."""
         if not batch:
             return None
         if self._pause:
@@ -84,7 +92,8 @@ class Memory:
         per_payee = self._profiles.per_payee
         if self._profiles.per_person or (per_payee and any(t.operation in per_payee for t in transfers)):
             return None  # others' wallets and pairs of accounts are not remembered
-        posting.check_accounts(transfers, self._accounts)
+        if errors := posting.impossible(transfers, self._accounts):
+            raise posting.Impossible(errors)
         decided = decide_on(self._accounts, transfers, now, self._last)
         self._last = decided.by
         return decided
@@ -94,19 +103,23 @@ class Memory:
 
         Again where they are under limits that were not known before.
         """
+        unknown: set[int] = set()
         while True:
             self._latest = now = max(self._clock(), self._latest)
             periods = posting.likely_periods(transfers, self._profiles, now)
             if not periods <= self._periods:
                 self._accounts, self._periods = {}, frozenset(periods)
-            missing = [side for number, side in sides.items() if number not in self._accounts]
+            missing = [
+                side
+                for number, side in sides.items()
+                if number not in self._accounts and number not in unknown
+            ]
             if not missing:
                 return now
             if len(self._accounts) + len(missing) > REMEMBERED_MAX:
                 self._accounts = {each: self._accounts[each] for each in sides if each in self._accounts}
             with connect() as connection:
                 found = look(connection, missing, self._profiles, self._periods)
-            if len(found.states) < len(missing):
-                raise UnknownAccount("an account of the batch is not there")
+            unknown.update(side.int for side in missing if side.int not in found.states)
             self._accounts |= found.states
             self._latest = max(now, found.last_posted_at or now)

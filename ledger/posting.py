@@ -32,13 +32,14 @@ from ledger import usage, watermark
 from ledger.arrays import Uuids
 from ledger.clock import Clock
 from ledger.database import Connection
-from ledger.decide import Accounts, decide, outcomes_of
+from ledger.decide import Accounts, AccountState, decide, outcomes_of
 from ledger.errors import (
     AccountClosed,
     BatchTooLarge,
     CurrencyMismatch,
     IdempotencyConflict,
     IntegrityViolation,
+    InvalidInput,
     SplitGroup,
     UnknownAccount,
     WrongAccount,
@@ -49,7 +50,7 @@ from ledger.pause import no_collection
 from ledger.profiles import ProfileCache
 from ledger.queries import queries_beside
 from ledger.sides import SIDES, described
-from ledger.transfers import Outcome, Refusal, Transfer, check_exchanges, claim_of_group, claimed
+from ledger.transfers import Outcome, Refusal, Transfer, claim_of_group, claimed, lone_legs
 from ledger.writing import write
 
 BATCH_MAX = 10_000
@@ -117,7 +118,6 @@ def check(transfers: Sequence[Transfer]) -> list[Transfer]:
             group = transfer.group
             if group in ended_groups:
                 raise SplitGroup(f"group {group} is interrupted; its transfers must follow each other")
-    check_exchanges(unique.values())
     return list(unique.values())
 
 
@@ -164,30 +164,58 @@ def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
             )
 
 
+class Impossible(Exception):
+    """Transfers that no state of their accounts lets be made. `errors`: of each, by its id."""
+
+    def __init__(self, errors: Mapping[UUID, InvalidInput]) -> None:
+        self.errors = errors
+
+
 def check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
-    """Raise UnknownAccount, AccountClosed, CurrencyMismatch or WrongAccount where they cannot make one."""
+    """Raise the first error of `impossible`, which names the others of the batch, too."""
+    if errors := impossible(transfers, accounts):
+        first = next(iter(errors.values()))
+        first.transfers = errors
+        raise first
+
+
+def impossible(transfers: Sequence[Transfer], accounts: Accounts) -> dict[UUID, InvalidInput]:
+    """The transfers that these accounts cannot make, whatever they hold, with the error of each.
+
+    UnknownAccount, AccountClosed, CurrencyMismatch, WrongAccount, or InvalidInput for one leg of an exchange.
+    """
+    errors: dict[UUID, InvalidInput] = {}
     for transfer in transfers:
         payer = accounts.get(transfer.debit_account.int)
         payee = accounts.get(transfer.credit_account.int)
-        if payer is None or payee is None:
-            missing = transfer.debit_account if payer is None else transfer.credit_account
-            raise UnknownAccount(f"transfer {transfer.id}: there is no account {missing}")
-        if payer.closed or payee.closed:
-            closed = payer if payer.closed else payee
-            raise AccountClosed(
-                f"transfer {transfer.id}: account {closed.id} is closed; it takes no transfer"
-            )
-        if not payer.currency == payee.currency == transfer.currency:
-            other = payer if payer.currency != transfer.currency else payee
-            raise CurrencyMismatch(
-                f"transfer {transfer.id}: {transfer.currency} cannot move on account {other.id}, "
-                f"which holds {other.currency}"
-            )
-        if (payer.kind, payee.kind) not in SIDES[transfer.operation]:
-            raise WrongAccount(
-                f"transfer {transfer.id}: {described(transfer.operation)}, not from {payer.kind} to "
-                f"{payee.kind}"
-            )
+        if (
+            payer is None
+            or payee is None
+            or payer.closed
+            or payee.closed
+            or not payer.currency == payee.currency == transfer.currency
+            or (payer.kind, payee.kind) not in SIDES[transfer.operation]
+        ):
+            errors[transfer.id] = _why_impossible(transfer, payer, payee)
+    return errors | lone_legs(transfers)
+
+
+def _why_impossible(
+    transfer: Transfer, payer: AccountState | None, payee: AccountState | None
+) -> InvalidInput:
+    called = f"transfer {transfer.id}"
+    if payer is None or payee is None:
+        missing = transfer.debit_account if payer is None else transfer.credit_account
+        return UnknownAccount(f"{called}: there is no account {missing}")
+    if payer.closed or payee.closed:
+        closed = payer if payer.closed else payee
+        return AccountClosed(f"{called}: account {closed.id} is closed; it takes no transfer")
+    if not payer.currency == payee.currency == transfer.currency:
+        other = payer if payer.currency != transfer.currency else payee
+        return CurrencyMismatch(
+            f"{called}: {transfer.currency} cannot move on account {other.id}, which holds {other.currency}"
+        )
+    return WrongAccount(f"{called}: {described(transfer.operation)}, not from {payer.kind} to {payee.kind}")
 
 
 def likely_periods(

@@ -92,8 +92,11 @@ class EffectiveStatement:
     def lines(self, connection: Connection, *, after: int = 0) -> Generator[StatementLine, None, None]:
         """The period's entries after that of version `after`, in order of effective time, then of posting.
 
-        `connection` is in a transaction; read them all, or close the iterator, before that ends.
+        `connection` is in a transaction; read them all, or close the iterator, before that ends. Raises
+        InvalidInput for a version that the account has not.
         """
+        if not 0 <= after <= self.until:
+            raise InvalidInput(f"account {self.account.id} has entries up to {self.until}, none of {after}")
         with connection.cursor(name="effective_lines") as cursor:
             cursor.itersize = PAGE_MAX
             cursor.execute(

@@ -127,19 +127,21 @@ class Outcome:
         return self.refusal is None
 
 
-def check_exchanges(transfers: Iterable[Transfer]) -> None:
-    """Raise InvalidInput unless each leg of an exchange stands with its other one, of another currency."""
-    currencies: dict[UUID | None, list[str]] = {}
+def lone_legs(transfers: Iterable[Transfer]) -> dict[UUID, InvalidInput]:
+    """Legs of exchanges that stand without their other one, of another currency, with the error of each."""
+    legs: dict[UUID | None, list[Transfer]] = {}
     for transfer in transfers:
         if transfer.operation is _EXCHANGE:
-            currencies.setdefault(transfer.group, []).append(transfer.currency)
-    for group, found in currencies.items():
-        if group is None or len(found) != 2 or found[0] == found[1]:
-            named = "outside a group" if group is None else f"of group {group}"
-            raise InvalidInput(
-                f"{len(found)} legs of an exchange {named}: ledger.emoney.exchange makes two of one group, "
-                "of two currencies"
-            )
+            legs.setdefault(transfer.group, []).append(transfer)
+    return {
+        leg.id: InvalidInput(
+            f"transfer {leg.id}: a leg of an exchange without its other one; ledger.emoney.exchange makes "
+            "two of one group, of two currencies"
+        )
+        for group, found in legs.items()
+        if group is None or len(found) != 2 or found[0].currency == found[1].currency
+        for leg in found
+    }
 
 
 def claimed(transfers: Sequence[Transfer]) -> list[UUID]:

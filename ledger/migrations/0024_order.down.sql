@@ -1,8 +1,8 @@
 DROP FUNCTION ledger.write_decided_v5;
 DROP FUNCTION ledger.write_refusals_v1;
+-- Beyond the refusals that stand after the last number.
+SELECT nextval('ledger.event_position');
 ALTER SEQUENCE ledger.event_position INCREMENT BY 1;
-GRANT INSERT (transfer_id, debit_account, credit_account, amount, currency, operation, reference, group_id,
-    effective_at, decided_at, rule, decision, source, numbers) ON ledger.refusal TO emoney_app;
 
 -- Write a batch that was decided on accounts as they were read, without a lock, before: all of it in one call, which is
 -- a transaction of its own. Gives the number of the transaction; null, and writes nothing, where an account has changed

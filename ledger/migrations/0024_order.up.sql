@@ -5,7 +5,7 @@ ALTER SEQUENCE ledger.event_position INCREMENT BY 32768;
 -- Write the refusals of a batch, whose transfers are written already. refused: what stands in ledger.refusal, as JSON;
 -- beside and steps: a transfer that this transaction has written, and how far after it (before it, if negative) the
 -- refusal was decided; of a batch that has none, null and the steps from its beginning.
--- With its owner's rights: positions are not the application's to choose, as one could hide an event.
+-- With its owner's rights: positions are not the application's to choose, as one could hide a transfer's event.
 CREATE FUNCTION ledger.write_refusals_v1(refused jsonb, decided_at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -26,7 +26,7 @@ BEGIN
         currency text, operation text, reference text, group_id uuid, effective_at timestamptz, rule text, decision text,
         source text, numbers jsonb, beside uuid, steps integer)
     LEFT JOIN ledger.transfer AS t ON t.id = r.beside AND t.xact = pg_current_xact_id()::text::bigint
-    WHERE abs(r.steps) < 16384 AND (r.beside IS NULL OR t.id IS NOT NULL);
+    WHERE abs(r.steps) < 16384 AND CASE WHEN r.beside IS NULL THEN true ELSE t.id IS NOT NULL AND r.steps <> 0 END;
     GET DIAGNOSTICS written = ROW_COUNT;
     IF written <> jsonb_array_length(refused) THEN
         RAISE EXCEPTION 'ledger: a refusal does not stand beside a transfer of its own transaction'
@@ -36,8 +36,6 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.write_refusals_v1 FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION ledger.write_refusals_v1 TO emoney_app;
-REVOKE INSERT (transfer_id, debit_account, credit_account, amount, currency, operation, reference, group_id,
-    effective_at, decided_at, rule, decision, source, numbers) ON ledger.refusal FROM emoney_app;
 DROP FUNCTION ledger.write_decided_v4;
 
 -- Write a batch that was decided on accounts as they were read, without a lock, before: all of it in one call, which is

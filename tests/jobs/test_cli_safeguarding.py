@@ -86,7 +86,7 @@ def test_a_statement_by_effective_time_is_in_that_order(run: Command) -> None:
         ama, shop = (emoney.ledger.open_account(kind, "GHS", ref) for kind, ref in WALLETS)
         earlier = datetime.now(UTC) - timedelta(days=1)
         refund = Transfer(
-            new_id(), shop, ama, 500, "GHS", Operation.PAY_REMOTE, "late slip", effective_at=earlier
+            new_id(), shop, ama, 500, "GHS", Operation.DISBURSE, "late slip", effective_at=earlier
         )
         assert emoney.ledger.post([refund])[0].posted
     _, out, _ = run("statement", "ama", "--by", "effective", "--limit", "2", "--json")

@@ -391,6 +391,24 @@ def test_claims_get_their_hashes_back_when_that_is_undone(owner_url: str, databa
     assert stored == {transfer.id: transfer.content_hash() for transfer in sent}
 
 
+def test_events_after_a_return_to_single_steps_come_after_all_before(
+    owner_url: str, database: Database
+) -> None:
+    books = Ledger(database)
+    funds, wallet = (
+        books.open_account(kind, "GHS", kind) for kind in (AccountKind.SAFEGUARDING, AccountKind.CUSTOMER)
+    )
+    refused = [Transfer(new_id(), wallet, funds, 1 + n, "GHS", Operation.REDEEM_CASH) for n in range(40)]
+    assert not any(outcome.posted for outcome in books.post(refused))
+    down = Path(posting.__file__).parent / "migrations" / "0024_order.down.sql"
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(down.read_bytes())
+        last, following = owner.execute(
+            "SELECT max(position), nextval('ledger.event_position') FROM ledger.refusal"
+        ).fetchall()[0]
+    assert following > last
+
+
 def test_groups_that_were_sent_before_groups_were_claimed_are_not_continued(
     owner_url: str, database: Database
 ) -> None:

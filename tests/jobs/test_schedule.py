@@ -66,7 +66,7 @@ def test_the_job_gives_back_what_is_held_past_its_deadline(home: Path, owner_url
         )
         load = ops.issue(funds=bank, wallet=ama, amount=6_000, currency="GHS", receipt="slip-1")
         assert emoney.ledger.post([load])[0].posted
-        hold = holds.Hold(new_id(), ama, kofi, 5_000, "GHS", Operation.PAY, now + timedelta(hours=1))
+        hold = holds.Hold(new_id(), ama, kofi, 5_000, "GHS", Operation.P2P, now + timedelta(hours=1))
         assert holds.place(emoney.ledger, hold).posted
 
         assert schedule.find("expire-holds").run(emoney, lambda *_: None) == {"expired": 0}

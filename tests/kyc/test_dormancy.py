@@ -188,7 +188,6 @@ def test_a_step_that_the_ledger_refuses_leaves_nothing(
 ) -> None:
     for moment, _ in COURSE[:7]:
         run(at, moment)
-    monkeypatch.setattr(dormancy, "Operation", type("Wrong", (), {"DORMANCY": Operation.PAY}))
     monkeypatch.setattr(
         dormancy, "_set_frozen", lambda *_: None
     )  # the wallet stays frozen, so the ledger refuses

@@ -146,7 +146,7 @@ def test_a_limit_is_never_passed_by_several_streams_on_the_same_wallets(books: B
 
     def stream(number: int) -> None:
         sent = [
-            books.transfer(payers[(number + i) % 3], payee, 7, Operation.PAY, reference="r")
+            books.transfer(payers[(number + i) % 3], payee, 7, Operation.P2P_REGISTERED, reference="r")
             for i in range(120)
         ]
         for batch, outcomes in zip(batched(sent, 5), books.ledger.post_all(batched(sent, 5)), strict=True):
@@ -195,21 +195,21 @@ def test_limits_of_a_person_hold_over_wallets_and_batches(books: Books) -> None:
 
 def test_what_no_rule_measures_is_not_counted(books: Books) -> None:
     limited = profile(
-        rule(Metric.FLOW, 100, Direction.OUT, Window.DAY, Operation.PAY),
-        counted_operations=frozenset({(Direction.OUT, Operation.PAY)}),
+        rule(Metric.FLOW, 100, Direction.OUT, Window.DAY, Operation.P2P_REGISTERED),
+        counted_operations=frozenset({(Direction.OUT, Operation.P2P_REGISTERED)}),
     )
     a, b = books.funded(500, profile=limited), books.funded(500, profile=limited)
-    books.posted(books.transfer(a, b, 90, Operation.PAY, reference="r"), books.transfer(a, b, 90))
-    assert not books.post(books.transfer(a, b, 11, Operation.PAY, reference="r"))[0].posted
+    books.posted(books.transfer(a, b, 90, Operation.P2P_REGISTERED, reference="r"), books.transfer(a, b, 90))
+    assert not books.post(books.transfer(a, b, 11, Operation.P2P_REGISTERED, reference="r"))[0].posted
     with books.database.connection() as connection:
         counted = connection.execute(
             "SELECT DISTINCT scope_id, operation FROM ledger.usage_cell WHERE scope_id = ANY(%s)", ([a, b],)
         ).fetchall()
-    assert counted == [(a, "pay")]
+    assert counted == [(a, "p2p_registered")]
     with pytest.raises(InvalidInput, match="not counted"):
         profile(
             rule(Metric.FLOW, 100, Direction.OUT, Window.DAY),
-            counted_operations=frozenset({(Direction.OUT, Operation.PAY)}),
+            counted_operations=frozenset({(Direction.OUT, Operation.P2P_REGISTERED)}),
         )
     books.check()
 

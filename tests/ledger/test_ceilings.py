@@ -78,7 +78,7 @@ def test_a_batch_is_measured_in_order_and_a_group_as_one(books: Books) -> None:
 
 def test_what_is_held_for_an_account_counts_when_it_is_captured(books: Books) -> None:
     payer, payee = books.funded(500), capped(books, books.account(), 100)
-    placed = [holds.Hold(new_id(), payer, payee, 80, "EUR", Operation.PAY, NOON + HOUR) for _ in range(2)]
+    placed = [holds.Hold(new_id(), payer, payee, 80, "EUR", Operation.P2P, NOON + HOUR) for _ in range(2)]
     assert all(holds.place(books.ledger, hold).posted for hold in placed)
     assert holds.capture(books.ledger, placed[0].id, new_id()).posted
     late = holds.capture(books.ledger, placed[1].id, new_id())

@@ -35,7 +35,7 @@ DISPUTE = (
 
 def paid(books: Books, payer: UUID, payee: UUID, amount: int) -> UUID:
     """A payment that was posted."""
-    transfer = books.transfer(payer, payee, amount, Operation.PAY)
+    transfer = books.transfer(payer, payee, amount, Operation.P2P)
     books.posted(transfer)
     return transfer.id
 

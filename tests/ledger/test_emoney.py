@@ -81,7 +81,11 @@ def test_a_term_that_there_is_none_of_is_misuse() -> None:
 def test_a_fee_is_on_top_or_comes_out_of_the_amount(
     books: Books, included: bool, balances: tuple[int, int, int]
 ) -> None:
-    payer, shop, fees = books.funded(100), books.account(), books.account(AccountKind.FEES)
+    payer, shop, fees = (
+        books.funded(100),
+        books.account(AccountKind.MERCHANT),
+        books.account(AccountKind.FEES),
+    )
     payment = ops.pay(payer=payer, merchant=shop, amount=60, currency="EUR")
     both = ops.with_fee(payment, fees=fees, fee=2, included=included)
     books.posted(*both)
@@ -142,6 +146,25 @@ def test_an_exchange_moves_both_currencies_or_neither(books: Books) -> None:
     assert not any(outcome.posted for outcome in books.post(*more))
     assert books.balance(into) == 1_635
     books.check()
+
+
+def test_an_exchange_may_carry_a_fee(books: Books) -> None:
+    wallet, into = books.funded(1_000), books.account(currency="JPY")
+    euros, yen = books.account(AccountKind.AGENT), books.account(AccountKind.AGENT, "JPY")
+    bank, fees = books.account(AccountKind.SAFEGUARDING, "JPY"), books.account(AccountKind.FEES)
+    books.posted(ops.issue(funds=bank, wallet=yen, amount=10_000, currency="JPY", receipt="slip"))
+    gave, got = ops.exchange(
+        wallet=wallet,
+        into=into,
+        liquidity=euros,
+        liquidity_into=yen,
+        amount=900,
+        currency="EUR",
+        currency_into="JPY",
+        rate=Decimal(160),
+    )
+    books.posted(*ops.with_fee(gave, fees=fees, fee=9), got)
+    assert [books.balance(each) for each in (wallet, euros, fees, into)] == [91, 900, 9, 1_440]
 
 
 @pytest.mark.parametrize("reference", ["exchange EUR/JPY", "order 5", "exchange EUR/JPY 1.5x", ""])

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -21,8 +22,9 @@ import pytest
 from books import PATIENCE_S, Books, until
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ledger import AccountKind, Ledger, Outcome, Transfer, group_commit, group_writer
+from ledger import AccountKind, Ledger, Operation, Outcome, Transfer, group_commit, group_writer
 from ledger.errors import (
+    AccountClosed,
     BatchTooLarge,
     ConfigurationError,
     CurrencyMismatch,
@@ -230,6 +232,43 @@ def test_bad_input_is_refused_before_it_queues(books: Books, pool: ThreadPoolExe
         with pytest.raises(InvalidInput):
             asyncio.run(commits.apost(books.transfer(payer, payer, 1)))
         assert commits.waiting == 0
+
+
+def test_calls_that_cannot_be_made_do_not_hold_up_the_others(books: Books, pool: ThreadPoolExecutor) -> None:
+    """What is closed, unknown, of another kind or half an exchange, alone and in groups; and what was posted
+    before its account was closed is answered as it was."""
+    payer, payee, closed, gone = books.funded(100), books.account(), books.account(), books.funded(5)
+    known = books.transfer(gone, payee, 5)
+    books.posted(known)
+    for account in (closed, gone):
+        books.close(account)
+    group = new_id()
+    good = [books.transfer(payer, payee, 1) for _ in range(12)]
+    bad: list[tuple[type[Exception], list[Transfer]]] = [
+        (AccountClosed, [books.transfer(payer, closed, 1)]),
+        (AccountClosed, [books.transfer(gone, payee, 1)]),
+        (UnknownAccount, [books.transfer(payer, new_id(), 1)]),
+        (WrongAccount, [books.transfer(payer, payee, 1, Operation.CASH_OUT)]),
+        (InvalidInput, [books.transfer(payer, payee, 1, Operation.EXCHANGE)]),
+        (AccountClosed, [books.transfer(payer, each, 1, group=group) for each in (payee, closed)]),
+    ]
+    before = books.dump()
+
+    async def share() -> list[Any]:
+        with GroupCommit(books.ledger) as commits:
+            wrong = [
+                commits.apost_group(sent) if len(sent) > 1 else commits.apost(sent[0]) for _, sent in bad
+            ]
+            calls = [*wrong, commits.apost(known), *map(commits.apost, good)]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    told = asyncio.run(share())
+    assert [type(each) for each in told[: len(bad)]] == [kind for kind, _ in bad]
+    assert told[len(bad)] == Outcome(known.id, replayed=True)
+    assert told[len(bad) + 1 :] == [Outcome(each.id) for each in good]
+    assert books.balance(payer) == 88
+    assert len(books.dump()["claim"]) == len(before["claim"]) + len(good)
+    books.check()
 
 
 def test_each_error_reaches_its_own_caller_only(

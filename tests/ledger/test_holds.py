@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 def hold_of(books: Books, payer: UUID, payee: UUID, amount: int, *, hours: int = 1) -> Hold:
     """A request that expires in some hours."""
-    return Hold(new_id(), payer, payee, amount, "EUR", Operation.PAY, books.now + hours * HOUR)
+    return Hold(new_id(), payer, payee, amount, "EUR", Operation.P2P, books.now + hours * HOUR)
 
 
 def placed(books: Books, payer: UUID, payee: UUID, amount: int, *, hours: int = 1) -> UUID:
@@ -238,7 +238,7 @@ def test_an_id_used_with_other_content_is_a_conflict(books: Books) -> None:
     payer, payee = books.funded(100), books.account()
     first = hold_of(books, payer, payee, 10)
     assert holds.place(books.ledger, first).posted
-    other = Hold(first.id, payer, payee, 11, "EUR", Operation.PAY, first.expires_at)
+    other = Hold(first.id, payer, payee, 11, "EUR", Operation.P2P, first.expires_at)
     with pytest.raises(IdempotencyConflict):
         holds.place(books.ledger, other)
     transfer = new_id()
@@ -362,7 +362,7 @@ def test_what_becomes_of_a_hold_is_told_in_order_with_the_payers_transfers(books
             "hold": str(expired),
             "minor": 10,
             "currency": "EUR",
-            "operation": "pay",
+            "operation": "p2p",
             "credit_account": str(payee),
             "expires_at": (NOON + HOUR).isoformat(),
         },

@@ -380,6 +380,13 @@ WRONG: dict[str, tuple[type[InvalidInput], Wrong]] = {
     "redemption under another name": (WrongAccount, between(Operation.PAY, None, AccountKind.SAFEGUARDING)),
     "cash from a customer": (WrongAccount, between(Operation.CASH_IN, None, None)),
     "cash to a customer": (WrongAccount, between(Operation.CASH_OUT, None, None)),
+    "payment to a customer": (WrongAccount, between(Operation.PAY, None, None)),
+    "bill to a customer": (WrongAccount, between(Operation.BILL, None, None)),
+    "wages from a customer": (WrongAccount, between(Operation.DISBURSE, None, None)),
+    "float of a customer": (WrongAccount, between(Operation.FLOAT, None, AccountKind.AGENT)),
+    "dormant to a customer": (WrongAccount, between(Operation.DORMANCY, None, None)),
+    "escheat to a customer": (WrongAccount, between(Operation.DORMANCY, AccountKind.ESCHEAT, None)),
+    "transfer out of own funds": (WrongAccount, between(Operation.P2P, AccountKind.OWN_FUNDS, None)),
     "fee to a customer": (WrongAccount, between(Operation.FEE, None, None)),
     "exchange alone": (InvalidInput, between(Operation.EXCHANGE, None, None)),
     "one leg of an exchange": (InvalidInput, _lone_leg),
@@ -423,7 +430,7 @@ def test_bad_input_is_refused_and_nothing_is_written(shared_books: Books, case: 
 def test_a_refusal_is_recorded_with_its_rule_and_numbers(books: Books) -> None:
     a, b, group = books.funded(100), books.account(), new_id()
     at = datetime(2026, 3, 1, tzinfo=UTC)
-    sent = books.transfer(a, b, 101, Operation.PAY, reference="tx-9", group=group, at=at)
+    sent = books.transfer(a, b, 101, Operation.P2P_REGISTERED, reference="tx-9", group=group, at=at)
     before = books.dump(without=["claim", "refusal"])
     (outcome,) = books.post(sent)
     assert outcome.refusal is not None
@@ -435,7 +442,7 @@ def test_a_refusal_is_recorded_with_its_rule_and_numbers(books: Books) -> None:
             "SELECT transfer_id, debit_account, credit_account, amount, currency, operation, reference,"
             " group_id, effective_at, decided_at, rule, decision, source, numbers FROM ledger.refusal"
         ).fetchall()
-    request = (sent.id, a, b, 101, "EUR", "pay", "tx-9", group, at, books.now)
+    request = (sent.id, a, b, 101, "EUR", "p2p_registered", "tx-9", group, at, books.now)
     why = ("funds", "deny", "ledger rule", {"limit": 0, "used": None, "headroom": 100})
     assert row == [(*request, *why)]
 
@@ -458,6 +465,25 @@ def test_frozen_accounts(
     (outcome,) = books.post(books.transfer(a, b, 10))
     assert (outcome.refusal.rule if outcome.refusal else None) == rule
     books.check()
+
+
+def test_an_error_of_a_batch_names_all_that_it_cannot_have(books: Books) -> None:
+    payer, payee, closed = books.funded(100), books.account(), books.account()
+    books.close(closed)
+    good = [books.transfer(payer, payee, 1) for _ in range(3)]
+    bad = {
+        AccountClosed: books.transfer(payer, closed, 1),
+        UnknownAccount: books.transfer(payer, new_id(), 1),
+        WrongAccount: books.transfer(payer, payee, 1, Operation.CASH_IN),
+    }
+    batch = [good[0], *bad.values(), *good[1:]]
+    for post in (books.ledger.post, lambda batch: list(books.ledger.post_all([batch]))):
+        with pytest.raises(AccountClosed) as caught:
+            post(batch)
+        wrong = caught.value.transfers
+        assert {kind: type(wrong[sent.id]) for kind, sent in bad.items()} == {kind: kind for kind in bad}
+        assert len(wrong) == 3
+    books.posted(*(each for each in batch if each.id not in wrong))
 
 
 def test_what_was_posted_before_an_account_was_closed_is_replayed_after(books: Books) -> None:

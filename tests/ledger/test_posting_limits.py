@@ -116,11 +116,12 @@ def test_an_unknown_number_refuses_and_no_limit_allows(books: Books, metric: Met
 def test_a_rule_measures_its_operations_only(books: Books) -> None:
     limited = profile(rule(Metric.FLOW, 100, OUT, DAY, Operation.PAY, Operation.BILL, name="shops"))
     payer, payee = books.funded(10_000, profile=limited), books.account()
+    shop = books.account(AccountKind.MERCHANT)
     outcomes = books.post(
         books.transfer(payer, payee, 500, Operation.P2P),
-        books.transfer(payer, payee, 60, Operation.PAY),
-        books.transfer(payer, payee, 40, Operation.BILL),
-        books.transfer(payer, payee, 1, Operation.PAY),
+        books.transfer(payer, shop, 60, Operation.PAY),
+        books.transfer(payer, shop, 40, Operation.BILL),
+        books.transfer(payer, shop, 1, Operation.PAY),
         books.transfer(payer, payee, 500, Operation.P2P),
     )
     assert [why(outcome) for outcome in outcomes] == [None, None, None, ("shops", 100, 100, 0), None]

@@ -20,7 +20,7 @@ from ledger.holds import Hold
 from ledger.ids import new_id
 from ledger.limits import Direction, Metric, Window
 
-BY_THE_PAYER = {*RULES} - {"closed", "ceiling", "flow received", "balance"}
+BY_THE_PAYER = {*RULES} - {"ceiling", "flow received", "balance"}
 """Rules that refuse whoever is paid."""
 
 UUID_TEXT = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -80,7 +80,7 @@ def busy(books: Books) -> Iterator[list[UUID]]:
 
 def hold_of(books: Books, sides: Sides, amount: int) -> UUID:
     """A hold that was accepted."""
-    hold = Hold(new_id(), *sides, amount, "EUR", Operation.PAY, books.now + timedelta(days=1))
+    hold = Hold(new_id(), *sides, amount, "EUR", Operation.P2P, books.now + timedelta(days=1))
     assert holds.place(books.ledger, hold).posted
     return hold.id
 
@@ -146,7 +146,7 @@ def _placing(books: Books, sides: Sides) -> tuple[Sides, Ask]:
     """A hold that the rule refuses as it does a transfer."""
     expires_at = books.now + timedelta(days=1)
     return sides, lambda: holds.place(
-        books.ledger, Hold(new_id(), *sides, 10, "EUR", Operation.PAY, expires_at)
+        books.ledger, Hold(new_id(), *sides, 10, "EUR", Operation.P2P, expires_at)
     )
 
 
@@ -177,7 +177,7 @@ def captured_for_one_who_is_full(books: Books) -> tuple[Sides, Ask]:
 
 
 def _paid(books: Books, sides: Sides) -> UUID:
-    payment = books.transfer(*sides, 10, Operation.PAY)
+    payment = books.transfer(*sides, 10, Operation.P2P)
     books.posted(payment)
     return payment.id
 

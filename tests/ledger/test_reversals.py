@@ -25,7 +25,7 @@ A_DAY = profile(
 
 def paid(books: Books, payer: UUID, payee: UUID, amount: int) -> UUID:
     """A payment that was posted."""
-    transfer = books.transfer(payer, payee, amount, Operation.PAY)
+    transfer = books.transfer(payer, payee, amount, Operation.P2P)
     books.posted(transfer)
     return transfer.id
 
@@ -106,16 +106,16 @@ def test_limits_get_back_what_they_counted_in_the_window_of_the_original(books: 
     payer, payee = books.funded(1000, profile=A_DAY), books.account()
     first = paid(books, payer, payee, 60)
     paid(books, payer, payee, 40)
-    assert books.post(books.transfer(payer, payee, 1, Operation.PAY))[0].refusal is not None
+    assert books.post(books.transfer(payer, payee, 1, Operation.P2P))[0].refusal is not None
     assert refund(books, first, 20).posted
-    counted = books.post(books.transfer(payer, payee, 20, Operation.PAY))[0].refusal
+    counted = books.post(books.transfer(payer, payee, 20, Operation.P2P))[0].refusal
     assert counted is not None
     assert counted.limit == 2
     assert refund(books, first).posted
-    over = books.post(books.transfer(payer, payee, 61, Operation.PAY))[0].refusal
+    over = books.post(books.transfer(payer, payee, 61, Operation.P2P))[0].refusal
     assert over is not None
     assert (over.limit, over.used, over.headroom) == (100, 40, 60)
-    books.posted(books.transfer(payer, payee, 60, Operation.PAY))
+    books.posted(books.transfer(payer, payee, 60, Operation.P2P))
     books.check()
 
 
@@ -124,7 +124,7 @@ def test_a_refund_on_a_later_day_gives_nothing_to_that_day(books: Books) -> None
     original = paid(books, payer, payee, 60)
     books.now += timedelta(days=1)
     assert refund(books, original).posted
-    over = books.post(books.transfer(payer, payee, 101, Operation.PAY))[0].refusal
+    over = books.post(books.transfer(payer, payee, 101, Operation.P2P))[0].refusal
     assert over is not None
     assert over.headroom == 100
     books.check()

@@ -165,6 +165,16 @@ def test_a_page_by_effective_time_begins_after_the_last_ones_end_whatever_was_ba
     assert page(2) == [behind.id, sent[2].id]
 
 
+def test_a_page_after_a_line_that_there_is_not_is_refused(books: Books) -> None:
+    wallet = books.funded(100)
+    with books.database.connection() as connection:
+        account = accounts.get(connection, wallet)
+        found = statements.effective_between(connection, account, NOON, NOON + timedelta(days=1))
+        assert list(found.lines(connection, after=1)) == []
+        with pytest.raises(InvalidInput, match="up to 1"):
+            list(found.lines(connection, after=2))
+
+
 def test_a_period_that_ends_before_it_starts_is_refused(books: Books) -> None:
     with books.database.connection() as connection:
         account = accounts.get(connection, books.account())
@@ -190,7 +200,7 @@ def as_camt(books: Books, found: Statement) -> bytes:
 
 
 def test_csv_has_a_row_per_entry_and_quotes_what_needs_it(books: Books) -> None:
-    payer, payee = books.funded(1000), books.account(ref='a "shop", far')
+    payer, payee = books.funded(1000), books.account(AccountKind.MERCHANT, ref='a "shop", far')
     sent = books.transfer(payer, payee, 250, Operation.PAY, reference="line\nbreak")
     books.posted(sent)
     out = io.StringIO()
@@ -212,7 +222,7 @@ def test_csv_has_a_row_per_entry_and_quotes_what_needs_it(books: Books) -> None:
 
 
 def test_camt_053_reads_back_through_the_binding(books: Books) -> None:
-    payer, payee = books.funded(1000), books.account(ref="shop")
+    payer, payee = books.funded(1000), books.account(AccountKind.MERCHANT, ref="shop")
     sent = books.transfer(payer, payee, 250, Operation.PAY, reference="tx-1", at=NOON - timedelta(days=1))
     books.posted(sent)
     document = XmlParser().from_bytes(as_camt(books, year(books, payer)), camt.Document)

@@ -35,13 +35,13 @@ def both(since: date, days: int) -> dict[EventKind, tuple[date, int]]:
 def unfunded(books: Books, amount: int, currency: str = "EUR") -> None:
     """E-money with no funds behind it."""
     own, wallet = (books.account(kind, currency) for kind in (AccountKind.OWN_FUNDS, AccountKind.CUSTOMER))
-    books.posted(books.transfer(own, wallet, amount, currency=currency))
+    books.posted(books.transfer(own, wallet, amount, Operation.DISBURSE, currency=currency))
 
 
 def top_up(books: Books, funds: UUID, bank: Bank, amount: int) -> None:
     """Own money into the safeguarding account, at the bank on the same day."""
     own, day = books.account(AccountKind.OWN_FUNDS), books.now.date()
-    books.posted(books.transfer(funds, own, amount, Operation.FLOAT, reference=f"top-up {day}"))
+    books.posted(books.transfer(funds, own, amount, Operation.LOAD, reference=f"top-up {day}"))
     bank.says(day, Entry(amount, day, f"top-up {day}"))
 
 

@@ -157,7 +157,7 @@ def test_what_came_before_the_first_statement_is_its_opening_balance(
 def test_e_money_without_funds_is_a_shortfall(books: Books, funds: UUID, bank: Bank) -> None:
     wallet = load(books, funds, 1000, "r1")
     bank.says(DAY, Entry(1000, DAY, "r1"))
-    books.posted(books.transfer(books.account(AccountKind.OWN_FUNDS), wallet, 40))
+    books.posted(books.transfer(books.account(AccountKind.OWN_FUNDS), wallet, 40, Operation.DISBURSE))
     found = run(books)
     assert [(event.kind, event.amount) for event in found.events] == [
         (EventKind.SHORTFALL, 40),
@@ -169,7 +169,7 @@ def test_currencies_do_not_cover_each_other(books: Books, funds: UUID, bank: Ban
     load(books, funds, 1000, "r1")
     bank.says(DAY, Entry(1000, DAY, "r1"))
     own, dollars = (books.account(kind, "USD") for kind in (AccountKind.OWN_FUNDS, AccountKind.CUSTOMER))
-    books.posted(books.transfer(own, dollars, 7, currency="USD"))
+    books.posted(books.transfer(own, dollars, 7, Operation.DISBURSE, currency="USD"))
     found = run(books)
     assert [(event.kind, event.currency, event.amount) for event in found.events] == [
         (EventKind.SHORTFALL, "USD", 7),
