@@ -50,7 +50,7 @@ def _plain(value: Any) -> Any:
 def table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()
 ) -> None:
-    """A table on the terminal; the columns named in `right` are aligned right."""
+    """A table on the terminal; the columns named in `right`, of numbers, are aligned right and never cut."""
     drawn = Table(
         title=title,
         title_justify="left",
@@ -60,8 +60,12 @@ def table(
         pad_edge=False,
     )
     for number, column in enumerate(columns):
+        at_right = column in right
         drawn.add_column(
-            column, justify="right" if column in right else "left", overflow="fold", no_wrap=number == 0
+            column,
+            justify="right" if at_right else "left",
+            overflow="fold",
+            no_wrap=number == 0 or at_right,
         )
     for row in rows:
         drawn.add_row(*(escape(str(cell)) for cell in row))
