@@ -18,7 +18,8 @@ before the answer to the first. From threads and asyncio.
 Order: first come, first posted, over all callers; what one caller sends in turn is posted in that order. A
 group is never split over batches, and two callers' groups of one name never meet in one batch.
 
-Isolation: an error that only the database can find (UnknownAccount, CurrencyMismatch, IdempotencyConflict,
+Isolation: a call that no state of its accounts allows (UnknownAccount, AccountClosed, CurrencyMismatch,
+WrongAccount) is answered apart. Another error that only the database can find (IdempotencyConflict,
 IntegrityViolation) undoes the batch, which is then posted again by halves: whoever caused it gets it, the
 others their outcomes, for about 2 log2(callers) more transactions.
 

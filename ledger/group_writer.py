@@ -237,12 +237,16 @@ class Writer:
         ids = Uuids.of([each.id for each in transfers_of(wrong)])
         with self._ledger.database.autocommit() as connection:
             sent_before = {row[0] for row in connection.execute(_queries.sent_before.sql, {"ids": ids})}
+        again: list[Call] = []
         for call in wrong:
             if any(each.id in sent_before for each in call.transfers):
-                self._post([call])
+                again.append(call)
             else:
-                call.error = next(errors[each.id] for each in call.transfers if each.id in errors)
-        answer(wrong)
+                its = {each.id: errors[each.id] for each in call.transfers if each.id in errors}
+                call.error = posting.first_of(its)
+        answer(call for call in wrong if call.answered)
+        if again:
+            self._post(again)
         answered = set(wrong)
         return [call for call in calls if call not in answered]
 

@@ -89,11 +89,11 @@ class Memory:
     def _decide(self, transfers: Sequence[Transfer], connect: Connect) -> Decided | None:
         sides = {side.int: side for t in transfers for side in (t.debit_account, t.credit_account)}
         now = self._remember(transfers, sides, connect)
+        if errors := posting.impossible(transfers, self._accounts):
+            raise posting.Impossible(errors)
         per_payee = self._profiles.per_payee
         if self._profiles.per_person or (per_payee and any(t.operation in per_payee for t in transfers)):
             return None  # others' wallets and pairs of accounts are not remembered
-        if errors := posting.impossible(transfers, self._accounts):
-            raise posting.Impossible(errors)
         decided = decide_on(self._accounts, transfers, now, self._last)
         self._last = decided.by
         return decided

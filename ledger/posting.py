@@ -174,9 +174,15 @@ class Impossible(Exception):
 def check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
     """Raise the first error of `impossible`, which names the others of the batch, too."""
     if errors := impossible(transfers, accounts):
-        first = next(iter(errors.values()))
-        first.transfers = errors
-        raise first
+        raise first_of(errors)
+
+
+def first_of(errors: Mapping[UUID, InvalidInput]) -> InvalidInput:
+    """An error to raise like the first of these, which names them all."""
+    first = next(iter(errors.values()))
+    made = type(first)(*first.args)
+    made.transfers = errors
+    return made
 
 
 def impossible(transfers: Sequence[Transfer], accounts: Accounts) -> dict[UUID, InvalidInput]:

@@ -2,7 +2,7 @@
 -- A captured transfer was counted when its hold was placed.
 SELECT t.debit_account, t.credit_account, t.amount, t.currency, t.operation, coalesce(h.placed_at, t.effective_at)
 FROM ledger.transfer AS t
-LEFT JOIN ledger.hold_event AS e ON e.transfer_id = t.id
+LEFT JOIN ledger.hold_event AS e ON e.id = t.id AND e.kind = 'captured'
 LEFT JOIN ledger.hold AS h ON h.id = e.hold_id
 WHERE t.id = :id;
 
@@ -25,7 +25,7 @@ SELECT (
     ), 0)
 )::bigint
 FROM ledger.transfer AS t
-LEFT JOIN ledger.hold_event AS c ON c.transfer_id = t.id
+LEFT JOIN ledger.hold_event AS c ON c.id = t.id AND c.kind = 'captured'
 LEFT JOIN ledger.hold AS h ON h.id = c.hold_id
 WHERE t.id = :id;
 

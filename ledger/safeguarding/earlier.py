@@ -6,11 +6,18 @@ ends nothing. Looks in another time zone end their days at other moments and are
 
 from collections import Counter
 from collections.abc import Collection
+from contextlib import suppress
 from datetime import date
 from uuid import UUID
 
+import psycopg
+from psycopg.pq import TransactionStatus
+
 from ledger.database import Connection
+from ledger.errors import InvalidInput
 from ledger.queries import queries_beside
+
+WAIT = "10min"
 
 _queries = queries_beside(__file__)
 
@@ -21,16 +28,24 @@ reference and, of single entries, their day."""
 
 def begin(connection: Connection) -> None:
     """Begin the connection's transaction, in which all is read from one snapshot: one that holds what every
-    reconciliation before it found. Waits for one that is under way.
+    reconciliation before it found. Waits for one that is under way, for WAIT at most.
 
-    Raises psycopg.errors.ActiveSqlTransaction where the transaction had begun.
+    Raises InvalidInput where the transaction had begun, or each statement is one of its own.
     """
-    one_snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-    connection.execute(one_snapshot)
-    connection.execute(_queries.wait_for_others.sql)
-    connection.commit()
-    connection.execute(one_snapshot)
-    connection.execute(_queries.hold_until_the_end.sql)
+    if connection.autocommit or connection.info.transaction_status != TransactionStatus.IDLE:
+        raise InvalidInput("a reconciliation is a transaction of its own: give it a connection in none")
+    try:
+        connection.execute(f"SET LOCAL lock_timeout = '{WAIT}'")
+        connection.execute(_queries.wait_for_others.sql)
+        connection.commit()
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        connection.execute(_queries.hold_until_the_end.sql)
+    except BaseException:
+        with suppress(psycopg.Error):  # of a connection that has ended, whose locks have, too
+            connection.rollback()
+            connection.execute(_queries.give_up.sql)
+            connection.commit()
+        raise
 
 
 def found_since(
@@ -48,8 +63,8 @@ def found_since(
 
 
 def told(connection: Connection, day: date, time_zone: str, of_items: Collection[str]) -> Counter[Key]:
-    """What was found of `day` before, and how often. `of_items`: the kinds of which the day is part of the
-    key."""
+    """What the last look at `day` before this one found, and how often. `of_items`: the kinds of which the
+    day is part of the key."""
     rows = connection.execute(
         _queries.told.sql, {"day": day, "time_zone": time_zone, "of_items": sorted(of_items)}
     )

@@ -8,6 +8,10 @@ SELECT pg_advisory_lock(hashtextextended('ledger.reconciliation', 0));
 SELECT pg_advisory_xact_lock(hashtextextended('ledger.reconciliation', 0)),
        pg_advisory_unlock(hashtextextended('ledger.reconciliation', 0));
 
+-- name: give_up
+-- Whatever the session still holds.
+SELECT pg_advisory_unlock_all();
+
 -- name: found_since
 -- The first of the days from which each day's last look found this: goes back look by look, and no further than to
 -- the first that did not.
@@ -29,15 +33,13 @@ WITH RECURSIVE back AS (
 SELECT min(day) FROM back WHERE found;
 
 -- name: told
--- What was found of this day before, how often in one look at most. A finding of single entries is the same only
--- with their day; where another's beginning is known better by now, it is still the same.
-SELECT kind, currency, account_id, amount, reference, since, max(times)
-FROM (
-    SELECT e.kind, e.currency, e.account_id, e.amount, e.reference,
-           CASE WHEN e.kind = ANY (:of_items) THEN e.since END AS since, count(*) AS times
-    FROM ledger.reconciliation AS r
-    JOIN ledger.safeguarding_event AS e ON e.reconciliation_id = r.id
-    WHERE r.day = :day AND r.time_zone = :time_zone
-    GROUP BY r.id, 1, 2, 3, 4, 5, 6
-) AS found
+-- What the last look at this day found, and how often. A finding of single entries is the same only with their day;
+-- where another's beginning is known better by now, it is still the same.
+SELECT e.kind, e.currency, e.account_id, e.amount, e.reference,
+       CASE WHEN e.kind = ANY (:of_items) THEN e.since END AS since, count(*)
+FROM ledger.safeguarding_event AS e
+WHERE e.reconciliation_id = (
+    SELECT r.id FROM ledger.reconciliation AS r
+    WHERE r.day = :day AND r.time_zone = :time_zone ORDER BY r.made_at DESC, r.id DESC LIMIT 1
+)
 GROUP BY 1, 2, 3, 4, 5, 6;

@@ -14,7 +14,7 @@ As of the end of one calendar day, from one snapshot of the database:
 
 The result is stored with its items; each shortfall and each break is a row of `ledger.safeguarding_event`
 and, under the same id, an event of the outbox (`safeguarding.shortfall`, …) about the reconciliation, unless
-an earlier look at the day found the same.
+the look at the day before it found the same.
 Sources of the method: the UK's CASS 15 (internal and external reconciliation, the requirement built from each
 customer's balance), Directive 2009/110/EC art. 7.
 """

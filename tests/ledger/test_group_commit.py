@@ -19,7 +19,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from books import PATIENCE_S, Books, until
+from books import PATIENCE_S, Books, profile, rule, until
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from ledger import AccountKind, Ledger, Operation, Outcome, Transfer, group_commit, group_writer
@@ -39,6 +39,7 @@ from ledger.errors import (
 )
 from ledger.group_commit import Closed, GroupCommit, Overloaded
 from ledger.ids import new_id
+from ledger.limits import Direction, Metric, Scope, Window
 
 
 @pytest.fixture
@@ -234,9 +235,12 @@ def test_bad_input_is_refused_before_it_queues(books: Books, pool: ThreadPoolExe
         assert commits.waiting == 0
 
 
-def test_calls_that_cannot_be_made_do_not_hold_up_the_others(books: Books, pool: ThreadPoolExecutor) -> None:
+@pytest.mark.parametrize("scope", [Scope.WALLET, Scope.PERSON])
+def test_calls_that_cannot_be_made_do_not_hold_up_the_others(books: Books, scope: Scope) -> None:
     """What is closed, unknown, of another kind or half an exchange, alone and in groups; and what was posted
-    before its account was closed is answered as it was."""
+    before its account was closed is answered as it was. Under limits of each scope."""
+    limited = profile(rule(Metric.FLOW, 99, Direction.OUT, Window.DAY, scope=scope))
+    books.posted(books.transfer(books.funded(1, profile=limited, holder=new_id()), books.account(), 1))
     payer, payee, closed, gone = books.funded(100), books.account(), books.account(), books.funded(5)
     known = books.transfer(gone, payee, 5)
     books.posted(known)
@@ -264,6 +268,8 @@ def test_calls_that_cannot_be_made_do_not_hold_up_the_others(books: Books, pool:
 
     told = asyncio.run(share())
     assert [type(each) for each in told[: len(bad)]] == [kind for kind, _ in bad]
+    named = [set(error.transfers) for error in told[: len(bad)]]
+    assert named == [{sent[-1].id} for _, sent in bad]
     assert told[len(bad)] == Outcome(known.id, replayed=True)
     assert told[len(bad) + 1 :] == [Outcome(each.id) for each in good]
     assert books.balance(payer) == 88

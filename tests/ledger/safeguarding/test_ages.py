@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from looks import DAY, ONE, Bank, load, run
 
 from ledger import AccountKind, Operation
 from ledger.database import Connection
+from ledger.errors import InvalidInput
 from ledger.outbox import Consumer
 from ledger.safeguarding import EventKind, Reconciliation, reconcile, reconciliation
 
@@ -236,10 +238,46 @@ def test_two_looks_at_once_tell_once(
         assert connection.execute(locks).fetchone() == (0,)
 
 
-def test_a_transaction_that_has_begun_is_refused(books: Books) -> None:
-    """It has its snapshot already."""
+@pytest.mark.parametrize("how", ["read", "set", "block", "autocommit"])
+def test_a_connection_that_is_at_work_is_refused_and_holds_nobody_up(
+    books: Books, funds: UUID, how: str
+) -> None:
+    """It has its snapshot already, or none; the next look runs."""
     with books.database.connection() as connection:
-        connection.execute("SELECT count(*) FROM ledger.account")
-        with pytest.raises(psycopg.errors.ActiveSqlTransaction):
+        if how == "autocommit":
+            connection.autocommit = True
+        elif how != "block":
+            connection.execute("SET LOCAL work_mem = '1MB'" if how == "set" else "SELECT FROM ledger.account")
+        with (
+            connection.transaction() if how == "block" else nullcontext(),
+            pytest.raises(InvalidInput, match="transaction of its own"),
+        ):
             reconcile(connection, DAY, clock=lambda: books.now + ONE)
         connection.rollback()
+        connection.autocommit = False
+        assert run(books).clean
+
+
+def test_a_look_that_is_interrupted_while_it_waits_holds_nobody_up(
+    books: Books, funds: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with books.database.connection() as connection:
+
+        def interrupted() -> None:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(connection, "commit", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            reconcile(connection, DAY, clock=lambda: books.now + ONE)
+        assert run(books).clean
+
+
+def test_what_was_gone_and_is_found_again_is_news(books: Books, funds: UUID, bank: Bank) -> None:
+    bank.says(DAY, Entry(5, DAY, "x"))
+    load(books, funds, 1000, "r1")
+    books.now += ONE
+    for transit_days in (0, 3, 0, 0):
+        run(books, DAY + ONE, transit_days_max=transit_days)
+    sent = [kind for kind, _ in told(books) if kind.endswith(("not_at_bank", "not_in_books"))]
+    assert len(sent) == 4  # two findings, sent twice
