@@ -32,11 +32,11 @@ _UNREADABLE_URL = (
 TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 """Errors after which nothing was written, and the same may succeed."""
 
-# SQLSTATE: the connection failed; the server shuts down, has crashed, or ended a transaction by its own clock
-_LOST = ("08", "57P", "25P03", "25P04")
 ENDED_BY_CLOCK = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
 """Errors by which the server ended a transaction, whose commit did not come to it."""
+
 _GAVE_WAY = (psycopg.OperationalError, *ENDED_BY_CLOCK)
+_LOST = ("08", "57P")  # classes of SQLSTATE: the connection failed, the server shuts down or has crashed
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -76,7 +76,8 @@ class Database:
             connection.commit()
         except _GAVE_WAY as error:
             pooled.invalidate()
-            lost = error.sqlstate is None or error.sqlstate.startswith(_LOST)
+            ended = isinstance(error, ENDED_BY_CLOCK)
+            lost = ended or error.sqlstate is None or error.sqlstate.startswith(_LOST)
             raise (ConnectionLost if lost else Unavailable)(
                 f"The database gave way ({type(error).__name__}). Nothing of this call is half-written; "
                 "a retry with the same ids is safe."

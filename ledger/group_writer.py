@@ -29,6 +29,7 @@ CALL_S, ROW_S, COMMITS = 1e-4, 4e-5, 8
 the quickest counts."""
 RETRY_S = 2.0
 RETRY_PAUSE_S = 0.05
+
 _queries = queries_beside(__file__)
 
 

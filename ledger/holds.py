@@ -7,8 +7,8 @@ the deadline too: at or after it nothing is captured, whether or not the expiry 
 Placing a hold asks the same rules as a transfer would and is counted by the limits of both sides at once:
 what is reserved is used up. A capture is not counted again; it is decided anew by the accounts' state, the
 funds, with its hold given back to it, and the payee's balance limit. A capture that is refused leaves the
-hold as it was. What is released, voided or expires is given back to the windows that it was counted in; the
-number of a hold, where nothing of it was captured.
+hold as it was. What is released, voided or expires, or is refunded of a capture, is given back to the windows
+that it was counted in; the number of a hold, which counts as one, with the last of its money.
 
 What becomes of a hold is told by events of the payer's account: `hold.placed`, `hold.released`, `hold.voided`
 and `hold.expired`; a capture by its transfer, a refusal like a transfer's.

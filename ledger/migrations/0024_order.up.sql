@@ -20,13 +20,13 @@ BEGIN
     INSERT INTO ledger.refusal (transfer_id, debit_account, credit_account, amount, currency, operation, reference,
         group_id, effective_at, decided_at, rule, decision, source, numbers, position)
     SELECT r.transfer_id, r.debit_account, r.credit_account, r.amount, r.currency, r.operation, r.reference, r.group_id,
-        coalesce(r.effective_at, write_refusals_v1.decided_at), write_refusals_v1.decided_at, r.rule, r.decision,
-        r.source, r.numbers, coalesce(t.position, start) + r.steps
+        r.effective_at, write_refusals_v1.decided_at, r.rule, r.decision, r.source, r.numbers,
+        coalesce(t.position, start) + r.steps
     FROM jsonb_to_recordset(refused) AS r (transfer_id uuid, debit_account uuid, credit_account uuid, amount bigint,
         currency text, operation text, reference text, group_id uuid, effective_at timestamptz, rule text, decision text,
         source text, numbers jsonb, beside uuid, steps integer)
     LEFT JOIN ledger.transfer AS t ON t.id = r.beside AND t.xact = pg_current_xact_id()::text::bigint
-    WHERE abs(r.steps) < 16384 AND CASE WHEN r.beside IS NULL THEN true ELSE t.id IS NOT NULL AND r.steps <> 0 END;
+    WHERE abs(r.steps) < 16384 AND (r.beside IS NULL OR (t.id IS NOT NULL AND r.steps <> 0));
     GET DIAGNOSTICS written = ROW_COUNT;
     IF written <> jsonb_array_length(refused) THEN
         RAISE EXCEPTION 'ledger: a refusal does not stand beside a transfer of its own transaction'
