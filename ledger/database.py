@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
-from psycopg.pq import ConnStatus
+import sqlalchemy
+from psycopg.pq import ConnStatus, TransactionStatus
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
@@ -56,9 +57,12 @@ class Database:
             max_overflow=POOL_SIZE,
             pool_timeout=POOL_WAIT_S,
             pool_use_lifo=True,  # the one used last: its server process has its plans made
+            pool_reset_on_return=None,  # by `_end_transaction`
             hide_parameters=True,  # a failing statement must not print what it was given
         )
         event.listen(self._engine, "checkout", _demand_alive)
+        event.listen(self._engine, "reset", _end_transaction)
+        event.listen(self._engine, "engine_connect", _begin_transactions)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -66,14 +70,27 @@ class Database:
 
         Raises Unavailable where there is none to be had or it gives way, ConnectionLost where it ends.
         """
+        with self._lease(autocommit=False) as connection:
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """A psycopg connection, each statement a transaction of its own. Errors as `connection`."""
+        with self._lease(autocommit=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _lease(self, *, autocommit: bool) -> Iterator[Connection]:
+        """A connection of the pool, which keeps the mode it was used in: who posts alone, posts so again."""
         try:
             pooled = self._engine.raw_connection()
         except PoolTimeout as error:
             raise Unavailable(f"No connection came free within {POOL_WAIT_S} s.") from error
         try:
             connection = cast(Connection, pooled.driver_connection)
+            _set_mode(connection, autocommit=autocommit)
             yield connection
-            connection.commit()
         except _GAVE_WAY as error:
             pooled.invalidate()
             ended = isinstance(error, ENDED_BY_CLOCK)
@@ -82,22 +99,8 @@ class Database:
                 f"The database gave way ({type(error).__name__}). Nothing of this call is half-written; "
                 "a retry with the same ids is safe."
             ) from error
-        except BaseException:
-            pooled.rollback()
-            raise
         finally:
             pooled.close()
-
-    @contextmanager
-    def autocommit(self) -> Iterator[Connection]:
-        """A psycopg connection of which each statement is a transaction of its own."""
-        with self.connection() as connection:
-            connection.autocommit = True
-            try:
-                yield connection
-            finally:
-                if not connection.closed:
-                    connection.autocommit = False
 
     @contextmanager
     def session(self) -> Iterator[Session]:
@@ -128,9 +131,33 @@ def _demand_alive(connection: Connection, _record: object, _proxy: object) -> No
         raise DisconnectionError
 
 
+def _end_transaction(connection: Connection, _record: object, _state: object) -> None:
+    """Back in the pool there is no transaction; a rollback of none costs a wait, though no round trip."""
+    if connection.pgconn.transaction_status == TransactionStatus.IDLE:
+        return
+    try:
+        connection.rollback()
+    except psycopg.Error:
+        connection.close()  # `_demand_alive` has it replaced
+
+
+def _begin_transactions(connection: sqlalchemy.Connection) -> None:
+    """A session's statements are one transaction."""
+    _set_mode(_driver_connection(connection), autocommit=False)
+
+
+def _set_mode(connection: Connection, *, autocommit: bool) -> None:
+    if connection.autocommit is not autocommit:
+        connection.autocommit = autocommit
+
+
 def raw(session: Session) -> Connection:
     """The psycopg connection under a session, in the session's transaction."""
-    return cast(Connection, session.connection().connection.driver_connection)
+    return _driver_connection(session.connection())
+
+
+def _driver_connection(connection: sqlalchemy.Connection) -> Connection:
+    return cast(Connection, connection.connection.driver_connection)
 
 
 def connect(url: str, *, role: str | None = None) -> Connection:

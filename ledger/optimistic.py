@@ -24,6 +24,7 @@ from ledger.database import TRANSIENT, Connection
 from ledger.decide import Accepted, Accounts, Decision, Written, decide, outcomes_of
 from ledger.ids import new_id
 from ledger.operations import Operation
+from ledger.prepared import Prepared
 from ledger.queries import queries_beside
 from ledger.rows import DECIDED, Rows, decided_row, text
 from ledger.transfers import Outcome, Transfer, claimed
@@ -31,7 +32,7 @@ from ledger.watermark import ClosedPeriod
 from ledger.writing import refusals, told_apart
 
 _queries = queries_beside(__file__)
-WRITE: str = _queries.write_decided.sql
+WRITE = Prepared(_queries.write_decided.sql)
 _JSONB_VERSION = b"\x01"
 
 
@@ -101,8 +102,8 @@ def write(connection: Connection, decided: Decided) -> None:
     Raises InVain if what was decided does not hold, and what `writing.write` does.
     """
     with in_vain(decided.posted_at):
-        row = connection.execute(WRITE, decided.sent(connection), binary=True).fetchone()
-    written(decided, row[0] if row else None)
+        ((transaction,),) = WRITE.rows(connection, decided.sent(connection))
+    written(decided, transaction)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import pytest
 from books import Books
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import TransactionStatus
 from sqlalchemy import text
 
 from ledger import Database
@@ -87,4 +88,44 @@ def test_bad_sql_keeps_the_pool_whole(database: Database) -> None:
         with pytest.raises(errors.UndefinedTable), database.connection() as connection:
             connection.execute("SELECT * FROM ledger.nothing")
     with database.connection() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_whatever_a_connection_was_used_for_before_a_transaction_is_one(books: Books) -> None:
+    wallet, other = books.funded(10), books.account()
+    before, database = books.dump(), books.database
+    for again in range(2):
+        with database.autocommit() as connection:
+            assert connection.autocommit
+            used = connection.info.backend_pid
+        with pytest.raises(KeyError), database.session() as session:  # noqa: PT012
+            assert raw(session).info.backend_pid == used
+            books.ledger.post_in(raw(session), [books.transfer(wallet, other, 10)])
+            raise KeyError
+        with database.autocommit() as connection:
+            assert connection.autocommit
+        with pytest.raises(KeyError), database.connection() as connection:  # noqa: PT012
+            assert connection.info.backend_pid == used
+            books.ledger.post_in(connection, [books.transfer(wallet, other, 10)])
+            raise KeyError
+        assert books.dump() == before, again
+
+
+def test_a_connection_leaves_no_transaction_behind(books: Books) -> None:
+    with pytest.raises(KeyError), books.database.autocommit() as connection:  # noqa: PT012
+        connection.execute("BEGIN")
+        connection.execute("CREATE TEMPORARY TABLE left_behind ()")
+        raise KeyError
+    with books.database.connection() as connection:
+        assert connection.info.transaction_status == TransactionStatus.IDLE
+        assert connection.execute("SELECT to_regclass('left_behind')").fetchone() == (None,)
+
+
+def test_one_that_ends_while_it_is_given_back_is_replaced(books: Books) -> None:
+    with pytest.raises(KeyError), books.database.connection() as connection:  # noqa: PT012
+        connection.execute("SELECT 1")
+        with psycopg.connect(books.owner_url) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s, 5000)", (connection.info.backend_pid,))
+        raise KeyError
+    with books.database.connection() as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
