@@ -441,10 +441,13 @@ def test_entries_tell_their_side_again_when_that_is_undone(owner_url: str, datab
     books = Ledger(database)
     wallet = books.open_account(AccountKind.CUSTOMER, "EUR", "wallet")
     funds = books.open_account(AccountKind.SAFEGUARDING, "EUR", "bank")
-    down, up = (
-        (Path(posting.__file__).parent / "migrations" / f"0021_signed_entries.{way}.sql").read_bytes()
-        for way in ("down", "up")
-    )
+    migrations = Path(posting.__file__).parent / "migrations"
+
+    def run(way: str, *names: str) -> None:
+        with psycopg.connect(owner_url) as owner:
+            for name in names:
+                owner.execute((migrations / f"{name}.{way}.sql").read_bytes())
+
     first = schema(owner_url)
 
     def entries(columns: str) -> list[tuple[Any, ...]]:
@@ -456,8 +459,7 @@ def test_entries_tell_their_side_again_when_that_is_undone(owner_url: str, datab
 
     signed = entries("amount")
     assert sorted(amount for amount, *_ in signed) == [-100, -50, -20, 20, 50, 100]
-    with psycopg.connect(owner_url) as owner:
-        owner.execute(down)
+    run("down", "0026_singly", "0021_signed_entries")
     assert entries("direction * amount") == signed
     assert {(side, amount) for side, amount, *_ in entries("direction, amount")} == {
         (side, amount) for side in (1, -1) for amount in (20, 50, 100)
@@ -466,7 +468,8 @@ def test_entries_tell_their_side_again_when_that_is_undone(owner_url: str, datab
     assert books.post([Transfer(new_id(), funds, wallet, 7, "EUR", Operation.LOAD, "slip")])[0].posted
     with psycopg.connect(owner_url) as owner:
         owner.execute("SELECT ledger.make_partitions_v1('2030-01-15', 1)")
-        owner.execute(up)
+    run("up", "0021_signed_entries", "0026_singly")
+    with psycopg.connect(owner_url) as owner:
         owner.execute("SELECT ledger.make_partitions_v2('2030-02-15', 1)")
     assert [each for each in entries("amount") if each[1] not in (funds, wallet)] == signed
     assert {each[0] for each in entries("amount") if each[1] in (funds, wallet)} == {7, -7}

@@ -328,6 +328,21 @@ def test_no_account_is_opened_off_the_chart(
     assert isinstance(error, errors.CheckViolation)
 
 
+@pytest.mark.parametrize(
+    ("currency", "external_ref"), [("EURO", "a"), ("E", "a"), ("EUR", ""), ("EUR", "x" * 129)]
+)
+def test_no_account_is_opened_under_words_that_cannot_be(
+    full: Books, app: Connection, currency: str, external_ref: str
+) -> None:
+    error = refused(
+        full,
+        app,
+        "INSERT INTO ledger.account (id, kind, currency, opened_at, sign, floor, external_ref)"
+        f" VALUES (gen_random_uuid(), 'customer', '{currency}', now(), -1, 0, '{external_ref}')",
+    )
+    assert isinstance(error, errors.CheckViolation)
+
+
 def _insert(connection: Connection, books: Books, transfer: Transfer, *numbers: int) -> None:
     connection.execute(
         "INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation,"
@@ -382,7 +397,7 @@ def test_the_posting_trigger_cannot_be_hung_on_a_table_of_the_callers_own(
         app,
         "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
         "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
-        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v3()",
+        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v4()",
     )
     assert isinstance(error, errors.InsufficientPrivilege)
 
@@ -394,7 +409,7 @@ def test_not_even_the_owner_posts_from_another_table(books: Books) -> None:
         psycopg.connect(books.owner_url),
         "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
         "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
-        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v3()",
+        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v4()",
         "INSERT INTO mine SELECT gen_random_uuid(), debit_account, credit_account, -5, currency, operation,"
         " reference, group_id, effective_at, posted_at, 2, 95, 2, 105, 0 FROM ledger.transfer",
     )
