@@ -48,11 +48,15 @@ class Packed(bytes):
     """An array in binary form. `element`: the PostgreSQL type's name."""
 
     element: ClassVar[str]
+    _type: ClassVar[int]
+
+    def __init_subclass__(cls) -> None:
+        cls._type = psycopg.adapters.types[cls.element].oid
 
     @classmethod
     def _of(cls, elements: list[bytes]) -> "Packed":
         """From elements, each with its length before it."""
-        return cls(array(psycopg.adapters.types[cls.element].oid, elements))
+        return cls(array(cls._type, elements))
 
 
 class Uuids(Packed):

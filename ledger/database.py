@@ -6,7 +6,7 @@ Every connection takes the role `emoney_app`, which can neither alter nor delete
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 import psycopg
@@ -74,11 +74,9 @@ class Database:
             yield connection
             connection.commit()
 
-    @contextmanager
-    def autocommit(self) -> Iterator[Connection]:
+    def autocommit(self) -> AbstractContextManager[Connection]:
         """A psycopg connection, each statement a transaction of its own. Errors as `connection`."""
-        with self._lease(autocommit=True) as connection:
-            yield connection
+        return self._lease(autocommit=True)
 
     @contextmanager
     def _lease(self, *, autocommit: bool) -> Iterator[Connection]:
