@@ -6,11 +6,10 @@ Every connection takes the role `emoney_app`, which can neither alter nor delete
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Any, cast
 
 import psycopg
-import sqlalchemy
 from psycopg.pq import ConnStatus, TransactionStatus
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
@@ -19,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from ledger.errors import ConfigurationError, ConnectionLost, Unavailable
+from ledger.kept import Keeper
 
 APPLICATION_ROLE = "emoney_app"
 CONNECT_TIMEOUT_S = 10
@@ -57,12 +57,11 @@ class Database:
             max_overflow=POOL_SIZE,
             pool_timeout=POOL_WAIT_S,
             pool_use_lifo=True,  # the one used last: its server process has its plans made
-            pool_reset_on_return=None,  # by `_end_transaction`
+            pool_reset_on_return=None,  # by `_make_ready`
             hide_parameters=True,  # a failing statement must not print what it was given
         )
         event.listen(self._engine, "checkout", _demand_alive)
-        event.listen(self._engine, "reset", _end_transaction)
-        event.listen(self._engine, "engine_connect", _begin_transactions)
+        event.listen(self._engine, "reset", _make_ready)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -70,25 +69,26 @@ class Database:
 
         Raises Unavailable where there is none to be had or it gives way, ConnectionLost where it ends.
         """
-        with self._lease(autocommit=False) as connection:
+        with self._lease() as connection:
             yield connection
             connection.commit()
 
-    def autocommit(self) -> AbstractContextManager[Connection]:
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
         """A psycopg connection, each statement a transaction of its own. Errors as `connection`."""
-        return self._lease(autocommit=True)
+        with self._lease() as connection:
+            connection.autocommit = True
+            yield connection
 
     @contextmanager
-    def _lease(self, *, autocommit: bool) -> Iterator[Connection]:
-        """A connection of the pool, which keeps the mode it was used in: who posts alone, posts so again."""
+    def _lease(self) -> Iterator[Connection]:
+        """A connection of the pool, as `_make_ready` left it."""
         try:
             pooled = self._engine.raw_connection()
         except PoolTimeout as error:
             raise Unavailable(f"No connection came free within {POOL_WAIT_S} s.") from error
         try:
-            connection = cast(Connection, pooled.driver_connection)
-            _set_mode(connection, autocommit=autocommit)
-            yield connection
+            yield cast(Connection, pooled.driver_connection)
         except _GAVE_WAY as error:
             pooled.invalidate()
             ended = isinstance(error, ENDED_BY_CLOCK)
@@ -129,33 +129,23 @@ def _demand_alive(connection: Connection, _record: object, _proxy: object) -> No
         raise DisconnectionError
 
 
-def _end_transaction(connection: Connection, _record: object, _state: object) -> None:
-    """Back in the pool there is no transaction; a rollback of none costs a wait, though no round trip."""
-    if connection.pgconn.transaction_status == TransactionStatus.IDLE:
-        return
+def _make_ready(connection: Connection, _record: object, _state: object) -> None:
+    """Back in the pool it is in no transaction, and begins one with its next statement.
+
+    Without a rollback of nothing, which takes no round trip, but time.
+    """
     try:
-        connection.rollback()
+        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            connection.rollback()
+        if connection.autocommit:
+            connection.autocommit = False
     except psycopg.Error:
         connection.close()  # `_demand_alive` has it replaced
 
 
-def _begin_transactions(connection: sqlalchemy.Connection) -> None:
-    """A session's statements are one transaction."""
-    _set_mode(_driver_connection(connection), autocommit=False)
-
-
-def _set_mode(connection: Connection, *, autocommit: bool) -> None:
-    if connection.autocommit is not autocommit:
-        connection.autocommit = autocommit
-
-
 def raw(session: Session) -> Connection:
     """The psycopg connection under a session, in the session's transaction."""
-    return _driver_connection(session.connection())
-
-
-def _driver_connection(connection: sqlalchemy.Connection) -> Connection:
-    return cast(Connection, connection.connection.driver_connection)
+    return cast(Connection, session.connection().connection.driver_connection)
 
 
 def connect(url: str, *, role: str | None = None) -> Connection:
@@ -165,7 +155,7 @@ def connect(url: str, *, role: str | None = None) -> Connection:
     the server is of a version this library does not know, or when the role is missing.
     """
     try:
-        connection = psycopg.connect(libpq_url(url), connect_timeout=CONNECT_TIMEOUT_S)
+        connection = Keeper.connect(libpq_url(url), connect_timeout=CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
         raise Unavailable(
             "The database does not answer, or not to this user, password and database name. "

@@ -12,18 +12,17 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import usage
+from ledger import kept, usage
 from ledger.arrays import EPOCH, Bytes, Dates, Uuids
 from ledger.clock import Clock
 from ledger.database import Connection
 from ledger.decide import Accounts, AccountState, Written
 from ledger.limits import LimitProfile
-from ledger.prepared import Prepared
 from ledger.profiles import ProfileCache
 from ledger.queries import queries_beside
 
 _queries = queries_beside(__file__)
-_LOOK = Prepared(_queries.look.sql)
+_LOOK: str = _queries.look.sql
 
 _LAST_POSTED, _PROFILE, _HOLDER, _WRITTEN = 13, 14, 15, 15
 
@@ -141,7 +140,7 @@ def look(
     its usage as it was read.
     """
     asked = {"accounts": Uuids.of(accounts), "starts": Dates.of({starts_on for _, starts_on in periods})}
-    rows = _LOOK.rows(connection, asked)
+    rows = kept.rows(connection, _LOOK, asked)
     states = _states(rows, _profiles(connection, rows, profiles))
     for row in rows:
         states[row[0].int].written = Written(int.from_bytes(row[_WRITTEN]))

@@ -18,13 +18,12 @@ from typing import Any
 
 import psycopg
 
-from ledger import usage
+from ledger import kept, usage
 from ledger.arrays import Binary, Uuids, Xids, moment
 from ledger.database import TRANSIENT, Connection
 from ledger.decide import Accepted, Accounts, Decision, Written, decide, outcomes_of
 from ledger.ids import new_id
 from ledger.operations import Operation
-from ledger.prepared import Prepared
 from ledger.queries import queries_beside
 from ledger.rows import DECIDED, Rows, decided_row, text
 from ledger.transfers import Outcome, Transfer, claimed
@@ -32,7 +31,7 @@ from ledger.watermark import ClosedPeriod
 from ledger.writing import refusals, told_apart
 
 _queries = queries_beside(__file__)
-WRITE = Prepared(_queries.write_decided.sql)
+WRITE: str = _queries.write_decided.sql
 _JSONB_VERSION = b"\x01"
 
 
@@ -102,7 +101,7 @@ def write(connection: Connection, decided: Decided) -> None:
     Raises InVain if what was decided does not hold, and what `writing.write` does.
     """
     with in_vain(decided.posted_at):
-        ((transaction,),) = WRITE.rows(connection, decided.sent(connection))
+        ((transaction,),) = kept.rows(connection, WRITE, decided.sent(connection))
     written(decided, transaction)
 
 

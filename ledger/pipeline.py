@@ -11,19 +11,22 @@ import selectors
 import socket
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from types import TracebackType
 from typing import Self
 
 import psycopg
-from psycopg.pq import ConnStatus, ExecStatus
-from psycopg.pq.abc import PGresult
+from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq.abc import PGconn, PGresult
 
 from ledger.database import TRANSIENT, Connection, Database
 from ledger.errors import EmoneyError, Unavailable
 from ledger.optimistic import WRITE, Decided, in_vain, written
-from ledger.prepared import Parameters
+from ledger.queries import positional
 
+_WRITE, _PARAMETERS = positional(WRITE)
+_BINARY = [Format.BINARY] * len(_PARAMETERS)
 AHEAD = 2
 _Selector = getattr(selectors, "PollSelector", selectors.SelectSelector)
 """None that the kernel keeps: a forked process would keep a socket in it that is closed here."""
@@ -75,8 +78,8 @@ class Pipeline:
                 self._connection = self._lease.__enter__()
             sent = decided.sent(self._connection)  # may ask the server first: not in a pipeline yet
             if self._wire is None:
-                self._wire = _Wire(self._connection, self._selector)
-            self._wire.send(sent)
+                self._wire = _Wire(self._connection.pgconn, self._selector)
+            self._wire.send([sent[name] for name in _PARAMETERS])
             if len(self._under_way) == 1:  # nothing else keeps the server busy
                 self._wire.flush()
         except BaseException as error:
@@ -176,13 +179,11 @@ class _Wire:
     Not through the driver itself, which asks for the interpreter's lock again for each piece that it reads.
     """
 
-    def __init__(self, connection: Connection, selector: selectors.BaseSelector) -> None:
-        WRITE.prepare(connection)
-        self._connection, self._selector = connection, selector
-        self._pgconn = connection.pgconn
-        self._socket = self._pgconn.socket
+    def __init__(self, pgconn: PGconn, selector: selectors.BaseSelector) -> None:
+        self._pgconn, self._selector = pgconn, selector
+        self._socket = pgconn.socket
         self._watched = _READ
-        self._pgconn.enter_pipeline_mode()
+        pgconn.enter_pipeline_mode()
         selector.register(self._socket, self._watched)
 
     def close(self) -> None:
@@ -190,9 +191,9 @@ class _Wire:
         if self._pgconn.status == ConnStatus.OK:
             self._pgconn.exit_pipeline_mode()
 
-    def send(self, parameters: Parameters) -> None:
+    def send(self, values: Sequence[bytes | None]) -> None:
         """Send the statement with these parameters, as much of it as goes at once."""
-        WRITE.send(self._connection, parameters)
+        self._pgconn.send_query_params(_WRITE, values, None, _BINARY, Format.BINARY)
         self._pgconn.pipeline_sync()
         self._exchange()
 

@@ -4,8 +4,8 @@ SELECT currency, kind, count(*), sum(debits_posted)::bigint, sum(credits_posted)
 FROM ledger.account GROUP BY currency, kind ORDER BY currency, kind;
 
 -- name: unbalanced_accounts
--- Accounts whose sums or version do not follow from their entries, or with an entry whose balance does not
--- follow from the one before.
+-- Accounts whose sums or version do not follow from their entries, with an entry whose balance does not follow
+-- from the one before, or closed and not at zero.
 SELECT a.id
 FROM ledger.account AS a
 LEFT JOIN (
@@ -24,6 +24,7 @@ LEFT JOIN (
 WHERE a.debits_posted <> coalesce(e.debits, 0) OR a.credits_posted <> coalesce(e.credits, 0)
    OR a.version <> coalesce(e.version, 0) OR a.version <> coalesce(e.entries, 0)
    OR e.step_min <> 0 OR e.step_max <> 0
+   OR (a.closed_at IS NOT NULL AND (a.debits_posted, a.debits_pending, a.credits_pending) <> (a.credits_posted, 0, 0))
 ORDER BY a.id;
 
 -- name: wrong_transfers

@@ -1,4 +1,5 @@
 import traceback
+from typing import cast
 
 import psycopg
 import pytest
@@ -9,7 +10,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import text
 
 from ledger import Database
-from ledger.database import APPLICATION_ROLE, connect, libpq_url, raw
+from ledger.database import APPLICATION_ROLE, Connection, connect, libpq_url, raw
 from ledger.errors import ConfigurationError, Unavailable
 
 
@@ -104,6 +105,9 @@ def test_whatever_a_connection_was_used_for_before_a_transaction_is_one(books: B
             raise KeyError
         with database.autocommit() as connection:
             assert connection.autocommit
+        pooled = database.engine.raw_connection()
+        assert not cast(Connection, pooled.driver_connection).autocommit
+        pooled.close()
         with pytest.raises(KeyError), database.connection() as connection:  # noqa: PT012
             assert connection.info.backend_pid == used
             books.ledger.post_in(connection, [books.transfer(wallet, other, 10)])

@@ -91,6 +91,7 @@ LAST = f"account_id = {A} AND version = 2"
         "UPDATE ledger.account SET debits_posted = debits_posted + 5, credits_posted = credits_posted + 5"
         f" WHERE id = {A}",
         f"UPDATE ledger.account SET version = version + 1 WHERE id = {A}",
+        f"UPDATE ledger.account SET closed_at = now() WHERE id = {A}",
         f"UPDATE ledger.entry SET amount = amount + 1 WHERE {LAST}",
         f"UPDATE ledger.entry SET balance_after = balance_after + 1 WHERE {LAST}",
         f"UPDATE ledger.entry SET amount = -amount WHERE {LAST}",

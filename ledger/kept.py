@@ -1,0 +1,35 @@
+"""Cursors that a connection keeps for the statements of the hot path.
+
+A new cursor finds out anew how to send each value and how to read each column. For a single transfer that
+costs as much as to decide it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+
+Row = tuple[Any, ...]
+
+
+class Keeper(psycopg.Connection[Row]):
+    """A connection that keeps its cursors."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._kept: dict[str, psycopg.Cursor[Row]] = {}
+
+    def kept(self, query: str) -> psycopg.Cursor[Row]:
+        """The cursor that this query had before."""
+        cursor = self._kept.get(query)
+        if cursor is None:
+            cursor = self._kept[query] = self.cursor(binary=True)
+        return cursor
+
+
+def rows(
+    connection: psycopg.Connection[Row], query: str, parameters: Mapping[str, bytes | None]
+) -> list[Row]:
+    """The rows of a query that never changes, read in binary. Its last answer stays in memory."""
+    cursor = connection.kept(query) if isinstance(connection, Keeper) else connection.cursor(binary=True)
+    return cursor.execute(query, parameters).fetchall()
