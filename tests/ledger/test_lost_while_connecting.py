@@ -8,13 +8,14 @@ from books import Books
 
 from ledger import Database
 from ledger.errors import Unavailable
+from ledger.kept import Keeper
 
 
 def test_a_connection_lost_before_it_has_its_role_is_told_as_lost(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever gets Unavailable sends the same ids again; a ConfigurationError would stop him."""
-    connect = psycopg.connect
+    connect = Keeper.connect
 
     def connected(*arguments: Any, **options: Any) -> psycopg.Connection[Any]:
         made = connect(*arguments, **options)
@@ -23,7 +24,7 @@ def test_a_connection_lost_before_it_has_its_role_is_told_as_lost(
         return made
 
     database = Database(books.owner_url)
-    monkeypatch.setattr(psycopg, "connect", connected)
+    monkeypatch.setattr(Keeper, "connect", connected)
     with pytest.raises(Unavailable), database.connection():
         pass
     database.close()

@@ -1,14 +1,20 @@
 """A small ledger with a log on it."""
 
 import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from uuid import UUID
 
 import psycopg
 from books import Books
+from databases import copy_of
+from psycopg.conninfo import conninfo_to_dict
 
 from jobs.migrate import PACKAGES
-from ledger import Operation
+from ledger import Database, Operation
 from ledger.proofs import Audit, Sealed, SigningKey, audit, seal
 
 _DECLARATION = re.compile(r"^\s*\(\d+, '[a-z_]+\.[a-z_]+', \d+, '[a-z_]+', ARRAY", re.MULTILINE)
@@ -51,6 +57,18 @@ class Log:
         self.funds = books.funded(1_000_000)
         self.payee = books.account()
         self.ids: list[UUID] = []
+
+    @contextmanager
+    def copied(self, home: Path) -> Iterator["Log"]:
+        """The same on a copy of the database, which nobody uses meanwhile."""
+        shutil.copytree(self.home, home, dirs_exist_ok=True)
+        with copy_of(self.books.owner_url, str(conninfo_to_dict(self.books.owner_url)["dbname"])) as url:
+            database = Database(url)
+            log = copy(self)
+            log.books, log.home, log.ids = Books(database, url), home, [*self.ids]
+            log.books.now = self.books.now
+            yield log
+            database.close()
 
     def post(self, count: int, *, batch: int = 100) -> list[UUID]:
         """Post `count` transfers, `batch` to a transaction; their ids."""

@@ -20,8 +20,7 @@ COLUMNS = (
 )
 
 
-@pytest.fixture
-def sealed(log: Log) -> Log:
+def live(log: Log) -> None:
     """A log of ALL leaves and two checkpoints, the first of HALF, with a refusal."""
     log.post(500, batch=50)
     log.seal()
@@ -29,7 +28,6 @@ def sealed(log: Log) -> Log:
     log.post(400, batch=50)
     log.seal()
     log.check()
-    return log
 
 
 def found(log: Log, *kept: str) -> set[tuple[str, str]]:
@@ -55,20 +53,20 @@ def found(log: Log, *kept: str) -> set[tuple[str, str]]:
         "xact = 4000000000",
     ],
 )
-def test_an_altered_transfer_is_named(sealed: Log, change: str) -> None:
-    victim = sealed.ids[321]
-    sealed.books.owner(f"UPDATE ledger.transfer SET {change} WHERE id = '{victim}'")
-    assert ("altered", f"transfer {victim}") in found(sealed)
-    assert {subject for _, subject in found(sealed)} == {f"transfer {victim}"}
+def test_an_altered_transfer_is_named(lived: Log, change: str) -> None:
+    victim = lived.ids[321]
+    lived.books.owner(f"UPDATE ledger.transfer SET {change} WHERE id = '{victim}'")
+    assert ("altered", f"transfer {victim}") in found(lived)
+    assert {subject for _, subject in found(lived)} == {f"transfer {victim}"}
 
 
 @pytest.mark.parametrize("column", ["amount", "xact", "operation"])
-def test_a_transfer_that_was_emptied_of_something_is_named(sealed: Log, column: str) -> None:
-    victim = sealed.ids[321]
-    with psycopg.connect(sealed.books.owner_url) as connection:
+def test_a_transfer_that_was_emptied_of_something_is_named(lived: Log, column: str) -> None:
+    victim = lived.ids[321]
+    with psycopg.connect(lived.books.owner_url) as connection:
         connection.execute(f"ALTER TABLE ledger.transfer ALTER {column} DROP NOT NULL")
-    sealed.books.owner(f"UPDATE ledger.transfer SET {column} = NULL WHERE id = '{victim}'")
-    assert found(sealed) == {("altered", f"transfer {victim}")}
+    lived.books.owner(f"UPDATE ledger.transfer SET {column} = NULL WHERE id = '{victim}'")
+    assert found(lived) == {("altered", f"transfer {victim}")}
 
 
 @pytest.mark.parametrize(
@@ -83,55 +81,55 @@ def test_a_transfer_that_was_emptied_of_something_is_named(sealed: Log, column: 
         "DELETE FROM ledger.entry",
     ],
 )
-def test_an_entry_that_was_altered_or_removed_is_named_by_its_transfer(sealed: Log, change: str) -> None:
-    victim = sealed.ids[321]
-    sealed.books.owner(f"{change} WHERE transfer_id = '{victim}' AND amount > 0")
-    assert found(sealed) == {("entries", f"transfer {victim}")}
+def test_an_entry_that_was_altered_or_removed_is_named_by_its_transfer(lived: Log, change: str) -> None:
+    victim = lived.ids[321]
+    lived.books.owner(f"{change} WHERE transfer_id = '{victim}' AND amount > 0")
+    assert found(lived) == {("entries", f"transfer {victim}")}
 
 
-def test_an_added_entry_is_named(sealed: Log) -> None:
-    sealed.books.owner(
+def test_an_added_entry_is_named(lived: Log) -> None:
+    lived.books.owner(
         "INSERT INTO ledger.entry"
         " (account_id, version, transfer_id, amount, balance_after, posted_at)"
         f" SELECT account_id, 100000, '{new_id()}', amount, balance_after, posted_at FROM ledger.entry"
-        f" WHERE transfer_id = '{sealed.ids[321]}' AND amount > 0"
+        f" WHERE transfer_id = '{lived.ids[321]}' AND amount > 0"
     )
-    assert found(sealed) == {("entries", f"entry 100000 of account {sealed.funds}")}
+    assert found(lived) == {("entries", f"entry 100000 of account {lived.funds}")}
 
 
-def test_an_altered_refusal_is_named(sealed: Log) -> None:
-    with psycopg.connect(sealed.books.owner_url) as connection:
+def test_an_altered_refusal_is_named(lived: Log) -> None:
+    with psycopg.connect(lived.books.owner_url) as connection:
         ((victim,),) = connection.execute("SELECT transfer_id FROM ledger.refusal").fetchall()
-    sealed.books.owner("UPDATE ledger.refusal SET numbers = numbers || '{\"limit\": 1}', rule = 'other'")
-    assert found(sealed) == {("altered", f"refusal {victim}")}
+    lived.books.owner("UPDATE ledger.refusal SET numbers = numbers || '{\"limit\": 1}', rule = 'other'")
+    assert found(lived) == {("altered", f"refusal {victim}")}
 
 
-def test_removed_transfers_are_named(sealed: Log) -> None:
-    gone = [sealed.ids[0], sealed.ids[499], sealed.ids[-1]]
+def test_removed_transfers_are_named(lived: Log) -> None:
+    gone = [lived.ids[0], lived.ids[499], lived.ids[-1]]
     for each in gone:
-        sealed.books.owner(f"DELETE FROM ledger.transfer WHERE id = '{each}'")
-    assert found(sealed) == {("removed", f"transfer {each}") for each in gone}
+        lived.books.owner(f"DELETE FROM ledger.transfer WHERE id = '{each}'")
+    assert found(lived) == {("removed", f"transfer {each}") for each in gone}
 
 
 @pytest.mark.parametrize("place", [0, 250, 899])
-def test_an_added_transfer_is_named(sealed: Log, place: int) -> None:
+def test_an_added_transfer_is_named(lived: Log, place: int) -> None:
     added = new_id()
     if place == 899:
         added = UUID(int=0)  # in the last transaction, before its other rows
-    sealed.books.owner(
+    lived.books.owner(
         f"INSERT INTO ledger.transfer (id, {COLUMNS}) SELECT '{added}', {COLUMNS} FROM ledger.transfer"
-        f" WHERE id = '{sealed.ids[place]}'"
+        f" WHERE id = '{lived.ids[place]}'"
     )
-    assert found(sealed) == {("added", f"transfer {added}")}
+    assert found(lived) == {("added", f"transfer {added}")}
 
 
-def test_a_transfer_that_says_it_is_of_the_future_is_named(sealed: Log) -> None:
+def test_a_transfer_that_says_it_is_of_the_future_is_named(lived: Log) -> None:
     added = new_id()
-    sealed.books.owner(
+    lived.books.owner(
         f"INSERT INTO ledger.transfer (id, {COLUMNS}) SELECT '{added}',"
-        f" {COLUMNS.replace('xact', '1 << 40')} FROM ledger.transfer WHERE id = '{sealed.ids[0]}'"
+        f" {COLUMNS.replace('xact', '1 << 40')} FROM ledger.transfer WHERE id = '{lived.ids[0]}'"
     )
-    assert found(sealed) == {("added", f"transfer {added}")}
+    assert found(lived) == {("added", f"transfer {added}")}
 
 
 def put(log: Log, index: int, row: UUID, hashed: bytes) -> None:
@@ -156,35 +154,35 @@ def stored(log: Log) -> list[tuple[UUID, bytes]]:
 
 
 @pytest.mark.parametrize(("one", "other"), [(DECLARED + 6, DECLARED + 16), (DECLARED + 6, 300)])
-def test_swapped_leaves_are_named(sealed: Log, one: int, other: int) -> None:
-    was = stored(sealed)
-    put(sealed, one, *was[other])
-    put(sealed, other, *was[one])
+def test_swapped_leaves_are_named(lived: Log, one: int, other: int) -> None:
+    was = stored(lived)
+    put(lived, one, *was[other])
+    put(lived, other, *was[one])
     assert {
         ("reordered", f"transfer {was[one][0]}"),
         ("reordered", f"transfer {was[other][0]}"),
         ("log", "leaves 0 to 255"),
         ("checkpoint", f"checkpoint of {HALF} leaves"),
-    } <= found(sealed)
+    } <= found(lived)
 
 
-def test_a_row_rewritten_with_its_leaf_is_narrowed_down(sealed: Log) -> None:
+def test_a_row_rewritten_with_its_leaf_is_narrowed_down(lived: Log) -> None:
     """The leaf follows the row, so neither is odd by itself; the tree above them is."""
-    victim = sealed.rows()[300][1]
-    sealed.books.owner(f"UPDATE ledger.transfer SET amount = amount + 1 WHERE id = '{victim}'")
-    with sealed.books.database.connection() as connection:
+    victim = lived.rows()[300][1]
+    lived.books.owner(f"UPDATE ledger.transfer SET amount = amount + 1 WHERE id = '{victim}'")
+    with lived.books.database.connection() as connection:
         (row,) = Rows(connection).of([victim])
-    sealed.books.owner(
+    lived.books.owner(
         "UPDATE ledger.leaf_block SET hashes ="
         f" overlay(hashes PLACING '\\x{leaf_hash(row.leaf).hex()}' FROM {32 * 44 + 1}) WHERE first = 256"
     )
-    assert found(sealed) == {
+    assert found(lived) == {
         ("checkpoint", f"checkpoint of {HALF} leaves"),
         ("checkpoint", f"checkpoint of {ALL} leaves"),
         ("log", "leaves 256 to 511"),
         ("entries", f"transfer {victim}"),
     }
-    assert any(f"among leaves 0 to {HALF - 1}" in finding.detail for finding in sealed.audit().findings)
+    assert any(f"among leaves 0 to {HALF - 1}" in finding.detail for finding in lived.audit().findings)
 
 
 def cut(log: Log, size: int) -> None:
@@ -198,56 +196,56 @@ def cut(log: Log, size: int) -> None:
     )
 
 
-def test_a_tail_that_was_cut_off_is_told_by_the_checkpoint(sealed: Log) -> None:
-    kept = sealed.seal().checkpoint
+def test_a_tail_that_was_cut_off_is_told_by_the_checkpoint(lived: Log) -> None:
+    kept = lived.seal().checkpoint
     assert kept is not None
-    cut(sealed, HALF)
-    assert found(sealed) == {("checkpoint", f"checkpoint of {ALL} leaves")}
-    sealed.books.owner(f"DELETE FROM ledger.checkpoint WHERE size = {ALL}", "DELETE FROM ledger.refusal")
-    assert found(sealed) == set()
-    assert found(sealed, kept) == {("checkpoint", f"checkpoint of {ALL} leaves, kept elsewhere")}
+    cut(lived, HALF)
+    assert found(lived) == {("checkpoint", f"checkpoint of {ALL} leaves")}
+    lived.books.owner(f"DELETE FROM ledger.checkpoint WHERE size = {ALL}", "DELETE FROM ledger.refusal")
+    assert found(lived) == set()
+    assert found(lived, kept) == {("checkpoint", f"checkpoint of {ALL} leaves, kept elsewhere")}
 
 
-def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhere(sealed: Log) -> None:
-    kept = sealed.seal().checkpoint
+def test_another_history_under_the_same_key_is_told_by_a_checkpoint_kept_elsewhere(lived: Log) -> None:
+    kept = lived.seal().checkpoint
     assert kept is not None
-    sealed.books.owner(
-        f"UPDATE ledger.transfer SET amount = 9 WHERE id = '{sealed.ids[700]}'",
-        f"UPDATE ledger.entry SET amount = 9 * sign(amount) WHERE transfer_id = '{sealed.ids[700]}'",
+    lived.books.owner(
+        f"UPDATE ledger.transfer SET amount = 9 WHERE id = '{lived.ids[700]}'",
+        f"UPDATE ledger.entry SET amount = 9 * sign(amount) WHERE transfer_id = '{lived.ids[700]}'",
         "DELETE FROM ledger.leaf_block",
         "DELETE FROM ledger.tree_node",
         "DELETE FROM ledger.checkpoint",
     )
-    sealed.seal()
-    assert found(sealed) == set()
-    assert found(sealed, kept) == {("checkpoint", f"checkpoint of {ALL} leaves, kept elsewhere")}
-    assert found(sealed, "no note") == {("checkpoint", "checkpoint kept elsewhere")}
+    lived.seal()
+    assert found(lived) == set()
+    assert found(lived, kept) == {("checkpoint", f"checkpoint of {ALL} leaves, kept elsewhere")}
+    assert found(lived, "no note") == {("checkpoint", "checkpoint kept elsewhere")}
 
 
-def test_a_block_that_is_gone_is_named(sealed: Log) -> None:
-    sealed.books.owner("DELETE FROM ledger.leaf_block WHERE first = 256")
-    assert ("log", "leaves 256 to 306") in found(sealed)
+def test_a_block_that_is_gone_is_named(lived: Log) -> None:
+    lived.books.owner("DELETE FROM ledger.leaf_block WHERE first = 256")
+    assert ("log", "leaves 256 to 306") in found(lived)
 
 
-def test_a_repeated_leaf_is_named(sealed: Log) -> None:
-    was = stored(sealed)
-    put(sealed, DECLARED + 8, *was[DECLARED + 6])
+def test_a_repeated_leaf_is_named(lived: Log) -> None:
+    was = stored(lived)
+    put(lived, DECLARED + 8, *was[DECLARED + 6])
     first, third = (f"transfer {was[n][0]}" for n in (DECLARED + 6, DECLARED + 8))
-    assert {("log", first), ("added", third)} <= found(sealed)
+    assert {("log", first), ("added", third)} <= found(lived)
 
 
-def test_altered_missing_and_surplus_nodes_are_named(sealed: Log) -> None:
-    sealed.books.owner("UPDATE ledger.tree_node SET hash = sha256(hash) WHERE position = 1")
-    assert found(sealed) == {("log", "leaves 256 to 511")}
-    sealed.books.owner("DELETE FROM ledger.tree_node WHERE position = 1")
-    assert found(sealed) == {("log", "leaves 256 to 511")}
-    sealed.books.owner(
+def test_altered_missing_and_surplus_nodes_are_named(lived: Log) -> None:
+    lived.books.owner("UPDATE ledger.tree_node SET hash = sha256(hash) WHERE position = 1")
+    assert found(lived) == {("log", "leaves 256 to 511")}
+    lived.books.owner("DELETE FROM ledger.tree_node WHERE position = 1")
+    assert found(lived) == {("log", "leaves 256 to 511")}
+    lived.books.owner(
         "INSERT INTO ledger.tree_node SELECT 16, 0, hash FROM ledger.tree_node WHERE position = 0"
     )
-    sealed.books.owner(
+    lived.books.owner(
         "INSERT INTO ledger.tree_node SELECT 8, 1, hash FROM ledger.tree_node WHERE height = 16"
     )
-    assert found(sealed) == {("log", "leaves 256 to 511")}
+    assert found(lived) == {("log", "leaves 256 to 511")}
 
 
 def forge(log: Log, key: SigningKey) -> str:
@@ -268,13 +266,13 @@ def forge(log: Log, key: SigningKey) -> str:
         lambda log: "note = 'nonsense'",
     ],
 )
-def test_a_replaced_checkpoint_is_named(sealed: Log, change: Callable[[Log], str]) -> None:
-    sealed.books.owner(f"UPDATE ledger.checkpoint SET {change(sealed)} WHERE size = {ALL}")
-    assert found(sealed) == {("checkpoint", f"checkpoint of {ALL} leaves")}
+def test_a_replaced_checkpoint_is_named(lived: Log, change: Callable[[Log], str]) -> None:
+    lived.books.owner(f"UPDATE ledger.checkpoint SET {change(lived)} WHERE size = {ALL}")
+    assert found(lived) == {("checkpoint", f"checkpoint of {ALL} leaves")}
 
 
-def test_a_log_under_another_key_is_told(sealed: Log) -> None:
-    audited = sealed.audit(key=SigningKey(sealed.key.origin, bytes(32)))
+def test_a_log_under_another_key_is_told(lived: Log) -> None:
+    audited = lived.audit(key=SigningKey(lived.key.origin, bytes(32)))
     assert {finding.subject for finding in audited.findings} == {
         f"checkpoint of {HALF} leaves",
         f"checkpoint of {ALL} leaves",
@@ -282,9 +280,9 @@ def test_a_log_under_another_key_is_told(sealed: Log) -> None:
     assert all("not signed by the key" in finding.detail for finding in audited.findings)
 
 
-def test_rows_after_the_log_are_counted_and_not_blamed(sealed: Log) -> None:
-    sealed.post(3)
-    audited = sealed.audit()
+def test_rows_after_the_log_are_counted_and_not_blamed(lived: Log) -> None:
+    lived.post(3)
+    audited = lived.audit()
     assert (audited.sound, audited.unsealed) == (True, 3)
 
 

@@ -24,8 +24,7 @@ ALTER = {
 }
 
 
-@pytest.fixture
-def lived(log: Log) -> Log:
+def live(log: Log) -> None:
     books, ledger = log.books, log.books.ledger
 
     def hold(amount: int) -> UUID:
@@ -59,7 +58,6 @@ def lived(log: Log) -> Log:
     assert holds.expire_due(ledger) == 1
     log.seal()
     log.check()
-    return log
 
 
 def named(log: Log, relation: str) -> set[str]:

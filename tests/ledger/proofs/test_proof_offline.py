@@ -32,15 +32,13 @@ from ledger.proofs.errors import LogDamaged, NotSealed, UnknownTransfer
 HALF, ALL = DECLARED + 301, DECLARED + 602
 
 
-@pytest.fixture
-def sealed(log: Log) -> Log:
+def live(log: Log) -> None:
     """A log of ALL leaves under two checkpoints, the first of HALF."""
     log.post(300)
     log.seal()
     log.refuse()
     log.post(300)
     log.seal()
-    return log
 
 
 @pytest.fixture
@@ -54,16 +52,16 @@ def proof(log: Log, *ids: Any) -> dict[str, Any]:
     return made
 
 
-def test_every_leaf_proves(sealed: Log) -> None:
-    ids = [row for _, row in sealed.rows()]
-    proved = verify(proof(sealed, *ids), sealed.key.public)
+def test_every_leaf_proves(lived: Log) -> None:
+    ids = [row for _, row in lived.rows()]
+    proved = verify(proof(lived, *ids), lived.key.public)
     assert [each["id"] for each in proved["proved"]] == [str(each) for each in ids]
     assert proved["size"] == ALL
     assert {each["kind"] for each in proved["proved"]} == {"transfer", "refusal", "ledger.leaf_source"}
 
 
-def test_a_proof_is_short_and_reads_little(sealed: Log) -> None:
-    (leaf,) = proof(sealed, sealed.ids[5])["leaves"]
+def test_a_proof_is_short_and_reads_little(lived: Log) -> None:
+    (leaf,) = proof(lived, lived.ids[5])["leaves"]
     assert len(leaf["path"]) <= 10  # ceil(log2(ALL))
 
 
@@ -122,13 +120,13 @@ LEAF = ["leaves", 0]
     ],
 )
 def test_a_proof_that_was_tampered_with_proves_nothing(
-    sealed: Log, tamper: Callable[[dict[str, Any]], None]
+    lived: Log, tamper: Callable[[dict[str, Any]], None]
 ) -> None:
-    made = proof(sealed, sealed.ids[5])
-    verify(copy.deepcopy(made), sealed.key.public)
+    made = proof(lived, lived.ids[5])
+    verify(copy.deepcopy(made), lived.key.public)
     tamper(made)
     with pytest.raises(ProofInvalid):
-        verify(made, sealed.key.public)
+        verify(made, lived.key.public)
 
 
 @pytest.mark.parametrize("made", [None, [], 3, "x", {}, {"format": {}}])
@@ -137,9 +135,9 @@ def test_what_is_no_proof_is_told_so(log: Log, made: Any) -> None:
         verify(made, log.key.public)
 
 
-def test_the_wrong_key_verifies_nothing(sealed: Log) -> None:
-    made = proof(sealed, sealed.ids[5])
-    for name in (sealed.key.origin, "another.example"):
+def test_the_wrong_key_verifies_nothing(lived: Log) -> None:
+    made = proof(lived, lived.ids[5])
+    for name in (lived.key.origin, "another.example"):
         with pytest.raises(ProofInvalid, match="not signed by the key"):
             verify(made, SigningKey(name, bytes(32)).public)
 
@@ -152,25 +150,25 @@ def test_a_key_that_is_none_is_told_so(log: Log, bad: str) -> None:
     assert PublicKey.parse(f" {log.key.public}\n") == log.key.public
 
 
-def test_consistency_between_all_checkpoints(sealed: Log) -> None:
-    sealed.post(700)
-    sealed.seal()
+def test_consistency_between_all_checkpoints(lived: Log) -> None:
+    lived.post(700)
+    lived.seal()
     sizes = (HALF, ALL, ALL + 700)
     for old in sizes:
         for new in sizes:
             if old > new:
                 continue
-            with sealed.books.database.connection() as connection:
+            with lived.books.database.connection() as connection:
                 made = consistency(connection, old, new)
-            proved = verify(json.loads(json.dumps(made)), sealed.key.public)
+            proved = verify(json.loads(json.dumps(made)), lived.key.public)
             assert (proved["old_size"], proved["new_size"]) == (old, new)
             if old < new:
                 for other in ({**made, "path": made["path"][1:]}, {**made, "old": made["new"]}):
                     with pytest.raises(ProofInvalid):
-                        verify(other, sealed.key.public)
-    with sealed.books.database.connection() as connection, pytest.raises(NotSealed):
+                        verify(other, lived.key.public)
+    with lived.books.database.connection() as connection, pytest.raises(NotSealed):
         consistency(connection, 309)
-    with sealed.books.database.connection() as connection, pytest.raises(NotSealed):
+    with lived.books.database.connection() as connection, pytest.raises(NotSealed):
         consistency(connection, ALL, HALF)
 
 
@@ -189,23 +187,23 @@ def test_what_has_no_proof(log: Log) -> None:
         assert (len(found.leaves), found.unsealed) == (1, [late])
 
 
-def test_nothing_is_proved_of_a_row_that_was_altered(sealed: Log) -> None:
-    sealed.books.owner(f"UPDATE ledger.transfer SET amount = 9 WHERE id = '{sealed.ids[5]}'")
-    sealed.books.owner(f"UPDATE ledger.transfer SET xact = 1 WHERE id = '{sealed.ids[6]}'")
-    for each in sealed.ids[5:7]:
+def test_nothing_is_proved_of_a_row_that_was_altered(lived: Log) -> None:
+    lived.books.owner(f"UPDATE ledger.transfer SET amount = 9 WHERE id = '{lived.ids[5]}'")
+    lived.books.owner(f"UPDATE ledger.transfer SET xact = 1 WHERE id = '{lived.ids[6]}'")
+    for each in lived.ids[5:7]:
         with pytest.raises(LogDamaged, match=str(each)):
-            proof(sealed, each)
-    sealed.books.owner("DELETE FROM ledger.leaf_block WHERE first = 256")
+            proof(lived, each)
+    lived.books.owner("DELETE FROM ledger.leaf_block WHERE first = 256")
     with pytest.raises(LogDamaged):
-        proof(sealed, sealed.rows()[270][1])
+        proof(lived, lived.rows()[270][1])
 
 
-def test_a_proof_survives_the_loss_of_the_row(sealed: Log) -> None:
+def test_a_proof_survives_the_loss_of_the_row(lived: Log) -> None:
     """Whatever is erased or retired later, what was handed out still verifies, as do all the others."""
-    made, other = proof(sealed, sealed.ids[5]), sealed.ids[6]
-    sealed.books.owner(f"DELETE FROM ledger.transfer WHERE id = '{sealed.ids[5]}'")
-    verify(made, sealed.key.public)
-    verify(proof(sealed, other), sealed.key.public)
+    made, other = proof(lived, lived.ids[5]), lived.ids[6]
+    lived.books.owner(f"DELETE FROM ledger.transfer WHERE id = '{lived.ids[5]}'")
+    verify(made, lived.key.public)
+    verify(proof(lived, other), lived.key.public)
 
 
 def test_no_holder_and_no_reference_of_an_account_is_in_a_proof(log: Log) -> None:
@@ -226,17 +224,17 @@ def test_no_holder_and_no_reference_of_an_account_is_in_a_proof(log: Log) -> Non
 # The verifier by itself, and the command line.
 
 
-def test_the_verifier_runs_alone(sealed: Log, tmp_path: Path) -> None:
+def test_the_verifier_runs_alone(lived: Log, tmp_path: Path) -> None:
     shutil.copy(verifying.__file__, tmp_path / "check.py")
-    (tmp_path / "proof.json").write_text(json.dumps(proof(sealed, sealed.ids[5])))
-    (tmp_path / "key.txt").write_text(f"{sealed.key.public}\n")
+    (tmp_path / "proof.json").write_text(json.dumps(proof(lived, lived.ids[5])))
+    (tmp_path / "key.txt").write_text(f"{lived.key.public}\n")
 
     def check(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-I", "check.py", *arguments], cwd=tmp_path, capture_output=True, text=True
         )
 
-    for key in (str(sealed.key.public), "key.txt"):
+    for key in (str(lived.key.public), "key.txt"):
         done = check("proof.json", key)
         assert (done.returncode, json.loads(done.stdout)["size"]) == (0, ALL), done.stderr
     assert check("proof.json").returncode == 2

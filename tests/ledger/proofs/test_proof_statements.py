@@ -18,14 +18,12 @@ Change = Callable[[dict[str, Any]], object]
 DAY = timedelta(days=1)
 
 
-@pytest.fixture
-def lived(log: Log) -> Log:
+def live(log: Log) -> None:
     """Three days, with 3, 4 and 2 entries of the payee; now is the last one's end."""
     for count in (3, 4, 2):
         log.post(count)
         log.books.now += DAY
     log.seal()
-    return log
 
 
 def proved(log: Log, first: int, last: int, *, around: bool = False) -> dict[str, Any]:
