@@ -2,8 +2,8 @@
 
 Checked from the entries up, not from the stored sums: each transfer has its two entries and its claim, each
 account is the sum of its entries, each balance follows from the one before, closed accounts hold nothing,
-debits equal credits in every currency, so that all entries add up to nothing, and what backs the e-money covers
-what is outstanding.
+debits equal credits in every currency, so that all entries add up to nothing, and what backs the e-money
+covers what is outstanding.
 """
 
 from dataclasses import dataclass
