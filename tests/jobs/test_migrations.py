@@ -1,25 +1,19 @@
-"""The schema goes up, down and up again with rows in it, on the embedded server and on others' servers."""
+"""The schema goes up, down and up again with rows in it."""
 
-import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from databases import copy_of
-from dumping import dumped
-from reader_logins import login_in
+from migrated import schema, schemas, use
 from sqlalchemy import Integer, String, TypeDecorator, create_engine
 from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.pool import NullPool
@@ -28,120 +22,18 @@ from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
 from jobs.migrate import PACKAGES, downgrade, is_current, upgrade
-from kyc import Enrolment
 from ledger import (
     AccountKind,
     Database,
     Ledger,
-    NewAccount,
     Operation,
     Transfer,
-    account_changes,
-    accounts,
-    disputes,
-    periods,
     posting,
-    profiles,
 )
 from ledger.database import connect
-from ledger.errors import ConfigurationError, SplitGroup
+from ledger.errors import SplitGroup
 from ledger.ids import new_id
-from ledger.limits import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed, Window
 from ledger.trial_balance import trial_balance
-from privacy import Vault, open_keyring
-
-NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-
-
-def use(url: str) -> None:
-    """Open accounts, post under limits, be refused, and take the trial balance, as an operator would."""
-    flow = LimitRule(
-        "flow", Metric.FLOW, Bound.CAPPED, 50, Direction.OUT, frozenset(), Window.DAY, OnExceed.DENY, "text"
-    )
-    limited = LimitProfile(
-        "tier", "EUR", "Europe/Brussels", (flow,), frozenset({(Direction.OUT, Window.DAY)})
-    )
-    funds, a, b = new_id(), new_id(), new_id()
-    database = Database(url)
-    try:
-        with database.connection() as connection:
-            profile_id = profiles.store(connection, limited)
-            accounts.open_accounts(
-                connection,
-                [
-                    NewAccount(funds, AccountKind.SAFEGUARDING, "EUR", NOW),
-                    NewAccount(a, AccountKind.CUSTOMER, "EUR", NOW, str(a), new_id(), profile_id),
-                    NewAccount(b, AccountKind.CUSTOMER, "EUR", NOW),
-                ],
-            )
-        sent = [
-            Transfer(new_id(), funds, a, 100, "EUR", Operation.LOAD, "receipt"),
-            Transfer(new_id(), a, b, 50, "EUR", Operation.P2P),
-            Transfer(new_id(), a, b, 1, "EUR", Operation.P2P),
-        ]
-        ledger = Ledger(database)
-        assert [outcome.posted for outcome in ledger.post(sent)] == [True, True, False]
-        assert all(outcome.replayed for outcome in ledger.post(sent))
-        change_accounts(ledger, a, b, sent[1].id)
-        assert periods.close(ledger, "2026-01", actor="accountant-1").transfers == 0
-        with database.connection() as connection:
-            found = trial_balance(connection)
-        assert found.balanced
-        assert found.safeguarded
-    finally:
-        database.close()
-
-
-def change_accounts(ledger: Ledger, a: UUID, b: UUID, paid: UUID) -> None:
-    """Each change that an account can see but closing, and a dispute that is upheld in part."""
-    by: dict[str, str] = {"actor": "ops-1", "reason": "test"}
-    account_changes.freeze(ledger, a, **by)
-    account_changes.unfreeze(ledger, a, **by)
-    account_changes.set_bounds(ledger, a, floor=None, ceiling=1000, **by)
-    account_changes.move(ledger, a, b, **by)
-    with ledger.database.connection() as connection:
-        accounts.set_metadata(connection, a, {"branch": "north"}, at=NOW)
-    opened = disputes.open_dispute(
-        ledger, paid, new_id(), reason_code="10.4", expires_at=ledger.clock() + timedelta(days=1), actor="x"
-    )
-    assert disputes.uphold(ledger, opened.transfer_id, new_id(), 20, **by).posted
-
-
-def schema(url: str) -> list[tuple[Any, ...]]:
-    """Everything the migrations make: columns, constraints, indexes, triggers, functions, grants."""
-    ours = "('ledger', 'privacy', 'kyc', 'aml')"
-    with psycopg.connect(url) as connection:
-        return [
-            row
-            for query in (
-                "SELECT table_schema, table_name, column_name, data_type, is_nullable, column_default"
-                f" FROM information_schema.columns WHERE table_schema IN {ours}",
-                "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-                f" WHERE connamespace::regnamespace::text IN {ours}",
-                f"SELECT schemaname, indexname, indexdef FROM pg_indexes WHERE schemaname IN {ours}",
-                "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger"
-                " WHERE NOT tgisinternal",
-                "SELECT oid::regprocedure::text, prosrc, proacl::text FROM pg_proc"
-                f" WHERE pronamespace::regnamespace::text IN {ours}",
-                "SELECT grantee, table_schema, table_name, column_name, privilege_type"
-                " FROM information_schema.column_privileges"
-                f" WHERE grantee LIKE 'emoney_%' AND table_schema IN {ours}",
-                "SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity",
-                "SELECT tablename, policyname, permissive, roles::text, cmd, qual, with_check"
-                " FROM pg_policies",
-                "SELECT version_num FROM public.alembic_version",
-            )
-            for row in sorted(connection.execute(query).fetchall(), key=repr)
-        ]
-
-
-def schemas(url: str) -> set[str]:
-    """Which of the packages have a schema."""
-    with psycopg.connect(url) as connection:
-        rows = connection.execute(
-            "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(PACKAGES),)
-        )
-        return {name for (name,) in rows}
 
 
 @pytest.fixture
@@ -245,130 +137,6 @@ def test_the_mapped_tables_are_the_tables(owner_url: str) -> None:
         differences = compare_metadata(context, SQLModel.metadata)
     # comments say nothing that a mapping could contradict
     assert [str(each) for each in differences if "_table_comment" not in str(each)] == []
-
-
-# Servers that are not embedded.
-
-
-def external_binaries() -> Path | None:
-    """Where the binaries of a PostgreSQL of the machine's own lie, the oldest supported first."""
-    for version in range(15, 19):
-        found = Path(f"/usr/lib/postgresql/{version}/bin")
-        if (found / "initdb").exists():
-            return found
-    if config := shutil.which("pg_config"):
-        found = Path(subprocess.check_output([config, "--bindir"], text=True).strip())
-        if (found / "initdb").exists():
-            return found
-    return None
-
-
-@pytest.fixture(scope="module")
-def external() -> Iterator[str]:
-    """The URL of a throwaway server of the machine's own PostgreSQL, on a socket only, as its superuser."""
-    binaries = external_binaries()
-    if binaries is None:
-        pytest.skip("no PostgreSQL of the machine's own: initdb of 15 to 18 is not there")
-    place = Path(tempfile.mkdtemp(prefix="emoney-pg"))
-    run: dict[str, Any] = {"check": True, "stdout": subprocess.DEVNULL, "cwd": place}
-    if os.geteuid() == 0:
-        try:
-            shutil.chown(place, user="postgres")
-            run |= {"user": "postgres"}
-        except LookupError:
-            shutil.chown(place, user="nobody")
-            run |= {"user": "nobody"}
-    data, log = place / "data", place / "log"
-    control = [str(binaries / "pg_ctl"), "-D", str(data), "-w", "-t", "60"]
-    subprocess.run(
-        [str(binaries / "initdb"), "-D", str(data), "-U", "root_of_all", "-A", "trust", "-N", "-E", "UTF8"],
-        **run,
-    )
-    try:
-        subprocess.run(
-            [*control, "-l", str(log), "-o", f"-c listen_addresses='' -k {place} -F", "start"], **run
-        )
-        try:
-            yield f"postgresql://root_of_all@/postgres?host={place}"
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], **run)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def operator(external: str) -> str:
-    """A database that belongs to a login which is no superuser but may create roles, and has migrated it."""
-    with psycopg.connect(external, autocommit=True) as connection:
-        connection.execute("CREATE ROLE operator LOGIN CREATEROLE")
-        connection.execute("CREATE ROLE backend LOGIN")
-        connection.execute("CREATE ROLE stranger LOGIN")
-        connection.execute("CREATE DATABASE wallets OWNER operator")
-    url = external.replace("root_of_all@/postgres", "operator@/wallets")
-    assert upgrade(url)
-    with psycopg.connect(url) as connection:
-        connection.execute("GRANT emoney_app TO backend")
-    return url
-
-
-def test_the_oldest_server_at_hand_runs_it(external: str) -> None:
-    url = external.replace("postgresql://", "postgresql+psycopg://")
-    assert upgrade(url)
-    assert is_current(url)
-    use(url)
-    downgrade(url)
-    assert upgrade(url)
-    use(url)
-
-
-def test_an_owner_who_is_no_superuser_is_enough(operator: str) -> None:
-    assert is_current(operator)
-    assert not upgrade(operator)
-    use(operator)
-
-
-def test_a_member_of_the_applications_role_runs_the_application(operator: str) -> None:
-    member = operator.replace("operator@", "backend@")
-    assert is_current(member)
-    use(member)
-
-
-def test_an_owner_who_is_no_superuser_stands_above_the_policies_and_a_reader_under_them(
-    external: str, operator: str, home: Path
-) -> None:
-    database = Database(operator)
-    try:
-        with database.connection() as connection:
-            desk = Enrolment(database, Vault(open_keyring(home, connection)))
-        person = {"external_ref": "R-1", "currency": "GHS", "name": "Efua Quaye", "birth_date": "1987-03-14"}
-        person |= {"phone": "+233201234567", "id_kind": "national_id", "id_number": "GHA-123456789-0"}
-        enrolled = desk.enrol(person | {"address": "1 Palm Lane, Accra"})
-    finally:
-        database.close()
-    assert b"R-1" in dumped(operator)
-    superuser = external.replace("/postgres", "/wallets")
-    with login_in(superuser, "packless", ["emoney_kyc_reader"]) as url, psycopg.connect(url) as reader:
-        assert reader.execute("SELECT id FROM kyc.person").fetchall() == []
-        with psycopg.connect(operator) as owner:
-            owner.execute(
-                "INSERT INTO privacy.reader_pack (reader, pack_id) VALUES (%s, %s)",
-                (reader.info.user, enrolled.pack),
-            )
-        assert reader.execute("SELECT id FROM kyc.person").fetchall() == [(enrolled.person_id,)]
-
-
-def test_one_who_is_no_member_is_told_so(operator: str) -> None:
-    with pytest.raises(ConfigurationError, match="not a member"):
-        use(operator.replace("operator@", "stranger@"))
-
-
-def test_a_role_that_exists_already_needs_no_right_to_make_it(external: str, operator: str) -> None:
-    with psycopg.connect(external, autocommit=True) as connection:
-        connection.execute("CREATE ROLE modest LOGIN IN ROLE emoney_app")
-        connection.execute("CREATE DATABASE modest OWNER modest")
-    url = external.replace("root_of_all@/postgres", "modest@/modest")
-    assert upgrade(url)
-    use(url)
 
 
 def test_claims_get_their_hashes_back_when_that_is_undone(owner_url: str, database: Database) -> None:

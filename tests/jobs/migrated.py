@@ -1,0 +1,118 @@
+"""A migrated database: used as an operator would, and its schema as a list."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from jobs.migrate import PACKAGES
+from ledger import (
+    AccountKind,
+    Database,
+    Ledger,
+    NewAccount,
+    Operation,
+    Transfer,
+    account_changes,
+    accounts,
+    disputes,
+    periods,
+    profiles,
+)
+from ledger.ids import new_id
+from ledger.limits import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed, Window
+from ledger.trial_balance import trial_balance
+
+NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+def use(url: str) -> None:
+    """Open accounts, post under limits, be refused, and take the trial balance, as an operator would."""
+    flow = LimitRule(
+        "flow", Metric.FLOW, Bound.CAPPED, 50, Direction.OUT, frozenset(), Window.DAY, OnExceed.DENY, "text"
+    )
+    limited = LimitProfile(
+        "tier", "EUR", "Europe/Brussels", (flow,), frozenset({(Direction.OUT, Window.DAY)})
+    )
+    funds, a, b = new_id(), new_id(), new_id()
+    database = Database(url)
+    try:
+        with database.connection() as connection:
+            profile_id = profiles.store(connection, limited)
+            accounts.open_accounts(
+                connection,
+                [
+                    NewAccount(funds, AccountKind.SAFEGUARDING, "EUR", NOW),
+                    NewAccount(a, AccountKind.CUSTOMER, "EUR", NOW, str(a), new_id(), profile_id),
+                    NewAccount(b, AccountKind.CUSTOMER, "EUR", NOW),
+                ],
+            )
+        sent = [
+            Transfer(new_id(), funds, a, 100, "EUR", Operation.LOAD, "receipt"),
+            Transfer(new_id(), a, b, 50, "EUR", Operation.P2P),
+            Transfer(new_id(), a, b, 1, "EUR", Operation.P2P),
+        ]
+        ledger = Ledger(database)
+        assert [outcome.posted for outcome in ledger.post(sent)] == [True, True, False]
+        assert all(outcome.replayed for outcome in ledger.post(sent))
+        change_accounts(ledger, a, b, sent[1].id)
+        assert periods.close(ledger, "2026-01", actor="accountant-1").transfers == 0
+        with database.connection() as connection:
+            found = trial_balance(connection)
+        assert found.balanced
+        assert found.safeguarded
+    finally:
+        database.close()
+
+
+def change_accounts(ledger: Ledger, a: UUID, b: UUID, paid: UUID) -> None:
+    """Each change that an account can see but closing, and a dispute that is upheld in part."""
+    by: dict[str, str] = {"actor": "ops-1", "reason": "test"}
+    account_changes.freeze(ledger, a, **by)
+    account_changes.unfreeze(ledger, a, **by)
+    account_changes.set_bounds(ledger, a, floor=None, ceiling=1000, **by)
+    account_changes.move(ledger, a, b, **by)
+    with ledger.database.connection() as connection:
+        accounts.set_metadata(connection, a, {"branch": "north"}, at=NOW)
+    opened = disputes.open_dispute(
+        ledger, paid, new_id(), reason_code="10.4", expires_at=ledger.clock() + timedelta(days=1), actor="x"
+    )
+    assert disputes.uphold(ledger, opened.transfer_id, new_id(), 20, **by).posted
+
+
+def schema(url: str) -> list[tuple[Any, ...]]:
+    """Everything the migrations make: columns, constraints, indexes, triggers, functions, grants."""
+    ours = "('ledger', 'privacy', 'kyc', 'aml')"
+    with psycopg.connect(url) as connection:
+        return [
+            row
+            for query in (
+                "SELECT table_schema, table_name, column_name, data_type, is_nullable, column_default"
+                f" FROM information_schema.columns WHERE table_schema IN {ours}",
+                "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+                f" WHERE connamespace::regnamespace::text IN {ours}",
+                f"SELECT schemaname, indexname, indexdef FROM pg_indexes WHERE schemaname IN {ours}",
+                "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger"
+                " WHERE NOT tgisinternal",
+                "SELECT oid::regprocedure::text, prosrc, proacl::text FROM pg_proc"
+                f" WHERE pronamespace::regnamespace::text IN {ours}",
+                "SELECT grantee, table_schema, table_name, column_name, privilege_type"
+                " FROM information_schema.column_privileges"
+                f" WHERE grantee LIKE 'emoney_%' AND table_schema IN {ours}",
+                "SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity",
+                "SELECT tablename, policyname, permissive, roles::text, cmd, qual, with_check"
+                " FROM pg_policies",
+                "SELECT version_num FROM public.alembic_version",
+            )
+            for row in sorted(connection.execute(query).fetchall(), key=repr)
+        ]
+
+
+def schemas(url: str) -> set[str]:
+    """Which of the packages have a schema."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT nspname FROM pg_namespace WHERE nspname = ANY(%s)", (list(PACKAGES),)
+        )
+        return {name for (name,) in rows}
