@@ -122,7 +122,8 @@ class Database:
 def _demand_alive(connection: Connection, _record: object, _proxy: object) -> None:
     """The pool replaces what its server has closed: a look at the socket, where a ping is a round trip."""
     try:
-        connection.pgconn.consume_input()
+        connection.pgconn.consume_input()  # what the server said last, if it has ended the connection
+        connection.pgconn.consume_input()  # and that it has
     except psycopg.OperationalError as error:
         raise DisconnectionError from error
     if connection.pgconn.status != ConnStatus.OK:

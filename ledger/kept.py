@@ -11,6 +11,9 @@ import psycopg
 
 Row = tuple[Any, ...]
 
+KEPT_BYTES_MAX = 1024
+"""A cursor holds what was sent and answered last; one that is asked for more than a few is not kept."""
+
 
 class Keeper(psycopg.Connection[Row]):
     """A connection that keeps its cursors."""
@@ -30,6 +33,10 @@ class Keeper(psycopg.Connection[Row]):
 def rows(
     connection: psycopg.Connection[Row], query: str, parameters: Mapping[str, bytes | None]
 ) -> list[Row]:
-    """The rows of a query that never changes, read in binary. Its last answer stays in memory."""
-    cursor = connection.kept(query) if isinstance(connection, Keeper) else connection.cursor(binary=True)
+    """The rows of a query whose text never changes, read in binary."""
+    few = all(value is None or len(value) <= KEPT_BYTES_MAX for value in parameters.values())
+    if few and isinstance(connection, Keeper):
+        cursor = connection.kept(query)
+    else:
+        cursor = connection.cursor(binary=True)
     return cursor.execute(query, parameters).fetchall()

@@ -1,4 +1,5 @@
 import traceback
+from contextlib import ExitStack
 from typing import cast
 
 import psycopg
@@ -10,7 +11,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import text
 
 from ledger import Database
-from ledger.database import APPLICATION_ROLE, Connection, connect, libpq_url, raw
+from ledger.database import APPLICATION_ROLE, POOL_SIZE, Connection, connect, libpq_url, raw
 from ledger.errors import ConfigurationError, Unavailable
 
 
@@ -123,6 +124,16 @@ def test_a_connection_leaves_no_transaction_behind(books: Books) -> None:
     with books.database.connection() as connection:
         assert connection.info.transaction_status == TransactionStatus.IDLE
         assert connection.execute("SELECT to_regclass('left_behind')").fetchone() == (None,)
+
+
+def test_those_that_end_while_they_lie_in_the_pool_are_replaced(books: Books) -> None:
+    with ExitStack() as leases:
+        for _ in range(POOL_SIZE):
+            leases.enter_context(books.database.connection()).execute("SELECT 1")
+    books.terminate("usename IS NOT NULL AND pid <> pg_backend_pid()")
+    for lease in [books.database.connection, books.database.autocommit] * POOL_SIZE:
+        with lease() as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_one_that_ends_while_it_is_given_back_is_replaced(books: Books) -> None:

@@ -7,7 +7,7 @@ from books import Books
 from ledger import Database, Ledger, Outcome, Transfer
 from ledger.arrays import Bigints
 from ledger.database import Connection
-from ledger.kept import rows
+from ledger.kept import Keeper, rows
 
 DIVIDED = "SELECT x, 12 / x FROM unnest(%(divisors)s::bigint[]) AS sent (x)"
 OFTEN = 8
@@ -26,6 +26,17 @@ def test_rows_come_as_they_do_from_a_new_cursor(connection: Connection, owner_ur
             sent = {"divisors": None if divisors is None else Bigints.of(divisors)}
             new = connection.execute(DIVIDED, sent, binary=True).fetchall()
             assert rows(connection, DIVIDED, sent) == rows(plain, DIVIDED, sent) == new
+
+
+def test_many_values_are_not_kept(connection: Connection) -> None:
+    assert isinstance(connection, Keeper)
+    for count in (3, 1_000, 4):
+        divisors = range(1, count + 1)
+        found = rows(connection, DIVIDED, {"divisors": Bigints.of(divisors)})
+        assert found == [(each, 12 // each) for each in divisors]
+        kept = connection.kept(DIVIDED)
+        assert kept.rownumber is not None
+        assert kept.rowcount <= 4
 
 
 def test_after_an_error_it_goes_on(connection: Connection) -> None:
