@@ -22,14 +22,7 @@ from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
 from jobs.migrate import PACKAGES, downgrade, is_current, upgrade
-from ledger import (
-    AccountKind,
-    Database,
-    Ledger,
-    Operation,
-    Transfer,
-    posting,
-)
+from ledger import AccountKind, Database, Ledger, Operation, Transfer, posting
 from ledger.database import connect
 from ledger.errors import SplitGroup
 from ledger.ids import new_id

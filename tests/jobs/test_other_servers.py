@@ -16,9 +16,7 @@ from reader_logins import login_in
 
 from jobs.migrate import downgrade, is_current, upgrade
 from kyc import Enrolment
-from ledger import (
-    Database,
-)
+from ledger import Database
 from ledger.errors import ConfigurationError
 from privacy import Vault, open_keyring
 
