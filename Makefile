@@ -22,17 +22,17 @@ demo: install
 	$(BIN)/emoney demo
 
 test: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not long"
 
 test-long: install
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not long"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not long"
 
 # About eleven minutes, half of it for a ledger of five million transfers; `emoney bench posting --quick`: one.
 bench: install

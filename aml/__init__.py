@@ -6,13 +6,13 @@ list_alerts(connection)        alerts with accounts and transfers by the operato
 write_report(database, directory, path)   one HTML file
 """
 
-from aml.alerts import Alert, list_alerts
-from aml.errors import HistoryError, InvalidScenario, QualityError
-from aml.history import Extracted, extract, open_history
-from aml.monitoring import MonitoringResult, ScenarioResult, run
-from aml.report import write_report
-from aml.scenarios import Scenario
-from aml.scenarios import load as load_scenarios
+from emoney.aml.alerts.alert import Alert, list_alerts
+from emoney.aml.errors import HistoryError, InvalidScenario, QualityError
+from emoney.aml.history.transfers import Extracted, extract, open_history
+from emoney.aml.monitoring import MonitoringResult, ScenarioResult, run
+from emoney.aml.report import write_report
+from emoney.aml.scenarios import Scenario
+from emoney.aml.scenarios import load as load_scenarios
 
 __all__ = [
     "extract",

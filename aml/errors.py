@@ -1,6 +1,6 @@
 """What AML refuses, each as a type of its own."""
 
-from ledger.errors import ConfigurationError, EmoneyError, InvalidInput
+from emoney.ledger.base.errors import ConfigurationError, EmoneyError, InvalidInput
 
 
 class QualityError(EmoneyError):

@@ -7,13 +7,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from aml.alerts import Stored, store
-from aml.episodes import find
-from aml.history import MEMORY_LIMIT, THREADS, History, open_history
-from aml.scenarios import Scenario, load
-from aml.scenarios.windows import day_of
-from ledger.clock import Clock, system_clock
-from ledger.database import Database
+from emoney.aml.alerts.alert import Stored, store
+from emoney.aml.alerts.episodes import find
+from emoney.aml.history.transfers import MEMORY_LIMIT, THREADS, History, open_history
+from emoney.aml.scenarios import Scenario, load
+from emoney.aml.scenarios.windows import day_of
+from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.postgres.database import Database
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 

@@ -9,16 +9,16 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from aml.alerts import alerts_per_day, alerts_per_scenario, list_alerts
-from aml.history import open_history
-from aml.monitoring import EPOCH_ORDINAL, MonitoringResult
-from aml.scenarios import Scenario, load
-from aml.scenarios.windows import day_of
-from ledger.clock import Clock, system_clock
-from ledger.database import Database
-from ledger.errors import InvalidInput
-from ledger.files import replace_file
-from ledger.operations import Operation
+from emoney.aml.alerts.alert import alerts_per_day, alerts_per_scenario, list_alerts
+from emoney.aml.history.transfers import open_history
+from emoney.aml.monitoring import EPOCH_ORDINAL, MonitoringResult
+from emoney.aml.scenarios import Scenario, load
+from emoney.aml.scenarios.windows import day_of
+from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.files import replace_file
+from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.transfers.operations import Operation
 
 ALERTS_SHOWN = 200
 BARS_MAX = 120
@@ -26,7 +26,7 @@ WIDTH, HEIGHT = 960, 130
 """The size of a chart, in the units of its own drawing."""
 
 _templates = Environment(
-    loader=PackageLoader("aml"),
+    loader=PackageLoader("emoney.aml"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -5,8 +5,8 @@ from uuid import UUID
 
 from sqlmodel import Field, SQLModel
 
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-from ledger.table_columns import moment
+from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
+from emoney.ledger.base.postgres.columns import moment
 
 _KEPT = "5 years from the end of the relationship or the transaction (AMLD art. 40, AMLR art. 77)"
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from benchmarks import aml_detection, enrolment, import_rate, limits, plot, posting, proofs, report, sealing
 from benchmarks.figures import Figure
 from benchmarks.scale import FULL, SMOKE
-from ledger.errors import EmoneyError
+from emoney.ledger.base.errors import EmoneyError
 
 POSTING = "posting"
 OTHERS = {

@@ -23,10 +23,10 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from aml.episodes import find
-from aml.history import COLUMNS
-from aml.scenarios import load
 from benchmarks.figures import Figure
+from emoney.aml.alerts.episodes import find
+from emoney.aml.history.transfers import COLUMNS
+from emoney.aml.scenarios import load
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "mobile_money"
 CURRENCY = "GHS"

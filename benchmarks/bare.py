@@ -15,8 +15,8 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from ledger import Transfer
-from ledger.queries import queries_beside
+from emoney.ledger import Transfer
+from emoney.ledger.base.postgres.queries import queries_beside
 
 _queries = queries_beside(__file__)
 _TABLES = ("claim", "transfer", "entry", "account")

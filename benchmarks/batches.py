@@ -18,7 +18,7 @@ from benchmarks.bare import Ceiling, make_tables
 from benchmarks.figures import Turns, frozen
 from benchmarks.scale import Scale, Tell
 from benchmarks.scratch import Fresh, settle
-from ledger import Database, Ledger, Transfer
+from emoney.ledger import Database, Ledger, Transfer
 
 SMALL, LARGE = 1_000, 10_000
 SMALL_A_TURN, LARGE_A_TURN, LARGE_ALONE = 20, 20, 5

@@ -30,8 +30,8 @@ from benchmarks.figures import Turns, frozen
 from benchmarks.population import Make
 from benchmarks.scale import Scale, Tell
 from benchmarks.scratch import Fresh, settle, tidy
-from ledger import Ledger, Transfer
-from ledger.group_commit import GroupCommit
+from emoney.ledger import Ledger, Transfer
+from emoney.ledger.group_commit.commit import GroupCommit
 
 CALLERS, CALLERS_MANY = 64, 256
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from benchmarks.figures import Figure
 from benchmarks.scratch import scratch_database
-from kyc import Enrolment, search
-from kyc.person_file import import_file
-from ledger import Database
-from privacy import Vault, open_keyring
+from emoney.kyc import Enrolment
+from emoney.kyc.persons import search
+from emoney.kyc.persons.file_import import import_file
+from emoney.ledger import Database
+from emoney.privacy import Vault, open_keyring
 
 PERSONS, SMOKE = 20_000, 500
 _NAMES = ("Ama", "Kofi", "Efua", "Yaw", "Akosua", "Kwame", "Esi", "Kojo", "Abena", "Kwesi", "Adwoa", "Fiifi")

@@ -18,9 +18,11 @@ from benchmarks.figures import Turns, frozen
 from benchmarks.plans import explained
 from benchmarks.scale import Scale, Tell
 from benchmarks.scratch import Fresh, settle
-from ledger import Database, Ledger, accounts, as_of
-from ledger.queries import queries_beside
-from ledger.trial_balance import trial_balance
+from emoney.ledger import Database, Ledger
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.reports import as_of
+from emoney.ledger.reports.trial_balance import trial_balance
 
 BATCH, BATCHES_A_TURN, WARM_UP = 1_000, 5, 15
 _ROUNDS_A_STEP = 10

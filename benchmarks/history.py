@@ -20,9 +20,9 @@ from benchmarks import growth, writer
 from benchmarks import population as people
 from benchmarks.scale import Scale, Tell
 from benchmarks.scratch import Fresh
-from ledger import Database
-from ledger.errors import ConfigurationError
-from ledger.proofs import seal, signing_key
+from emoney.ledger import Database
+from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.proofs import seal, signing_key
 
 ROOT = Path(__file__).resolve().parents[1]
 WRITTEN_STEP = 10_000

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from benchmarks.figures import Figure
 from benchmarks.scratch import scratch_database
-from jobs.importing import run_import
-from ledger import Database
+from emoney.jobs.importing import run_import
+from emoney.ledger import Database
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "mobile_money"
 ROWS, ROWS_SMOKE = 100_000, 2_000

@@ -12,10 +12,12 @@ import psycopg
 from benchmarks import population
 from benchmarks.figures import Figure, Turns
 from benchmarks.scratch import scratch_server
-from kyc import load_pack
-from kyc.limits import compile_profile
-from ledger import Ledger, Operation, Transfer, accounts, profiles
-from ledger.ids import new_id
+from emoney.kyc import load_pack
+from emoney.kyc.limits.compile import compile_profile
+from emoney.ledger import Ledger, Operation, Transfer
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.limits import profiles
 
 BATCH, A_TURN = 1_000, 10
 TIERS = {"gh-bog-2024": "minimum", "in-rbi-ppi-2021": "full_kyc"}

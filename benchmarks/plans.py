@@ -5,8 +5,8 @@ from typing import Any
 
 import psycopg
 
-from ledger import Database
-from ledger.database import Connection
+from emoney.ledger import Database
+from emoney.ledger.base.postgres.database import Connection
 
 Sent = tuple[Any, Any]
 """A statement and its parameters."""

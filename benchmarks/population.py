@@ -9,10 +9,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
-from kyc import load_pack
-from kyc.wallets import profile_id
-from ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer, accounts
-from ledger.ids import new_id
+from emoney.kyc import load_pack
+from emoney.kyc.wallets.wallet import profile_id
+from emoney.ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
 
 CURRENCY, PACK, TIER = "GHS", "gh-bog-2024", "minimum"
 OPENING = 250_000

@@ -17,7 +17,7 @@ import psycopg
 from benchmarks import batches, callers, history
 from benchmarks.scale import FULL, QUICK, SMOKE, Scale, Tell
 from benchmarks.scratch import run_in, scratch_server
-from ledger import Database
+from emoney.ledger import Database
 
 PARTS = {"batches": batches.measure, "callers": callers.measure, "history": history.measure}
 SCALES = {"full": FULL, "quick": QUICK, "smoke": SMOKE}

@@ -12,8 +12,8 @@ from uuid import UUID
 from benchmarks import population as people
 from benchmarks.figures import Figure
 from benchmarks.scratch import scratch_database
-from ledger import Database, Ledger
-from ledger.proofs import audit, proofs_of, seal, signing_key, verify
+from emoney.ledger import Database, Ledger
+from emoney.ledger.proofs import audit, proofs_of, seal, signing_key, verify
 
 WALLETS, BATCH = 2_000, 1_000
 SIZES, SIZES_SMOKE = (1_000, 10_000, 100_000), (1_000, 3_000)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchmarks.scale import Tell
-from jobs.cli.output import notices, screen, table
+from emoney.jobs.cli.output import notices, screen, table
 
 AT_LEAST = {
     ("batch_1000", "ratio"): 0.5,

@@ -12,8 +12,9 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from jobs.migrate import upgrade
-from ledger import Database, embedded
+from emoney.jobs.migrate import upgrade
+from emoney.ledger import Database
+from emoney.ledger.base.postgres import embedded
 
 Fresh = Callable[[str], Database]
 """Makes an empty, migrated database of this name."""

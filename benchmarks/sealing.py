@@ -18,15 +18,15 @@ import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlmodel import SQLModel
 
-import jobs.tables  # noqa: F401  rotation goes over the tables of every package
+import emoney.jobs.tables  # noqa: F401  rotation goes over the tables of every package
 from benchmarks.figures import Figure, Turns, frozen
 from benchmarks.plans import plan
 from benchmarks.scratch import Fresh, scratch_server, settle
-from kyc import search
-from ledger import Database
-from ledger.arrays import Bytes, Texts, Uuids
-from ledger.ids import new_id
-from privacy import (
+from emoney.kyc.persons import search
+from emoney.ledger import Database
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.binary_arrays import Bytes, Texts, Uuids
+from emoney.privacy import (
     ClearField,
     IndexEntry,
     LocalKeyring,
@@ -35,12 +35,12 @@ from privacy import (
     Sealed,
     SealedField,
     Vault,
-    field_format,
     open_keyring,
 )
-from privacy.keys import DataKey
-from privacy.providers.protocol import Wrapped
-from privacy.rotation import Rotated, Rotation
+from emoney.privacy.keys.providers.protocol import Wrapped
+from emoney.privacy.keys.subject_keys import DataKey
+from emoney.privacy.rotation.rotation import Rotated, Rotation
+from emoney.privacy.vault import field_format
 
 COLUMNS = ("name", "birth_date", "phone", "id_number", "address")
 SUBJECTS, SMOKE_SUBJECTS = 20_000, 100

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks import population as people
-from ledger import Database, Ledger
+from emoney.ledger import Database, Ledger
 
 BATCH, BATCHES_A_DAY = 1_000, 10
 _STATUS = Path("/proc/self/status")

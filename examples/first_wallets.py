@@ -1,8 +1,8 @@
 """Two wallets, an issue of e-money, and a transfer that a limit refuses."""
 
-from jobs import Emoney
-from ledger import AccountKind
-from ledger import emoney as ops
+from emoney.jobs import Emoney
+from emoney.ledger import AccountKind
+from emoney.ledger.transfers import everyday as ops
 
 with Emoney.open() as em:
     ama = em.kyc.enrol({"external_ref": "w-1001", "phone": "+233201234567", "currency": "GHS"})

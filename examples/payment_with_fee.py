@@ -1,8 +1,8 @@
 """A payment and its fee as one group: both are posted, or neither is."""
 
-from jobs import Emoney
-from ledger import AccountKind
-from ledger import emoney as ops
+from emoney.jobs import Emoney
+from emoney.ledger import AccountKind
+from emoney.ledger.transfers import everyday as ops
 
 with Emoney.open() as em:
     payer = em.kyc.enrol({"external_ref": "yaa", "phone": "+233201112223", "currency": "GHS"}).account_id

@@ -1,5 +1,5 @@
 """Floor 5: runs the others, from the command line, on a schedule, and in the demo."""
 
-from jobs.emoney import Emoney
+from emoney.jobs.installation import Emoney
 
 __all__ = ["Emoney"]

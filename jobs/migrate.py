@@ -15,9 +15,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from ledger.database import APPLICATION_ROLE, Connection, connect
-from ledger.errors import ConfigurationError
-from privacy import privileges
+from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.base.postgres.database import APPLICATION_ROLE, Connection, connect
+from emoney.privacy import privileges
 
 PACKAGES = ("ledger", "privacy", "kyc", "aml")
 _LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
@@ -104,7 +104,7 @@ def _config() -> Config:
 
 def _folder(package: str) -> Path:
     """Where a package lies, without importing it."""
-    spec = find_spec(package)
+    spec = find_spec(f"emoney.{package}")
     assert spec is not None
     assert spec.origin is not None
     return Path(spec.origin).parent

@@ -18,17 +18,26 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MI
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.cron import CronTrigger
 
-from aml import history, monitoring
-from jobs import reconciling, webhooks
-from jobs.emoney import Emoney
-from kyc import dormancy, downgrade, duplicates, end_of_day, following, guardians, rebinding, refresh
-from kyc.dormancy_rules import dormancy_rules
-from kyc.parties import parties
-from kyc.restrictions import downgrades
-from kyc.risk_rating import risk_policy
-from ledger import holds, partitions, proofs
-from ledger.errors import InvalidInput
-from ledger.safeguarding.reconciliation import SHORTFALLS
+from emoney.aml import monitoring
+from emoney.aml.history import transfers as history
+from emoney.jobs import reconciliation as reconciling
+from emoney.jobs import webhooks
+from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import refresh
+from emoney.kyc.evidence.risk_rating import risk_policy
+from emoney.kyc.life import dormancy
+from emoney.kyc.life.dormancy_rules import dormancy_rules
+from emoney.kyc.parties import guardians
+from emoney.kyc.parties.settings import parties
+from emoney.kyc.persons import duplicates
+from emoney.kyc.wallets import downgrade, end_of_day
+from emoney.kyc.wallets import reassignment as rebinding
+from emoney.kyc.wallets import retiering as following
+from emoney.kyc.wallets.restrictions import downgrades
+from emoney.ledger import holds, proofs
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.posting import partitions
+from emoney.ledger.safeguarding.reconciliation import SHORTFALLS
 
 MISFIRE_GRACE_S = 3600
 DELIVERY_S_MAX = 50.0

@@ -26,12 +26,12 @@ from typing import Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from jobs.signatures import HEADER, sign
-from ledger.clock import Clock, system_clock
-from ledger.database import Database
-from ledger.errors import ConfigurationError, InvalidInput
-from ledger.outbox import Consumer, ConsumerMoved, Event, find
-from ledger.outbox.dead_letters import dead_letter, note_redelivery
+from emoney.jobs.signatures import HEADER, sign
+from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.errors import ConfigurationError, InvalidInput
+from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.outbox import Consumer, ConsumerMoved, Event, find
+from emoney.ledger.outbox.dead_letters import dead_letter, note_redelivery
 
 URL = "EMONEY_WEBHOOK_URL"
 SECRET = "EMONEY_WEBHOOK_SECRET"  # noqa: S105 - the variable's name

@@ -1,13 +1,19 @@
 """Floor 3: knows who. Persons, evidence, tiers, policy packs, wallets."""
 
-from kyc.enrolment import Enrolled, Enrolment
-from kyc.features import Features
-from kyc.pack import Pack
-from kyc.packs import load_pack, pack_ids, pack_of_currency, parse_pack, read_pack
-from kyc.person import PersonDetails
-from kyc.provider import EnrolmentProvider, FileProvider, ProvidedEvidence, ProvidedPerson, enrol_from
-from kyc.tiers import tier_for, tier_named
-from kyc.wallets import GivenTier, NewWallet, adopt_wallets, change_tier, open_wallets
+from emoney.kyc.evidence.tiers import tier_for, tier_named
+from emoney.kyc.limits.features import Features
+from emoney.kyc.packs.library import load_pack, pack_ids, pack_of_currency, parse_pack, read_pack
+from emoney.kyc.packs.schema import Pack
+from emoney.kyc.persons.details import PersonDetails
+from emoney.kyc.persons.enrolment import Enrolled, Enrolment
+from emoney.kyc.persons.provider import (
+    EnrolmentProvider,
+    FileProvider,
+    ProvidedEvidence,
+    ProvidedPerson,
+    enrol_from,
+)
+from emoney.kyc.wallets.wallet import GivenTier, NewWallet, adopt_wallets, change_tier, open_wallets
 
 __all__ = [
     "Enrolment",

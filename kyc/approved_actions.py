@@ -5,15 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from kyc import acceptance, approvals, deaths, duplicates, evidence_records, following, freezing, overrides
-from kyc.approvals import Action, Approval
-from kyc.errors import InvalidRequest
-from kyc.evidence_records import State
-from kyc.rectification import Rectification
-from kyc.restrictions import Downgrades
-from ledger.database import Connection
-from ledger.ledger import Ledger
-from ledger.proofs import SigningKey
+from emoney.kyc.approvals import request as approvals
+from emoney.kyc.approvals.request import Action, Approval
+from emoney.kyc.errors import InvalidRequest
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import State
+from emoney.kyc.life import deaths
+from emoney.kyc.packs import acceptance
+from emoney.kyc.persons import duplicates
+from emoney.kyc.persons.rectification import Rectification
+from emoney.kyc.wallets import freezing, overrides
+from emoney.kyc.wallets import retiering as following
+from emoney.kyc.wallets.restrictions import Downgrades
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.proofs import SigningKey
 
 
 @dataclass(frozen=True, slots=True)

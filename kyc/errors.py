@@ -1,6 +1,6 @@
 """What the KYC floor raises. No message carries personal data."""
 
-from ledger.errors import EmoneyError, InvalidInput
+from emoney.ledger.base.errors import EmoneyError, InvalidInput
 
 
 class InvalidPack(InvalidInput):

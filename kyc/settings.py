@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
-import data
-from kyc.errors import InvalidSettings
+from emoney import data
+from emoney.kyc.errors import InvalidSettings
 
 TEXT_MAX = 1_000_000
 

@@ -8,14 +8,14 @@ from sqlalchemy import Column, Date, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
-import kyc.decision_tables
-import kyc.life_tables
-import kyc.party_tables
-import kyc.rectification_tables  # noqa: F401  mapped there, found here
-from kyc.table_columns import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY, id_column, text
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-from ledger.table_columns import moment, salt, xact
-from privacy import Sealed, SealedText
+import emoney.kyc.tables_decisions
+import emoney.kyc.tables_life
+import emoney.kyc.tables_parties
+import emoney.kyc.tables_rectification  # noqa: F401  mapped there, found here
+from emoney.kyc.tables_columns import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY, id_column, text
+from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
+from emoney.ledger.base.postgres.columns import moment, salt, xact
+from emoney.privacy import Sealed, SealedText
 
 
 def _sealed(info: dict[str, Any]) -> Any:

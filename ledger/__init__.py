@@ -1,13 +1,13 @@
 """Floor 1: moves money. Accounts, transfers, limits. Holds no personal data: a holder is an opaque UUID."""
 
-from ledger.accounts import Account, NewAccount
-from ledger.chart import AccountKind
-from ledger.database import Database
-from ledger.group_commit import GroupCommit
-from ledger.ledger import Ledger
-from ledger.limits import LimitProfile, LimitRule
-from ledger.operations import Operation
-from ledger.transfers import Outcome, Refusal, Transfer
+from emoney.ledger.accounts.account import Account, NewAccount
+from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.group_commit.commit import GroupCommit
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.limits.rules import LimitProfile, LimitRule
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer
 
 __all__ = [
     "Ledger",

@@ -16,15 +16,16 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import accounts, locks
-from ledger.accounts import Account, check_bound
-from ledger.chart import floor_of
-from ledger.database import Connection
-from ledger.errors import AccountClosed, InvalidInput, UnknownAccount
-from ledger.ledger import Ledger
-from ledger.outbox import record
-from ledger.queries import queries_beside
-from ledger.references import check_actor, check_reason
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts.account import Account, check_bound
+from emoney.ledger.base.errors import AccountClosed, InvalidInput, UnknownAccount
+from emoney.ledger.base.names import check_actor, check_reason
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.outbox import record
+from emoney.ledger.posting import locks
+from emoney.ledger.transfers.chart import floor_of
 
 LEVELS_MAX = 16
 """How deep the hierarchy of accounts may be."""

@@ -24,20 +24,22 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import holds, locks, reversals, writing
-from ledger.database import Connection
-from ledger.decide import Rejected
-from ledger.errors import IntegrityViolation, InvalidInput
-from ledger.holds import Hold
-from ledger.ledger import Ledger
-from ledger.money import check_amount
-from ledger.operations import Operation
-from ledger.outbox import record
-from ledger.queries import queries_beside
-from ledger.references import check_actor, check_reason
-from ledger.requests import content_hash, earlier_outcome
-from ledger.reversals import Original
-from ledger.transfers import Outcome
+from emoney.ledger import holds, reversals
+from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
+from emoney.ledger.base.names import check_actor, check_reason
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.holds import Hold
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.outbox import record
+from emoney.ledger.posting import locks
+from emoney.ledger.posting import write as writing
+from emoney.ledger.posting.decide import Rejected
+from emoney.ledger.posting.requests import content_hash, earlier_outcome
+from emoney.ledger.reversals import Original
+from emoney.ledger.transfers.money import check_amount
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import Outcome
 
 _REASON_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 _queries = queries_beside(__file__)

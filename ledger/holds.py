@@ -25,9 +25,15 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import locks, posting, writing
-from ledger.database import Connection
-from ledger.decide import (
+from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.outbox.recorded import record
+from emoney.ledger.posting import locked as posting
+from emoney.ledger.posting import locks
+from emoney.ledger.posting import write as writing
+from emoney.ledger.posting.decide import (
     LEDGER_RULE,
     Accepted,
     Decision,
@@ -36,15 +42,11 @@ from ledger.decide import (
     decide_captured,
     why_refused,
 )
-from ledger.errors import IntegrityViolation, InvalidInput
-from ledger.ledger import Ledger
-from ledger.locks import Locked
-from ledger.money import check_amount
-from ledger.operations import Operation
-from ledger.outbox.recorded import record
-from ledger.queries import queries_beside
-from ledger.requests import content_hash, earlier_outcome
-from ledger.transfers import GIVES_BACK, Outcome, Refusal, Transfer
+from emoney.ledger.posting.locks import Locked
+from emoney.ledger.posting.requests import content_hash, earlier_outcome
+from emoney.ledger.transfers.money import check_amount
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Transfer
 
 EXPIRE_BATCH = 500
 

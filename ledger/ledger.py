@@ -7,16 +7,19 @@ from contextlib import nullcontext
 from typing import TypeVar
 from uuid import UUID
 
-from ledger import accounts, ahead, optimistic, partitions, posting
-from ledger.accounts import NewAccount
-from ledger.chart import AccountKind
-from ledger.clock import Clock, system_clock
-from ledger.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
-from ledger.errors import ConnectionLost, InvalidInput, Unavailable
-from ledger.ids import content_id
-from ledger.memory import Memory
-from ledger.profiles import ProfileCache
-from ledger.transfers import Outcome, Transfer
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts.account import NewAccount
+from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.errors import ConnectionLost, InvalidInput, Unavailable
+from emoney.ledger.base.ids import content_id
+from emoney.ledger.base.postgres.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
+from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.posting import batches_in_a_row as ahead
+from emoney.ledger.posting import locked as posting
+from emoney.ledger.posting import optimistic, partitions
+from emoney.ledger.posting.account_cache import Memory
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.transfer import Outcome, Transfer
 
 Result = TypeVar("Result")
 
@@ -100,8 +103,9 @@ class Ledger:
         """Post many batches in a row, each in a transaction of its own; gives the outcomes of each, in order.
 
         Quicker than `post` batch by batch, with the same outcomes: the next batch is taken and decided while
-        the last is written (`ledger.ahead`). What has been given is durable. Errors as `post`, in the turn of
-        the batch they belong to; the batches before it have been given by then. May use two connections.
+        the last is written (`ledger.posting.batches_in_a_row`). What has been given is durable. Errors as
+        `post`, in the turn of the batch they belong to; the batches before it have been given by then. May
+        use two connections.
         """
         return ahead.post_all(self.database, batches, self.memory(), self._post)
 

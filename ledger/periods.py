@@ -4,10 +4,10 @@ An accountant closes the books of the house, not of a currency: a close is for t
 month (`2026-10`), or through a day (`2026-10-31`) where the fiscal calendar is another. It is append-only and
 final: what turns out wrong afterwards is posted into an open period.
 
-A close is two transactions. The first moves the watermark; `ledger.watermark` says under which lock, which it
-holds for a few milliseconds. The second sums what counted before the period's end, by effective time: nothing
-can change that any more, so postings need not wait for it. If it is interrupted, closing the same period
-again completes it.
+A close is two transactions. The first moves the watermark; `ledger.posting.closed_periods` says under which
+lock, which it holds for a few milliseconds. The second sums what counted before the period's end, by
+effective time: nothing can change that any more, so postings need not wait for it. If it is interrupted,
+closing the same period again completes it.
 
 Cost of summing: reads every transfer once. A check reads them again, from the transfers up.
 """
@@ -20,15 +20,16 @@ from uuid import UUID
 
 from psycopg.errors import IntegrityConstraintViolation, LockNotAvailable
 
-from ledger import as_of, watermark
-from ledger.chart import AccountKind, sign_of
-from ledger.database import Connection
-from ledger.errors import InvalidInput, Unavailable
-from ledger.ids import new_id
-from ledger.ledger import Ledger
-from ledger.outbox import record
-from ledger.queries import queries_beside
-from ledger.references import check_actor
+from emoney.ledger.base.errors import InvalidInput, Unavailable
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import check_actor
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.outbox import record
+from emoney.ledger.posting import closed_periods as watermark
+from emoney.ledger.reports import as_of
+from emoney.ledger.transfers.chart import AccountKind, sign_of
 
 SETTLES_WITHIN = timedelta(minutes=1)
 """A posting that took its time before the period's end has been committed by then, whosever clock it read."""

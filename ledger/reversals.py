@@ -13,17 +13,19 @@ from uuid import UUID
 
 import psycopg
 
-from ledger import locks, posting, writing
-from ledger.database import Connection
-from ledger.decide import LEDGER_RULE, Accounts, Rejected, decide
-from ledger.errors import IntegrityViolation, InvalidInput, InvalidReference
-from ledger.ledger import Ledger
-from ledger.money import check_amount
-from ledger.operations import Operation
-from ledger.queries import queries_beside
-from ledger.references import REFERENCE_MAX, check_reason, is_reference
-from ledger.requests import content_hash, earlier_outcome
-from ledger.transfers import GIVES_BACK, Outcome, Refusal, Transfer
+from emoney.ledger.base.errors import IntegrityViolation, InvalidInput, InvalidReference
+from emoney.ledger.base.names import REFERENCE_MAX, check_reason, is_reference
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.posting import locked as posting
+from emoney.ledger.posting import locks
+from emoney.ledger.posting import write as writing
+from emoney.ledger.posting.decide import LEDGER_RULE, Accounts, Rejected, decide
+from emoney.ledger.posting.requests import content_hash, earlier_outcome
+from emoney.ledger.transfers.money import check_amount
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Transfer
 
 _queries = queries_beside(__file__)
 

@@ -22,10 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
-import ledger.control_tables
-import ledger.safeguarding.tables  # noqa: F401  mapped there, found here
-from ledger.declarations import BOOKS, NOT_PERSONAL
-from ledger.table_columns import moment, xact
+from emoney.ledger.base.declarations import BOOKS, NOT_PERSONAL
+from emoney.ledger.base.postgres.columns import moment, xact
 
 
 class LimitProfileRow(SQLModel, table=True):
@@ -147,7 +145,7 @@ class RefusalRow(SQLModel, table=True):
 
 
 class UsageRow(SQLModel, table=True):
-    """What a wallet moved in a period, packed: see `ledger.usage`."""
+    """What a wallet moved in a period, packed: see `ledger.limits.usage`."""
 
     __tablename__ = "usage"
     __table_args__ = {"schema": "ledger", "info": BOOKS}

@@ -4,15 +4,15 @@
 reads what every mapped column declares of itself; `assessment` makes the privacy impact assessment of it.
 """
 
-from privacy.blind_index import BlindIndex
-from privacy.blind_index import Entry as IndexEntry
-from privacy.choosing import former_providers, open_provider
-from privacy.errors import CannotOpen, KeyDestroyed
-from privacy.keyring import LocalKeyring, open_keyring
-from privacy.providers import KeyProvider, KeyUse
-from privacy.purposes import Purpose
-from privacy.sealed import Sealed, SealedText
-from privacy.sealing import ClearField, Place, SealedField, Vault
+from emoney.privacy.errors import CannotOpen, KeyDestroyed
+from emoney.privacy.keys.choosing import former_providers, open_provider
+from emoney.privacy.keys.keyring import LocalKeyring, open_keyring
+from emoney.privacy.keys.providers import KeyProvider, KeyUse
+from emoney.privacy.search.blind_index import BlindIndex
+from emoney.privacy.search.blind_index import Entry as IndexEntry
+from emoney.privacy.vault.purposes import Purpose
+from emoney.privacy.vault.sealed import Sealed, SealedText
+from emoney.privacy.vault.vault import ClearField, Place, SealedField, Vault
 
 __all__ = [
     "Vault",

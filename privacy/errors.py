@@ -1,6 +1,6 @@
 """What the privacy package raises. No message ever carries the content of a field."""
 
-from ledger.errors import ConfigurationError, EmoneyError, InvalidInput, Unavailable
+from emoney.ledger.base.errors import ConfigurationError, EmoneyError, InvalidInput, Unavailable
 
 
 class CannotOpen(EmoneyError):

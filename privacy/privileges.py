@@ -14,10 +14,10 @@ from typing import Annotated, Literal, NamedTuple
 from psycopg import sql
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-import data
-from ledger.database import APPLICATION_ROLE, Connection
-from ledger.queries import queries_beside
-from privacy.errors import InvalidKnowledge
+from emoney import data
+from emoney.ledger.base.postgres.database import APPLICATION_ROLE, Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.privacy.errors import InvalidKnowledge
 
 SCHEMAS = ("ledger", "privacy", "kyc", "aml")
 

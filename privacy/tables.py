@@ -7,11 +7,11 @@ from sqlalchemy import Column, Date, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
-import privacy.reader_tables
-import privacy.rights_tables  # noqa: F401  mapped there, found here
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-from ledger.table_columns import moment, salt, xact
-from privacy import disclosure_tables, release_tables  # noqa: F401  mapped beside these
+import emoney.privacy.tables_readers
+import emoney.privacy.tables_rights  # noqa: F401  mapped there, found here
+from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
+from emoney.ledger.base.postgres.columns import moment, salt, xact
+from emoney.privacy import tables_pseudonyms as disclosure_tables  # noqa: F401  mapped beside these
 
 _KEY_RETENTION = "until the subject's records expire, then destroyed"
 _ACCOUNTABILITY = declare(

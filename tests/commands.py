@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from jobs.cli import main
-from jobs.cli.output import screen
+from emoney.jobs.cli import main
+from emoney.jobs.cli.output import screen
 
 WIDTH = 200
 """Columns of the terminal: wide enough that no table of a test is folded."""

@@ -7,8 +7,8 @@ import pytest
 from commands import Command, commands
 from databases import copy_of, server
 
-from jobs.migrate import upgrade
-from ledger.database import Database
+from emoney.jobs.migrate import upgrade
+from emoney.ledger.base.postgres.database import Database
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from ledger import embedded
+from emoney.ledger.base.postgres import embedded
 
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "512MB"}
 """Tests kill processes, not machines: what was written survives in the operating system."""

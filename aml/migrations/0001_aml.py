@@ -1,6 +1,6 @@
 """AML: extractions, alerts and their evidence."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "aml_0001"
 down_revision = None

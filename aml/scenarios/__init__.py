@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from aml.scenarios.fan_in import FanIn
-from aml.scenarios.pass_through import PassThrough
-from aml.scenarios.scenario import Reasoned, Scenario, read
-from aml.scenarios.structuring import Structuring
+from emoney.aml.scenarios.fan_in import FanIn
+from emoney.aml.scenarios.pass_through import PassThrough
+from emoney.aml.scenarios.scenario import Reasoned, Scenario, read
+from emoney.aml.scenarios.structuring import Structuring
 
 KINDS: tuple[type[Scenario], ...] = (Structuring, FanIn, PassThrough)
 

@@ -13,8 +13,8 @@ import ibis
 import ibis.expr.types as ir
 from pydantic import Field
 
-from aml.scenarios.scenario import Parameters, Scenario, counted
-from aml.scenarios.windows import (
+from emoney.aml.scenarios.scenario import Parameters, Scenario, counted
+from emoney.aml.scenarios.windows import (
     SECONDS_PER_HOUR,
     SUBJECT,
     day_of,
@@ -24,8 +24,8 @@ from aml.scenarios.windows import (
     reached,
     within,
 )
-from ledger.money import format_amount
-from ledger.operations import Operation
+from emoney.ledger.transfers.money import format_amount
+from emoney.ledger.transfers.operations import Operation
 
 
 class PassThroughParameters(Parameters):

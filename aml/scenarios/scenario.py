@@ -12,8 +12,8 @@ import ibis.expr.types as ir
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-import data
-from aml.errors import InvalidScenario
+from emoney import data
+from emoney.aml.errors import InvalidScenario
 
 _FIELDS = {"title", "typology", "parameters"}
 _PARAMETER_FIELDS = {"value", "unit", "reason"}
@@ -38,8 +38,9 @@ class Reasoned:
 class Scenario(ABC):
     """A pattern worth an analyst's look.
 
-    `alerts` is an Ibis expression over the transfer history (columns: see `aml.history.COLUMNS`), so DuckDB
-    and Spark run the same code. It depends on the rows only, never on their order or on the present moment.
+    `alerts` is an Ibis expression over the transfer history (columns: see `aml.history.transfers.COLUMNS`),
+    so DuckDB and Spark run the same code. It depends on the rows only, never on their order or on the present
+    moment.
     """
 
     name: ClassVar[str]

@@ -17,10 +17,10 @@ import pyarrow as pa
 from iso4217 import Currency
 from pydantic import Field, field_validator
 
-from aml.scenarios.scenario import Parameters, Scenario, counted
-from aml.scenarios.windows import SUBJECT, day_of, episodes, evidence, measure, reached, within
-from ledger.money import format_amount, to_minor
-from ledger.operations import Operation
+from emoney.aml.scenarios.scenario import Parameters, Scenario, counted
+from emoney.aml.scenarios.windows import SUBJECT, day_of, episodes, evidence, measure, reached, within
+from emoney.ledger.transfers.money import format_amount, to_minor
+from emoney.ledger.transfers.operations import Operation
 
 DEFAULT = "default"
 

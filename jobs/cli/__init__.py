@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from jobs.cli.output import notices, screen
-from ledger.errors import EmoneyError
+from emoney.jobs.cli.output import notices, screen
+from emoney.ledger.base.errors import EmoneyError
 
 _GROUPS = {
     "accounts": "accounts",
@@ -38,7 +38,7 @@ class _OnDemand(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name in _GROUPS:
-            group = typer.main.get_group(import_module(f"jobs.cli.{_GROUPS[cmd_name]}").app)
+            group = typer.main.get_group(import_module(f"emoney.jobs.cli.{_GROUPS[cmd_name]}").app)
             group.name = cmd_name
             return group
         return super().get_command(ctx, cmd_name) or _top_commands().get(cmd_name)
@@ -48,7 +48,7 @@ class _OnDemand(TyperGroup):
 def _top_commands() -> dict[str, Any]:
     top = typer.Typer()
     for name in _TOP:
-        import_module(f"jobs.cli.{name}").register(top)
+        import_module(f"emoney.jobs.cli.{name}").register(top)
     return dict(typer.main.get_group(top).commands)
 
 

@@ -9,13 +9,15 @@ from uuid import UUID
 
 import typer
 
-from jobs.cli.output import AsJson, fail, print_json, screen, table
-from jobs.emoney import Emoney
-from ledger import account_changes, accounts, hierarchy
-from ledger.account_changes import LEVELS_MAX, Change
-from ledger.accounts import METADATA_BYTES_MAX, Account
-from ledger.hierarchy import Node, Tree
-from ledger.money import format_amount, to_decimal, to_minor
+from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
+from emoney.jobs.installation import Emoney
+from emoney.ledger import account_changes
+from emoney.ledger.account_changes import LEVELS_MAX, Change
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts import hierarchy
+from emoney.ledger.accounts.account import METADATA_BYTES_MAX, Account
+from emoney.ledger.accounts.hierarchy import Node, Tree
+from emoney.ledger.transfers.money import format_amount, to_decimal, to_minor
 
 app = typer.Typer(
     help="Accounts: shown, frozen, bounded, moved, closed; the chart as a tree.", no_args_is_help=True

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from aml import alerts as stored
-from aml import history, monitoring, report
-from aml.scenarios import KINDS
-from jobs.cli.output import AsJson, fail, print_json, progress, screen, table
-from jobs.emoney import Emoney
+from emoney.aml import monitoring, report
+from emoney.aml.alerts import alert as stored
+from emoney.aml.history import transfers as history
+from emoney.aml.scenarios import KINDS
+from emoney.jobs.cli.output import AsJson, fail, print_json, progress, screen, table
+from emoney.jobs.installation import Emoney
 
 app = typer.Typer(help="Anti-money-laundering monitoring.", no_args_is_help=True)
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-import jobs
-from jobs.cli.output import AsJson, fail, print_json, screen
+from emoney import jobs
+from emoney.jobs.cli.output import AsJson, fail, print_json, screen
 
 app = typer.Typer(help="Benchmarks, from a checkout of the source.", no_args_is_help=True)
 

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import typer
 
-from jobs import webhooks
-from jobs.cli.output import AsJson, fail, print_json, screen, table
-from jobs.emoney import Emoney
-from ledger.outbox import Consumer, Event, Start
-from ledger.outbox import consumers as all_consumers
-from ledger.outbox import dead_letters as letters
+from emoney.jobs import webhooks
+from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
+from emoney.jobs.installation import Emoney
+from emoney.ledger.outbox import Consumer, Event, Start
+from emoney.ledger.outbox import consumers as all_consumers
+from emoney.ledger.outbox import dead_letters as letters
 
 POLL_S = 0.5
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.output import fail
+from emoney.jobs.cli.output import fail
 
 BYTES_MAX = 65_536
 PATH_MAX = 1024

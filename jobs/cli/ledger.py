@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.output import AsJson, fail, print_json, progress, screen, table
-from jobs.emoney import Emoney
-from jobs.importing import DEFAULT_START, ImportResult, formats, run_import
-from kyc import load_pack
-from ledger import trial_balance
-from ledger.money import format_amount, to_decimal
+from emoney.jobs.cli.output import AsJson, fail, print_json, progress, screen, table
+from emoney.jobs.importing import DEFAULT_START, ImportResult, formats, run_import
+from emoney.jobs.installation import Emoney
+from emoney.kyc import load_pack
+from emoney.ledger.reports import trial_balance
+from emoney.ledger.transfers.money import format_amount, to_decimal
 
 
 def register(app: typer.Typer) -> None:

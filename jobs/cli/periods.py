@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.output import AsJson, print_json, screen, table, utc
-from jobs.emoney import Emoney
-from ledger import periods
-from ledger.money import format_amount, to_decimal
-from ledger.periods import Period, PeriodCheck, PeriodTotal
+from emoney.jobs.cli.output import AsJson, print_json, screen, table, utc
+from emoney.jobs.installation import Emoney
+from emoney.ledger import periods
+from emoney.ledger.periods import Period, PeriodCheck, PeriodTotal
+from emoney.ledger.transfers.money import format_amount, to_decimal
 
 app = typer.Typer(help="Closed periods: nothing counts in them any more.", no_args_is_help=True)
 

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs.cli.output import AsJson, fail, print_json, progress, screen, table
-from jobs.emoney import Emoney
-from ledger import proofs
-from ledger.money import format_amount
-from ledger.proofs import ProofInvalid, PublicKey, SigningKey, checkpoints
+from emoney.jobs.cli.output import AsJson, fail, print_json, progress, screen, table
+from emoney.jobs.installation import Emoney
+from emoney.ledger import proofs
+from emoney.ledger.proofs import ProofInvalid, PublicKey, SigningKey, checkpoints
+from emoney.ledger.transfers.money import format_amount
 
 PROOF_BYTES_MAX = 256 << 20
 

@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from jobs import reconciling
-from jobs.cli.output import AsJson, print_json, screen, table
-from jobs.emoney import Emoney
-from ledger import accounts, as_of, safeguarding
-from ledger.as_of import TimeBasis
-from ledger.money import format_amount, to_decimal
-from ledger.safeguarding.own_funds import OwnFunds, parse_month
-from ledger.safeguarding.reconciliation import TRANSIT_DAYS_MAX, Event, Reconciliation
+from emoney.jobs import reconciliation as reconciling
+from emoney.jobs.cli.output import AsJson, print_json, screen, table
+from emoney.jobs.installation import Emoney
+from emoney.ledger import safeguarding
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.reports import as_of
+from emoney.ledger.reports.as_of import TimeBasis
+from emoney.ledger.safeguarding.own_funds import OwnFunds, parse_month
+from emoney.ledger.safeguarding.reconciliation import TRANSIT_DAYS_MAX, Event, Reconciliation
+from emoney.ledger.transfers.money import format_amount, to_decimal
 
 app = typer.Typer(help="Bank statements, the daily reconciliation, own funds.", no_args_is_help=True)
 

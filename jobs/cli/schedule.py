@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from jobs import schedule
-from jobs.cli.output import AsJson, print_json, progress, screen, table
-from jobs.emoney import Emoney
+from emoney.jobs import schedule
+from emoney.jobs.cli.output import AsJson, print_json, progress, screen, table
+from emoney.jobs.installation import Emoney
 
 app = typer.Typer(help="Scheduled jobs: extraction and monitoring.", no_args_is_help=True)
 

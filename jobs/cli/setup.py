@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from jobs import emoney
-from jobs.cli.output import AsJson, print_json, progress, screen
-from jobs.demo import render, run_demo
+from emoney.jobs import installation as emoney
+from emoney.jobs.cli.output import AsJson, print_json, progress, screen
+from emoney.jobs.demo import render, run_demo
 
 
 def register(app: typer.Typer) -> None:

@@ -13,17 +13,18 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
-from jobs.emoney import Emoney
-from ledger import accounts, as_of, statements
-from ledger.accounts import Account
-from ledger.as_of import TimeBasis
-from ledger.database import Connection
-from ledger.exports import write_camt, write_csv
-from ledger.files import replace_file
-from ledger.money import format_amount, to_decimal
-from ledger.proofs import write_proved
-from ledger.statements import EffectiveStatement, Statement, StatementLine
+from emoney.jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
+from emoney.jobs.installation import Emoney
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts.account import Account
+from emoney.ledger.base.files import replace_file
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.proofs import write_proved
+from emoney.ledger.reports import as_of, statements
+from emoney.ledger.reports.as_of import TimeBasis
+from emoney.ledger.reports.exports import write_camt, write_csv
+from emoney.ledger.reports.statements import EffectiveStatement, Statement, StatementLine
+from emoney.ledger.transfers.money import format_amount, to_decimal
 
 _EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 _LATEST = datetime(9000, 1, 1, tzinfo=UTC)

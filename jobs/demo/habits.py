@@ -3,9 +3,9 @@
 from datetime import datetime
 from functools import partial
 
-from jobs.demo.population import Person, Population
-from jobs.demo.world import CEDI, World
-from ledger.operations import Operation
+from emoney.jobs.demo.population import Person, Population
+from emoney.jobs.demo.world import CEDI, World
+from emoney.ledger.transfers.operations import Operation
 
 PAYDAY = 28
 _MONDAY, _FRIDAY, _SUNDAY = 0, 4, 6

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from ledger import embedded
-from ledger.errors import InvalidInput
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres import embedded
 
 MARKER = "MADE_BY_EMONEY_DEMO"
 REPORTS = ("monitoring.html", "privacy-assessment.html")

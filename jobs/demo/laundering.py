@@ -7,11 +7,11 @@ were handed cash; mules pass on what strangers send.
 from datetime import datetime, timedelta
 from functools import partial
 
-import data
-from jobs.demo.population import CURRENCY, Person, Population, Role
-from jobs.demo.world import CEDI, World
-from ledger.money import to_minor
-from ledger.operations import Operation
+from emoney import data
+from emoney.jobs.demo.population import CURRENCY, Person, Population, Role
+from emoney.jobs.demo.world import CEDI, World
+from emoney.ledger.transfers.money import to_minor
+from emoney.ledger.transfers.operations import Operation
 
 _STRUCTURED_DAYS = 5
 _COLLECTED_DAYS = 4

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from functools import partial
 
-from jobs.demo.population import Person, Population, Role
-from jobs.demo.world import CEDI, World
-from ledger.operations import Operation
+from emoney.jobs.demo.population import Person, Population, Role
+from emoney.jobs.demo.world import CEDI, World
+from emoney.ledger.transfers.operations import Operation
 
 _MEMBERS = 12
 _GUESTS = 14

@@ -23,13 +23,14 @@ from uuid import UUID
 
 from sqlmodel import SQLModel
 
-import jobs.tables  # noqa: F401  the assessment reads what every package's tables declare
-from aml import history, monitoring
-from aml.alerts import list_alerts
-from aml.report import write_report as write_monitoring_report
-from jobs import migrate
-from jobs.demo.home import REPORTS, fresh_home, stop_server
-from jobs.demo.population import (
+import emoney.jobs.tables  # noqa: F401  the assessment reads what every package's tables declare
+from emoney.aml import monitoring
+from emoney.aml.alerts.alert import list_alerts
+from emoney.aml.history import transfers as history
+from emoney.aml.report import write_report as write_monitoring_report
+from emoney.jobs import migrate
+from emoney.jobs.demo.home import REPORTS, fresh_home, stop_server
+from emoney.jobs.demo.population import (
     CURRENCY,
     LOOK_ALIKES,
     PERSONS_MAX,
@@ -38,20 +39,21 @@ from jobs.demo.population import (
     Population,
     populate,
 )
-from jobs.demo.result import DemoResult, Planted
-from jobs.demo.simulation import Simulation
-from jobs.demo.world import SAFEGUARDING
-from jobs.emoney import Emoney
-from kyc import load_pack
-from kyc.wallets import wallets_per_tier
-from ledger import accounts, embedded
-from ledger.accounts import NewAccount
-from ledger.chart import AccountKind
-from ledger.errors import InvalidInput
-from ledger.ids import derived_id
-from ledger.money import to_decimal
-from ledger.trial_balance import trial_balance
-from privacy.assessment import write_report as write_privacy_report
+from emoney.jobs.demo.result import DemoResult, Planted
+from emoney.jobs.demo.simulation import Simulation
+from emoney.jobs.demo.world import SAFEGUARDING
+from emoney.jobs.installation import Emoney
+from emoney.kyc import load_pack
+from emoney.kyc.wallets.wallet import wallets_per_tier
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts.account import NewAccount
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import derived_id
+from emoney.ledger.base.postgres import embedded
+from emoney.ledger.reports.trial_balance import trial_balance
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.money import to_decimal
+from emoney.privacy.assessment.report import write_report as write_privacy_report
 
 PACK = "gh-bog-2024"
 START = datetime(2026, 9, 1, tzinfo=UTC)

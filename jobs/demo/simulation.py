@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from jobs.demo.habits import plan_agents, plan_customer, plan_merchants, plan_payroll, plan_stall
-from jobs.demo.laundering import plan_launderers
-from jobs.demo.look_alikes import plan_look_alikes
-from jobs.demo.population import Population, Role
-from jobs.demo.world import World
-from ledger.transfers import Outcome, Transfer
+from emoney.jobs.demo.habits import plan_agents, plan_customer, plan_merchants, plan_payroll, plan_stall
+from emoney.jobs.demo.laundering import plan_launderers
+from emoney.jobs.demo.look_alikes import plan_look_alikes
+from emoney.jobs.demo.population import Population, Role
+from emoney.jobs.demo.world import World
+from emoney.ledger.transfers.transfer import Outcome, Transfer
 
 
 class Simulation:

@@ -7,7 +7,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from jobs.demo.result import DemoResult
+from emoney.jobs.demo.result import DemoResult
 
 _TITLES = {"fan_in": "fan-in", "pass_through": "pass-through"}
 

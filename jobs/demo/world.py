@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID
 
-from jobs.demo.population import CURRENCY, Person
-from ledger import emoney
-from ledger.ids import derived_id
-from ledger.operations import Operation
-from ledger.transfers import Outcome, Transfer
+from emoney.jobs.demo.population import CURRENCY, Person
+from emoney.ledger.base.ids import derived_id
+from emoney.ledger.transfers import everyday as emoney
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import Outcome, Transfer
 
 SAFEGUARDING = "safeguarding-bank-1"
 CEDI = 100

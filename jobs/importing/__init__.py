@@ -1,7 +1,7 @@
 """Importing an operator's history: a file becomes accounts, opening balances and transfers of the ledger."""
 
-from jobs.importing.bad_file import BadFile
-from jobs.importing.result import ImportResult, RefusedRow
-from jobs.importing.run import DEFAULT_START, Progress, run_import
+from emoney.jobs.importing.bad_file import BadFile
+from emoney.jobs.importing.result import ImportResult, RefusedRow
+from emoney.jobs.importing.run import DEFAULT_START, Progress, run_import
 
 __all__ = ["run_import", "ImportResult", "RefusedRow", "BadFile", "Progress", "DEFAULT_START"]

@@ -1,6 +1,6 @@
 """What an import refuses a file for: where it is, what is wrong and what would be right."""
 
-from ledger.errors import InvalidInput
+from emoney.ledger.base.errors import InvalidInput
 
 _SHOWN_MAX = 60
 

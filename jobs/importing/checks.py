@@ -4,12 +4,12 @@ Each check is one query in staging.sql that gives the first offending line. The 
 its conflicts with the ledger, and the accounts file's before the transfers file's.
 """
 
-from jobs.importing.bad_file import BadFile, shown
-from jobs.importing.formats import Columns, Input
-from jobs.importing.staging import Staging
-from ledger.money import AMOUNT_MAX, format_amount
-from ledger.operations import Operation
-from ledger.sides import SIDES, described
+from emoney.jobs.importing.bad_file import BadFile, shown
+from emoney.jobs.importing.formats import Columns, Input
+from emoney.jobs.importing.staging import Staging
+from emoney.ledger.transfers.money import AMOUNT_MAX, format_amount
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.sides import SIDES, described
 
 
 def check_file(staging: Staging, given: Input, columns: Columns) -> None:

@@ -7,7 +7,7 @@ decides the hashed half: the same reference at another time can be told from a d
 from datetime import UTC, datetime
 from uuid import UUID
 
-from ledger.ids import derived_id
+from emoney.ledger.base.ids import derived_id
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands in the id of an account whose opening date the file does not give."""

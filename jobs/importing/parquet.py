@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.importing.bad_file import BadFile, BadValue
-from jobs.importing.reading import open_file
+from emoney.jobs.importing.bad_file import BadFile, BadValue
+from emoney.jobs.importing.reading import open_file
 
 _BATCH_ROWS = 8192
 _MAGIC = b"PAR1"

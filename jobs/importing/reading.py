@@ -13,7 +13,7 @@ from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 
-from jobs.importing.bad_file import BadFile, BadValue, shown
+from emoney.jobs.importing.bad_file import BadFile, BadValue, shown
 
 LINE_BYTES_MAX = 64 * 1024
 _CHUNK_BYTES = 256 * 1024

@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger.money import to_decimal
-from ledger.transfers import Refusal
+from emoney.ledger.transfers.money import to_decimal
+from emoney.ledger.transfers.transfer import Refusal
 
 REFUSALS_SHOWN_MAX = 100
 

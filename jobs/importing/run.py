@@ -19,24 +19,24 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jobs.importing.bad_file import BadFile, shown
-from jobs.importing.checks import check_file, check_ledger, check_openings
-from jobs.importing.formats import Columns, Format, Input, find
-from jobs.importing.identity import EPOCH, Identity, safeguarding_id, safeguarding_ref
-from jobs.importing.prefetch import prefetched
-from jobs.importing.result import ImportResult
-from jobs.importing.staging import OPENING_REFERENCE, Staging, Totals
-from kyc import GivenTier, Pack, adopt_wallets, tier_named
-from ledger import accounts
-from ledger.accounts import NewAccount
-from ledger.chart import AccountKind
-from ledger.database import Database
-from ledger.errors import InvalidInput
-from ledger.ledger import Ledger
-from ledger.money import exponent, to_decimal
-from ledger.operations import Operation
-from ledger.posting import BATCH_MAX
-from ledger.transfers import Outcome, Transfer
+from emoney.jobs.importing.bad_file import BadFile, shown
+from emoney.jobs.importing.checks import check_file, check_ledger, check_openings
+from emoney.jobs.importing.formats import Columns, Format, Input, find
+from emoney.jobs.importing.identity import EPOCH, Identity, safeguarding_id, safeguarding_ref
+from emoney.jobs.importing.prefetch import prefetched
+from emoney.jobs.importing.result import ImportResult
+from emoney.jobs.importing.staging import OPENING_REFERENCE, Staging, Totals
+from emoney.kyc import GivenTier, Pack, adopt_wallets, tier_named
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts.account import NewAccount
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.posting.locked import BATCH_MAX
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.money import exponent, to_decimal
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import Outcome, Transfer
 
 BATCH_ROWS = 5_000
 SOURCE_MAX = 64

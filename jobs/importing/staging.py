@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Self
 
 import psycopg
 
-from jobs.importing.bad_file import BadFile, shown
-from jobs.importing.formats import (
+from emoney.jobs.importing.bad_file import BadFile, shown
+from emoney.jobs.importing.formats import (
     AccountRow,
     Columns,
     Input,
@@ -24,12 +24,12 @@ from jobs.importing.formats import (
     SkippedRow,
     TransferRow,
 )
-from jobs.importing.identity import SAFEGUARDING, Identity
-from ledger.accounts import EXTERNAL_REF_MAX
-from ledger.database import APPLICATION_ROLE, connect
-from ledger.errors import ConfigurationError, Unavailable
-from ledger.queries import queries_beside
-from ledger.transfers import REFERENCE_MAX
+from emoney.jobs.importing.identity import SAFEGUARDING, Identity
+from emoney.ledger.accounts.account import EXTERNAL_REF_MAX
+from emoney.ledger.base.errors import ConfigurationError, Unavailable
+from emoney.ledger.base.postgres.database import APPLICATION_ROLE, connect
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.transfers.transfer import REFERENCE_MAX
 
 FLUSH_ROWS = 20_000
 OPENING_REFERENCE = "opening:"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from math import isfinite
 
-from jobs.importing.bad_file import BadValue, shape
-from ledger.money import AMOUNT_MAX, exponent, format_amount
+from emoney.jobs.importing.bad_file import BadValue, shape
+from emoney.ledger.transfers.money import AMOUNT_MAX, exponent, format_amount
 
 _DIGITS_MAX = 24
 _YEARS = range(1970, 2200)

@@ -1,6 +1,6 @@
 """KYC: persons, evidence, tiers and wallets."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0001"
 down_revision = None

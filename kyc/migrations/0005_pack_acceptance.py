@@ -1,6 +1,6 @@
 """That an operator accepts a policy pack: a signed record."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0005"
 down_revision = "kyc_0001"

@@ -1,6 +1,6 @@
 """What a second person has to approve: requests and decisions."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0010"
 down_revision = "kyc_0005"

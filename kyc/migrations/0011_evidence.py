@@ -1,6 +1,6 @@
 """Evidence: states with their history, and who stands behind each."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0011"
 down_revision = "kyc_0010"

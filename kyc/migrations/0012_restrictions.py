@@ -1,6 +1,6 @@
 """Wallets above their tier: restrictions by stages, and overrides of a tier."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0012"
 down_revision = "kyc_0011"

@@ -1,6 +1,6 @@
 """Parties of all kinds: legal entities and owners, minors and guardians, agents and merchants."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0013"
 down_revision = "kyc_0012"

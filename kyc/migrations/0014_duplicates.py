@@ -1,6 +1,6 @@
 """Duplicates: fingerprints, candidates, decisions, and links that two persons approved."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0014"
 down_revision = "kyc_0013"

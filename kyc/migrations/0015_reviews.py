@@ -1,6 +1,6 @@
 """Risk ratings, periodic reviews, terms and consent."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0015"
 down_revision = "kyc_0014"

@@ -1,6 +1,6 @@
 """Dormancy and the death of a holder, by steps."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0016"
 down_revision = "kyc_0015"

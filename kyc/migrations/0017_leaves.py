@@ -1,6 +1,6 @@
 """Tier decisions are leaves of the ledger's proof log."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0017"
 down_revision = "kyc_0016"

@@ -1,6 +1,6 @@
 """An acceptance of a policy pack rests on the approval of a second person."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0018"
 down_revision = "kyc_0017"

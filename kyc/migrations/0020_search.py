@@ -1,6 +1,6 @@
 """KYC: sealed details can be sealed anew, and found by blind index."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0020"
 down_revision = "kyc_0018"

@@ -1,6 +1,6 @@
 """What a wallet is, such as not reloadable, is kept with it."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0021"
 down_revision = "kyc_0020"

@@ -1,6 +1,6 @@
 """Wallets above a cap when the day ends."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0022"
 down_revision = "kyc_0021"

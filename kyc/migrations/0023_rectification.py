@@ -1,6 +1,6 @@
 """Details of persons can be rectified; what they were is kept."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0023"
 down_revision = "kyc_0022"

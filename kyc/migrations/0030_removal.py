@@ -1,6 +1,6 @@
 """Rows about persons may be removed, with the person they are about and not otherwise."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0030"
 down_revision = "kyc_0023"

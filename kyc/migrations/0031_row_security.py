@@ -1,6 +1,6 @@
 """Row-level security: KYC readers read the tables themselves, and of each the rows of their packs."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "kyc_0031"
 down_revision = "kyc_0030"

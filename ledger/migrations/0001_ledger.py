@@ -1,6 +1,6 @@
 """The ledger: accounts, balances, transfers, entries, refusals, limit profiles and usage counters."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0001"
 down_revision = None

@@ -1,6 +1,6 @@
 """The proof log: leaves in sequence, signed checkpoints."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0002"
 down_revision = "ledger_0001"

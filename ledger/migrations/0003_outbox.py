@@ -1,6 +1,6 @@
 """Event delivery: consumers' places, attempts, dead letters."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0003"
 down_revision = "ledger_0002"

@@ -1,6 +1,6 @@
 """Closed periods, and what as-of questions need."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0004"
 down_revision = "ledger_0003"

@@ -1,6 +1,6 @@
 """Bank statements and daily reconciliations."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0005"
 down_revision = "ledger_0004"

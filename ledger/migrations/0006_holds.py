@@ -1,6 +1,6 @@
 """Holds: money reserved on an account until it is captured, voided or expired."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0006"
 down_revision = "ledger_0005"

@@ -1,6 +1,6 @@
 """Reversals and refunds: transfers that give back another one, in full or in part."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0007"
 down_revision = "ledger_0006"

@@ -1,6 +1,6 @@
 """Usage by periods, packed; and one pass over a batch where the posting trigger made two."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0008"
 down_revision = "ledger_0007"

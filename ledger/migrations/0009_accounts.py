@@ -1,6 +1,6 @@
 """Accounts: ceilings, closing, a record of every change, metadata, the hierarchy of the chart."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0009"
 down_revision = "ledger_0008"

@@ -1,6 +1,6 @@
 """Closed periods with their totals, and disputes with their outcomes."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0010"
 down_revision = "ledger_0009"

@@ -1,6 +1,6 @@
 """One more way to issue e-money: against e-money of another instrument or issuer."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0011"
 down_revision = "ledger_0010"

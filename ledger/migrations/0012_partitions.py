@@ -1,6 +1,6 @@
 """Transfers and entries by month, so that posting stays as quick as history grows."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0012"
 down_revision = "ledger_0011"

@@ -1,6 +1,6 @@
 """The operation by which dormant e-money is moved apart and back."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0013"
 down_revision = "ledger_0012"

@@ -1,6 +1,6 @@
 """More kinds of leaves: holds and their ends, reversals, events, and what other packages declare."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0014"
 down_revision = "ledger_0013"

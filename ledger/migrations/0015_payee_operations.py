@@ -1,6 +1,6 @@
 """Which operations a profile counts by payee: only those that a rule of its pack measures so."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0015"
 down_revision = "ledger_0014"

@@ -1,6 +1,6 @@
 """Changes of accounts are leaves of the proof log themselves."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0016"
 down_revision = "ledger_0015"

@@ -1,6 +1,6 @@
 """Batches decided on what was read without a lock are written by one call."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0017"
 down_revision = "ledger_0016"

@@ -1,6 +1,6 @@
 """A profile says which operations are counted, by direction."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0018"
 down_revision = "ledger_0017"

@@ -1,6 +1,6 @@
 """Claims without a hash where the row tells what was sent; the log's blocks within their pages."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0019"
 down_revision = "ledger_0018"

@@ -1,6 +1,6 @@
 """What was decided is sent as rows, not column by column; and small costs of writing them."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0020"
 down_revision = "ledger_0019"

@@ -1,6 +1,6 @@
 """Amounts of entries are signed: debits positive, credits negative; no column for the side."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0021"
 down_revision = "ledger_0020"

@@ -1,6 +1,6 @@
 """A decided batch may be sent before the one it follows is answered."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0022"
 down_revision = "ledger_0021"

@@ -1,6 +1,6 @@
 """Groups are claimed, those sent before, too."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0023"
 down_revision = "ledger_0022"

@@ -1,6 +1,6 @@
 """Refusals stand among the transfers of their batch in the order in which they were decided."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0024"
 down_revision = "ledger_0023"

@@ -1,6 +1,6 @@
 """The kinds of accounts are read with them."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0025"
 down_revision = "ledger_0024"

@@ -1,6 +1,6 @@
 """One transfer costs PostgreSQL less."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "ledger_0026"
 down_revision = "ledger_0025"

@@ -4,11 +4,11 @@
 Why the order holds: docs/events.md.
 """
 
-from ledger.outbox.consumer import Consumer, ConsumerMoved, Start
-from ledger.outbox.consumers import ConsumerState, consumers
-from ledger.outbox.dead_letters import DeadLetter, dead_letters
-from ledger.outbox.event import Event
-from ledger.outbox.recorded import find, record
+from emoney.ledger.outbox.consumer import Consumer, ConsumerMoved, Start
+from emoney.ledger.outbox.consumers import ConsumerState, consumers
+from emoney.ledger.outbox.dead_letters import DeadLetter, dead_letters
+from emoney.ledger.outbox.event import Event
+from emoney.ledger.outbox.recorded import find, record
 
 __all__ = [
     "Consumer",

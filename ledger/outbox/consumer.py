@@ -19,13 +19,13 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from ledger.clock import Clock, system_clock
-from ledger.database import Connection, Database
-from ledger.errors import ConfigurationError, EmoneyError, InvalidInput
-from ledger.ids import new_id
-from ledger.outbox.event import Event, from_posted, from_recorded, from_refused
-from ledger.outbox.snapshot import BEGINNING, Snapshot
-from ledger.queries import queries_beside
+from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.errors import ConfigurationError, EmoneyError, InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection, Database
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.outbox.event import Event, from_posted, from_recorded, from_refused
+from emoney.ledger.outbox.snapshot import BEGINNING, Snapshot
 
 WIDER = 8
 """How many times further is looked where a page was not filled."""

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from ledger.database import Connection
-from ledger.errors import InvalidInput
-from ledger.queries import queries_beside
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
 
 _queries = queries_beside(__file__)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from ledger.money import to_decimal
+from emoney.ledger.transfers.money import to_decimal
 
 POSTED = "transfer.posted"
 REFUSED = "transfer.refused"

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from ledger.clock import system_clock
-from ledger.database import Connection
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
-from ledger.outbox.event import Event, from_posted, from_recorded, from_refused
-from ledger.queries import queries_beside
+from emoney.ledger.base.clock import system_clock
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.outbox.event import Event, from_posted, from_recorded, from_refused
 
 PAYLOAD_BYTES_MAX = 16_384
 _KIND = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}")

@@ -1,12 +1,12 @@
 """Proofs that nothing was changed: a signed Merkle log of what happened, verifiable offline."""
 
-from ledger.proofs.auditing import Audit, Finding, audit
-from ledger.proofs.checkpoints import signing_key
-from ledger.proofs.proving import Proofs, Prover, consistency, ids_of, proofs_of
-from ledger.proofs.sealing import Sealed, seal
-from ledger.proofs.signing import SigningKey
-from ledger.proofs.statement import write_proved
-from ledger.proofs.verifying import ProofInvalid, PublicKey, verify
+from emoney.ledger.proofs.auditing import Audit, Finding, audit
+from emoney.ledger.proofs.checkpoints import signing_key
+from emoney.ledger.proofs.proving import Proofs, Prover, consistency, ids_of, proofs_of
+from emoney.ledger.proofs.sealing import Sealed, seal
+from emoney.ledger.proofs.signing import SigningKey
+from emoney.ledger.proofs.statement import write_proved
+from emoney.ledger.proofs.verifying import ProofInvalid, PublicKey, verify
 
 __all__ = [
     "seal",

@@ -18,12 +18,12 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from ledger.database import Connection
-from ledger.proofs import checkpoints, leaves, log
-from ledger.proofs.leaves import START, Place, Row, Rows
-from ledger.proofs.tree import Frontier
-from ledger.proofs.verifying import ProofInvalid, PublicKey, leaf_hash, open_checkpoint
-from ledger.queries import queries_beside
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.proofs import checkpoints, leaves, log
+from emoney.ledger.proofs.leaves import START, Place, Row, Rows
+from emoney.ledger.proofs.tree import Frontier
+from emoney.ledger.proofs.verifying import ProofInvalid, PublicKey, leaf_hash, open_checkpoint
 
 PAGE_BLOCKS = 64
 NAMED_MAX = 1_000

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ledger.database import Connection
-from ledger.proofs.errors import SigningKeyMissing, SigningKeyWrong
-from ledger.proofs.signing import SigningKey
-from ledger.proofs.verifying import ProofInvalid, open_checkpoint
-from ledger.queries import queries_beside
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.proofs.errors import SigningKeyMissing, SigningKeyWrong
+from emoney.ledger.proofs.signing import SigningKey
+from emoney.ledger.proofs.verifying import ProofInvalid, open_checkpoint
 
 _queries = queries_beside(__file__)
 

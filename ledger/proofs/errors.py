@@ -1,6 +1,6 @@
 """What goes wrong with the log and its proofs."""
 
-from ledger.errors import ConfigurationError, EmoneyError, InvalidInput
+from emoney.ledger.base.errors import ConfigurationError, EmoneyError, InvalidInput
 
 
 class UnknownTransfer(InvalidInput):

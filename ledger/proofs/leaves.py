@@ -17,11 +17,11 @@ from uuid import UUID
 
 from psycopg import sql
 
-from ledger.database import Connection
-from ledger.proofs.errors import LogDamaged
-from ledger.proofs.sources import declared
-from ledger.proofs.verifying import EPOCH, domain, layout_of
-from ledger.queries import queries_beside
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.proofs.errors import LogDamaged
+from emoney.ledger.proofs.sources import declared
+from emoney.ledger.proofs.verifying import EPOCH, domain, layout_of
 
 _queries = queries_beside(__file__)
 

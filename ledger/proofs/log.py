@@ -11,12 +11,12 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from ledger.database import Connection
-from ledger.proofs.errors import LogDamaged
-from ledger.proofs.leaves import START, Place, Row
-from ledger.proofs.tree import TILE, TILE_HEIGHT, Frontier, Node, peaks, root_of
-from ledger.proofs.verifying import HASH_BYTES, node_hash
-from ledger.queries import queries_beside
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.proofs.errors import LogDamaged
+from emoney.ledger.proofs.leaves import START, Place, Row
+from emoney.ledger.proofs.tree import TILE, TILE_HEIGHT, Frontier, Node, peaks, root_of
+from emoney.ledger.proofs.verifying import HASH_BYTES, node_hash
 
 TILES_MAX = 1_024
 BLOCK = TILE // 5

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from ledger.database import Connection
-from ledger.proofs import checkpoints, leaves, log
-from ledger.proofs.checkpoints import Stored
-from ledger.proofs.errors import LogDamaged, NotSealed, UnknownTransfer
-from ledger.proofs.tree import consistency_path, inclusion_path
-from ledger.proofs.verifying import CONSISTENCY, INCLUSION, leaf_hash
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.proofs import checkpoints, leaves, log
+from emoney.ledger.proofs.checkpoints import Stored
+from emoney.ledger.proofs.errors import LogDamaged, NotSealed, UnknownTransfer
+from emoney.ledger.proofs.tree import consistency_path, inclusion_path
+from emoney.ledger.proofs.verifying import CONSISTENCY, INCLUSION, leaf_hash
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
-from ledger.clock import Clock, system_clock
-from ledger.database import Connection, Database
-from ledger.errors import InvalidInput
-from ledger.proofs import checkpoints, leaves, log
-from ledger.proofs.errors import LogDamaged
-from ledger.proofs.signing import SigningKey
-from ledger.proofs.tree import Frontier
+from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres.database import Connection, Database
+from emoney.ledger.proofs import checkpoints, leaves, log
+from emoney.ledger.proofs.errors import LogDamaged
+from emoney.ledger.proofs.signing import SigningKey
+from emoney.ledger.proofs.tree import Frontier
 
 BATCH_ROWS = 16_384
 SPAN_FIRST = 4

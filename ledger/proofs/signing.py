@@ -12,11 +12,11 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
-from ledger.proofs.errors import SigningKeyMissing, SigningKeyUnsafe, SigningKeyWrong
-from ledger.proofs.verifying import ED25519, PublicKey
-from ledger.secret_file import SecretFile
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.secret_file import SecretFile
+from emoney.ledger.proofs.errors import SigningKeyMissing, SigningKeyUnsafe, SigningKeyWrong
+from emoney.ledger.proofs.verifying import ED25519, PublicKey
 
 DIRECTORY, FILE = "keys", "log-signing.key"
 FILE_BYTES_MAX = 4_096

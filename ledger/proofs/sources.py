@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from psycopg import sql
 
-from ledger.database import Connection
-from ledger.proofs.verifying import FORMS, content_domain, domain, field_header, framed
-from ledger.queries import queries_beside
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.proofs.verifying import FORMS, content_domain, domain, field_header, framed
 
 _queries = queries_beside(__file__)
 

@@ -13,12 +13,12 @@ from itertools import islice
 from typing import Any, TextIO
 from uuid import UUID
 
-from ledger.database import Connection
-from ledger.errors import InvalidInput
-from ledger.proofs.errors import NotSealed
-from ledger.proofs.proving import Prover
-from ledger.proofs.verifying import STATEMENT
-from ledger.statements import PAGE_MAX, Statement, page
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.proofs.errors import NotSealed
+from emoney.ledger.proofs.proving import Prover
+from emoney.ledger.proofs.verifying import STATEMENT
+from emoney.ledger.reports.statements import PAGE_MAX, Statement, page
 
 ENTRIES_MAX = 100_000
 

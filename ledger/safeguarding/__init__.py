@@ -1,9 +1,9 @@
 """Safeguarding: bank statements, the daily reconciliation of the books against them, and own funds."""
 
-from ledger.safeguarding.bank_statements import BankStatement, StatementEntry, StatementError
-from ledger.safeguarding.importing import Imported, import_statements, read_statements
-from ledger.safeguarding.own_funds import OwnFunds, own_funds
-from ledger.safeguarding.reconciliation import (
+from emoney.ledger.safeguarding.bank_statements import BankStatement, StatementEntry, StatementError
+from emoney.ledger.safeguarding.importing import Imported, import_statements, read_statements
+from emoney.ledger.safeguarding.own_funds import OwnFunds, own_funds
+from emoney.ledger.safeguarding.reconciliation import (
     AccountFinding,
     CurrencyFinding,
     Event,

@@ -8,8 +8,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 
-from ledger.errors import InvalidInput
-from ledger.references import is_reference
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.names import is_reference
 
 NO_REFERENCE = frozenset({"NOTPROVIDED", "NONREF", "NOTAVAILABLE", "NOREF"})
 """What formats and banks write where there is no reference."""

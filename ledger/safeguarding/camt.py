@@ -20,14 +20,14 @@ from xsdata.formats.dataclass.parsers import XmlParser
 from xsdata.formats.dataclass.parsers.config import ParserConfig
 from xsdata.formats.dataclass.parsers.handlers import LxmlEventHandler
 
-from ledger.errors import InvalidInput
-from ledger.money import to_minor
-from ledger.safeguarding.bank_statements import (
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.safeguarding.bank_statements import (
     BankStatement,
     StatementEntry,
     StatementError,
     clean_reference,
 )
+from emoney.ledger.transfers.money import to_minor
 
 _ROOT = re.compile(r"\{urn:iso:std:iso:20022:tech:xsd:camt\.053\.001\.(\d\d)\}Document")
 _VERSIONS = ("02", "03", "04", "05", "06", "07", "08", "09", "10", "11", "12")

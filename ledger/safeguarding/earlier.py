@@ -13,9 +13,9 @@ from uuid import UUID
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from ledger.database import Connection
-from ledger.errors import InvalidInput
-from ledger.queries import queries_beside
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
 
 WAIT = "10min"
 

@@ -6,15 +6,15 @@ from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
 
-from ledger.accounts import Account
-from ledger.chart import AccountKind
-from ledger.database import Connection
-from ledger.errors import IdempotencyConflict, InvalidInput
-from ledger.ids import new_id
-from ledger.queries import queries_beside
-from ledger.safeguarding.bank_statements import BankStatement, StatementError
-from ledger.safeguarding.camt import read_camt
-from ledger.safeguarding.mt940 import read_mt940
+from emoney.ledger.accounts.account import Account
+from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.safeguarding.bank_statements import BankStatement, StatementError
+from emoney.ledger.safeguarding.camt import read_camt
+from emoney.ledger.safeguarding.mt940 import read_mt940
+from emoney.ledger.transfers.chart import AccountKind
 
 FILE_BYTES_MAX = {"camt053": 512 * 2**20, "mt940": 64 * 2**20}
 """MT940 is read into memory, camt.053 entry by entry."""

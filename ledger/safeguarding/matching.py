@@ -20,8 +20,8 @@ from datetime import date
 from enum import StrEnum
 from uuid import UUID
 
-from ledger.database import Connection
-from ledger.queries import queries_beside
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
 
 AMOUNT_MATCH_DAYS = 5
 

@@ -13,14 +13,14 @@ from typing import Any
 
 import mt940
 
-from ledger.errors import InvalidInput
-from ledger.money import to_minor
-from ledger.safeguarding.bank_statements import (
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.safeguarding.bank_statements import (
     BankStatement,
     StatementEntry,
     StatementError,
     clean_reference,
 )
+from emoney.ledger.transfers.money import to_minor
 
 _OPTIONS = mt940.Options.all()
 _TAG = re.compile(r":([0-9]{2}[A-Z]?|NS):")

@@ -12,14 +12,14 @@ from decimal import Decimal
 from fractions import Fraction
 from math import ceil
 
-from data import read_yaml
-from ledger import as_of
-from ledger.as_of import TimeBasis
-from ledger.chart import OUTSTANDING
-from ledger.clock import Clock, system_clock
-from ledger.database import Connection
-from ledger.errors import InvalidInput
-from ledger.queries import queries_beside
+from emoney.data import read_yaml
+from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.reports import as_of
+from emoney.ledger.reports.as_of import TimeBasis
+from emoney.ledger.transfers.chart import OUTSTANDING
 
 _MONTH = re.compile(r"([12]\d{3})-(0[1-9]|1[0-2])", re.ASCII)
 _queries = queries_beside(__file__)

@@ -26,16 +26,16 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from ledger import as_of
-from ledger.chart import OUTSTANDING, AccountKind
-from ledger.clock import Clock, system_clock
-from ledger.database import Connection
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
-from ledger.outbox import record
-from ledger.queries import queries_beside
-from ledger.safeguarding import earlier
-from ledger.safeguarding.matching import Item, Side, open_items
+from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.outbox import record
+from emoney.ledger.reports import as_of
+from emoney.ledger.safeguarding import earlier
+from emoney.ledger.safeguarding.matching import Item, Side, open_items
+from emoney.ledger.transfers.chart import OUTSTANDING, AccountKind
 
 TRANSIT_DAYS_MAX = 3
 """How many days an item may be in transit before it is a break, unless the caller says otherwise."""

@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, Date, LargeBinary, Text, Uuid
 from sqlmodel import Field, SQLModel
 
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-from ledger.table_columns import moment
+from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
+from emoney.ledger.base.postgres.columns import moment
 
 SAFEGUARDING = declare(
     Category.PSEUDONYMOUS,

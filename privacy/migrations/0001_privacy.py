@@ -1,6 +1,6 @@
 """Privacy: subject keys and the log of openings."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0001"
 down_revision = None

@@ -1,6 +1,6 @@
 """Key events and openings are leaves of the ledger's proof log."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0002"
 down_revision = "privacy_0001"

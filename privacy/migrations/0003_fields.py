@@ -1,6 +1,6 @@
 """Privacy, sealed fields: their versions, refused openings, approved purposes."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0003"
 down_revision = "privacy_0002"

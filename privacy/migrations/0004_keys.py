@@ -1,6 +1,6 @@
 """Privacy, keys: key-encryption keys, states, dual control, rotation."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0004"
 down_revision = "privacy_0003"

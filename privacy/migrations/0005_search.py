@@ -1,6 +1,6 @@
 """Privacy, search: blind indexes, their keys and what they leak."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0005"
 down_revision = "privacy_0004"

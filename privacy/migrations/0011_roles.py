@@ -1,6 +1,6 @@
 """The roles of readers, the packs a KYC reader is given, and the register of breaches."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0011"
 down_revision = "privacy_0005"

@@ -1,6 +1,6 @@
 """Requests of persons, restrictions, legal holds, and the removal of rows that nothing else may remove."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0020"
 down_revision = "privacy_0011"

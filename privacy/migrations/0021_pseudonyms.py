@@ -1,6 +1,6 @@
 """Pseudonyms by domain and epoch, and re-identification by two persons."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0021"
 down_revision = "privacy_0020"

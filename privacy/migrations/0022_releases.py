@@ -1,6 +1,6 @@
 """Releases of anonymised records, and counts published under a budget of differential privacy."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0022"
 down_revision = "privacy_0021"

@@ -1,6 +1,6 @@
 """The salt of a logged opening comes with its row, so that many rows are written at once."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0023"
 down_revision = "privacy_0022"

@@ -1,6 +1,6 @@
 """A row of the log of openings tells of all fields of one row that a call opened."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0024"
 down_revision = "privacy_0023"

@@ -1,7 +1,7 @@
 """The key of a pseudonym epoch is destroyed by two persons, releases say how many persons were left out
 because of a restriction, and tokens are counted without forgetting them."""
 
-from ledger.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_sql
 
 revision = "privacy_0025"
 down_revision = "privacy_0024"

@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from aml.episodes import Episode
-from aml.history import COLUMNS
-from aml.scenarios import Scenario
-from ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer, accounts
-from ledger.ids import derived_id
+from emoney.aml.alerts.episodes import Episode
+from emoney.aml.history.transfers import COLUMNS
+from emoney.aml.scenarios import Scenario
+from emoney.ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import derived_id
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 _NAMESPACE = uuid.UUID("6f1e0a54-2f0f-4d37-9d0e-000000000001")

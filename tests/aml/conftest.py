@@ -7,9 +7,9 @@ import ibis
 import pytest
 from aml_books import Bank, Book, Search
 
-from aml.episodes import Episode, find
-from aml.scenarios import Scenario
-from ledger import Database
+from emoney.aml.alerts.episodes import Episode, find
+from emoney.aml.scenarios import Scenario
+from emoney.ledger import Database
 
 
 @pytest.fixture

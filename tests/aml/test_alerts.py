@@ -7,11 +7,11 @@ import psycopg
 import pytest
 from aml_books import START, Bank
 
-from aml import extract, list_alerts, load_scenarios, run
-from aml.alerts import Alert
-from aml.scenarios import FanIn, Scenario, Structuring, read
-from ledger import Database, Operation
-from ledger.errors import InvalidInput
+from emoney.aml import extract, list_alerts, load_scenarios, run
+from emoney.aml.alerts.alert import Alert
+from emoney.aml.scenarios import FanIn, Scenario, Structuring, read
+from emoney.ledger import Database, Operation
+from emoney.ledger.base.errors import InvalidInput
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 

@@ -3,9 +3,9 @@
 import pytest
 from sqlmodel import SQLModel
 
-from aml import tables
-from ledger import Database
-from ledger.declarations import Category
+from emoney.aml import tables
+from emoney.ledger import Database
+from emoney.ledger.base.declarations import Category
 
 MAPPED = [tables.History, tables.Extraction, tables.Alert, tables.AlertTransfer, tables.AlertAccount]
 

@@ -7,8 +7,8 @@ from aml_books import Book, Search
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aml.episodes import find
-from aml.scenarios import FanIn, read
+from emoney.aml.alerts.episodes import find
+from emoney.aml.scenarios import FanIn, read
 
 
 def smurfs(book: Book, payers: int, *, funded: bool = True, cashed_out: bool = True) -> None:

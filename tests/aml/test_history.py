@@ -13,16 +13,16 @@ import pyarrow as pa
 import pytest
 from aml_books import START, Bank, Book
 
-from aml.errors import HistoryError, QualityError
-from aml.history import COLUMNS, extract, open_history
-from aml.quality import QualityGate
-from ledger import Database, Operation
+from emoney.aml.errors import HistoryError, QualityError
+from emoney.aml.history.gate import QualityGate
+from emoney.aml.history.transfers import COLUMNS, extract, open_history
+from emoney.ledger import Database, Operation
 
 CRASH = """
 import os, signal, sys
 from pathlib import Path
-import aml.history as history
-from ledger.database import Database
+from emoney.aml.history import transfers as history
+from emoney.ledger.base.postgres.database import Database
 history.new_id = lambda: os.kill(os.getpid(), signal.SIGKILL)
 history.extract(Database(sys.argv[1]), Path(sys.argv[2]), chunk_rows=2)
 """

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from aml_books import Bank
 
-from aml import extract, run, write_report
-from aml.report import _chart
-from aml.scenarios import Structuring, read
-from ledger import Database
-from ledger.errors import InvalidInput
+from emoney.aml import extract, run, write_report
+from emoney.aml.report import _chart
+from emoney.aml.scenarios import Structuring, read
+from emoney.ledger import Database
+from emoney.ledger.base.errors import InvalidInput
 
 NOW = datetime(2026, 4, 1, 9, 30, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from aml_books import Book, Search
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aml.episodes import find
-from aml.scenarios import PassThrough, read
+from emoney.aml.alerts.episodes import find
+from emoney.aml.scenarios import PassThrough, read
 
 
 def mule(book: Book, passes: int, *, payers: int = 2, kept: float = 0.04, hours: float = 3) -> None:

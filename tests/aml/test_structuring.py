@@ -9,10 +9,10 @@ from aml_books import Book, Search
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import data
-from aml.episodes import find
-from aml.errors import InvalidScenario
-from aml.scenarios import Structuring, load, read
+from emoney import data
+from emoney.aml.alerts.episodes import find
+from emoney.aml.errors import InvalidScenario
+from emoney.aml.scenarios import Structuring, load, read
 
 
 def test_three_cash_ins_just_below_the_threshold_are_an_alert(book: Book, search: Search) -> None:

@@ -9,7 +9,7 @@ import pytest
 from commands import Command, Ended
 from reader_logins import login_in
 
-from privacy.privileges import Reader
+from emoney.privacy.privileges import Reader
 
 Ask = Callable[..., Any]
 

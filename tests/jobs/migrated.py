@@ -6,8 +6,8 @@ from uuid import UUID
 
 import psycopg
 
-from jobs.migrate import PACKAGES
-from ledger import (
+from emoney.jobs.migrate import PACKAGES
+from emoney.ledger import (
     AccountKind,
     Database,
     Ledger,
@@ -15,14 +15,14 @@ from ledger import (
     Operation,
     Transfer,
     account_changes,
-    accounts,
     disputes,
     periods,
-    profiles,
 )
-from ledger.ids import new_id
-from ledger.limits import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed, Window
-from ledger.trial_balance import trial_balance
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.limits import profiles
+from emoney.ledger.limits.rules import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed, Window
+from emoney.ledger.reports.trial_balance import trial_balance
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

@@ -15,10 +15,10 @@ import pytest
 from commands import Command
 from psycopg.conninfo import make_conninfo
 
-from jobs.emoney import Emoney
-from ledger import AccountKind, Database, Operation, Transfer
-from ledger import emoney as ops
-from ledger.ids import new_id
+from emoney.jobs.installation import Emoney
+from emoney.ledger import AccountKind, Database, Operation, Transfer
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.transfers import everyday as ops
 
 PERSON = {
     "external_ref": "ama",

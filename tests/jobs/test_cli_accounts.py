@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from commands import Command
 
-from jobs.emoney import Emoney
-from ledger import AccountKind
-from ledger import emoney as ops
+from emoney.jobs.installation import Emoney
+from emoney.ledger import AccountKind
+from emoney.ledger.transfers import everyday as ops
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-import jobs
-from jobs.cli import main
+from emoney import jobs
+from emoney.jobs.cli import main
 
 SHAPE = {
     "batch_1000": {"per_second", "ceiling_per_second", "ratio"},

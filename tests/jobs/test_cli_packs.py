@@ -10,14 +10,16 @@ import psycopg
 import pytest
 from commands import Command
 
-import data
-from jobs.emoney import Emoney
-from kyc import acceptance, approved_actions, load_pack, pack_ids
-from kyc.acceptance import ENVIRONMENT
-from kyc.errors import InvalidRequest, PackNotAccepted
-from ledger import AccountKind, NewAccount, Operation, Transfer, accounts, proofs
-from ledger.ids import new_id
-from ledger.proofs import ProofInvalid, SigningKey
+from emoney import data
+from emoney.jobs.installation import Emoney
+from emoney.kyc import approved_actions, load_pack, pack_ids
+from emoney.kyc.errors import InvalidRequest, PackNotAccepted
+from emoney.kyc.packs import acceptance
+from emoney.kyc.packs.acceptance import ENVIRONMENT
+from emoney.ledger import AccountKind, NewAccount, Operation, Transfer, proofs
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.proofs import ProofInvalid, SigningKey
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 
@@ -358,7 +360,7 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
     assert (alone["approved_by"], found["approved_by"]) == (None, "kofi")
 
     changed = load_pack("gh-bog-2024").model_copy(update={"legal": "another text"})
-    monkeypatch.setattr("kyc.candidates.pack_of_currency", lambda currency, at: changed)
+    monkeypatch.setattr("emoney.kyc.persons.candidates.pack_of_currency", lambda currency, at: changed)
     with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
         emoney.kyc.enrol(PERSON | {"external_ref": "kofi"})
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from commands import Command
 
-from jobs.emoney import Emoney
-from kyc import evidence_records, persons
-from kyc.evidence_records import NewEvidence, State
+from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.wallets import of_person as persons
 
 BY = ("--by", "clerk-1", "--because", "papers seen")
 AMA = {

@@ -6,8 +6,9 @@ import psycopg
 import pytest
 from commands import Command
 
-from jobs.emoney import Emoney
-from privacy import Purpose, purposes
+from emoney.jobs.installation import Emoney
+from emoney.privacy import Purpose
+from emoney.privacy.vault import purposes
 
 PERSON = {
     "external_ref": "ama",

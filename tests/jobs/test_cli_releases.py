@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from commands import Command
 
-from jobs.emoney import Emoney
-from ledger.ids import new_id
-from privacy.pseudonyms import Pseudonyms
+from emoney.jobs.installation import Emoney
+from emoney.ledger.base.ids import new_id
+from emoney.privacy.pseudonyms.domains import Pseudonyms
 
 PLAN = """
 name: study

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from commands import Command, Ended
 
-from jobs.emoney import Emoney
+from emoney.jobs.installation import Emoney
 
 AMA = {
     "external_ref": "ama",

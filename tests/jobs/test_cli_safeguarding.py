@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from commands import Command
 
-from jobs import reconciling
-from jobs.emoney import Emoney
-from ledger import AccountKind, Operation, Transfer
-from ledger import emoney as ops
-from ledger.ids import new_id
-from ledger.outbox import Consumer
+from emoney.jobs import reconciliation as reconciling
+from emoney.jobs.installation import Emoney
+from emoney.ledger import AccountKind, Operation, Transfer
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.outbox import Consumer
+from emoney.ledger.transfers import everyday as ops
 
 RECONCILE = (("safeguarding", "reconcile"), ("jobs", "run", "reconcile"))
 WALLETS = ((AccountKind.CUSTOMER, "ama"), (AccountKind.MERCHANT, "shop"))

@@ -17,18 +17,19 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from jobs.demo import DemoResult, OccupiedDirectory, render, run_demo
-from jobs.demo.home import MARKER, fresh_home, stop_server
-from jobs.demo.laundering import reporting_threshold
-from jobs.demo.population import LOOK_ALIKES, SCENARIO_OF, Population, Role, personal_values, populate
-from jobs.demo.run import START
-from jobs.demo.simulation import Simulation
-from jobs.demo.world import SAFEGUARDING
-from jobs.emoney import DATABASE_URL
-from ledger import Database, embedded
-from ledger.errors import InvalidInput
-from ledger.operations import Operation
-from ledger.transfers import Outcome, Transfer
+from emoney.jobs.demo import DemoResult, OccupiedDirectory, render, run_demo
+from emoney.jobs.demo.home import MARKER, fresh_home, stop_server
+from emoney.jobs.demo.laundering import reporting_threshold
+from emoney.jobs.demo.population import LOOK_ALIKES, SCENARIO_OF, Population, Role, personal_values, populate
+from emoney.jobs.demo.run import START
+from emoney.jobs.demo.simulation import Simulation
+from emoney.jobs.demo.world import SAFEGUARDING
+from emoney.jobs.installation import DATABASE_URL
+from emoney.ledger import Database
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres import embedded
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import Outcome, Transfer
 
 SEED, PERSONS, DAYS = 7, 80, 10
 PHASES = ["prepare", "enrol", "post", "extract", "monitor", "report", "check"]

@@ -16,24 +16,28 @@ import psycopg
 import pytest
 from sqlmodel import SQLModel
 
-import kyc.tables  # noqa: F401  the rotation goes over their sealed columns
-from jobs.emoney import Emoney
-from kyc import erasing, persons
-from kyc.parties import parties
-from kyc.rectification import Rectification
-from kyc.restrictions import downgrades
-from ledger import AccountKind, NewAccount, Operation, Transfer, account_changes, accounts
-from ledger.ids import new_id
-from ledger.proofs import SigningKey, audit, seal
-from ledger.trial_balance import trial_balance
-from privacy import Place, Purpose, Sealed, SealedField, certificates, erasure, rights
-from privacy.errors import KeyUnavailable
-from privacy.key_control import DESTROY
-from privacy.key_events import KeyKind
-from privacy.keyring import LocalKeyring
-from privacy.pseudonyms import Pseudonyms
-from privacy.pseudonyms import held as tokens_held
-from privacy.rotation import Rotation
+import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
+from emoney.jobs.installation import Emoney
+from emoney.kyc.parties.settings import parties
+from emoney.kyc.persons import erasure as erasing
+from emoney.kyc.persons.rectification import Rectification
+from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets.restrictions import downgrades
+from emoney.ledger import AccountKind, NewAccount, Operation, Transfer, account_changes
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.proofs import SigningKey, audit, seal
+from emoney.ledger.reports.trial_balance import trial_balance
+from emoney.privacy import Place, Purpose, Sealed, SealedField
+from emoney.privacy.erasure import certificates, erasure
+from emoney.privacy.errors import KeyUnavailable
+from emoney.privacy.keys.control import DESTROY
+from emoney.privacy.keys.events import KeyKind
+from emoney.privacy.keys.keyring import LocalKeyring
+from emoney.privacy.pseudonyms.domains import Pseudonyms
+from emoney.privacy.pseudonyms.domains import held as tokens_held
+from emoney.privacy.rights import requests as rights
+from emoney.privacy.rotation.rotation import Rotation
 
 AFTER = datetime(2031, 8, 2, 9, tzinfo=UTC)
 MAY, JUNE = date(2031, 5, 1), date(2031, 6, 1)
@@ -48,9 +52,9 @@ from functools import wraps
 
 import psycopg
 
-from jobs.cli import main
-from jobs.emoney import Emoney
-from privacy.keyring import LocalKeyring
+from emoney.jobs.cli import main
+from emoney.jobs.installation import Emoney
+from emoney.privacy.keys.keyring import LocalKeyring
 
 at, count, seen = os.environ["KILL_AT"], 0, Counter()
 now = datetime.fromisoformat(os.environ["NOW"])

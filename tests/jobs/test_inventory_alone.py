@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jobs.migrate import PACKAGES
+from emoney.jobs.migrate import PACKAGES
 
 
 def test_the_command_lists_the_tables_of_every_package(owner_url: str, home: Path) -> None:
     environment = {**os.environ, "EMONEY_DATABASE_URL": owner_url, "EMONEY_HOME": str(home)}
     done = subprocess.run(
-        [sys.executable, "-c", "from jobs.cli import main; main()", "privacy", "inventory", "--json"],
+        [sys.executable, "-c", "from emoney.jobs.cli import main; main()", "privacy", "inventory", "--json"],
         capture_output=True,
         text=True,
         timeout=120,

@@ -21,12 +21,13 @@ from sqlalchemy.sql.sqltypes import _Binary
 from sqlalchemy.types import TypeEngine
 from sqlmodel import SQLModel
 
-from jobs.migrate import PACKAGES, downgrade, is_current, upgrade
-from ledger import AccountKind, Database, Ledger, Operation, Transfer, posting
-from ledger.database import connect
-from ledger.errors import SplitGroup
-from ledger.ids import new_id
-from ledger.trial_balance import trial_balance
+from emoney import ledger
+from emoney.jobs.migrate import PACKAGES, downgrade, is_current, upgrade
+from emoney.ledger import AccountKind, Database, Ledger, Operation, Transfer
+from emoney.ledger.base.errors import SplitGroup
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import connect
+from emoney.ledger.reports.trial_balance import trial_balance
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def other_kind(
 def test_the_mapped_tables_are_the_tables(owner_url: str) -> None:
     """Column by column: what is mapped exists as mapped, and what exists is mapped, so declared."""
     for package in PACKAGES:
-        import_module(f"{package}.tables")
+        import_module(f"emoney.{package}.tables")
     engine = create_engine("postgresql+psycopg://", creator=lambda: connect(owner_url), poolclass=NullPool)
 
     with psycopg.connect(owner_url) as owner:  # a partition is a part of a table, no table
@@ -144,7 +145,7 @@ def test_claims_get_their_hashes_back_when_that_is_undone(owner_url: str, databa
     ]
     sent.append(Transfer(new_id(), wallet, funds, 10**9, "GHS", Operation.REDEEM_CASH, group=new_id()))
     assert [outcome.posted for outcome in books.post(sent)] == [True] * len(moments) + [False]
-    down = (Path(posting.__file__).parent / "migrations").glob("*.down.sql")
+    down = (Path(ledger.__file__).parent / "migrations").glob("*.down.sql")
     with psycopg.connect(owner_url) as owner:
         for each in sorted((each for each in down if each.name >= "0019_claims"), reverse=True):
             owner.execute(each.read_bytes())
@@ -161,7 +162,7 @@ def test_events_after_a_return_to_single_steps_come_after_all_before(
     )
     refused = [Transfer(new_id(), wallet, funds, 1 + n, "GHS", Operation.REDEEM_CASH) for n in range(40)]
     assert not any(outcome.posted for outcome in books.post(refused))
-    down = Path(posting.__file__).parent / "migrations" / "0024_order.down.sql"
+    down = Path(ledger.__file__).parent / "migrations" / "0024_order.down.sql"
     with psycopg.connect(owner_url) as owner:
         owner.execute(down.read_bytes())
         last, following = owner.execute(
@@ -181,7 +182,7 @@ def test_groups_that_were_sent_before_groups_were_claimed_are_not_continued(
     refused = Transfer(new_id(), wallet, funds, 11, "GHS", Operation.REDEEM_CASH, group=new_id())
     assert [outcome.posted for outcome in books.post([load, refused])] == [True, False]
     down, up = (
-        (Path(posting.__file__).parent / "migrations" / f"0023_groups.{way}.sql").read_bytes()
+        (Path(ledger.__file__).parent / "migrations" / f"0023_groups.{way}.sql").read_bytes()
         for way in ("down", "up")
     )
     with psycopg.connect(owner_url) as owner:
@@ -202,7 +203,7 @@ def test_entries_tell_their_side_again_when_that_is_undone(owner_url: str, datab
     books = Ledger(database)
     wallet = books.open_account(AccountKind.CUSTOMER, "EUR", "wallet")
     funds = books.open_account(AccountKind.SAFEGUARDING, "EUR", "bank")
-    migrations = Path(posting.__file__).parent / "migrations"
+    migrations = Path(ledger.__file__).parent / "migrations"
 
     def run(way: str, *names: str) -> None:
         with psycopg.connect(owner_url) as owner:

@@ -14,11 +14,11 @@ from dumping import dumped
 from migrated import use
 from reader_logins import login_in
 
-from jobs.migrate import downgrade, is_current, upgrade
-from kyc import Enrolment
-from ledger import Database
-from ledger.errors import ConfigurationError
-from privacy import Vault, open_keyring
+from emoney.jobs.migrate import downgrade, is_current, upgrade
+from emoney.kyc import Enrolment
+from emoney.ledger import Database
+from emoney.ledger.base.errors import ConfigurationError
+from emoney.privacy import Vault, open_keyring
 
 
 def external_binaries() -> Path | None:

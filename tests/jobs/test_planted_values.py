@@ -27,17 +27,17 @@ from dumping import dumped
 from haystacks import Needles, files, forms, tables
 from sqlmodel import Session
 
-import kyc.tables
-from jobs.cli import main
-from jobs.demo import run_demo
-from jobs.demo.home import stop_server
-from jobs.demo.population import personal_values, populate
-from jobs.demo.run import START
-from jobs.emoney import Emoney
-from kyc import enrolment
-from ledger import embedded
-from ledger.ids import new_id
-from privacy import ClearField, Place, Purpose, Sealed, SealedField
+from emoney import kyc
+from emoney.jobs.cli import main
+from emoney.jobs.demo import run_demo
+from emoney.jobs.demo.home import stop_server
+from emoney.jobs.demo.population import personal_values, populate
+from emoney.jobs.demo.run import START
+from emoney.jobs.installation import Emoney
+from emoney.kyc.persons import enrolment
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres import embedded
+from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField
 
 Places = dict[str, list[tuple[str, bytes]]]
 

@@ -9,12 +9,13 @@ from psycopg.errors import InsufficientPrivilege, ObjectNotInPrerequisiteState
 from reader_logins import refused
 from sqlmodel import SQLModel
 
-import jobs.tables  # noqa: F401
-from jobs.migrate import PACKAGES, upgrade
-from ledger.database import Database
-from ledger.declarations import Category
-from privacy import inventory, privileges
-from privacy.privileges import Reader, decisions
+import emoney.jobs.tables  # noqa: F401
+from emoney.jobs.migrate import PACKAGES, upgrade
+from emoney.ledger.base.declarations import Category
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import privileges
+from emoney.privacy.assessment import inventory
+from emoney.privacy.privileges import Reader, decisions
 
 READERS = list(Reader)
 COLUMNS = {row.name: row for row in inventory.read(SQLModel.metadata).rows}

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 from apscheduler.triggers.cron import CronTrigger
 
-from jobs import reconciling, schedule
-from jobs.cli.schedule import list_
-from jobs.emoney import Emoney
-from jobs.reconciling import CATCH_UP_DAYS_MAX, Settings, reconcile_due
-from ledger import AccountKind
-from ledger import emoney as ops
-from ledger.errors import ConfigurationError
-from ledger.outbox import Consumer
+from emoney.jobs import reconciliation as reconciling
+from emoney.jobs import schedule
+from emoney.jobs.cli.schedule import list_
+from emoney.jobs.installation import Emoney
+from emoney.jobs.reconciliation import CATCH_UP_DAYS_MAX, Settings, reconcile_due
+from emoney.ledger import AccountKind
+from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.outbox import Consumer
+from emoney.ledger.transfers import everyday as ops
 
 SETTINGS = Settings("09:00", "Africa/Nairobi", 3)
 

@@ -13,17 +13,17 @@ import psycopg
 import pytest
 from sqlalchemy import MetaData
 
-from jobs import rotating
-from jobs.emoney import Emoney
-from kyc import search
-from ledger.errors import EmoneyError
-from privacy import CannotOpen, Place, Purpose, SealedField
-from privacy import rotation as rotation_module
-from privacy.errors import RotationUnfinished
-from privacy.key_control import DESTROY
-from privacy.key_events import KeyKind
-from privacy.rotation import Rotation
-from privacy.sealing import rows_of
+from emoney.jobs import rotation as rotating
+from emoney.jobs.installation import Emoney
+from emoney.kyc.persons import search
+from emoney.ledger.base.errors import EmoneyError
+from emoney.privacy import CannotOpen, Place, Purpose, SealedField
+from emoney.privacy.errors import RotationUnfinished
+from emoney.privacy.keys.control import DESTROY
+from emoney.privacy.keys.events import KeyKind
+from emoney.privacy.rotation import rotation as rotation_module
+from emoney.privacy.rotation.rotation import Rotation
+from emoney.privacy.vault.vault import rows_of
 
 PERSONS = 40
 COLUMNS = ("name", "birth_date", "phone", "id_kind", "id_number", "tax_number", "address")
@@ -140,9 +140,9 @@ def test_who_read_just_before_still_opens_what_was_read(emoney: Emoney) -> None:
 
 WORK = """
 import sys
-from jobs import rotating
-from jobs.emoney import Emoney
-from privacy import rotation
+from emoney.jobs import rotation as rotating
+from emoney.jobs.installation import Emoney
+from emoney.privacy.rotation import rotation
 
 rotation.KEYS_PER_STEP = rotation.ROWS_PER_STEP = 3
 with Emoney.open() as emoney:

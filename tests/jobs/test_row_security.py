@@ -12,9 +12,9 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import FeatureNotSupported
 from reader_logins import login_in, refused
 
-from ledger.database import Database
-from privacy import privileges
-from privacy.privileges import Decision, Lead, Reader, decisions
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import privileges
+from emoney.privacy.privileges import Decision, Lead, Reader, decisions
 
 GHANA, KENYA = "gh-bog-2024", "ke-cbk-2023"
 KEPT_BACK = {name: decision.rows for name, decision in decisions().items() if isinstance(decision.rows, dict)}

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from apscheduler.triggers.interval import IntervalTrigger
 
-from jobs import schedule
-from jobs.emoney import Emoney
-from ledger import AccountKind, Operation, accounts, holds
-from ledger import emoney as ops
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
+from emoney.jobs import schedule
+from emoney.jobs.installation import Emoney
+from emoney.ledger import AccountKind, Operation, holds
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.transfers import everyday as ops
 
 
 def test_jobs_run_on_time_and_a_failure_stops_nothing(

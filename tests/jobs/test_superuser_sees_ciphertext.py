@@ -11,9 +11,9 @@ from haystacks import Needles, tables
 from psycopg import sql
 from sqlmodel import SQLModel
 
-import jobs.tables  # noqa: F401
-from jobs.cli import main
-from privacy import inventory
+import emoney.jobs.tables  # noqa: F401
+from emoney.jobs.cli import main
+from emoney.privacy.assessment import inventory
 
 PERSON = {
     "external_ref": "w-1",

@@ -21,14 +21,15 @@ from commands import Command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import schedule, webhooks
-from jobs.emoney import Emoney
-from jobs.signatures import sign, verify
-from jobs.webhooks import Policy, Webhook, deliver, redeliver
-from ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer, accounts
-from ledger.errors import ConfigurationError, InvalidInput
-from ledger.ids import new_id
-from ledger.outbox import Consumer, ConsumerMoved, dead_letters
+from emoney.jobs import schedule, webhooks
+from emoney.jobs.installation import Emoney
+from emoney.jobs.signatures import sign, verify
+from emoney.jobs.webhooks import Policy, Webhook, deliver, redeliver
+from emoney.ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import ConfigurationError, InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.outbox import Consumer, ConsumerMoved, dead_letters
 
 SECRET = b"a-secret-of-the-tests-that-is-long-enough"
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -313,8 +314,8 @@ def test_nobody_listening(database: Database, sent: list[UUID]) -> None:
 
 SENDER = """
 import os, sys
-from jobs.webhooks import Webhook, deliver
-from ledger import Database
+from emoney.jobs.webhooks import Webhook, deliver
+from emoney.ledger import Database
 deliver(Database(sys.argv[1]), Webhook.from_environment(sys.argv[2]))
 """
 

@@ -11,11 +11,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from kyc import Enrolment, NewWallet, Pack, open_wallets
-from ledger import AccountKind, Database, Ledger, NewAccount, Operation, Outcome, Transfer, accounts
-from ledger.ids import new_id
-from ledger.money import to_minor
-from privacy import Vault, open_keyring
+from emoney.kyc import Enrolment, NewWallet, Pack, open_wallets
+from emoney.ledger import AccountKind, Database, Ledger, NewAccount, Operation, Outcome, Transfer
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.transfers.money import to_minor
+from emoney.privacy import Vault, open_keyring
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 

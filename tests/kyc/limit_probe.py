@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from kyc.explain import Explanation, explain
-from kyc.pack import Pack
-from kyc.packs import load_pack
-from kyc.rates import load_unit
-from kyc.standing import read_state
-from ledger.money import to_decimal
+from emoney.kyc.limits.explain import Explanation, explain
+from emoney.kyc.limits.stated import read_state
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.rates import load_unit
+from emoney.kyc.packs.schema import Pack
+from emoney.ledger.transfers.money import to_decimal
 
 DECISIONS = {
     "deny": "deny",

@@ -8,13 +8,17 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from kyc import Enrolment, approvals, approved_actions, evidence_records, freezing, overrides
-from kyc.approvals import Action
-from kyc.errors import InvalidEvidence, InvalidRequest, RequestClosed, SamePerson
-from kyc.evidence_records import State
-from kyc.following import end_overrides
-from ledger import Database, accounts
-from ledger.ids import new_id
+from emoney.kyc import Enrolment, approved_actions
+from emoney.kyc.approvals import request as approvals
+from emoney.kyc.approvals.request import Action
+from emoney.kyc.errors import InvalidEvidence, InvalidRequest, RequestClosed, SamePerson
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import State
+from emoney.kyc.wallets import freezing, overrides
+from emoney.kyc.wallets.retiering import end_overrides
+from emoney.ledger import Database
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 SOON = NOW + timedelta(hours=1)

@@ -7,14 +7,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from kyc import Enrolment, persons, wallet_features
-from kyc.features import Features
-from kyc.parties import parties
-from kyc.rectification import Rectification
-from kyc.restrictions import downgrades
-from ledger import Database
-from ledger.proofs import SigningKey, audit, seal
-from privacy import Place, Purpose, Sealed, SealedField, Vault
+from emoney.kyc import Enrolment
+from emoney.kyc.limits.features import Features
+from emoney.kyc.parties.settings import parties
+from emoney.kyc.persons.rectification import Rectification
+from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets import stated_features as wallet_features
+from emoney.kyc.wallets.restrictions import downgrades
+from emoney.ledger import Database
+from emoney.ledger.proofs import SigningKey, audit, seal
+from emoney.privacy import Place, Purpose, Sealed, SealedField, Vault
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 TAMPERED = {

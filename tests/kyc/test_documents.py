@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc import documents
-from kyc.errors import InvalidPerson
-from kyc.mrz import UnreadableZone, check_digit, read_zone
-from kyc.person import parse_person
+from emoney.kyc.errors import InvalidPerson
+from emoney.kyc.persons import documents
+from emoney.kyc.persons.details import parse_person
+from emoney.kyc.persons.mrz import UnreadableZone, check_digit, read_zone
 
 TODAY = date(2026, 6, 10)
 # The specimens of ICAO Doc 9303 parts 4, 5, 6 and 7.

@@ -7,13 +7,17 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from kyc import Enrolment, approved_actions, deaths, dormancy, evidence_records, freezing
-from kyc.dormancy_rules import dormancy_rules
-from kyc.errors import InvalidStep, NotIdentified, UnknownPerson, UnknownWallet
-from kyc.evidence_records import NewEvidence, State
-from ledger import AccountKind, Database, Ledger, Operation, accounts
-from ledger.ids import new_id
-from ledger.trial_balance import trial_balance
+from emoney.kyc import Enrolment, approved_actions
+from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson, UnknownWallet
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.life import deaths, dormancy
+from emoney.kyc.life.dormancy_rules import dormancy_rules
+from emoney.kyc.wallets import freezing
+from emoney.ledger import AccountKind, Database, Ledger, Operation
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.reports.trial_balance import trial_balance
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 RULES = dormancy_rules()

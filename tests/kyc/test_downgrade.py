@@ -8,12 +8,15 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from kyc import Enrolment, approved_actions, downgrade, evidence_records, overrides
-from kyc.errors import InvalidSettings
-from kyc.evidence_records import NewEvidence, State
-from kyc.following import end_overrides, follow
-from kyc.restrictions import Downgrades, downgrades
-from ledger import Database, Operation, accounts
+from emoney.kyc import Enrolment, approved_actions
+from emoney.kyc.errors import InvalidSettings
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.wallets import downgrade, overrides
+from emoney.kyc.wallets.restrictions import Downgrades, downgrades
+from emoney.kyc.wallets.retiering import end_overrides, follow
+from emoney.ledger import Database, Operation
+from emoney.ledger.accounts import account as accounts
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 LATER = NOW + timedelta(days=90)

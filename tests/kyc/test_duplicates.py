@@ -12,23 +12,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc import (
-    Enrolment,
-    NewWallet,
-    approvals,
-    approved_actions,
-    duplicates,
-    open_wallets,
-    persons,
-    search,
+from emoney.kyc import Enrolment, NewWallet, approved_actions, open_wallets
+from emoney.kyc.approvals import request as approvals
+from emoney.kyc.errors import (
+    InvalidRequest,
+    NoTier,
+    ReferenceTaken,
+    SamePerson,
+    TooManyWallets,
+    UnknownPerson,
 )
-from kyc.errors import InvalidRequest, NoTier, ReferenceTaken, SamePerson, TooManyWallets, UnknownPerson
-from kyc.packs import load_pack
-from kyc.person import parse_person
-from kyc.search import HOLDERS_MAX, name_and_birth_date
-from ledger import Database, accounts
-from ledger.ids import new_id
-from privacy import Vault
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.persons import duplicates, search
+from emoney.kyc.persons.details import parse_person
+from emoney.kyc.persons.search import HOLDERS_MAX, name_and_birth_date
+from emoney.kyc.wallets import of_person as persons
+from emoney.ledger import Database
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.privacy import Vault
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 GHANA = load_pack("gh-bog-2024")

@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from kyc import NewWallet, change_tier, downgrade, load_pack, open_wallets
-from kyc.end_of_day import Ended, EndOfDay, Steps, end_of_day, listed, run
-from ledger import Database, Ledger, Operation, Transfer
-from ledger.chart import AccountKind
-from ledger.ids import new_id
+from emoney.kyc import NewWallet, change_tier, load_pack, open_wallets
+from emoney.kyc.wallets import downgrade
+from emoney.kyc.wallets.end_of_day import Ended, EndOfDay, Steps, end_of_day, listed, run
+from emoney.ledger import Database, Ledger, Operation, Transfer
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.transfers.chart import AccountKind
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)  # 20:00 in Singapore
 MIDNIGHT = datetime(2026, 6, 10, 16, tzinfo=UTC)
@@ -142,7 +143,7 @@ def test_days_without_a_run_are_made_up_for_and_a_stopped_run_goes_on(
     for account in accounts:
         at.load(account, "20001")
     run(database, MIDNIGHT - timedelta(days=1))  # a first run, so that there is a day to go on from
-    monkeypatch.setattr("kyc.end_of_day.READ_AT_ONCE", 2)
+    monkeypatch.setattr("emoney.kyc.wallets.end_of_day.READ_AT_ONCE", 2)
     seen: list[int] = []
 
     def stop(number: int) -> None:

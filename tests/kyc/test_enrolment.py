@@ -11,14 +11,23 @@ import psycopg
 import pytest
 from psycopg import sql
 
-import data
-from kyc import Enrolment, evidence_records, load_pack, parse_pack
-from kyc.enrolment import PERSONS_MAX
-from kyc.errors import AlreadyEnrolled, InvalidPerson, NoTier, PackNotInForce, ReferenceTaken, UnknownPack
-from ledger import AccountKind, Database, NewAccount, Operation, accounts
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
-from privacy import Place, Purpose, Sealed, SealedField, Vault
+from emoney import data
+from emoney.kyc import Enrolment, load_pack, parse_pack
+from emoney.kyc.errors import (
+    AlreadyEnrolled,
+    InvalidPerson,
+    NoTier,
+    PackNotInForce,
+    ReferenceTaken,
+    UnknownPack,
+)
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.persons.enrolment import PERSONS_MAX
+from emoney.ledger import AccountKind, Database, NewAccount, Operation
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.privacy import Place, Purpose, Sealed, SealedField, Vault
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 """Not those of the search indexes, which are made once for all."""
@@ -74,7 +83,7 @@ def test_what_a_tier_asks_to_be_declared_is_recorded_as_declared(
     content = data.read_yaml("policies", "gh-bog-2024.yaml")
     content["tiers"][0]["evidence"] = {"all": ["phone", "name"]}
     asks_a_name = parse_pack(content)
-    monkeypatch.setattr("kyc.candidates.load_pack", lambda _: asks_a_name)
+    monkeypatch.setattr("emoney.kyc.persons.candidates.load_pack", lambda _: asks_a_name)
     nameless = {"external_ref": "P-0", "currency": "GHS", "phone": "+233244771902"}
     with pytest.raises(NoTier, match="still needs name"):
         desk.enrol(nameless, pack_id="gh-bog-2024")

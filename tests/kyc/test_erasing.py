@@ -13,28 +13,22 @@ from dumping import dumped
 from psycopg.errors import IntegrityConstraintViolation, RestrictViolation
 from sqlmodel import SQLModel
 
-import kyc.tables  # noqa: F401  the rotation goes over their sealed columns
-from kyc import Enrolment, erasing, evidence_records, persons
-from kyc.evidence_records import NewEvidence
-from kyc.parties import parties
-from kyc.rectification import Rectification
-from kyc.restrictions import downgrades
-from ledger import Database, Ledger, account_changes
-from ledger.ids import new_id
-from ledger.proofs import SigningKey, audit, seal
-from ledger.trial_balance import trial_balance
-from privacy import (
-    Purpose,
-    Sealed,
-    SealedField,
-    Vault,
-    certificates,
-    erasure,
-    open_keyring,
-    pseudonyms,
-    rights,
-)
-from privacy.errors import (
+import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
+from emoney.kyc import Enrolment
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import NewEvidence
+from emoney.kyc.parties.settings import parties
+from emoney.kyc.persons import erasure as erasing
+from emoney.kyc.persons.rectification import Rectification
+from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets.restrictions import downgrades
+from emoney.ledger import Database, Ledger, account_changes
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.proofs import SigningKey, audit, seal
+from emoney.ledger.reports.trial_balance import trial_balance
+from emoney.privacy import Purpose, Sealed, SealedField, Vault, open_keyring
+from emoney.privacy.erasure import certificates, erasure
+from emoney.privacy.errors import (
     DualControl,
     InvalidDataRequest,
     KeptByLaw,
@@ -42,13 +36,15 @@ from privacy.errors import (
     KeyUnavailable,
     ProcessingRestricted,
 )
-from privacy.key_control import DESTROY, Ended, KeyControl
-from privacy.key_events import KeyKind
-from privacy.keys import subject_context
-from privacy.pseudonyms import Pseudonyms
-from privacy.rights import DataRequest, Kind, State
-from privacy.rotation import Rotation
-from privacy.sealing import Place
+from emoney.privacy.keys.control import DESTROY, Ended, KeyControl
+from emoney.privacy.keys.events import KeyKind
+from emoney.privacy.keys.subject_keys import subject_context
+from emoney.privacy.pseudonyms import domains as pseudonyms
+from emoney.privacy.pseudonyms.domains import Pseudonyms
+from emoney.privacy.rights import requests as rights
+from emoney.privacy.rights.requests import DataRequest, Kind, State
+from emoney.privacy.rotation.rotation import Rotation
+from emoney.privacy.vault.vault import Place
 
 START = datetime(2026, 6, 10, 12, tzinfo=UTC)
 EXPIRY = date(2031, 6, 10)

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc import Enrolment, evidence_records, load_pack
-from kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
-from kyc.evidence_records import BY_WORD, Assurance, Evidence, NewEvidence, State
-from kyc.following import expire_evidence, follow, reached
-from ledger import Database
-from ledger.ids import new_id
+from emoney.kyc import Enrolment, load_pack
+from emoney.kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import BY_WORD, Assurance, Evidence, NewEvidence, State
+from emoney.kyc.wallets.retiering import expire_evidence, follow, reached
+from emoney.ledger import Database
+from emoney.ledger.base.ids import new_id
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 GHANA = load_pack("gh-bog-2024")

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import data
-from kyc import load_pack, pack_ids, parse_pack
-from kyc.limits import compile_profile
-from ledger import Database, Operation, Outcome, profiles
-from ledger.limits import Bound
+from emoney import data
+from emoney.kyc import load_pack, pack_ids, parse_pack
+from emoney.kyc.limits.compile import compile_profile
+from emoney.ledger import Database, Operation, Outcome
+from emoney.ledger.limits import profiles
+from emoney.ledger.limits.rules import Bound
 
 CENT = Decimal("0.01")
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)

@@ -6,12 +6,16 @@ from typing import Any
 import psycopg
 from alembic import command
 
-from jobs.migrate import _run, is_current, upgrade
-from kyc import Enrolment, approved_actions, deaths, dormancy, evidence_records, overrides, refresh
-from kyc.dormancy_rules import dormancy_rules
-from kyc.evidence_records import NewEvidence, State
-from kyc.risk_rating import risk_policy
-from ledger import Database, Ledger
+from emoney.jobs.migrate import _run, is_current, upgrade
+from emoney.kyc import Enrolment, approved_actions
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence import refresh
+from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.risk_rating import risk_policy
+from emoney.kyc.life import deaths, dormancy
+from emoney.kyc.life.dormancy_rules import dormancy_rules
+from emoney.kyc.wallets import overrides
+from emoney.ledger import Database, Ledger
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 

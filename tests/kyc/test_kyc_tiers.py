@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc import Pack, load_pack, pack_ids, tier_for, tier_named
-from kyc.errors import NoTier, UnknownTier
-from kyc.evidence import EvidenceExpression
-from ledger.errors import InvalidInput
+from emoney.kyc import Pack, load_pack, pack_ids, tier_for, tier_named
+from emoney.kyc.errors import NoTier, UnknownTier
+from emoney.kyc.packs.evidence import EvidenceExpression
+from emoney.ledger.base.errors import InvalidInput
 
 KINDS = ["phone", "id_document", "address_proof", "sim_registration_data", "photo"]
 some_kinds = st.frozensets(st.sampled_from(KINDS))

@@ -8,12 +8,12 @@ import pytest
 import yaml
 from limit_probe import Limit, demand_respected, minor, moment, operations, probe
 
-import data
-from kyc import load_pack, pack_ids
-from kyc.explain import explain
-from kyc.pack import Pack, Tier
-from kyc.pack_rule import PackRule
-from kyc.standing import read_state
+from emoney import data
+from emoney.kyc import load_pack, pack_ids
+from emoney.kyc.limits.explain import explain
+from emoney.kyc.limits.stated import read_state
+from emoney.kyc.packs.rules import PackRule
+from emoney.kyc.packs.schema import Pack, Tier
 
 _FOUND = (up / "shared" / "regulation" / "kyc_tiers.yaml" for up in Path(__file__).resolve().parents)
 REGULATION = next((path for path in _FOUND if path.is_file()), None)

@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from limit_probe import Limit, demand_respected, minor, moment, operations, probe
 
-import data
-from kyc import load_pack, pack_ids, parse_pack
-from kyc.contradictions import demand_none_between
-from kyc.errors import InvalidPack
-from kyc.explain import Explanation, explain
-from kyc.limits import Features, compile_profile
-from kyc.packs import load_packs
-from kyc.rates import IndexUnit, load_unit
-from kyc.standing import StatedStanding, read_state
-from ledger.limits import Bound, Direction, Window
+from emoney import data
+from emoney.kyc import load_pack, pack_ids, parse_pack
+from emoney.kyc.errors import InvalidPack
+from emoney.kyc.limits.compile import Features, compile_profile
+from emoney.kyc.limits.explain import Explanation, explain
+from emoney.kyc.limits.stated import StatedStanding, read_state
+from emoney.kyc.packs.contradictions import demand_none_between
+from emoney.kyc.packs.library import load_packs
+from emoney.kyc.packs.rates import IndexUnit, load_unit
+from emoney.ledger.limits.rules import Bound, Direction, Window
 
 TABLE = Path(__file__).with_name("pack_limits.txt")
 RATES = {"": Decimal(1), "UDI": Decimal("8.1225"), "UIT": Decimal(5500), "UVT": Decimal(52374)}

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-import data
-from kyc import load_pack, pack_ids, pack_of_currency, parse_pack, read_pack, tier_for
-from kyc.errors import InvalidPack, PackNotInForce, UnknownPack
-from kyc.packs import load_packs, pack_schema
+from emoney import data
+from emoney.kyc import load_pack, pack_ids, pack_of_currency, parse_pack, read_pack, tier_for
+from emoney.kyc.errors import InvalidPack, PackNotInForce, UnknownPack
+from emoney.kyc.packs.library import load_packs, pack_schema
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-import data
-from kyc import NewWallet, load_pack, open_wallets, parse_pack
-from ledger import Operation, Outcome
-from ledger.ids import new_id
+from emoney import data
+from emoney.kyc import NewWallet, load_pack, open_wallets, parse_pack
+from emoney.ledger import Operation, Outcome
+from emoney.ledger.base.ids import new_id
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 Open = Callable[[str], Any]

@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc import Enrolment, bearer, businesses, evidence_records, guardians, ownership, persons
-from kyc.businesses import Role
-from kyc.errors import (
+from emoney.kyc import Enrolment
+from emoney.kyc.errors import (
     InvalidGuardian,
     InvalidOwnership,
     InvalidPerson,
@@ -21,14 +20,20 @@ from kyc.errors import (
     ReferenceTaken,
     UnfitAccount,
 )
-from kyc.evidence_records import NewEvidence, State
-from kyc.ownership import Owner
-from kyc.packs import load_pack
-from kyc.parties import parties
-from ledger import Database, accounts
-from ledger.chart import AccountKind
-from ledger.ids import new_id
-from privacy import Vault
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.parties import businesses, guardians, ownership
+from emoney.kyc.parties.businesses import Role
+from emoney.kyc.parties.ownership import Owner
+from emoney.kyc.parties.settings import parties
+from emoney.kyc.wallets import bearer
+from emoney.kyc.wallets import of_person as persons
+from emoney.ledger import Database
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.privacy import Vault
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 CHILD = {"external_ref": "M-1", "currency": "GHS", "phone": "+233244771903", "birth_date": "2010-06-11"}

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc.errors import InvalidPerson
-from kyc.person import PersonDetails, parse_person
+from emoney.kyc.errors import InvalidPerson
+from emoney.kyc.persons.details import PersonDetails, parse_person
 
 TODAY = date(2026, 6, 10)
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from kyc import Enrolment, person_file
-from kyc.person_file import Fault, import_file
+from emoney.kyc import Enrolment
+from emoney.kyc.persons import file_import as person_file
+from emoney.kyc.persons.file_import import Fault, import_file
 
 
 def lines(tmp_path: Path, *content: Any) -> Path:

@@ -5,16 +5,18 @@ from typing import Any
 import psycopg
 import pytest
 
-from kyc import Enrolment, population
-from kyc.errors import UnknownPack
-from kyc.packs import load_pack
-from ledger import AccountKind, Database, Ledger, Operation, Transfer
-from ledger import emoney as ops
-from ledger.ids import new_id
-from privacy import Purpose, rights
-from privacy.anonymity import anonymise
-from privacy.release_errors import CannotAnonymise
-from privacy.release_plans import load_plan
+from emoney.kyc import Enrolment
+from emoney.kyc.errors import UnknownPack
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.persons import population
+from emoney.ledger import AccountKind, Database, Ledger, Operation, Transfer
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.transfers import everyday as ops
+from emoney.privacy import Purpose
+from emoney.privacy.releases.anonymity import anonymise
+from emoney.privacy.releases.errors import CannotAnonymise
+from emoney.privacy.releases.plans import load_plan
+from emoney.privacy.rights import requests as rights
 
 NOBODY = {"name": None, "birth_date": None, "id_kind": None, "id_number": None, "address": None}
 

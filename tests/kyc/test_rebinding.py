@@ -9,15 +9,18 @@ from uuid import UUID
 
 import pytest
 
-import data
-from kyc import Enrolment, NewWallet, evidence_records, load_pack, open_wallets, rebinding
-from kyc.acceptance import ENVIRONMENT
-from kyc.evidence_records import NewEvidence
-from kyc.features import ORDINARY, Features
-from kyc.following import follow
-from kyc.packs import forget
-from ledger import Database, Operation, Outcome, accounts
-from ledger.ids import new_id
+from emoney import data
+from emoney.kyc import Enrolment, NewWallet, load_pack, open_wallets
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import NewEvidence
+from emoney.kyc.limits.features import ORDINARY, Features
+from emoney.kyc.packs.acceptance import ENVIRONMENT
+from emoney.kyc.packs.library import forget
+from emoney.kyc.wallets import reassignment as rebinding
+from emoney.kyc.wallets.retiering import follow
+from emoney.ledger import Database, Operation, Outcome
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 Open = Callable[[str], Any]

@@ -7,16 +7,20 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from kyc import Enrolment, approved_actions, duplicates, evidence_records, guardians, persons
-from kyc.approvals import Approval
-from kyc.errors import InvalidPerson, InvalidRequest, SamePerson
-from kyc.evidence_records import NewEvidence, State
-from kyc.parties import parties
-from kyc.rectification import Asked, Rectification, versions
-from kyc.restrictions import downgrades
-from ledger import Database
-from privacy import Place, Sealed, SealedField, Vault
-from privacy.errors import CannotOpen
+from emoney.kyc import Enrolment, approved_actions
+from emoney.kyc.approvals.request import Approval
+from emoney.kyc.errors import InvalidPerson, InvalidRequest, SamePerson
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.parties import guardians
+from emoney.kyc.parties.settings import parties
+from emoney.kyc.persons import duplicates
+from emoney.kyc.persons.rectification import Asked, Rectification, versions
+from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets.restrictions import downgrades
+from emoney.ledger import Database
+from emoney.privacy import Place, Sealed, SealedField, Vault
+from emoney.privacy.errors import CannotOpen
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 SAID: dict[str, Any] = {"by": "clerk-1", "because": "the holder wrote", "at": NOW}

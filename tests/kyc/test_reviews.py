@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kyc import Enrolment, consents, evidence_records, refresh
-from kyc.calendar_days import working_days_after
-from kyc.errors import (
+from emoney.kyc import Enrolment
+from emoney.kyc.errors import (
     InvalidTerms,
     NoTier,
     ProviderUnavailable,
@@ -20,12 +19,16 @@ from kyc.errors import (
     UnknownPerson,
     UnknownReference,
 )
-from kyc.evidence_records import State
-from kyc.provider import EnrolmentProvider, FileProvider, enrol_from
-from kyc.risk_rating import rate, risk_policy
-from ledger import Database
-from ledger.ids import new_id
-from ledger.windows import months_later
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence import refresh
+from emoney.kyc.evidence.records import State
+from emoney.kyc.evidence.risk_rating import rate, risk_policy
+from emoney.kyc.life.calendar_days import working_days_after
+from emoney.kyc.persons import consents
+from emoney.kyc.persons.provider import EnrolmentProvider, FileProvider, enrol_from
+from emoney.ledger import Database
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.limits.windows import months_later
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 POLICY = risk_policy()

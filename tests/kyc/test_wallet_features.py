@@ -8,7 +8,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from kyc import (
+from emoney.kyc import (
     Enrolment,
     GivenTier,
     NewWallet,
@@ -17,17 +17,18 @@ from kyc import (
     change_tier,
     load_pack,
     open_wallets,
-    overrides,
-    persons,
     tier_for,
-    wallet_features,
 )
-from kyc.errors import InvalidDecision, NoTier, TooManyWallets, UnfitAccount, UnknownWallet
-from kyc.features import ORDINARY, Features
-from kyc.limits import compile_profile
-from ledger import Database, NewAccount, Operation, Outcome, accounts
-from ledger.chart import AccountKind
-from ledger.ids import new_id
+from emoney.kyc.errors import InvalidDecision, NoTier, TooManyWallets, UnfitAccount, UnknownWallet
+from emoney.kyc.limits.compile import compile_profile
+from emoney.kyc.limits.features import ORDINARY, Features
+from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets import overrides
+from emoney.kyc.wallets import stated_features as wallet_features
+from emoney.ledger import Database, NewAccount, Operation, Outcome
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.transfers.chart import AccountKind
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 FRANCE, EUROPE, INDIA = (

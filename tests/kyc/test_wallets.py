@@ -9,8 +9,8 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from kyc import GivenTier, NewWallet, adopt_wallets, change_tier, load_pack, open_wallets, parse_pack
-from kyc.errors import (
+from emoney.kyc import GivenTier, NewWallet, adopt_wallets, change_tier, load_pack, open_wallets, parse_pack
+from emoney.kyc.errors import (
     InvalidDecision,
     PackNotInForce,
     ReferenceTaken,
@@ -18,10 +18,11 @@ from kyc.errors import (
     UnknownTier,
     UnknownWallet,
 )
-from kyc.wallets import WALLETS_MAX, profile_id, wallets_per_tier
-from ledger import AccountKind, Database, NewAccount, Operation, accounts
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
+from emoney.kyc.wallets.wallet import WALLETS_MAX, profile_id, wallets_per_tier
+from emoney.ledger import AccountKind, Database, NewAccount, Operation
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 GHANA = load_pack("gh-bog-2024")
@@ -267,7 +268,7 @@ def test_adopting_too_many_or_one_twice(database: Database, imported: list[UUID]
 
 def test_changed_numbers_are_another_profile(database: Database, imported: list[UUID]) -> None:
     """A pack that is corrected does not rewrite the limits that decisions name."""
-    import data
+    from emoney import data
 
     content = data.read_yaml("policies", "gh-bog-2024.yaml")
     content["tiers"][0]["rules"][0]["amount"] = 2500

@@ -11,7 +11,7 @@ import psycopg
 from hypothesis import HealthCheck, settings
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ledger import (
+from emoney.ledger import (
     AccountKind,
     Database,
     Ledger,
@@ -22,13 +22,13 @@ from ledger import (
     Outcome,
     Transfer,
     account_changes,
-    accounts,
-    profiles,
-    statements,
 )
-from ledger.ids import new_id
-from ledger.limits import Bound, Direction, Metric, OnExceed, Window
-from ledger.trial_balance import trial_balance
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.limits import profiles
+from emoney.ledger.limits.rules import Bound, Direction, Metric, OnExceed, Window
+from emoney.ledger.reports import statements
+from emoney.ledger.reports.trial_balance import trial_balance
 
 PATIENCE_S = 20
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from books import Books
 from databases import copy_of
 
-from ledger import Database
+from emoney.ledger import Database
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from uuid import UUID
 import psycopg
 from crash_load import VOIDED, Answer, Capture, Key, Lane, Place, Post, Refund, keys, void_key
 
-from ledger import Operation
+from emoney.ledger import Operation
 
 TORN = {
     "a hold and its event": """

@@ -14,11 +14,12 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from ledger import Ledger, Operation, Outcome, Transfer, emoney, holds, reversals
-from ledger.holds import Hold, HoldEnded, UnknownHold
-from ledger.ids import new_id
-from ledger.money import exponent
-from ledger.reversals import UnknownTransfer
+from emoney.ledger import Ledger, Operation, Outcome, Transfer, holds, reversals
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.holds import Hold, HoldEnded, UnknownHold
+from emoney.ledger.reversals import UnknownTransfer
+from emoney.ledger.transfers import everyday as emoney
+from emoney.ledger.transfers.money import exponent
 
 BATCH = 25
 """About so many transfers in a batch."""

@@ -10,7 +10,7 @@ import psutil
 KEEPER = """
 import sys
 from pathlib import Path
-from ledger import embedded
+from emoney.ledger.base.postgres import embedded
 print(embedded.start(Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from crash_load import Answer, Key, Lane, answers, send_in_batches
 
-from ledger import Database, Ledger, Outcome, Transfer
-from ledger.errors import Unavailable
-from ledger.group_commit import GroupCommit
+from emoney.ledger import Database, Ledger, Outcome, Transfer
+from emoney.ledger.base.errors import Unavailable
+from emoney.ledger.group_commit.commit import GroupCommit
 
 GONE = 3
 WAYS = ("group commit", "one by one", "batches", "batches in a row")

@@ -12,11 +12,12 @@ from books import NOON, Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, NewAccount, Operation, account_changes, accounts, holds
-from ledger.account_changes import AccountNotEmpty, BoundPassed, MisplacedAccount
-from ledger.errors import AccountClosed, InvalidInput, UnknownAccount
-from ledger.ids import new_id
-from ledger.outbox import Consumer
+from emoney.ledger import AccountKind, NewAccount, Operation, account_changes, holds
+from emoney.ledger.account_changes import AccountNotEmpty, BoundPassed, MisplacedAccount
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import AccountClosed, InvalidInput, UnknownAccount
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.outbox import Consumer
 
 BY = {"actor": "ops-1", "reason": "court order 17"}
 

@@ -3,10 +3,12 @@ from datetime import UTC, datetime
 import pytest
 from books import NOON, Books, profile
 
-from ledger import AccountKind, NewAccount, accounts, profiles
-from ledger.chart import floor_of, sign_of
-from ledger.errors import InvalidInput, UnknownAccount, UnknownCurrency
-from ledger.ids import new_id
+from emoney.ledger import AccountKind, NewAccount
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import InvalidInput, UnknownAccount, UnknownCurrency
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.limits import profiles
+from emoney.ledger.transfers.chart import floor_of, sign_of
 
 
 def test_every_kind_of_the_chart_can_be_opened(books: Books) -> None:

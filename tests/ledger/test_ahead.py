@@ -11,12 +11,13 @@ from books import Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, Outcome, Transfer, holds, optimistic
-from ledger.errors import IdempotencyConflict, InvalidInput, SplitGroup, UnknownAccount
-from ledger.holds import Hold
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Scope, Window
-from ledger.pipeline import Pipeline
+from emoney.ledger import AccountKind, Operation, Outcome, Transfer, holds
+from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput, SplitGroup, UnknownAccount
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.holds import Hold
+from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
+from emoney.ledger.posting import optimistic
+from emoney.ledger.posting.pipeline import Pipeline
 
 LIMITED = profile(
     rule(Metric.FLOW, 120, Direction.OUT, Window.DAY),

@@ -8,8 +8,8 @@ from books import Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, Outcome, Transfer
-from ledger.ids import new_id
+from emoney.ledger import AccountKind, Operation, Outcome, Transfer
+from emoney.ledger.base.ids import new_id
 
 WALLETS = 4
 FUNDS = WALLETS  # the index of the safeguarding account

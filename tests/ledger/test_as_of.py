@@ -5,15 +5,16 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from benchmarks.plans import steps
 from books import NOON, Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.plans import steps
-from ledger import AccountKind, Operation, as_of
-from ledger.as_of import Position, TimeBasis
-from ledger.errors import InvalidInput, UnknownAccount
-from ledger.ids import new_id
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.base.errors import InvalidInput, UnknownAccount
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.reports import as_of
+from emoney.ledger.reports.as_of import Position, TimeBasis
 
 SECOND = timedelta(seconds=1)
 

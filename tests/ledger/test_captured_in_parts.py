@@ -5,10 +5,10 @@ from datetime import timedelta
 import pytest
 from books import Books, profile, rule
 
-from ledger import Operation, holds, reversals
-from ledger.holds import Hold
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Window
+from emoney.ledger import Operation, holds, reversals
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.holds import Hold
+from emoney.ledger.limits.rules import Direction, Metric, Window
 
 
 @pytest.mark.parametrize("refunded", [1, 2])

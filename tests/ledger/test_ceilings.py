@@ -10,11 +10,13 @@ from books import NOON, Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, Transfer, account_changes, holds, optimistic, posting, reversals
-from ledger.decide import AccountState, Decision, decide
-from ledger.errors import IntegrityViolation
-from ledger.ids import new_id
-from ledger.transfers import Outcome, Refusal
+from emoney.ledger import AccountKind, Operation, Transfer, account_changes, holds, reversals
+from emoney.ledger.base.errors import IntegrityViolation
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.posting import locked as posting
+from emoney.ledger.posting import optimistic
+from emoney.ledger.posting.decide import AccountState, Decision, decide
+from emoney.ledger.transfers.transfer import Outcome, Refusal
 
 HOUR = timedelta(hours=1)
 

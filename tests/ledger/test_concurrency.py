@@ -10,13 +10,14 @@ from uuid import UUID
 import pytest
 from books import Books, profile, rule, until
 
-from ledger import Operation, Outcome, Transfer, accounts, holds
-from ledger.database import Connection
-from ledger.errors import InvalidInput, Unavailable
-from ledger.holds import Hold
-from ledger.ids import new_id
-from ledger.ledger import LOST_MAX
-from ledger.limits import Direction, Metric, Window
+from emoney.ledger import Operation, Outcome, Transfer, holds
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import InvalidInput, Unavailable
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.holds import Hold
+from emoney.ledger.ledger import LOST_MAX
+from emoney.ledger.limits.rules import Direction, Metric, Window
 
 THREADS = 16
 

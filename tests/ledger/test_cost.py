@@ -12,13 +12,15 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from benchmarks.plans import plan, steps
 from books import Books, profile, rule
 from psycopg.pq import Trace
 
-from benchmarks.plans import plan, steps
-from ledger import AccountKind, Operation, accounts, as_of
-from ledger.database import Connection
-from ledger.limits import Metric, Window
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.limits.rules import Metric, Window
+from emoney.ledger.reports import as_of
 
 ROUND_TRIPS_MAX = 10
 """A batch without refusals, the transaction's begin and commit included; a COPY is two."""

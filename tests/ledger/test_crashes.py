@@ -48,10 +48,10 @@ from crash_server import Server, ended, first_line, run, with_signal
 from crash_writer import GONE
 from towns import LIMIT, WALLETS, opened
 
-from jobs.migrate import upgrade
-from ledger import Database, Ledger
-from ledger.limits import Scope
-from ledger.proofs import Audit, SigningKey, audit, seal
+from emoney.jobs.migrate import upgrade
+from emoney.ledger import Database, Ledger
+from emoney.ledger.limits.rules import Scope
+from emoney.ledger.proofs import Audit, SigningKey, audit, seal
 
 CURRENCIES = ("EUR", "GHS", "UGX")
 
@@ -62,9 +62,9 @@ WRITER = Path(__file__).with_name("crash_writer.py")
 SEALER = """
 import sys, time
 from pathlib import Path
-from ledger import Database
-from ledger.errors import Unavailable
-from ledger.proofs import SigningKey, seal
+from emoney.ledger import Database
+from emoney.ledger.base.errors import Unavailable
+from emoney.ledger.proofs import SigningKey, seal
 
 database, key = Database(sys.argv[1]), SigningKey.load(Path(sys.argv[2]))
 print("ready", flush=True)

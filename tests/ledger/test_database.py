@@ -10,9 +10,16 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from sqlalchemy import text
 
-from ledger import Database
-from ledger.database import APPLICATION_ROLE, POOL_SIZE, Connection, connect, libpq_url, raw
-from ledger.errors import ConfigurationError, Unavailable
+from emoney.ledger import Database
+from emoney.ledger.base.errors import ConfigurationError, Unavailable
+from emoney.ledger.base.postgres.database import (
+    APPLICATION_ROLE,
+    POOL_SIZE,
+    Connection,
+    connect,
+    libpq_url,
+    raw,
+)
 
 
 def test_every_connection_has_the_applications_role(database: Database) -> None:

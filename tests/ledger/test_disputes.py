@@ -12,14 +12,15 @@ from books import NOON, Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, accounts, disputes, holds, reversals
-from ledger.disputes import Dispute, DisputeEnded, DisputeState, UnknownDispute
-from ledger.errors import IdempotencyConflict, InvalidInput
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Window
-from ledger.outbox import Consumer
-from ledger.reversals import UnknownTransfer
-from ledger.transfers import Outcome
+from emoney.ledger import AccountKind, Operation, disputes, holds, reversals
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.disputes import Dispute, DisputeEnded, DisputeState, UnknownDispute
+from emoney.ledger.limits.rules import Direction, Metric, Window
+from emoney.ledger.outbox import Consumer
+from emoney.ledger.reversals import UnknownTransfer
+from emoney.ledger.transfers.transfer import Outcome
 
 DAY = timedelta(days=1)
 BY = {"actor": "agent-7", "reason": "goods never arrived"}

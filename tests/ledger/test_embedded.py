@@ -14,10 +14,10 @@ import psutil
 import psycopg
 import pytest
 
-from ledger import embedded
-from ledger.errors import ConfigurationError
+from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.base.postgres import embedded
 
-START = "import sys; from pathlib import Path; from ledger import embedded; "
+START = "import sys; from pathlib import Path; from emoney.ledger.base.postgres import embedded; "
 ANNOUNCE = "print(embedded.start(Path(sys.argv[1])), flush=True); "
 
 
@@ -104,7 +104,7 @@ def test_a_damaged_data_directory(place: Path) -> None:
     (place / "postgres").mkdir()
     (place / "postgres" / "PG_VERSION").write_text("9.6\n")
     script = (
-        "from ledger.errors import ConfigurationError\n"
+        "from emoney.ledger.base.errors import ConfigurationError\n"
         "try: embedded.start(Path(sys.argv[1]))\n"
         "except ConfigurationError as e: print(e)"
     )

@@ -8,10 +8,11 @@ from books import Books
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, statements
-from ledger import emoney as ops
-from ledger.errors import InvalidAmount, InvalidReference
-from ledger.ids import new_id
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.base.errors import InvalidAmount, InvalidReference
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.reports import statements
+from emoney.ledger.transfers import everyday as ops
 
 
 def test_issue_and_redemption_are_at_par(books: Books) -> None:

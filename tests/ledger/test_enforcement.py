@@ -12,14 +12,16 @@ import pytest
 from books import APPEND_ONLY, TABLES, Books, profile, rule
 from psycopg import errors, sql
 
-from ledger import AccountKind, Operation, Transfer, optimistic, posting
-from ledger import ledger as face
-from ledger.database import Connection, connect
-from ledger.decide import Accepted, Accounts, Decision, Rejected, decide
-from ledger.errors import EmoneyError, IntegrityViolation
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Window
-from ledger.transfers import Refusal
+from emoney.ledger import AccountKind, Operation, Transfer
+from emoney.ledger import ledger as face
+from emoney.ledger.base.errors import EmoneyError, IntegrityViolation
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection, connect
+from emoney.ledger.limits.rules import Direction, Metric, Window
+from emoney.ledger.posting import locked as posting
+from emoney.ledger.posting import optimistic
+from emoney.ledger.posting.decide import Accepted, Accounts, Decision, Rejected, decide
+from emoney.ledger.transfers.transfer import Refusal
 
 Break = Callable[[list[Decision], Accounts], list[Decision]]
 

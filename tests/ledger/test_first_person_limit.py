@@ -8,10 +8,10 @@ from uuid import UUID
 import pytest
 from books import Books, profile, rule, until
 
-from ledger import Ledger, Operation, holds
-from ledger.holds import Hold
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Scope, Window
+from emoney.ledger import Ledger, Operation, holds
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.holds import Hold
+from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
 
 Ask = Callable[[Ledger, Books, UUID, UUID], bool]
 

@@ -22,8 +22,8 @@ import pytest
 from books import PATIENCE_S, Books, profile, rule, until
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from ledger import AccountKind, Ledger, Operation, Outcome, Transfer, group_commit, group_writer
-from ledger.errors import (
+from emoney.ledger import AccountKind, Ledger, Operation, Outcome, Transfer
+from emoney.ledger.base.errors import (
     AccountClosed,
     BatchTooLarge,
     ConfigurationError,
@@ -37,9 +37,11 @@ from ledger.errors import (
     UnknownAccount,
     WrongAccount,
 )
-from ledger.group_commit import Closed, GroupCommit, Overloaded
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Scope, Window
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.group_commit import commit as group_commit
+from emoney.ledger.group_commit import writer as group_writer
+from emoney.ledger.group_commit.commit import Closed, GroupCommit, Overloaded
+from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ from books import NOON, Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, account_changes, as_of, hierarchy
-from ledger.account_changes import LEVELS_MAX, MisplacedAccount
-from ledger.errors import InvalidInput
-from ledger.hierarchy import Node, Tree
+from emoney.ledger import AccountKind, account_changes
+from emoney.ledger.account_changes import LEVELS_MAX, MisplacedAccount
+from emoney.ledger.accounts import hierarchy
+from emoney.ledger.accounts.hierarchy import Node, Tree
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.reports import as_of
 
 BY = {"actor": "ops-1", "reason": "new chart"}
 

@@ -11,12 +11,13 @@ from books import NOON, Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, Operation, accounts, holds, reversals
-from ledger.errors import IdempotencyConflict, InvalidInput, UnknownAccount
-from ledger.holds import Hold, HoldEnded, UnknownHold
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Window
-from ledger.outbox import Consumer
+from emoney.ledger import AccountKind, Operation, holds, reversals
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput, UnknownAccount
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.holds import Hold, HoldEnded, UnknownHold
+from emoney.ledger.limits.rules import Direction, Metric, Window
+from emoney.ledger.outbox import Consumer
 
 HOUR = timedelta(hours=1)
 

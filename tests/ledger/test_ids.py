@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Operation, Transfer
-from ledger.errors import InvalidInput
-from ledger.ids import content_id, derived_id, new_id
+from emoney.ledger import Operation, Transfer
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import content_id, derived_id, new_id
 
 AT = datetime(2026, 3, 10, 12, 30, 15, 250_000, tzinfo=UTC)
 TRANSFER = Transfer(

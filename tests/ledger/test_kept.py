@@ -4,10 +4,10 @@ import psycopg
 import pytest
 from books import Books
 
-from ledger import Database, Ledger, Outcome, Transfer
-from ledger.arrays import Bigints
-from ledger.database import Connection
-from ledger.kept import Keeper, rows
+from emoney.ledger import Database, Ledger, Outcome, Transfer
+from emoney.ledger.base.postgres.binary_arrays import Bigints
+from emoney.ledger.base.postgres.cursors import Keeper, rows
+from emoney.ledger.base.postgres.database import Connection
 
 DIVIDED = "SELECT x, 12 / x FROM unnest(%(divisors)s::bigint[]) AS sent (x)"
 OFTEN = 8

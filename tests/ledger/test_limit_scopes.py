@@ -10,12 +10,13 @@ from books import NOON, Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Operation, Outcome, profiles
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
-from ledger.limits import Direction, LimitRule, Metric, OnExceed, Scope, Window, code
-from ledger.profiles import ProfileCache
-from ledger.usage import Period, Span, moved_in
+from emoney.ledger import Operation, Outcome
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.limits import profiles
+from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.limits.rules import Direction, LimitRule, Metric, OnExceed, Scope, Window, code
+from emoney.ledger.limits.usage import Period, Span, moved_in
 
 IN, OUT = Direction.IN, Direction.OUT
 

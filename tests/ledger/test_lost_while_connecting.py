@@ -6,9 +6,9 @@ import psycopg
 import pytest
 from books import Books
 
-from ledger import Database
-from ledger.errors import Unavailable
-from ledger.kept import Keeper
+from emoney.ledger import Database
+from emoney.ledger.base.errors import Unavailable
+from emoney.ledger.base.postgres.cursors import Keeper
 
 
 def test_a_connection_lost_before_it_has_its_role_is_told_as_lost(

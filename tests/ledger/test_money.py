@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.errors import (
+from emoney.ledger.base.errors import (
     AmountTooLarge,
     AmountTooPrecise,
     InvalidAmount,
@@ -12,7 +12,14 @@ from ledger.errors import (
     UnknownCurrency,
     ZeroAmount,
 )
-from ledger.money import AMOUNT_MAX, check_amount, exponent, format_amount, to_decimal, to_minor
+from emoney.ledger.transfers.money import (
+    AMOUNT_MAX,
+    check_amount,
+    exponent,
+    format_amount,
+    to_decimal,
+    to_minor,
+)
 
 CURRENCIES = st.sampled_from(["EUR", "GHS", "UGX", "JPY", "BHD", "KWD", "CLF"])
 MINOR = st.integers(-AMOUNT_MAX, AMOUNT_MAX)

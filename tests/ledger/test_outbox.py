@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ways import WAYS
 
-from ledger import AccountKind, Operation
-from ledger.database import Connection
-from ledger.errors import ConfigurationError, InvalidInput
-from ledger.ids import new_id
-from ledger.outbox import Consumer, ConsumerMoved, Event, Start, dead_letters, find, record
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.base.errors import ConfigurationError, InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.outbox import Consumer, ConsumerMoved, Event, Start, dead_letters, find, record
 
 
 def drain(consumer: Consumer, limit: int = 100) -> list[Event]:

@@ -7,8 +7,9 @@ import psycopg
 import pytest
 from books import Books
 
-from ledger import as_of, partitions, statements
-from ledger.ids import derived_id, new_id
+from emoney.ledger.base.ids import derived_id, new_id
+from emoney.ledger.posting import partitions
+from emoney.ledger.reports import as_of, statements
 
 # of what a foreign key refers to, no table is emptied whatever triggers say
 REFUSED = (psycopg.errors.ObjectNotInPrerequisiteState, psycopg.errors.FeatureNotSupported)

@@ -13,21 +13,14 @@ from databases import copy_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger import (
-    AccountKind,
-    Database,
-    GroupCommit,
-    Operation,
-    Transfer,
-    as_of,
-    periods,
-    watermark,
-)
-from ledger.errors import InvalidInput, Unavailable
-from ledger.ids import new_id
-from ledger.outbox import Consumer
-from ledger.periods import Period, PeriodTotal, UnknownPeriod
-from ledger.watermark import ClosedPeriod
+from emoney.ledger import AccountKind, Database, GroupCommit, Operation, Transfer, periods
+from emoney.ledger.base.errors import InvalidInput, Unavailable
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.outbox import Consumer
+from emoney.ledger.periods import Period, PeriodTotal, UnknownPeriod
+from emoney.ledger.posting import closed_periods as watermark
+from emoney.ledger.posting.closed_periods import ClosedPeriod
+from emoney.ledger.reports import as_of
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 BEFORE = MARCH - timedelta(microseconds=1)

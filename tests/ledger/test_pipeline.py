@@ -13,11 +13,11 @@ from books import Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Transfer
-from ledger.errors import Unavailable
-from ledger.memory import Memory
-from ledger.optimistic import Decided, InVain
-from ledger.pipeline import Pipeline
+from emoney.ledger import Transfer
+from emoney.ledger.base.errors import Unavailable
+from emoney.ledger.posting.account_cache import Memory
+from emoney.ledger.posting.optimistic import Decided, InVain
+from emoney.ledger.posting.pipeline import Pipeline
 
 PATIENCE_S = 30
 

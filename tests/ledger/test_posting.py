@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from books import NOON, Books
 
-from ledger import AccountKind, Operation, Transfer, emoney, statements
-from ledger.errors import (
+from emoney.ledger import AccountKind, Operation, Transfer
+from emoney.ledger.base.errors import (
     AccountClosed,
     AmountTooLarge,
     BatchTooLarge,
@@ -27,9 +27,11 @@ from ledger.errors import (
     WrongAccount,
     ZeroAmount,
 )
-from ledger.ids import new_id
-from ledger.money import AMOUNT_MAX
-from ledger.posting import BATCH_MAX
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.posting.locked import BATCH_MAX
+from emoney.ledger.reports import statements
+from emoney.ledger.transfers import everyday as emoney
+from emoney.ledger.transfers.money import AMOUNT_MAX
 
 
 def test_a_transfer_moves_its_amount(books: Books) -> None:

@@ -9,10 +9,11 @@ from books import Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, LimitProfile, LimitRule, Operation, Outcome, Transfer, profiles
-from ledger.errors import InvalidInput, UnknownCurrency
-from ledger.limits import Bound, Direction, Metric, OnExceed, Window
-from ledger.profiles import ProfileCache
+from emoney.ledger import AccountKind, LimitProfile, LimitRule, Operation, Outcome, Transfer
+from emoney.ledger.base.errors import InvalidInput, UnknownCurrency
+from emoney.ledger.limits import profiles
+from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.limits.rules import Bound, Direction, Metric, OnExceed, Window
 
 DAY, MONTH = Window.DAY, Window.CALENDAR_MONTH
 IN, OUT = Direction.IN, Direction.OUT

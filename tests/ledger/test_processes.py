@@ -9,9 +9,10 @@ from uuid import UUID
 import pytest
 from books import Books, profile, rule
 
-from ledger import AccountKind, Operation, account_changes, accounts
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Scope, Window
+from emoney.ledger import AccountKind, Operation, account_changes
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
 
 OPENING = 400
 BOUNDS = {"EUR": (600, 450, "account.ceiling"), "GHS": (600, 10_000, "day"), "UGX": (10_000, 10_000, "funds")}
@@ -23,9 +24,9 @@ import json, random, sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from uuid import UUID
-from ledger import Database, Ledger, Operation, Transfer
-from ledger.group_commit import GroupCommit
-from ledger.ids import new_id
+from emoney.ledger import Database, Ledger, Operation, Transfer
+from emoney.ledger.group_commit.commit import GroupCommit
+from emoney.ledger.base.ids import new_id
 
 url, way, seed, now, plan = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4], json.loads(sys.argv[5])
 now = datetime.fromisoformat(now)

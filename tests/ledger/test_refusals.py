@@ -7,10 +7,10 @@ import pytest
 from books import Books, profile, rule
 from ways import WAYS
 
-from ledger import account_changes, holds
-from ledger.holds import Hold
-from ledger.ids import new_id
-from ledger.limits import Direction, LimitRule, Metric, Scope, Window
+from emoney.ledger import account_changes, holds
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.holds import Hold
+from emoney.ledger.limits.rules import Direction, LimitRule, Metric, Scope, Window
 
 ITS_OWN = ("claim", "refusal")
 Sides = tuple[UUID, UUID]

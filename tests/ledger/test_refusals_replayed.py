@@ -16,10 +16,10 @@ from databases import copy_of
 from psycopg.conninfo import conninfo_to_dict
 from towns import opened
 
-from ledger import Database, Operation, Transfer, holds, reversals
-from ledger.holds import Hold
-from ledger.limits import Scope
-from ledger.transfers import claim_of_group
+from emoney.ledger import Database, Operation, Transfer, holds, reversals
+from emoney.ledger.holds import Hold
+from emoney.ledger.limits.rules import Scope
+from emoney.ledger.transfers.transfer import claim_of_group
 
 CURRENCIES, LANES, STEPS = ("EUR", "GHS"), 4, 50
 """Four lanes in each of the four ways: sixteen writers."""

@@ -15,10 +15,10 @@ from books import Books, Dump, profile, rule, until
 from test_refusals import ITS_OWN, RULES, Sides
 from ways import WAYS
 
-from ledger import Operation, Outcome, account_changes, holds, reversals
-from ledger.holds import Hold
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Window
+from emoney.ledger import Operation, Outcome, account_changes, holds, reversals
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.holds import Hold
+from emoney.ledger.limits.rules import Direction, Metric, Window
 
 BY_THE_PAYER = {*RULES} - {"ceiling", "flow received", "balance"}
 """Rules that refuse whoever is paid."""

@@ -11,12 +11,13 @@ from books import Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import Operation, reversals, statements
-from ledger.errors import IdempotencyConflict, InvalidInput, InvalidReference
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Window
-from ledger.reversals import UnknownTransfer
-from ledger.transfers import Outcome
+from emoney.ledger import Operation, reversals
+from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput, InvalidReference
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.limits.rules import Direction, Metric, Window
+from emoney.ledger.reports import statements
+from emoney.ledger.reversals import UnknownTransfer
+from emoney.ledger.transfers.transfer import Outcome
 
 A_DAY = profile(
     rule(Metric.FLOW, 100, Direction.OUT, Window.DAY), rule(Metric.COUNT, 2, Direction.OUT, Window.DAY)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from ledger import secret_file
-from ledger.secret_file import SecretFile
+from emoney.ledger.base import secret_file
+from emoney.ledger.base.secret_file import SecretFile
 
 
 @pytest.fixture

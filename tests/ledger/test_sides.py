@@ -2,10 +2,10 @@
 
 import pytest
 
-from ledger import AccountKind, Operation
-from ledger.chart import ASSETS, OUTSTANDING
-from ledger.sides import SIDES, described
-from ledger.transfers import GIVES_BACK, ISSUES
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.transfers.chart import ASSETS, OUTSTANDING
+from emoney.ledger.transfers.sides import SIDES, described
+from emoney.ledger.transfers.transfer import GIVES_BACK, ISSUES
 
 CUSTOMER = AccountKind.CUSTOMER.value
 

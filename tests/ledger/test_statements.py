@@ -15,11 +15,13 @@ from lxml import etree
 from pyiso20022.camt import camt_053_001_08 as camt
 from xsdata.formats.dataclass.parsers import XmlParser
 
-from ledger import AccountKind, Operation, accounts, as_of, statements
-from ledger.errors import InvalidInput
-from ledger.exports import write_camt, write_csv
-from ledger.ids import new_id
-from ledger.statements import Statement
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.reports import as_of, statements
+from emoney.ledger.reports.exports import write_camt, write_csv
+from emoney.ledger.reports.statements import Statement
 
 
 def test_a_line_tells_the_whole_entry(books: Books) -> None:

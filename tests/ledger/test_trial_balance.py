@@ -1,8 +1,8 @@
 import pytest
 from books import Books
 
-from ledger import AccountKind, Operation
-from ledger.trial_balance import TrialBalance, trial_balance
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.reports.trial_balance import TrialBalance, trial_balance
 
 
 def taken(books: Books) -> TrialBalance:

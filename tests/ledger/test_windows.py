@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.windows import Window, local_day, months_later, window_start
+from emoney.ledger.limits.windows import Window, local_day, months_later, window_start
 
 ZONES = [
     "Africa/Accra",

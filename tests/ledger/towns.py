@@ -3,9 +3,9 @@
 from books import Books, profile, rule
 from crash_load import Town
 
-from ledger import AccountKind, Operation, account_changes
-from ledger.ids import new_id
-from ledger.limits import Direction, Metric, Scope, Window
+from emoney.ledger import AccountKind, Operation, account_changes
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
 
 WALLETS, SHOPS = 4, 2
 LIMIT, CEILING, OPENING, POOR = 12_000, 3_000, 1_000_000, 300

@@ -6,8 +6,8 @@ from itertools import chain, groupby
 
 from books import Books
 
-from ledger import Outcome, Transfer
-from ledger.group_commit import GroupCommit
+from emoney.ledger import Outcome, Transfer
+from emoney.ledger.group_commit.commit import GroupCommit
 
 Post = Callable[[Books, list[Transfer]], Sequence[Outcome]]
 

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import pytest
 
-from ledger.database import Database
-from ledger.ids import new_id
-from privacy import Place, Purpose, Sealed, SealedField, Vault, open_keyring
-from privacy.key_control import DESTROY
-from privacy.key_events import KeyKind
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import Place, Purpose, Sealed, SealedField, Vault, open_keyring
+from emoney.privacy.keys.control import DESTROY
+from emoney.privacy.keys.events import KeyKind
 
 Opener = Callable[..., str]
 

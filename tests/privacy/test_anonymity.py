@@ -9,9 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from privacy.anonymity import Anonymised, anonymise, judge
-from privacy.release_errors import CannotAnonymise, InvalidPlan, InvalidRecord, MissingExtra
-from privacy.release_plans import Plan, load_plan, plan_names, read_plan
+from emoney.privacy.releases.anonymity import Anonymised, anonymise, judge
+from emoney.privacy.releases.errors import CannotAnonymise, InvalidPlan, InvalidRecord, MissingExtra
+from emoney.privacy.releases.plans import Plan, load_plan, plan_names, read_plan
 
 Row = Sequence[str]
 
@@ -159,7 +159,9 @@ def test_what_cannot_be_reached_within_the_plans_bounds_is_refused_and_says_what
 def test_the_verdict_is_passed_on_the_finished_table_and_by_no_word_of_the_search(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("privacy.anonymity._kept", lambda _plan, classes: set(classes))  # a search gone wrong
+    monkeypatch.setattr(
+        "emoney.privacy.releases.anonymity._kept", lambda _plan, classes: set(classes)
+    )  # a search gone wrong
     with pytest.raises(CannotAnonymise, match="pyCANON finds k = 1"):
         anonymise(plan(k=10), [*spread(1, [40] * 20), record(age=90)])
 

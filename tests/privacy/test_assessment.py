@@ -12,27 +12,17 @@ import psycopg
 import pytest
 from sqlmodel import SQLModel
 
-import data
-from ledger.database import Database
-from ledger.declarations import Basis, Category
-from ledger.ids import new_id
-from privacy import (
-    ClearField,
-    Place,
-    Purpose,
-    SealedField,
-    Vault,
-    controls,
-    facts,
-    inventory,
-    knowledge,
-    risk,
-)
-from privacy.assessment import is_stale, render, write_report
-from privacy.controls import Status
-from privacy.errors import InvalidKnowledge
-from privacy.inventory import MUST_BE_SEALED
-from privacy.risk import Level, Rating
+from emoney import data
+from emoney.ledger.base.declarations import Basis, Category
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import ClearField, Place, Purpose, SealedField, Vault
+from emoney.privacy.assessment import controls, facts, inventory, knowledge, risk
+from emoney.privacy.assessment.controls import Status
+from emoney.privacy.assessment.inventory import MUST_BE_SEALED
+from emoney.privacy.assessment.report import is_stale, render, write_report
+from emoney.privacy.assessment.risk import Level, Rating
+from emoney.privacy.errors import InvalidKnowledge
 
 for package in ("ledger", "privacy", "kyc", "aml"):
     importlib.import_module(f"{package}.tables")

@@ -10,15 +10,15 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from jobs import rotating
-from jobs.emoney import Emoney
-from ledger.database import Database
-from ledger.errors import EmoneyError
-from privacy import CannotOpen, Place, Purpose, SealedField, Vault, open_keyring
-from privacy.errors import KeyDestroyed, KeyUnavailable
-from privacy.key_control import DESTROY
-from privacy.key_events import KeyKind
-from privacy.sealing import rows_of
+from emoney.jobs import rotation as rotating
+from emoney.jobs.installation import Emoney
+from emoney.ledger.base.errors import EmoneyError
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import CannotOpen, Place, Purpose, SealedField, Vault, open_keyring
+from emoney.privacy.errors import KeyDestroyed, KeyUnavailable
+from emoney.privacy.keys.control import DESTROY
+from emoney.privacy.keys.events import KeyKind
+from emoney.privacy.vault.vault import rows_of
 
 AMA, KOFI = (
     {

@@ -13,13 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import SQLModel
 
-from ledger.database import Database
-from ledger.ids import new_id
-from privacy import BlindIndex, ClearField, IndexEntry, Place, Purpose, Vault, assessment, leakage
-from privacy.blind_index import FOUND_MAX, spellings
-from privacy.errors import IndexRefused, InvalidField, KeyCompromised, KeyDestroyed
-from privacy.key_control import DESTROY
-from privacy.key_events import KeyKind
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import BlindIndex, ClearField, IndexEntry, Place, Purpose, Vault
+from emoney.privacy.assessment import report as assessment
+from emoney.privacy.errors import IndexRefused, InvalidField, KeyCompromised, KeyDestroyed
+from emoney.privacy.keys.control import DESTROY
+from emoney.privacy.keys.events import KeyKind
+from emoney.privacy.search import leakage
+from emoney.privacy.search.blind_index import FOUND_MAX, spellings
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 

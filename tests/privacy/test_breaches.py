@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg.errors import CheckViolation, InsufficientPrivilege, ObjectNotInPrerequisiteState
 
-from ledger.database import Database
-from ledger.declarations import Category
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
-from ledger.outbox import find
-from privacy import breaches
-from privacy.breaches import Breach, Change, Standing
-from privacy.errors import InvalidActor, InvalidBreach, UnknownBreach
+from emoney.ledger.base.declarations import Category
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.outbox import find
+from emoney.privacy.breaches import register as breaches
+from emoney.privacy.breaches.register import Breach, Change, Standing
+from emoney.privacy.errors import InvalidActor, InvalidBreach, UnknownBreach
 
 NOTICED = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ENTRY: dict[str, Any] = {

@@ -15,11 +15,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.database import Database
-from ledger.proofs import SigningKey, audit, seal
-from privacy.counts import Budget, Published, Question, _Noise, _within, budgets, every, open_budget, publish
-from privacy.disclosure_errors import InvalidDomain, InvalidRequest
-from privacy.release_errors import BudgetSpent, InvalidBudget, InvalidCount, MissingExtra
+from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.proofs import SigningKey, audit, seal
+from emoney.privacy.pseudonyms.errors import InvalidDomain, InvalidRequest
+from emoney.privacy.releases.counts import (
+    Budget,
+    Published,
+    Question,
+    _Noise,
+    _within,
+    budgets,
+    every,
+    open_budget,
+    publish,
+)
+from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount, MissingExtra
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TRUE = {"basic": 100, "full": 7}
@@ -83,7 +93,7 @@ def test_askers_at_once_cannot_spend_more_than_there_is(
     database: Database, budget: str, looked_before: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if looked_before:  # all saw a full budget: the database alone stands in the way
-        monkeypatch.setattr("privacy.counts._demand_left", lambda *_: None)
+        monkeypatch.setattr("emoney.privacy.releases.counts._demand_left", lambda *_: None)
 
     def attempt(_: int) -> bool:
         try:
@@ -209,7 +219,8 @@ def test_within_is_the_least_bound_that_holds_in_95_of_100(scale: float) -> None
 
 def test_a_forked_process_draws_noise_of_its_own() -> None:
     script = (
-        "import os, sys, json; from decimal import Decimal; from privacy.counts import _Noise\n"
+        "import os, sys, json; from decimal import Decimal\n"
+        "from emoney.privacy.releases.counts import _Noise\n"
         "noise = _Noise(Decimal('0.000001')); noise.on([0])\n"
         "r, w = os.pipe(); child = os.fork()\n"
         "drawn = noise.on([0] * 20)\n"

@@ -9,14 +9,15 @@ import psycopg
 import pytest
 from sqlmodel import SQLModel
 
-import jobs.tables  # noqa: F401
-from ledger.clock import Clock
-from ledger.database import Database
-from ledger.declarations import Category
-from ledger.ids import new_id
-from privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault, exposure, open_keyring
-from privacy.errors import InvalidPeriod, UnknownKey
-from privacy.exposure import Held
+import emoney.jobs.tables  # noqa: F401
+from emoney.ledger.base.clock import Clock
+from emoney.ledger.base.declarations import Category
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault, open_keyring
+from emoney.privacy.breaches import exposure
+from emoney.privacy.breaches.exposure import Held
+from emoney.privacy.errors import InvalidPeriod, UnknownKey
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -7,11 +7,11 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from ledger.database import Connection, Database
-from ledger.ids import new_id
-from privacy import CannotOpen, ClearField, Place, Purpose, Sealed, SealedField, Vault
-from privacy.errors import InvalidField
-from privacy.framing import framed
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection, Database
+from emoney.privacy import CannotOpen, ClearField, Place, Purpose, Sealed, SealedField, Vault
+from emoney.privacy.errors import InvalidField
+from emoney.privacy.keys.framing import framed
 
 
 def _open(database: Database, vault: Vault, subject: UUID, place: Place, raw: bytes) -> str:

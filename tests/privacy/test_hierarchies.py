@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.hierarchies import MISSING, TOP, Hierarchy, read_hierarchies, shipped
-from privacy.release_errors import InvalidHierarchy, InvalidRecord
+from emoney.privacy.releases.errors import InvalidHierarchy, InvalidRecord
+from emoney.privacy.releases.hierarchies import MISSING, TOP, Hierarchy, read_hierarchies, shipped
 
 REGIONS = {
     "kind": "groups",

@@ -5,11 +5,11 @@ import pytest
 from sqlalchemy import Column, LargeBinary, MetaData, Table, Text
 from sqlmodel import SQLModel
 
-from ledger.database import Database
-from ledger.declarations import NOT_PERSONAL, Basis, Category, declare
-from privacy import SealedText
-from privacy.errors import UndeclaredColumns
-from privacy.inventory import read, undeclared, unmapped, unsealed
+from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import SealedText
+from emoney.privacy.assessment.inventory import read, undeclared, unmapped, unsealed
+from emoney.privacy.errors import UndeclaredColumns
 
 NAME = declare(Category.IDENTITY, "knowing the customer", Basis.LEGAL_OBLIGATION, "5 years")
 

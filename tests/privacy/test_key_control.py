@@ -9,19 +9,20 @@ import psycopg
 import pytest
 from sqlmodel import SQLModel
 
-import kyc.tables  # noqa: F401  the rotation goes over their sealed columns
-from kyc import search
-from ledger.database import Database
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
-from privacy import KeyDestroyed, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault, keks
-from privacy.algorithms import State, registry, window
-from privacy.errors import DualControl, KeyCompromised, KeyExpired, KeyringMissing, KeyUnavailable
-from privacy.key_control import DESTROY, EXPORT, ROOT
-from privacy.key_events import KeyKind
-from privacy.keyring import restore_root
-from privacy.pseudonyms import Pseudonyms
-from privacy.rotation import Rotation
+import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
+from emoney.kyc.persons import search
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import KeyDestroyed, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
+from emoney.privacy.errors import DualControl, KeyCompromised, KeyExpired, KeyringMissing, KeyUnavailable
+from emoney.privacy.keys import keks
+from emoney.privacy.keys.algorithms import State, registry, window
+from emoney.privacy.keys.control import DESTROY, EXPORT, ROOT
+from emoney.privacy.keys.events import KeyKind
+from emoney.privacy.keys.keyring import restore_root
+from emoney.privacy.pseudonyms.domains import Pseudonyms
+from emoney.privacy.rotation.rotation import Rotation
 
 STATES = ("pre-active", "active", "decrypt-only", "compromised", "destroyed")
 MAY = {

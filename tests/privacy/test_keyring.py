@@ -9,10 +9,10 @@ from uuid import UUID
 
 import pytest
 
-from ledger.database import Database
-from privacy import CannotOpen, KeyUse, LocalKeyring, Place, Vault, open_keyring
-from privacy.errors import KeyringDamaged, KeyringMissing, KeyringUnsafe, KeyUnavailable
-from privacy.keyring_file import FILE_BYTES_MAX, Content, KeyringFile, LocalKey
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import CannotOpen, KeyUse, LocalKeyring, Place, Vault, open_keyring
+from emoney.privacy.errors import KeyringDamaged, KeyringMissing, KeyringUnsafe, KeyUnavailable
+from emoney.privacy.keys.keyring_file import FILE_BYTES_MAX, Content, KeyringFile, LocalKey
 
 KEY = b"d" * 32
 

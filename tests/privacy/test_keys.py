@@ -5,15 +5,15 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from ledger.database import Database
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
-from privacy import CannotOpen, KeyDestroyed, LocalKeyring, Place, Purpose, Sealed, SealedField, Vault
-from privacy.errors import InvalidActor
-from privacy.key_control import DESTROY
-from privacy.key_events import KeyKind
-from privacy.keyring_file import Content, KeyringFile, LocalKey
-from privacy.keys import DataKey
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import CannotOpen, KeyDestroyed, LocalKeyring, Place, Purpose, Sealed, SealedField, Vault
+from emoney.privacy.errors import InvalidActor
+from emoney.privacy.keys.control import DESTROY
+from emoney.privacy.keys.events import KeyKind
+from emoney.privacy.keys.keyring_file import Content, KeyringFile, LocalKey
+from emoney.privacy.keys.subject_keys import DataKey
 
 Opener = Callable[..., str]
 Destroy = Callable[[UUID], int]

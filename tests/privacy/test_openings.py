@@ -7,11 +7,12 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from ledger.database import Connection, Database
-from ledger.errors import Unavailable
-from ledger.ids import new_id
-from privacy import CannotOpen, ClearField, Place, Purpose, Sealed, SealedField, Vault, purposes
-from privacy.errors import PurposeNotApproved, UnknownPurpose
+from emoney.ledger.base.errors import Unavailable
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection, Database
+from emoney.privacy import CannotOpen, ClearField, Place, Purpose, Sealed, SealedField, Vault
+from emoney.privacy.errors import PurposeNotApproved, UnknownPurpose
+from emoney.privacy.vault import purposes
 
 
 @pytest.fixture

@@ -20,17 +20,17 @@ from moto import mock_aws
 from moto.core.exceptions import JsonRESTError
 from moto.kms.models import KmsBackend
 
-from ledger.database import Database
-from ledger.errors import ConfigurationError
-from ledger.ids import new_id
-from privacy import CannotOpen, KeyProvider, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
-from privacy.choosing import open_provider
-from privacy.errors import KeyGone, KeyUnavailable, ProviderUnreachable
-from privacy.providers.aws_kms import AwsKms
-from privacy.providers.gcp_kms import GoogleKms
-from privacy.providers.pkcs11_token import Pkcs11Token
-from privacy.providers.protocol import Wrapped
-from privacy.providers.vault_transit import VaultTransit
+from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import CannotOpen, KeyProvider, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
+from emoney.privacy.errors import KeyGone, KeyUnavailable, ProviderUnreachable
+from emoney.privacy.keys.choosing import open_provider
+from emoney.privacy.keys.providers.aws_kms import AwsKms
+from emoney.privacy.keys.providers.gcp_kms import GoogleKms
+from emoney.privacy.keys.providers.pkcs11_token import Pkcs11Token
+from emoney.privacy.keys.providers.protocol import Wrapped
+from emoney.privacy.keys.providers.vault_transit import VaultTransit
 
 KEY = bytes(range(32))
 SOFTHSM = Path("/usr/lib/softhsm/libsofthsm2.so")

@@ -8,16 +8,18 @@ import psycopg
 import pytest
 from sqlmodel import SQLModel
 
-import kyc.tables  # noqa: F401  the rotation goes over their sealed columns
-from ledger.database import Database
-from ledger.errors import InvalidInput
-from ledger.proofs import SigningKey, audit, seal
-from privacy import KeyDestroyed, KeyUse, Vault, keks, key_control
-from privacy.errors import DualControl
-from privacy.key_control import DESTROY
-from privacy.key_events import KeyKind
-from privacy.pseudonyms import Pseudonyms
-from privacy.rotation import Rotation
+import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.proofs import SigningKey, audit, seal
+from emoney.privacy import KeyDestroyed, KeyUse, Vault
+from emoney.privacy.errors import DualControl
+from emoney.privacy.keys import control as key_control
+from emoney.privacy.keys import keks
+from emoney.privacy.keys.control import DESTROY
+from emoney.privacy.keys.events import KeyKind
+from emoney.privacy.pseudonyms.domains import Pseudonyms
+from emoney.privacy.rotation.rotation import Rotation
 
 
 def _study(database: Database, vault: Vault) -> Pseudonyms:

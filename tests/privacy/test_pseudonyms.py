@@ -9,22 +9,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.clock import system_clock
-from ledger.database import Database
-from ledger.ids import content_id, new_id
-from privacy import keks, open_keyring, rights
-from privacy.disclosure_errors import (
+from emoney.ledger.base.clock import system_clock
+from emoney.ledger.base.ids import content_id, new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import open_keyring
+from emoney.privacy.errors import CannotOpen, KeyUnavailable
+from emoney.privacy.keys import keks
+from emoney.privacy.keys.keks import Providers
+from emoney.privacy.keys.keyring import LocalKeyring
+from emoney.privacy.keys.providers.protocol import KeyUse
+from emoney.privacy.pseudonyms.domains import (
+    SUBJECTS_MAX,
+    Pseudonyms,
+    _checked_subject,
+    domains,
+    forget,
+    held,
+    rewrap,
+)
+from emoney.privacy.pseudonyms.errors import (
     GuessableSubject,
     InvalidDomain,
     InvalidRequest,
     TooManySubjects,
     UnknownDomain,
 )
-from privacy.errors import CannotOpen, KeyUnavailable
-from privacy.keks import Providers
-from privacy.keyring import LocalKeyring
-from privacy.providers.protocol import KeyUse
-from privacy.pseudonyms import SUBJECTS_MAX, Pseudonyms, _checked_subject, domains, forget, held, rewrap
+from emoney.privacy.rights import requests as rights
 
 Maker = Callable[..., Pseudonyms]
 

@@ -5,11 +5,15 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from ledger.database import Database
-from ledger.ids import new_id
-from ledger.proofs import SigningKey, audit, seal
-from privacy import Purpose, open_keyring, reidentification
-from privacy.disclosure_errors import (
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.proofs import SigningKey, audit, seal
+from emoney.privacy import Purpose, open_keyring
+from emoney.privacy.errors import UnknownPurpose
+from emoney.privacy.keys.keks import Providers
+from emoney.privacy.pseudonyms import reidentification
+from emoney.privacy.pseudonyms.domains import Pseudonyms, forget
+from emoney.privacy.pseudonyms.errors import (
     InvalidRequest,
     NotReversible,
     RequestClosed,
@@ -17,9 +21,6 @@ from privacy.disclosure_errors import (
     UnknownDomain,
     UnknownPseudonym,
 )
-from privacy.errors import UnknownPurpose
-from privacy.keks import Providers
-from privacy.pseudonyms import Pseudonyms, forget
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 

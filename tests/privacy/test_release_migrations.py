@@ -5,15 +5,16 @@ from pathlib import Path
 
 import psycopg
 
-from jobs.migrate import downgrade, is_current, upgrade
-from ledger.database import Database
-from ledger.ids import new_id
-from privacy import Purpose, open_keyring, reidentification
-from privacy.counts import Question, open_budget, publish
-from privacy.keks import Providers
-from privacy.pseudonyms import Pseudonyms
-from privacy.release_plans import Plan
-from privacy.releases import release
+from emoney.jobs.migrate import downgrade, is_current, upgrade
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import Purpose, open_keyring
+from emoney.privacy.keys.keks import Providers
+from emoney.privacy.pseudonyms import reidentification
+from emoney.privacy.pseudonyms.domains import Pseudonyms
+from emoney.privacy.releases.counts import Question, open_budget, publish
+from emoney.privacy.releases.plans import Plan
+from emoney.privacy.releases.release import release
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TABLES = (

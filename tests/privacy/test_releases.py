@@ -9,18 +9,19 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from ledger.database import Database
-from ledger.ids import new_id
-from ledger.proofs import SigningKey, audit, seal
-from privacy import Purpose, open_keyring, rights
-from privacy.disclosure_errors import GuessableSubject, InvalidRequest, UnknownDomain
-from privacy.errors import ProcessingRestricted
-from privacy.keks import Providers
-from privacy.keyring import LocalKeyring
-from privacy.pseudonyms import Pseudonyms
-from privacy.release_errors import CannotAnonymise, EpochReleased, InvalidPlan, InvalidRecord
-from privacy.release_plans import Plan
-from privacy.releases import Released, check, every, release
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.proofs import SigningKey, audit, seal
+from emoney.privacy import Purpose, open_keyring
+from emoney.privacy.errors import ProcessingRestricted
+from emoney.privacy.keys.keks import Providers
+from emoney.privacy.keys.keyring import LocalKeyring
+from emoney.privacy.pseudonyms.domains import Pseudonyms
+from emoney.privacy.pseudonyms.errors import GuessableSubject, InvalidRequest, UnknownDomain
+from emoney.privacy.releases.errors import CannotAnonymise, EpochReleased, InvalidPlan, InvalidRecord
+from emoney.privacy.releases.plans import Plan
+from emoney.privacy.releases.release import Released, check, every, release
+from emoney.privacy.rights import requests as rights
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TIERS = ("basic", "medium", "full")
@@ -149,7 +150,7 @@ def test_of_releases_at_once_under_one_epoch_one_is_made(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(
-        "privacy.releases._demand_unreleased", lambda *_: None
+        "emoney.privacy.releases.release._demand_unreleased", lambda *_: None
     )  # all have looked before any wrote
 
     def attempt(number: int) -> bool:
@@ -223,7 +224,7 @@ def test_a_restriction_while_a_release_is_made_stops_it(
         return result
 
     with monkeypatch.context() as patched:
-        patched.setattr("privacy.releases.check", meanwhile)
+        patched.setattr("emoney.privacy.releases.release.check", meanwhile)
         with pytest.raises(ProcessingRestricted, match="again"):
             let_go(database, keyring, plan("one"), records(subjects), tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()

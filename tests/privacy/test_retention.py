@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.declarations import Category
-from privacy import retention
-from privacy.retention import duty
+from emoney.ledger.base.declarations import Category
+from emoney.privacy.rights import retention
+from emoney.privacy.rights.retention import duty
 
 ENDS = st.dates(date(2018, 1, 1), date(2090, 1, 1))
 PLACES = st.sampled_from(["GH", "KE", "DE", "FR", "EU", "XX"])

@@ -11,17 +11,18 @@ from psycopg.errors import (
     ObjectNotInPrerequisiteState,
 )
 
-from ledger.database import Database
-from ledger.ids import new_id
-from privacy import Place, Purpose, SealedField, Vault, rights
-from privacy.errors import (
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import Place, Purpose, SealedField, Vault
+from emoney.privacy.errors import (
     InvalidActor,
     InvalidDataRequest,
     ProcessingRestricted,
     UnknownDataRequest,
     UnknownPurpose,
 )
-from privacy.rights import Kind, State
+from emoney.privacy.rights import requests as rights
+from emoney.privacy.rights.requests import Kind, State
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

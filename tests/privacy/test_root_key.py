@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from privacy import KeyUse, LocalKeyring, root_key
-from privacy.errors import KeyringDamaged, KeyringLocked, KeyringMissing, KeyringUnsafe
-from privacy.keyring import restore_root
-from privacy.root_key import FILE_VARIABLE, PASSPHRASE_VARIABLE
+from emoney.privacy import KeyUse, LocalKeyring
+from emoney.privacy.errors import KeyringDamaged, KeyringLocked, KeyringMissing, KeyringUnsafe
+from emoney.privacy.keys import root_key
+from emoney.privacy.keys.keyring import restore_root
+from emoney.privacy.keys.root_key import FILE_VARIABLE, PASSPHRASE_VARIABLE
 
 PASSPHRASE = "four sober llamas waltz"
 KEY = b"d" * 32

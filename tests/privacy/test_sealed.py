@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy.exc import StatementError
 from sqlmodel import Field, SQLModel, select
 
-from ledger.database import Database, raw
-from ledger.declarations import NOT_PERSONAL
-from ledger.ids import new_id
-from privacy import CannotOpen, ClearField, Place, Purpose, Sealed, SealedField, SealedText, Vault
-from privacy.errors import InvalidField
+from emoney.ledger.base.declarations import NOT_PERSONAL
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database, raw
+from emoney.privacy import CannotOpen, ClearField, Place, Purpose, Sealed, SealedField, SealedText, Vault
+from emoney.privacy.errors import InvalidField
 
 SECRET = "+233 24 555 0199"
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ledger.database import Database
-from ledger.ids import new_id
-from privacy import (
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
+from emoney.privacy import (
     CannotOpen,
     ClearField,
     LocalKeyring,
@@ -22,8 +22,8 @@ from privacy import (
     Vault,
     open_keyring,
 )
-from privacy.errors import InvalidActor, InvalidField, TooManyFields, UnknownPurpose
-from privacy.sealing import FIELDS_MAX, VALUE_BYTES_MAX
+from emoney.privacy.errors import InvalidActor, InvalidField, TooManyFields, UnknownPurpose
+from emoney.privacy.vault.vault import FIELDS_MAX, VALUE_BYTES_MAX
 
 Opener = Callable[..., str]
 

@@ -14,9 +14,9 @@ from enum import Enum
 from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
-from ledger.chart import AccountKind
-from ledger.errors import InvalidInput
-from ledger.operations import Operation
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.operations import Operation
 
 
 class Input(NamedTuple):

@@ -9,8 +9,8 @@ number, from 1. A step is a day; its transfers are dated noon.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jobs.importing.bad_file import BadValue, shape
-from jobs.importing.formats import (
+from emoney.jobs.importing.bad_file import BadValue, shape
+from emoney.jobs.importing.formats import (
     AccountRow,
     Columns,
     Format,
@@ -20,11 +20,11 @@ from jobs.importing.formats import (
     SkippedRow,
     TransferRow,
 )
-from jobs.importing.parquet import ParquetTable
-from jobs.importing.reading import CsvTable
-from jobs.importing.values import amount_reader, count_reader, float_amount_reader
-from ledger.chart import AccountKind
-from ledger.operations import Operation
+from emoney.jobs.importing.parquet import ParquetTable
+from emoney.jobs.importing.reading import CsvTable
+from emoney.jobs.importing.values import amount_reader, count_reader, float_amount_reader
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.operations import Operation
 
 _INCOME = -2
 _DAYS_MAX = 36_600

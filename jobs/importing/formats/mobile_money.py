@@ -6,12 +6,12 @@ file with its opening balance. Times are UTC.
 
 from collections.abc import Iterator
 
-from jobs.importing.bad_file import BadValue, shape
-from jobs.importing.formats import AccountRow, Columns, Format, Input, Row, TransferRow
-from jobs.importing.reading import CsvTable
-from jobs.importing.values import amount_reader, day_reader, moment_reader
-from ledger.chart import AccountKind
-from ledger.operations import Operation
+from emoney.jobs.importing.bad_file import BadValue, shape
+from emoney.jobs.importing.formats import AccountRow, Columns, Format, Input, Row, TransferRow
+from emoney.jobs.importing.reading import CsvTable
+from emoney.jobs.importing.values import amount_reader, day_reader, moment_reader
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.operations import Operation
 
 _KINDS = {
     "wallet": AccountKind.CUSTOMER,

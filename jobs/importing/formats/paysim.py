@@ -9,12 +9,12 @@ like the others: the ledger refuses them. Rows have no id of their own: it is th
 from collections.abc import Iterator
 from datetime import timedelta
 
-from jobs.importing.bad_file import BadValue, shape
-from jobs.importing.formats import AccountRow, Columns, Format, Input, Opening, Row, TransferRow
-from jobs.importing.reading import CsvTable
-from jobs.importing.values import amount_reader, count_reader
-from ledger.chart import AccountKind
-from ledger.operations import Operation
+from emoney.jobs.importing.bad_file import BadValue, shape
+from emoney.jobs.importing.formats import AccountRow, Columns, Format, Input, Opening, Row, TransferRow
+from emoney.jobs.importing.reading import CsvTable
+from emoney.jobs.importing.values import amount_reader, count_reader
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.operations import Operation
 
 _OPERATIONS = {
     "CASH_IN": (Operation.CASH_IN, "C", "M"),

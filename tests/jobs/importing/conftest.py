@@ -10,8 +10,8 @@ import pytest
 from databases import copy_of
 from psycopg import sql
 
-from jobs.importing import ImportResult, run_import
-from ledger.database import Database
+from emoney.jobs.importing import ImportResult, run_import
+from emoney.ledger.base.postgres.database import Database
 
 MOMENTS = {"posted_at", "last_posted_at", "decided_at", "created_at", "xact", "position"}
 """Columns that differ between two runs of the same import."""

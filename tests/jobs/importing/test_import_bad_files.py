@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from jobs.importing import BadFile, run_import
-from jobs.importing.identity import EPOCH
-from ledger import Ledger, Operation, Transfer, account_changes
-from ledger.accounts import NewAccount, find, open_accounts
-from ledger.chart import AccountKind
-from ledger.errors import InvalidInput
-from ledger.ids import new_id
+from emoney.jobs.importing import BadFile, run_import
+from emoney.jobs.importing.identity import EPOCH
+from emoney.ledger import Ledger, Operation, Transfer, account_changes
+from emoney.ledger.accounts.account import NewAccount, find, open_accounts
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.transfers.chart import AccountKind
 
 TRANSFERS = [
     # what is done to the file, where the fault is, what is said

@@ -8,17 +8,17 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobs.importing import run_import
-from kyc import load_pack
+from emoney.jobs.importing import run_import
+from emoney.kyc import load_pack
 
 PACK = load_pack("gh-bog-2024")
 ROWS, WALLETS, BATCH_ROWS = 2_000, 40, 50
 CHILD = """
 import sys
 from pathlib import Path
-from jobs.importing import run_import
-from kyc import load_pack
-from ledger.database import Database
+from emoney.jobs.importing import run_import
+from emoney.kyc import load_pack
+from emoney.ledger.base.postgres.database import Database
 
 url, transfers, accounts, batch_rows = sys.argv[1:]
 run_import(

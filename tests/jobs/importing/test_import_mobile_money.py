@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.importing import BadFile, run_import
-from kyc import load_pack
-from ledger.errors import InvalidInput, UnknownCurrency
+from emoney.jobs.importing import BadFile, run_import
+from emoney.kyc import load_pack
+from emoney.ledger.base.errors import InvalidInput, UnknownCurrency
 
 
 def test_every_row_is_posted_in_file_order(database, operator, balances):

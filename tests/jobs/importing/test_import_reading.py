@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.importing import formats
-from jobs.importing.bad_file import BadFile, BadValue
-from jobs.importing.formats import AccountRow, Input, TransferRow
-from jobs.importing.identity import Identity
-from jobs.importing.prefetch import prefetched
-from jobs.importing.reading import CsvTable
-from jobs.importing.staging import Staging
-from jobs.importing.values import amount_reader, float_amount_reader
-from ledger.chart import AccountKind
-from ledger.money import to_minor
-from ledger.operations import Operation
+from emoney.jobs.importing import formats
+from emoney.jobs.importing.bad_file import BadFile, BadValue
+from emoney.jobs.importing.formats import AccountRow, Input, TransferRow
+from emoney.jobs.importing.identity import Identity
+from emoney.jobs.importing.prefetch import prefetched
+from emoney.jobs.importing.reading import CsvTable
+from emoney.jobs.importing.staging import Staging
+from emoney.jobs.importing.values import amount_reader, float_amount_reader
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.money import to_minor
+from emoney.ledger.transfers.operations import Operation
 
 CURRENCIES = st.sampled_from(["GHS", "UGX", "BHD"])
 

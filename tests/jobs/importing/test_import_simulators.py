@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.importing import BadFile, run_import
+from emoney.jobs.importing import BadFile, run_import
 
 PAYSIM = """\
 step,action,amount,nameOrig,oldBalanceOrig,newBalanceOrig,nameDest,oldBalanceDest,newBalanceDest,isFraud,\

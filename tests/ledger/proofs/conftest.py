@@ -6,7 +6,7 @@ from books import Books
 from databases import copy_of
 from logs import Log
 
-from ledger import Database
+from emoney.ledger import Database
 
 
 @pytest.fixture

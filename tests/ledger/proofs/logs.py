@@ -13,9 +13,9 @@ from books import Books
 from databases import copy_of
 from psycopg.conninfo import conninfo_to_dict
 
-from jobs.migrate import PACKAGES
-from ledger import Database, Operation
-from ledger.proofs import Audit, Sealed, SigningKey, audit, seal
+from emoney.jobs.migrate import PACKAGES
+from emoney.ledger import Database, Operation
+from emoney.ledger.proofs import Audit, Sealed, SigningKey, audit, seal
 
 _DECLARATION = re.compile(r"^\s*\(\d+, '[a-z_]+\.[a-z_]+', \d+, '[a-z_]+', ARRAY", re.MULTILINE)
 

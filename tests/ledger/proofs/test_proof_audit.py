@@ -7,10 +7,10 @@ import psycopg
 import pytest
 from logs import DECLARED, Log
 
-from ledger.ids import new_id
-from ledger.proofs import SigningKey
-from ledger.proofs.leaves import Rows
-from ledger.proofs.verifying import leaf_hash
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.proofs import SigningKey
+from emoney.ledger.proofs.leaves import Rows
+from emoney.ledger.proofs.verifying import leaf_hash
 
 HALF, ALL = DECLARED + 501, DECLARED + 902
 

@@ -7,8 +7,8 @@ import psycopg
 import pytest
 from logs import Log
 
-from ledger import Operation, account_changes, disputes, holds, periods, reversals
-from ledger.ids import new_id
+from emoney.ledger import Operation, account_changes, disputes, holds, periods, reversals
+from emoney.ledger.base.ids import new_id
 
 BY: dict[str, str] = {"actor": "ops-1", "reason": "test"}
 ALTER = {

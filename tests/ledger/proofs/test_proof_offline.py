@@ -15,9 +15,9 @@ from commands import Command
 from logs import DECLARED, Log
 from psycopg import sql
 
-from ledger.errors import EmoneyError
-from ledger.ids import new_id
-from ledger.proofs import (
+from emoney.ledger.base.errors import EmoneyError
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.proofs import (
     ProofInvalid,
     PublicKey,
     SigningKey,
@@ -27,7 +27,7 @@ from ledger.proofs import (
     verify,
     verifying,
 )
-from ledger.proofs.errors import LogDamaged, NotSealed, UnknownTransfer
+from emoney.ledger.proofs.errors import LogDamaged, NotSealed, UnknownTransfer
 
 HALF, ALL = DECLARED + 301, DECLARED + 602
 

@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from logs import DECLARED, Log
 
-from ledger import Database
-from ledger.errors import InvalidInput
-from ledger.proofs import SigningKey, checkpoints, proofs_of, seal, signing_key
-from ledger.proofs.errors import LogDamaged, SigningKeyMissing, SigningKeyWrong
-from ledger.proofs.log import Tiles
-from ledger.proofs.verifying import ProofInvalid, open_checkpoint, verify
+from emoney.ledger import Database
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.proofs import SigningKey, checkpoints, proofs_of, seal, signing_key
+from emoney.ledger.proofs.errors import LogDamaged, SigningKeyMissing, SigningKeyWrong
+from emoney.ledger.proofs.log import Tiles
+from emoney.ledger.proofs.verifying import ProofInvalid, open_checkpoint, verify
 
 
 def test_the_log_of_an_empty_ledger_says_what_it_will_hold(books: Books, home: Path) -> None:

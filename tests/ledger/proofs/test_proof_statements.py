@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from logs import Log
 
-from ledger import accounts, statements
-from ledger.ids import new_id
-from ledger.proofs import ProofInvalid, verify, write_proved
-from ledger.proofs.errors import NotSealed
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.proofs import ProofInvalid, verify, write_proved
+from emoney.ledger.proofs.errors import NotSealed
+from emoney.ledger.reports import statements
 
 Change = Callable[[dict[str, Any]], object]
 DAY = timedelta(days=1)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.proofs.tree import EMPTY_ROOT, Frontier, consistency_path, inclusion_path, peaks, root_of
-from ledger.proofs.verifying import (
+from emoney.ledger.proofs.tree import EMPTY_ROOT, Frontier, consistency_path, inclusion_path, peaks, root_of
+from emoney.ledger.proofs.verifying import (
     Checkpoint,
     ProofInvalid,
     check_consistency,

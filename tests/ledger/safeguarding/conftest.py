@@ -5,7 +5,7 @@ import pytest
 from books import Books
 from looks import Bank
 
-from ledger import AccountKind
+from emoney.ledger import AccountKind
 
 
 @pytest.fixture

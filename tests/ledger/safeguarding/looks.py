@@ -8,8 +8,9 @@ from uuid import UUID
 from bank import Entry, camt
 from books import NOON, Books
 
-from ledger import Operation, accounts
-from ledger.safeguarding import Reconciliation, import_statements, reconcile
+from emoney.ledger import Operation
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.safeguarding import Reconciliation, import_statements, reconcile
 
 DAY = NOON.date()
 ONE = timedelta(days=1)

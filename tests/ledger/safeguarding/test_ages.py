@@ -13,11 +13,11 @@ from bank import Entry
 from books import Books, until
 from looks import DAY, ONE, Bank, load, run
 
-from ledger import AccountKind, Operation
-from ledger.database import Connection
-from ledger.errors import InvalidInput
-from ledger.outbox import Consumer
-from ledger.safeguarding import EventKind, Reconciliation, reconcile, reconciliation
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.outbox import Consumer
+from emoney.ledger.safeguarding import EventKind, Reconciliation, reconcile, reconciliation
 
 BOTH_SHORTFALLS = (EventKind.SHORTFALL, EventKind.SHORTFALL_AT_BANKS)
 

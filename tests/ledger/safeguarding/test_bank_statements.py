@@ -14,9 +14,10 @@ from books import Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import AccountKind, accounts
-from ledger.errors import IdempotencyConflict, InvalidInput
-from ledger.safeguarding import (
+from emoney.ledger import AccountKind
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput
+from emoney.ledger.safeguarding import (
     Imported,
     StatementEntry,
     StatementError,

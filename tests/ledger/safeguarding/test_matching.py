@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.safeguarding.matching import AMOUNT_MATCH_DAYS, Item, Side, match_by_amount
+from emoney.ledger.safeguarding.matching import AMOUNT_MATCH_DAYS, Item, Side, match_by_amount
 
 FIRST = date(2026, 3, 10)
 items = st.lists(

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 from books import Books
 
-from ledger import AccountKind, Operation
-from ledger.as_of import TimeBasis
-from ledger.errors import InvalidInput
-from ledger.safeguarding import OwnFunds, own_funds
-from ledger.safeguarding.own_funds import parse_month
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.reports.as_of import TimeBasis
+from emoney.ledger.safeguarding import OwnFunds, own_funds
+from emoney.ledger.safeguarding.own_funds import parse_month
 
 JULY = date(2026, 7, 1)
 

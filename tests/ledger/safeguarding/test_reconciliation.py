@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from looks import DAY, ONE, Bank, load, run
 
-from ledger import AccountKind, Operation
-from ledger.database import Connection
-from ledger.errors import InvalidInput
-from ledger.outbox import Consumer
-from ledger.safeguarding import Event, EventKind, Reconciliation, reconcile, reconciliation
-from ledger.safeguarding.matching import Side
+from emoney.ledger import AccountKind, Operation
+from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.outbox import Consumer
+from emoney.ledger.safeguarding import Event, EventKind, Reconciliation, reconcile, reconciliation
+from emoney.ledger.safeguarding.matching import Side
 
 
 def kinds(found: Reconciliation) -> list[EventKind]:

@@ -1,0 +1,1 @@
+"""aml/alerts: see the modules."""

@@ -1,0 +1,1 @@
+"""aml/history: see the modules."""

@@ -1,0 +1,258 @@
+"""`emoney kyc approvals`, and the commands that ask for one: override, freeze, unfreeze, evidence, links."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import typer
+
+from emoney.jobs.cli.options import Because, By
+from emoney.jobs.cli.output import AsJson, print_json, screen, table
+from emoney.jobs.installation import Emoney
+from emoney.kyc import approved_actions
+from emoney.kyc.approvals import request as approvals
+from emoney.kyc.approvals.request import Action, Approval
+from emoney.kyc.life import deaths
+from emoney.kyc.parties.settings import parties
+from emoney.kyc.persons.rectification import Rectification
+from emoney.kyc.wallets import freezing, overrides
+from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets.restrictions import downgrades
+from emoney.ledger import proofs
+from emoney.ledger.accounts import account as accounts
+
+app = typer.Typer(help="What takes a second person: requests, approvals, rejections.", no_args_is_help=True)
+
+
+def register(kyc: typer.Typer) -> None:
+    """Add the commands to `emoney kyc`."""
+    kyc.add_typer(app, name="approvals")
+    kyc.command("override")(override)
+    kyc.command("freeze")(freeze)
+    kyc.command("unfreeze")(unfreeze)
+
+
+@app.command("list")
+def list_(
+    every: Annotated[bool, typer.Option("--all", help="Decided and expired ones too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """The requests that wait for a second person, the oldest first."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = approvals.every(connection) if every else approvals.waiting(connection, emoney.clock())
+    if as_json:
+        print_json([_json(each) for each in found])
+        return
+    for each in found:
+        what = ", ".join(f"{name} {value}" for name, value in each.details.items())
+        screen.print(
+            f"{each.id}  {each.action.replace('_', ' ')} of {each.subject}", highlight=False, soft_wrap=True
+        )
+        asked = f"asked by {each.requested_by}, open until {each.expires_at:%Y-%m-%d %H:%M}, {_state(each)}"
+        for line in filter(None, (what, asked, each.because)):
+            screen.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
+    if not found:
+        screen.print("nothing waits for a second person" if not every else "nothing was ever asked for")
+
+
+@app.command()
+def approve(
+    request: Annotated[UUID, typer.Argument(help="The request's id.")],
+    by: By,
+    because: Because,
+    as_json: AsJson = False,
+) -> None:
+    """Approve a request of another one, and do what it asks for."""
+    with Emoney.open() as emoney:
+        with emoney.database.connection() as connection:
+            action = approvals.find(connection, request).action
+        with emoney.database.connection() as connection:
+            done = approved_actions.approve(
+                connection,
+                request,
+                by=by,
+                because=because,
+                at=emoney.clock(),
+                ledger=emoney.ledger,
+                policies=downgrades(emoney.home),
+                key=proofs.signing_key(connection, emoney.home) if action is Action.PACK_ACCEPTANCE else None,
+                rectification=rectifying(emoney),
+            )
+    _tell(done, as_json)
+
+
+def rectifying(emoney: Emoney) -> Rectification:
+    """What rectifies details in this installation."""
+    return Rectification(emoney.vault, downgrades(emoney.home), parties(emoney.home))
+
+
+@app.command()
+def reject(
+    request: Annotated[UUID, typer.Argument(help="The request's id.")],
+    by: By,
+    because: Because,
+    as_json: AsJson = False,
+) -> None:
+    """Refuse a request of another one."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        done = approvals.reject(connection, request, by=by, because=because, at=emoney.clock())
+    _tell(done, as_json)
+
+
+def override(
+    wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
+    tier: Annotated[str, typer.Argument(help="The tier to put it at.")],
+    until: Annotated[datetime, typer.Option(help="When it ends, in UTC.")],
+    by: By,
+    because: Because,
+    as_json: AsJson = False,
+) -> None:
+    """Ask that a wallet be put at a tier that the evidence does not reach, for a time."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        account = accounts.by_ref_or_id(connection, wallet).id
+        ends = until.replace(tzinfo=UTC)
+        asked = overrides.request(
+            connection, account, tier, until=ends, by=by, because=because, at=emoney.clock()
+        )
+    tell_request(asked, as_json)
+
+
+def freeze(
+    wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
+    by: By,
+    because: Because,
+    debit: Annotated[bool, typer.Option(help="Stop debits.")] = True,
+    credit: Annotated[bool, typer.Option(help="Stop credits.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Stop a wallet. One person may; to let it go takes two."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        account = accounts.by_ref_or_id(connection, wallet).id
+        freezing.freeze(
+            connection, account, debit=debit, credit=credit, by=by, because=because, at=emoney.clock()
+        )
+        now = accounts.get(connection, account)
+    stopped = {"wallet": wallet, "debits stopped": now.frozen_debit, "credits stopped": now.frozen_credit}
+    if as_json:
+        print_json({key.replace(" ", "_"): value for key, value in stopped.items()})
+    else:
+        screen.print(", ".join(f"{key} {value}" for key, value in stopped.items()), highlight=False)
+
+
+def unfreeze(
+    wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
+    by: By,
+    because: Because,
+    as_json: AsJson = False,
+) -> None:
+    """Ask that a frozen wallet be let go."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        account = accounts.by_ref_or_id(connection, wallet).id
+        asked = freezing.request_unfreezing(connection, account, by=by, because=because, at=emoney.clock())
+    tell_request(asked, as_json)
+
+
+def tell_request(request: UUID, as_json: bool) -> None:
+    """Tell what was asked for, and what is to be done next."""
+    if as_json:
+        print_json({"request": request})
+        return
+    screen.print(f"request {request} waits for a second person:", highlight=False, soft_wrap=True)
+    screen.print(
+        f"  emoney kyc approvals approve {request} --by … --because …", highlight=False, soft_wrap=True
+    )
+
+
+def _tell(done: Approval, as_json: bool) -> None:
+    if as_json:
+        print_json(_json(done))
+    else:
+        screen.print(f"{done.action} of {done.subject}: {done.outcome} by {done.decided_by}", highlight=False)
+
+
+def _state(each: Approval) -> str:
+    return "waits" if each.outcome is None else f"{each.outcome} by {each.decided_by}"
+
+
+def _json(each: Approval) -> dict[str, Any]:
+    return {
+        "request": each.id,
+        "action": each.action,
+        "subject": each.subject,
+        "details": each.details,
+        "because": each.because,
+        "requested_by": each.requested_by,
+        "requested_at": each.requested_at,
+        "expires_at": each.expires_at,
+        "outcome": each.outcome,
+        "decided_by": each.decided_by,
+        "decided_because": each.decided_because,
+        "decided_at": each.decided_at,
+    }
+
+
+death = typer.Typer(help="The death of a holder: report, verify, release, withdraw.", no_args_is_help=True)
+Person = Annotated[str, typer.Argument(help="The person's reference or id.")]
+
+
+@death.command()
+def report(person: Person, by: By, because: Because) -> None:
+    """Report that a person has died: debits of the wallets stop."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = persons.find(connection, person)
+        deaths.report(connection, found.id, by=by, because=because, at=emoney.clock())
+    screen.print(f"{person}: reported; verify it by a death_certificate", highlight=False)
+
+
+@death.command()
+def verify(person: Person, by: By, because: Because) -> None:
+    """Take a death as verified, on a verified death_certificate."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = persons.find(connection, person)
+        deaths.verify(connection, found.id, by=by, because=because, at=emoney.clock())
+    screen.print(f"{person}: verified; release the balances to the estate", highlight=False)
+
+
+@death.command()
+def release(
+    person: Person,
+    funds: Annotated[str, typer.Option(help="The safeguarding or in-transit account that pays.")],
+    reference: Annotated[str, typer.Option(help="Of the payment to the estate's bank.")],
+    by: By,
+    because: Because,
+    as_json: AsJson = False,
+) -> None:
+    """Ask that all balances be redeemed to the estate."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = persons.find(connection, person)
+        pays = accounts.by_ref_or_id(connection, funds).id
+        asked = deaths.request_release(
+            connection, found.id, pays, reference=reference, by=by, because=because, at=emoney.clock()
+        )
+    tell_request(asked, as_json)
+
+
+@death.command()
+def withdraw(person: Person, by: By, because: Because, as_json: AsJson = False) -> None:
+    """Ask that a report be withdrawn, for the person lives."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = persons.find(connection, person)
+        asked = deaths.request_withdrawal(connection, found.id, by=by, because=because, at=emoney.clock())
+    tell_request(asked, as_json)
+
+
+@death.command("steps")
+def death_steps(person: Person, as_json: AsJson = False) -> None:
+    """What was done since the death of a person was reported."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = deaths.steps(connection, persons.find(connection, person).id)
+    if as_json:
+        print_json(
+            [{"stage": each.stage, "by": each.by, "because": each.because, "at": each.at} for each in found]
+        )
+        return
+    table(
+        "Steps",
+        ("stage", "by", "because", "at"),
+        [(each.stage, each.by, each.because, each.at) for each in found],
+    )

@@ -1,0 +1,378 @@
+"""`emoney kyc` for parties: entities, owners, agents, merchants, minors, bearer instruments; corrections."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from emoney.jobs.cli.json_input import JsonInput, read_object
+from emoney.jobs.cli.kyc.approvals import Person, rectifying, tell_request
+from emoney.jobs.cli.options import Because, By, GoodsOnly, OneCountry, PackOption, Reloadable
+from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
+from emoney.jobs.installation import Emoney
+from emoney.kyc.limits.features import Features
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.parties import businesses, guardians, ownership
+from emoney.kyc.parties.businesses import Role
+from emoney.kyc.parties.ownership import BeneficialOwner
+from emoney.kyc.parties.settings import parties
+from emoney.kyc.persons import party_enrolment as party_details
+from emoney.kyc.persons import rectification
+from emoney.kyc.persons.party_enrolment import EnrolledParty
+from emoney.kyc.wallets import bearer
+from emoney.kyc.wallets import of_person as persons
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.postgres.database import Connection
+
+owners = typer.Typer(help="Who owns a legal entity, and who is behind it.", no_args_is_help=True)
+business = typer.Typer(help="The accounts of agents and merchants.", no_args_is_help=True)
+guardian = typer.Typer(help="Who answers for a minor.", no_args_is_help=True)
+
+
+def register(kyc: typer.Typer) -> None:
+    """Add the commands to `emoney kyc`."""
+    kyc.command("enrol-entity")(enrol_entity)
+    kyc.command("enrol-minor")(enrol_minor)
+    kyc.command("enrol-agent")(enrol_agent)
+    kyc.command("enrol-merchant")(enrol_merchant)
+    kyc.command("issue-bearer")(issue_bearer)
+    kyc.command("rectify")(rectify)
+    kyc.command("versions")(versions)
+    kyc.add_typer(owners, name="owners")
+    kyc.add_typer(business, name="business")
+    kyc.add_typer(guardian, name="guardian")
+
+
+def enrol_entity(
+    source: JsonInput, by: By, because: Because, pack: PackOption = None, as_json: AsJson = False
+) -> None:
+    """Enrol a legal entity with all who own it.
+
+    The object of `emoney kyc enrol`, with owners beside: [{"person": its external_ref, "share_bp": basis
+    points, "control": true, "senior_manager": true}, …] and dispersed_bp, together 10000.
+    """
+
+    def make(emoney: Emoney, connection: Connection, details: dict[str, Any]) -> EnrolledParty:
+        said: dict[str, Any] = {"by": by, "because": because, "at": emoney.clock()}
+        settled = parties(emoney.home)
+        return party_details.enrol_entity(emoney.kyc, connection, details, settled, pack_id=pack, **said)
+
+    _enrol(source, make, as_json)
+
+
+def enrol_minor(source: JsonInput, pack: PackOption = None, as_json: AsJson = False) -> None:
+    """Enrol a minor, for whom an enrolled adult answers.
+
+    The object of `emoney kyc enrol`, with birth_date, guardian (the adult's external_ref) and authority
+    (parent, court or other).
+    """
+
+    def make(emoney: Emoney, connection: Connection, details: dict[str, Any]) -> EnrolledParty:
+        return party_details.enrol_minor(emoney.kyc, connection, details, pack_id=pack)
+
+    _enrol(source, make, as_json)
+
+
+def enrol_agent(
+    source: JsonInput, by: By, because: Because, pack: PackOption = None, as_json: AsJson = False
+) -> None:
+    """Enrol an agent, a person or an entity, and open the account of its float.
+
+    The object of `emoney kyc enrol` or `enrol-entity`, with account beside: {"external_ref", "currency",
+    "under": the reference of the agent it works under}.
+    """
+    _enrol_business(source, Role.AGENT, by, because, pack, as_json)
+
+
+def enrol_merchant(
+    source: JsonInput, by: By, because: Because, pack: PackOption = None, as_json: AsJson = False
+) -> None:
+    """Enrol a merchant, a person or an entity, and open its account.
+
+    The object of `emoney kyc enrol` or `enrol-entity`, with account beside: {"external_ref", "currency"}.
+    """
+    _enrol_business(source, Role.MERCHANT, by, because, pack, as_json)
+
+
+def _enrol_business(source: str, role: Role, by: str, because: str, pack: str | None, as_json: bool) -> None:
+
+    def make(emoney: Emoney, connection: Connection, details: dict[str, Any]) -> EnrolledParty:
+        said: dict[str, Any] = {"by": by, "because": because, "at": emoney.clock()}
+        settled = parties(emoney.home)
+        return party_details.enrol_business(
+            emoney.kyc, connection, details, role, settled, pack_id=pack, **said
+        )
+
+    _enrol(source, make, as_json)
+
+
+def _enrol(
+    source: str, make: Callable[[Emoney, Connection, dict[str, Any]], EnrolledParty], as_json: bool
+) -> None:
+    """Enrol in one transaction what is read, and tell it when that is committed."""
+    details = read_object(source)
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        told = _told(connection, make(emoney, connection, details))
+    _tell(told, as_json)
+
+
+def _told(connection: Connection, party: EnrolledParty) -> dict[str, Any]:
+    enrolled = party.enrolled
+    told: dict[str, Any] = {
+        "person": enrolled.person_id,
+        "wallet": enrolled.wallet,
+        "tier": enrolled.tier,
+        "pack": enrolled.pack,
+        "account": enrolled.account_id,
+    }
+    if party.owners is not None:
+        told["beneficial_owners"] = _owners(connection, party.owners)
+    if party.account_ref is not None:
+        told["business_account"] = {"reference": party.account_ref, "account": party.account_id}
+    return told
+
+
+def _tell(told: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(told)
+        return
+    screen.print(f"wallet {told['wallet']}, tier {told['tier']} of {told['pack']}", highlight=False)
+    if "beneficial_owners" in told:
+        _show_owners(told["beneficial_owners"])
+    if "business_account" in told:
+        screen.print(f"account {told['business_account']['reference']}", highlight=False)
+
+
+def issue_bearer(
+    pack: Annotated[str, typer.Argument(help="The policy pack.")],
+    tier: Annotated[str, typer.Argument(help="A tier of it that asks for no evidence.")],
+    reference: Annotated[str, typer.Argument(help="The instrument's reference.")],
+    reloadable: Reloadable = None,
+    one_country: OneCountry = None,
+    goods_only: GoodsOnly = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue an instrument that whoever holds it uses, without a person."""
+    features = Features(reloadable, one_country=one_country, goods_only=goods_only)
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        account = bearer.issue(
+            connection, load_pack(pack), tier, reference, at=emoney.clock(), features=features
+        )
+    if as_json:
+        print_json({"wallet": reference, "account": account, "pack": pack, "tier": tier})
+    else:
+        screen.print(f"instrument {reference}, tier {tier} of {pack}", highlight=False)
+
+
+@owners.command("state")
+def state_owners(
+    entity: Person, source: JsonInput, by: By, because: Because, as_json: AsJson = False
+) -> None:
+    """State who owns an entity, in place of what was stated before: {"owners": […], "dispersed_bp": …}."""
+    stated = party_details.parse_owners(read_object(source))
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = persons.find(connection, entity)
+        behind = party_details.state_owners(
+            connection,
+            found.id,
+            stated,
+            parties(emoney.home),
+            pack_id=guardians.pack_of(connection, found.id),
+            by=by,
+            because=because,
+            at=emoney.clock(),
+        )
+        told = _owners(connection, behind)
+    _tell_owners(told, as_json)
+
+
+@owners.command("list")
+def list_owners(entity: Person, as_json: AsJson = False) -> None:
+    """The natural persons behind an entity, by share, control or role."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = persons.find(connection, entity)
+        threshold = parties(emoney.home).owner_share_bp(guardians.pack_of(connection, found.id))
+        told = _owners(connection, ownership.beneficial_owners(connection, found.id, threshold))
+    _tell_owners(told, as_json)
+
+
+def _owners(connection: Connection, found: list[BeneficialOwner]) -> list[dict[str, Any]]:
+    return [
+        {
+            "person": each.person_id,
+            "ref": persons.find(connection, str(each.person_id)).external_ref,
+            "share_percent": f"{float(each.share * 100):.2f}",
+            "grounds": each.grounds,
+        }
+        for each in found
+    ]
+
+
+def _tell_owners(told: list[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(told)
+    else:
+        _show_owners(told)
+
+
+def _show_owners(told: list[dict[str, Any]]) -> None:
+    rows = [(each["ref"], each["share_percent"], ", ".join(each["grounds"])) for each in told]
+    table("Beneficial owners", ("person", "share %", "by"), rows, right=("share %",))
+
+
+@business.command("open")
+def open_business(
+    person: Person,
+    role: Annotated[Role, typer.Argument(help="agent or merchant.")],
+    reference: Annotated[str, typer.Argument(help="The account's reference.")],
+    currency: Annotated[str, typer.Option(help="ISO 4217, such as GHS.")],
+    by: By,
+    because: Because,
+    under: Annotated[str | None, typer.Option(help="The account of the agent it works under.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open an agent's float or a merchant's account for an enrolled person."""
+    given = party_details.parse_account({"external_ref": reference, "currency": currency, "under": under})
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = persons.find(connection, person)
+        account = party_details.open_business(
+            connection, found, role, given, by=by, because=because, at=emoney.clock()
+        )
+    if as_json:
+        print_json({"reference": reference, "account": account, "person": found.id, "role": role})
+    else:
+        screen.print(f"{role} account {reference} of {person}", highlight=False)
+
+
+@business.command("list")
+def list_businesses(as_json: AsJson = False) -> None:
+    """The accounts of agents and merchants, and under whom agents work."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = businesses.listed(connection)
+    if as_json:
+        print_json(
+            [
+                {
+                    "account": each.account_id,
+                    "reference": each.reference,
+                    "person": each.person,
+                    "role": each.role,
+                    "currency": each.currency,
+                    "under": each.under,
+                    "opened_at": each.opened_at,
+                }
+                for each in found
+            ]
+        )
+        return
+    rows = [
+        (each.reference or each.account_id, each.person, each.role, each.currency, each.under or "")
+        for each in found
+    ]
+    table("Business accounts", ("account", "person", "role", "currency", "under"), rows)
+
+
+@business.command("chain")
+def chain(
+    account: Annotated[str, typer.Argument(help="An agent's account: its reference or id.")],
+    as_json: AsJson = False,
+) -> None:
+    """The agents above an agent, the nearest first."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        above = businesses.chain(connection, accounts.by_ref_or_id(connection, account).id)
+        told = [{"account": each, "reference": accounts.get(connection, each).external_ref} for each in above]
+    if as_json:
+        print_json(told)
+    else:
+        names = (str(each["reference"] or each["account"]) for each in told)
+        screen.print(" < ".join([account, *names]), highlight=False)
+
+
+@guardian.command("list")
+def list_guardians(minor: Person, as_json: AsJson = False) -> None:
+    """Everyone who answers or has answered for a minor."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = guardians.of_minor(connection, persons.find(connection, minor).id)
+        told = [
+            each | {"ref": persons.find(connection, str(each["guardian"])).external_ref} for each in found
+        ]
+    if as_json:
+        print_json(told)
+        return
+    rows = [
+        (
+            each["ref"],
+            each["authority"],
+            _day(each["since"]),
+            _day(each["ended_at"]),
+            each["ended_because"] or "",
+        )
+        for each in told
+    ]
+    table("Guardians", ("guardian", "authority", "since", "until", "because"), rows)
+
+
+@guardian.command("end")
+def end_guardian(
+    minor: Person,
+    because: Because,
+    as_json: AsJson = False,
+) -> None:
+    """Record that nobody answers for a person any more."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = persons.find(connection, minor)
+        if not guardians.end(connection, found.id, because=because, at=emoney.clock()):
+            fail(f"nobody answers for {minor}")
+    if as_json:
+        print_json({"person": found.id, "ended": True})
+    else:
+        screen.print(f"{minor}: guardianship ended", highlight=False)
+
+
+def _day(at: datetime | None) -> str:
+    return "" if at is None else f"{at:%Y-%m-%d}"
+
+
+def rectify(person: Person, source: JsonInput, by: By, because: Because, as_json: AsJson = False) -> None:
+    """Correct details of a person; what they were is kept, sealed.
+
+    Reads one JSON object with the fields that change, null to remove one. Where something of the person is
+    verified it waits for a second person; what rests on what changed is to be shown again.
+    """
+    changes = read_object(source)
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = persons.find(connection, person)
+        asked = rectifying(emoney).ask(connection, found, changes, by=by, because=because, at=emoney.clock())
+    if asked.request is not None and not as_json:
+        tell_request(asked.request, as_json)
+    elif as_json:
+        print_json({"rectification": asked.id, "fields": asked.fields, "request": asked.request})
+    else:
+        screen.print(f"{person}: {', '.join(asked.fields)} rectified", highlight=False)
+
+
+def versions(person: Person, as_json: AsJson = False) -> None:
+    """What was corrected of a person, by whom and when; no value is opened."""
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        found = rectification.versions(connection, persons.find(connection, person).id)
+    if as_json:
+        print_json(
+            [
+                {
+                    "version": each.number,
+                    "fields": each.fields,
+                    "by": each.by,
+                    "because": each.because,
+                    "at": each.at,
+                    "approval": each.approval,
+                }
+                for each in found
+            ]
+        )
+        return
+    rows = [
+        (each.number, ", ".join(each.fields), each.by, each.because, f"{each.at:%Y-%m-%d %H:%M}")
+        for each in found
+    ]
+    table("Earlier versions", ("version", "changed", "by", "because", "at"), rows)

@@ -1,0 +1,26 @@
+"""Rotation of an installation's keys: over the sealed columns of every package, and all blind indexes."""
+
+from sqlmodel import SQLModel
+
+import emoney.jobs.tables  # noqa: F401  rotation goes over the tables of every package
+from emoney.jobs.installation import Emoney
+from emoney.kyc.persons import duplicates, search
+from emoney.privacy.rotation.rotation import Observe, Rotated, Rotation
+
+INDEXES = tuple(search.GROUNDS)
+"""Every blind index there is."""
+
+
+def rotation(emoney: Emoney) -> Rotation:
+    """The rotation of this installation."""
+    return Rotation(emoney.database, emoney.vault, SQLModel.metadata)
+
+
+def reindex(emoney: Emoney, *, actor: str, observe: Observe = lambda *_: None) -> Rotated:
+    """Give every index a new key and fill it anew; look again at who was enrolled while that went on.
+
+    See `privacy.rotation.rotation.Rotation.reindex`.
+    """
+    done = rotation(emoney).reindex(INDEXES, actor=actor, observe=observe)
+    duplicates.sweep(emoney.database, emoney.vault, since=done.started_at, at=emoney.clock())
+    return done

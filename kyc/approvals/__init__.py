@@ -1,0 +1,1 @@
+"""kyc/approvals: see the modules."""

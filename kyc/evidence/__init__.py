@@ -1,0 +1,1 @@
+"""kyc/evidence: see the modules."""

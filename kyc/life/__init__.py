@@ -1,0 +1,1 @@
+"""kyc/life: see the modules."""

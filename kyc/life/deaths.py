@@ -1,0 +1,242 @@
+"""The death of a holder: reported, verified by a document, the money released to the estate; or withdrawn.
+
+| stage     | by whom                        | what happens                                              |
+|-----------|--------------------------------|-----------------------------------------------------------|
+| reported  | one of the staff               | debits of all the person's wallets stop; credits arrive   |
+| verified  | one, on a verified certificate | the same; the estate is asked for (event)                 |
+| released  | two                            | each balance is redeemed at par to the estate's bank      |
+| withdrawn | two: it was a mistake          | the wallets are free again, where nothing else stops them |
+
+Money that no estate claims is dormant like any other (`kyc.life.dormancy`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from emoney.kyc.approvals import request as approvals
+from emoney.kyc.approvals.actors import checked_actor, checked_reason
+from emoney.kyc.approvals.request import Action, Approval
+from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.limits.compile import compile_profile
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.wallets import freezing, restrictions
+from emoney.ledger import account_changes
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.limits import profiles
+from emoney.ledger.outbox import recorded
+from emoney.ledger.transfers.chart import BACKING
+from emoney.ledger.transfers.everyday import redeem
+
+CERTIFICATE = "death_certificate"
+
+_queries = queries_beside(__file__)
+
+
+class Stage(StrEnum):
+    """How far a death is known and settled."""
+
+    REPORTED = "reported"
+    VERIFIED = "verified"
+    RELEASED = "released"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step that was made."""
+
+    stage: str
+    evidence: UUID | None
+    by: str
+    because: str
+    at: datetime
+    approval: UUID | None
+
+
+def report(connection: Connection, person_id: UUID, *, by: str, because: str, at: datetime) -> None:
+    """Report that a person has died: debits of all their wallets stop. Raises UnknownPerson, InvalidStep."""
+    _demand_stage(connection, person_id, (None, Stage.WITHDRAWN), "reported")
+    _step(connection, person_id, Stage.REPORTED, by, because, at)
+    _settle(connection, person_id, by, because, at)
+
+
+def verify(connection: Connection, person_id: UUID, *, by: str, because: str, at: datetime) -> None:
+    """Take the death as verified, on a `death_certificate` of the person that is verified itself.
+
+    Raises InvalidStep, NotIdentified when there is no such evidence.
+    """
+    _demand_stage(connection, person_id, (Stage.REPORTED,), "verified")
+    day = at.astimezone(UTC).date()
+    found = [
+        each
+        for each in evidence_records.of_person(connection, person_id)
+        if evidence_records.verified([each], day, frozenset({CERTIFICATE}))
+    ]
+    if not found:
+        raise NotIdentified(f"a death is verified by a verified {CERTIFICATE}; there is none on record")
+    _step(connection, person_id, Stage.VERIFIED, by, because, at, evidence=found[-1].id)
+
+
+def request_release(
+    connection: Connection,
+    person_id: UUID,
+    funds: UUID,
+    *,
+    reference: str,
+    by: str,
+    because: str,
+    at: datetime,
+) -> UUID:
+    """Ask that all balances be redeemed to the estate, out of `funds` (safeguarding or in transit).
+
+    `reference`: of the payment to the estate's bank. Returns the request's id. Raises InvalidStep.
+    """
+    _demand_stage(connection, person_id, (Stage.VERIFIED,), "released")
+    if accounts.get(connection, funds).kind not in BACKING:
+        raise InvalidStep(f"account {funds} holds no funds behind e-money: redemption is paid out of those")
+    details = {"funds": str(funds), "reference": reference}
+    return approvals.request(
+        connection, Action.ESTATE_RELEASE, person_id, details, by=by, because=because, at=at
+    )
+
+
+def release(
+    ledger: Ledger,
+    connection: Connection,
+    approval: Approval,
+    *,
+    policies: restrictions.Downgrades | None = None,
+) -> None:
+    """Redeem every balance, as approved, in the approval's transaction. Raises InvalidStep."""
+    assert approval.decided_by is not None
+    assert approval.decided_at is not None
+    _demand_stage(connection, approval.subject, (Stage.VERIFIED,), "released")
+    funds = UUID(approval.details["funds"])
+    for account_id, pack_id, tier in _wallets(connection, approval.subject):
+        freezing.lock(connection, account_id)
+        held = accounts.get(connection, account_id)
+        if held.available != held.balance:
+            raise InvalidStep(f"wallet {account_id} has money reserved by a hold: settle the hold first")
+        if not held.balance:
+            continue
+        pack = load_pack(pack_id)
+        policy = (policies or restrictions.downgrades()).of(pack_id)
+        open_to_redeem = restrictions.restricted(
+            compile_profile(pack, pack.tier(tier)), restrictions.Stage.DEBITS_STOPPED, policy, verified=True
+        )
+        accounts.set_profile(connection, account_id, profiles.store(connection, open_to_redeem))
+        account_changes.set_frozen(
+            connection,
+            account_id,
+            debit=False,
+            credit=True,
+            actor=approval.decided_by,
+            reason=f"approved in request {approval.id}",
+            at=approval.decided_at,
+        )
+        transfer = redeem(
+            wallet=account_id,
+            funds=funds,
+            amount=held.balance,
+            currency=held.currency,
+            reference=approval.details["reference"],
+        )
+        [outcome] = ledger.post_in(connection, [transfer])
+        if outcome.refusal is not None:
+            raise InvalidStep(f"the ledger refused to redeem wallet {account_id}: {outcome.refusal.rule}")
+    because = f"approved in request {approval.id}"
+    _step(
+        connection,
+        approval.subject,
+        Stage.RELEASED,
+        approval.decided_by,
+        because,
+        approval.decided_at,
+        approval=approval.id,
+    )
+    _settle(connection, approval.subject, approval.decided_by, because, approval.decided_at)
+
+
+def request_withdrawal(
+    connection: Connection, person_id: UUID, *, by: str, because: str, at: datetime
+) -> UUID:
+    """Ask that a report be withdrawn, for the person lives. Returns the request's id. Raises InvalidStep."""
+    _demand_stage(connection, person_id, (Stage.REPORTED, Stage.VERIFIED), "withdrawn")
+    details = {"of": "death"}
+    return approvals.request(connection, Action.UNFREEZING, person_id, details, by=by, because=because, at=at)
+
+
+def withdraw(connection: Connection, approval: Approval) -> None:
+    """Withdraw, as approved: the wallets are free where nothing else stops them. Raises InvalidStep."""
+    assert approval.decided_by is not None
+    assert approval.decided_at is not None
+    _demand_stage(connection, approval.subject, (Stage.REPORTED, Stage.VERIFIED), "withdrawn")
+    because = f"approved in request {approval.id}"
+    _step(
+        connection,
+        approval.subject,
+        Stage.WITHDRAWN,
+        approval.decided_by,
+        because,
+        approval.decided_at,
+        approval=approval.id,
+    )
+    _settle(connection, approval.subject, approval.decided_by, because, approval.decided_at)
+
+
+def steps(connection: Connection, person_id: UUID) -> list[Step]:
+    """Every step after a person's death was reported, the first one first."""
+    return [Step(*row) for row in connection.execute(_queries.steps.sql, {"person": person_id})]
+
+
+def _demand_stage(
+    connection: Connection, person_id: UUID, allowed: tuple[Stage | None, ...], wanted: str
+) -> None:
+    connection.execute(_queries.serialise.sql, {"person": person_id})
+    row = connection.execute(_queries.lock.sql, {"person": person_id}).fetchone()
+    if row is None:
+        raise UnknownPerson(f"there is no person {person_id}")
+    stage = None if row[1] is None else Stage(row[1])
+    if stage not in allowed:
+        raise InvalidStep(f"the death of {person_id} is {stage or 'not reported'}; it cannot be {wanted} now")
+
+
+def _step(
+    connection: Connection,
+    person_id: UUID,
+    stage: Stage,
+    by: str,
+    because: str,
+    at: datetime,
+    *,
+    evidence: UUID | None = None,
+    approval: UUID | None = None,
+) -> None:
+    """The step, the stage it leads to, and the event that tells it."""
+    about: dict[str, Any] = {"person": person_id, "stage": stage.value}
+    connection.execute(_queries.put.sql, about)
+    said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
+    connection.execute(
+        _queries.step.sql, about | said | {"id": new_id(), "evidence": evidence, "approval": approval}
+    )
+    recorded.record(connection, f"person.death_{stage.value}", person_id, {}, at=at)
+
+
+def _wallets(connection: Connection, person_id: UUID) -> list[tuple[UUID, str, str]]:
+    """The person's wallets, in id order, as they are locked."""
+    rows = connection.execute(_queries.wallets_of.sql, {"person": person_id}).fetchall()
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def _settle(connection: Connection, person_id: UUID, by: str, because: str, at: datetime) -> None:
+    for account_id, _, _ in _wallets(connection, person_id):
+        freezing.lock(connection, account_id)
+        freezing.settle(connection, account_id, by=by, because=because, at=at)

@@ -1,0 +1,362 @@
+"""Dormancy: a wallet long unused goes, step by step and on its dates, from a notice to the state.
+
+| stage      | begins                                       | what happens                                 |
+|------------|----------------------------------------------|----------------------------------------------|
+| notified   | a month before twelve inactive months        | the holder is told (event)                   |
+| blocked    | twelve inactive months                       | the wallet is frozen                         |
+| told       | two working days after the block             | the holder is told how to reactivate (event) |
+| terminated | twelve months after the block                | the balance moves to the dormant account     |
+| escheated  | forty-eight months after the block           | it moves on to the escheat account           |
+| ended      | the holder uses the wallet or reactivates it | the balance comes back, the wallet is free   |
+
+The periods are a pack's (`kyc.life.dormancy_rules`; those above are Ghana's, Act 987). Litigation,
+investigations, liens and errors stop the clock. One wallet and one step, one transaction: what moves and what
+is recorded stand together. A step that was missed is made at the next run, one a run.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from typing import Any, Literal
+from uuid import UUID
+
+from emoney.kyc.approvals.actors import checked_actor, checked_reason
+from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownWallet
+from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.life.calendar_days import moment_months_after, working_days_after
+from emoney.kyc.life.dormancy_rules import DormancyRule, DormancyRules
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.wallets import freezing
+from emoney.ledger import account_changes
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts.account import Account
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import REASON_MAX
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.ledger import Ledger
+from emoney.ledger.outbox import recorded
+from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import Transfer
+
+READ_AT_ONCE = 1000
+_FIRST = UUID(int=0)
+_JOB = "dormancy"
+
+_queries = queries_beside(__file__)
+
+Ground = Literal["litigation", "fraud_investigation", "lien", "error_under_investigation"]
+
+
+class Stage(StrEnum):
+    """Where a wallet stands on its way."""
+
+    NOTIFIED = "notified"
+    BLOCKED = "blocked"
+    TOLD = "told"
+    TERMINATED = "terminated"
+    ESCHEATED = "escheated"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wallet:
+    account_id: UUID
+    pack: str
+    person_id: UUID | None
+    stage: Stage | None
+    inactive_since: datetime | None
+    blocked_at: datetime | None
+    next_at: datetime | None
+    amount: int
+
+
+def run(
+    ledger: Ledger, rules: DormancyRules, at: datetime, *, seen: Callable[[int], None] = lambda _: None
+) -> dict[str, int]:
+    """Make every step that is due at `at`; returns how many wallets came to each stage, and those skipped.
+
+    Skipped: exempt, or with money reserved by a hold that is not over.
+    """
+    made: dict[str, int] = {}
+    for account_id in _due(ledger, at):
+        done = ledger.run(partial(_advance, ledger, account_id, rules, at))
+        made[done] = made.get(done, 0) + 1
+        seen(sum(made.values()))
+    for pack, rule in rules.packs.items():
+        begins = rule.inactive_months - rule.notice_months_before
+        for account_id, last in _inactive(ledger, pack):
+            if moment_months_after(last, begins) <= at:
+                done = ledger.run(partial(_notify, account_id, rule, at))
+                made[done] = made.get(done, 0) + 1
+                seen(sum(made.values()))
+    return made
+
+
+def reactivate(
+    ledger: Ledger, account_id: UUID, rules: DormancyRules, *, by: str, because: str, at: datetime
+) -> int:
+    """Let the holder, who is identified again, use the wallet; returns what came back, in minor units.
+
+    Raises UnknownWallet, InvalidStep when the wallet is not on its way or its money went to the state,
+    NotIdentified when none of the evidence that the rule asks for is verified.
+    """
+
+    def work(connection: Connection) -> int:
+        wallet = _lock(connection, account_id)
+        if wallet.stage in (None, Stage.ENDED):
+            raise InvalidStep(f"wallet {account_id} is not dormant")
+        if wallet.stage is Stage.ESCHEATED:
+            raise InvalidStep(f"the money of wallet {account_id} went to the state, which holds the claim")
+        rule = _rule(rules, wallet)
+        known = evidence_records.of_person(connection, wallet.person_id) if wallet.person_id else []
+        day = load_pack(wallet.pack).local_day(at)
+        if wallet.stage is not Stage.NOTIFIED and not evidence_records.verified(
+            known, day, frozenset(rule.reactivated_by)
+        ):
+            raise NotIdentified(f"reactivation takes one of {', '.join(rule.reactivated_by)}, verified")
+        held = accounts.get(connection, account_id)
+        transfer = None
+        _move(connection, wallet, Stage.ENDED, None, 0)
+        if wallet.amount:
+            _set_frozen(connection, account_id, False, by, because, at)
+            dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
+            transfer = _post(
+                ledger, connection, dormant, account_id, wallet.amount, held.currency, "reactivated"
+            )
+        freezing.settle(connection, account_id, by=by, because=because, at=at)
+        _record(connection, wallet, Stage.ENDED, rule, transfer, wallet.amount, by, because, at)
+        return wallet.amount
+
+    return ledger.run(work)
+
+
+def exempt(
+    connection: Connection, account_id: UUID, ground: Ground, *, by: str, because: str, at: datetime
+) -> None:
+    """Stop the clock of a wallet: no step is made until `end_exemption`. Raises UnknownWallet."""
+    about = {"id": new_id(), "account": account_id, "ground": ground, "at": at}
+    said = {"by": checked_actor(by), "because": checked_reason(because)}
+    _lock(connection, account_id)
+    connection.execute(_queries.add_exemption.sql, about | said)
+
+
+def end_exemption(connection: Connection, account_id: UUID, ground: Ground, *, at: datetime) -> bool:
+    """Let the clock run again; False when it was not stopped on this ground."""
+    about = {"account": account_id, "ground": ground, "at": at}
+    return connection.execute(_queries.end_exemption.sql, about).rowcount > 0
+
+
+def listed(connection: Connection, *, after: UUID = _FIRST, most: int = READ_AT_ONCE) -> list[dict[str, Any]]:
+    """The wallets on their way, in id order, each with its steps."""
+    names = ("account", "wallet", "pack", "stage", "inactive_since", "next_at", "amount", "currency")
+    rows = connection.execute(_queries.listed.sql, {"after": after, "most": most}).fetchall()
+    return [dict(zip(names, row, strict=True)) | {"steps": steps(connection, row[0])} for row in rows]
+
+
+def steps(connection: Connection, account_id: UUID) -> list[dict[str, Any]]:
+    """Every step of a wallet, the first one first."""
+    names = ("stage", "transfer", "amount", "source", "because", "by", "at")
+    rows = connection.execute(_queries.steps.sql, {"account": account_id})
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def _notify(account_id: UUID, rule: DormancyRule, at: datetime, connection: Connection) -> str:
+    wallet = _lock(connection, account_id)
+    last = _last_doing(connection, account_id)
+    if wallet.stage not in (None, Stage.ENDED) or _exempt(connection, account_id):
+        return "skipped"
+    if moment_months_after(last, rule.inactive_months - rule.notice_months_before) > at:
+        return "skipped"  # used while we looked
+    # never less than the notice that the rule gives, however late the notice comes
+    blocked_from = max(
+        moment_months_after(last, rule.inactive_months), moment_months_after(at, rule.notice_months_before)
+    )
+    connection.execute(_queries.begin.sql, {"account": account_id, "since": last, "next_at": blocked_from})
+    _record(connection, wallet, Stage.NOTIFIED, rule, None, 0, _JOB, "inactive", at, blocked_from)
+    return Stage.NOTIFIED.value
+
+
+def _advance(
+    ledger: Ledger, account_id: UUID, rules: DormancyRules, at: datetime, connection: Connection
+) -> str:
+    """The one step that is due, if it still is."""
+    wallet = _lock(connection, account_id)
+    if wallet.next_at is None or wallet.next_at > at or _exempt(connection, account_id):
+        return "skipped"
+    rule = _rule(rules, wallet)
+    if wallet.stage is Stage.NOTIFIED:
+        last = _last_doing(connection, account_id)
+        if wallet.inactive_since is not None and last > wallet.inactive_since:
+            _move(connection, wallet, Stage.ENDED, None, 0)
+            _record(connection, wallet, Stage.ENDED, rule, None, 0, _JOB, "used again", at)
+            return Stage.ENDED.value
+        told = working_days_after(at, rule.told_after_working_days, rule.holidays)
+        _move(connection, wallet, Stage.BLOCKED, told, 0, blocked_at=at)
+        freezing.settle(connection, account_id, by=_JOB, because="inactive", at=at)
+        _record(connection, wallet, Stage.BLOCKED, rule, None, 0, _JOB, "inactive", at, told)
+        return Stage.BLOCKED.value
+    assert wallet.blocked_at is not None
+    if wallet.stage is Stage.BLOCKED:
+        next_at = moment_months_after(wallet.blocked_at, rule.terminate_months)
+        _move(connection, wallet, Stage.TOLD, next_at, 0)
+        _record(connection, wallet, Stage.TOLD, rule, None, 0, _JOB, "how to reactivate", at, next_at)
+        return Stage.TOLD.value
+    held = accounts.get(connection, account_id)
+    if wallet.stage is Stage.TOLD:
+        return _terminate(ledger, connection, wallet, held, rule, at)
+    transfer = None
+    if wallet.amount:
+        dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
+        escheat = _chart_account(connection, AccountKind.ESCHEAT, held.currency, at)
+        transfer = _post(ledger, connection, dormant, escheat, wallet.amount, held.currency, str(account_id))
+    _move(connection, wallet, Stage.ESCHEATED, None, wallet.amount)
+    _record(connection, wallet, Stage.ESCHEATED, rule, transfer, wallet.amount, _JOB, "unclaimed", at)
+    return Stage.ESCHEATED.value
+
+
+def _terminate(
+    ledger: Ledger, connection: Connection, wallet: _Wallet, held: Account, rule: DormancyRule, at: datetime
+) -> str:
+    if held.available != held.balance:
+        return "skipped"  # a hold is not over: the whole moves, or nothing
+    assert wallet.blocked_at is not None
+    next_at = moment_months_after(wallet.blocked_at, rule.escheat_months)
+    transfer = None
+    if held.balance:
+        _set_frozen(connection, wallet.account_id, True, _JOB, "dormant", at)
+        dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
+        transfer = _post(
+            ledger, connection, wallet.account_id, dormant, held.balance, held.currency, "dormant"
+        )
+    _move(connection, wallet, Stage.TERMINATED, next_at, held.balance)
+    freezing.settle(connection, wallet.account_id, by=_JOB, because="inactive", at=at)
+    _record(connection, wallet, Stage.TERMINATED, rule, transfer, held.balance, _JOB, "inactive", at, next_at)
+    return Stage.TERMINATED.value
+
+
+def _set_frozen(
+    connection: Connection, account_id: UUID, credit: bool, by: str, because: str, at: datetime
+) -> None:
+    """For the moment of moving the money: debits are open, credits as said."""
+    account_changes.set_frozen(
+        connection, account_id, debit=False, credit=credit, actor=by, reason=because[:REASON_MAX], at=at
+    )
+
+
+def _due(ledger: Ledger, at: datetime) -> list[UUID]:
+    """All at once: 16 bytes each, and the steps themselves change what is due."""
+    with ledger.database.connection() as connection:
+        rows = connection.execute(_queries.due.sql, {"at": at, "after": _FIRST, "most": None})
+        return [row[0] for row in rows]
+
+
+def _inactive(ledger: Ledger, pack: str) -> Any:
+    after = _FIRST
+    while True:
+        about = {"after": after, "pack": pack, "most": READ_AT_ONCE}
+        with ledger.database.connection() as connection:
+            rows = connection.execute(_queries.inactive.sql, about).fetchall()
+        if not rows:
+            return
+        yield from rows
+        after = rows[-1][0]
+
+
+def _lock(connection: Connection, account_id: UUID) -> _Wallet:
+    row = connection.execute(_queries.lock.sql, {"account": account_id}).fetchone()
+    if row is None:
+        raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
+    freezing.lock(connection, account_id)
+    pack, person, stage, since, blocked, next_at, amount = row
+    return _Wallet(
+        account_id,
+        pack,
+        person,
+        None if stage is None else Stage(stage),
+        since,
+        blocked,
+        next_at,
+        amount or 0,
+    )
+
+
+def _rule(rules: DormancyRules, wallet: _Wallet) -> DormancyRule:
+    rule = rules.packs.get(wallet.pack)
+    if rule is None:
+        raise InvalidStep(f"there is no dormancy rule for pack {wallet.pack} any more: restore it")
+    return rule
+
+
+def _last_doing(connection: Connection, account_id: UUID) -> datetime:
+    [last] = connection.execute(_queries.last_doing.sql, {"account": account_id}).fetchone() or (None,)
+    assert isinstance(last, datetime)
+    return last
+
+
+def _exempt(connection: Connection, account_id: UUID) -> bool:
+    return connection.execute(_queries.exempt.sql, {"account": account_id}).fetchone() is not None
+
+
+def _move(
+    connection: Connection,
+    wallet: _Wallet,
+    stage: Stage,
+    next_at: datetime | None,
+    amount: int,
+    *,
+    blocked_at: datetime | None = None,
+) -> None:
+    about = {"account": wallet.account_id, "stage": stage.value, "next_at": next_at, "amount": amount}
+    connection.execute(_queries.move.sql, about | {"blocked_at": blocked_at or wallet.blocked_at})
+
+
+def _record(
+    connection: Connection,
+    wallet: _Wallet,
+    stage: Stage,
+    rule: DormancyRule,
+    transfer: UUID | None,
+    amount: int,
+    by: str,
+    because: str,
+    at: datetime,
+    next_at: datetime | None = None,
+) -> None:
+    """The step, and the event that tells it."""
+    about = {"id": new_id(), "account": wallet.account_id, "stage": stage.value, "transfer": transfer}
+    said = {"source": rule.source, "because": checked_reason(because), "by": checked_actor(by), "at": at}
+    connection.execute(_queries.step.sql, about | said | {"amount": amount})
+    payload = {"amount": amount, "next_at": next_at.isoformat() if next_at else None}
+    recorded.record(connection, f"wallet.dormancy_{stage.value}", wallet.account_id, payload, at=at)
+
+
+def _chart_account(connection: Connection, kind: AccountKind, currency: str, at: datetime) -> UUID:
+    """The ledger's account of this kind for dormant money in a currency, opened on first use."""
+    ref = f"{kind.value}/{currency}"
+    found = accounts.find(connection, [ref]).get(ref)
+    if found is not None and found.kind is kind:
+        return found.id
+    account_id = new_id()
+    accounts.open_accounts(connection, [accounts.NewAccount(account_id, kind, currency, at, ref)])
+    return account_id
+
+
+def _post(
+    ledger: Ledger,
+    connection: Connection,
+    payer: UUID,
+    payee: UUID,
+    amount: int,
+    currency: str,
+    reference: str,
+) -> UUID:
+    """Move dormant money in the step's transaction. Raises InvalidStep when the ledger refuses it."""
+    transfer = Transfer(new_id(), payer, payee, amount, currency, Operation.DORMANCY, reference)
+    [outcome] = ledger.post_in(connection, [transfer])
+    if outcome.refusal is not None:
+        raise InvalidStep(f"the ledger refused transfer {transfer.id}: {outcome.refusal.rule}")
+    return transfer.id

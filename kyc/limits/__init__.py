@@ -1,0 +1,1 @@
+"""kyc/limits: see the modules."""

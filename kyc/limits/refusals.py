@@ -1,0 +1,146 @@
+"""Past refusals and present headroom, told in the words in which `kyc.limits.explain` answers."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from emoney.kyc.errors import UnknownRefusal, UnknownWallet
+from emoney.kyc.limits.explain import every_headroom
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.limits import usage
+from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.limits.rules import Direction, Headroom, LimitProfile, Metric
+from emoney.ledger.posting import locks
+from emoney.ledger.transfers.money import to_decimal
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class PastRefusal:
+    """Why a transfer was refused, when, and what it was. Amounts are decimals in the currency.
+
+    `limit`, `used`, `headroom`: of the rule as it was, None where it has no such number. `pack`, `tier`: of a
+    rule that comes from a policy pack. `debit_account`, `credit_account`: who would have paid whom.
+    """
+
+    transfer_id: UUID
+    decision: str
+    rule: str
+    headroom: Decimal | None
+    source: str
+    limit: Decimal | None
+    used: Decimal | None
+    unknown: bool
+    pack: str | None
+    tier: str | None
+    operation: str
+    amount: Decimal
+    currency: str
+    at: datetime
+    decided_at: datetime
+    debit_account: UUID
+    credit_account: UUID
+
+
+def refusal_of(connection: Connection, transfer_id: UUID) -> PastRefusal:
+    """Why a transfer was refused. Raises UnknownRefusal."""
+    row = connection.execute(_queries.refusal.sql, {"id": transfer_id}).fetchone()
+    if row is None:
+        raise UnknownRefusal(f"no transfer {transfer_id} was refused: it was posted, or never sent")
+    debit, credit, amount, currency, operation, at, decided_at, rule, decision, source, numbers = row
+    pack, tier, name = rule.split("/", 2) if rule.count("/") == 2 else (None, None, rule)
+    counts = name.startswith("count-") or name == "denied-load_reload"
+
+    def shown(key: str) -> Decimal | None:
+        number = numbers.get(key)
+        if number is None:
+            return None
+        return Decimal(number) if counts else to_decimal(number, currency)
+
+    return PastRefusal(
+        transfer_id,
+        decision,
+        rule,
+        shown("headroom"),
+        source,
+        shown("limit"),
+        shown("used"),
+        pack is not None and numbers.get("limit") is None,
+        pack,
+        tier,
+        operation,
+        to_decimal(amount, currency),
+        currency,
+        at,
+        decided_at,
+        debit,
+        credit,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a rule still allows a wallet. `direction`: of the money; the rest as in `Explanation`."""
+
+    rule: str
+    direction: Direction
+    metric: Metric
+    limit: Decimal | None
+    used: Decimal | None
+    headroom: Decimal
+    decision: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class WalletHeadroom:
+    """What a wallet may still do on a local day. `profile`: the pack and tier, as `pack/tier`."""
+
+    profile: str
+    currency: str
+    balance: Decimal
+    day: date
+    rules: tuple[Left, ...]
+
+
+def headroom_of(connection: Connection, account_id: UUID, at: datetime) -> WalletHeadroom:
+    """What every rule in force at `at` still allows a wallet, from its counters, which it locks shortly.
+
+    Raises UnknownWallet for an account under no limits.
+    """
+    locked = locks.lock(connection, [account_id], ProfileCache())
+    state = locked.states.get(account_id.int)
+    if state is None or state.profile is None:
+        raise UnknownWallet(f"account {account_id} is under no limits")
+    profile = state.profile
+    day = profile.local_day(at)
+    wanted: usage.Wanted = {each.id: (each.usage, None) for each in (state, *state.siblings)}
+    usage.read(connection, wanted, usage.periods_measured_by(profile, day))
+    return WalletHeadroom(
+        profile.name,
+        profile.currency,
+        to_decimal(state.balance, profile.currency),
+        day,
+        tuple(_left(profile, *each) for each in every_headroom(profile, state, day)),
+    )
+
+
+def _left(profile: LimitProfile, direction: Direction, headroom: Headroom) -> Left:
+    rule = headroom.rule
+
+    def shown(value: int) -> Decimal:
+        return Decimal(value) if rule.metric is Metric.COUNT else to_decimal(value, profile.currency)
+
+    return Left(
+        rule.id,
+        direction,
+        rule.metric,
+        None if headroom.limit is None else shown(headroom.limit),
+        None if rule.metric is Metric.SINGLE else shown(headroom.used),
+        shown(headroom.left),
+        rule.on_exceed.value,
+        rule.source,
+    )

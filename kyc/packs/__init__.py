@@ -1,0 +1,1 @@
+"""kyc/packs: see the modules."""

@@ -1,0 +1,189 @@
+"""The operator's signed word for a policy pack whose numbers were not all read in the legal text.
+
+In production (`EMONEY_ENV=production`) no wallet is put under such a pack before one person has asked for
+its acceptance, as it is, and a second has approved: a changed number, or a new rate of an index unit, needs
+another. That the two differ, and that the approval is of this very content, the database enforces. The record
+names both, is signed with the installation's key, as the proof log's checkpoints are, and is never edited.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+from emoney.kyc.approvals import request as approvals
+from emoney.kyc.approvals.request import Action, Approval
+from emoney.kyc.errors import InvalidDecision, InvalidRequest, PackNotAccepted
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.rates import load_unit
+from emoney.kyc.packs.schema import Pack
+from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.proofs import PublicKey, SigningKey
+from emoney.ledger.proofs.verifying import ProofInvalid, open_note
+
+ENVIRONMENT = "EMONEY_ENV"
+KIND = "emoney/kyc/pack-acceptance/v1"
+"""The first line of the signed note, so that no other note can stand for one of these."""
+KIND_OF_TWO = "emoney/kyc/pack-acceptance/v2"
+"""The same of a note that names the second person too."""
+NAME_MAX = 100
+LISTED_MAX = 10_000
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """Who accepted which content of a pack, and when. `note`: the same, signed.
+
+    `approval`: the request that a second person, `approved_by`, approved; None when it rests on one word.
+    """
+
+    id: UUID
+    pack_id: str
+    content_hash: str
+    accepted_by: str
+    accepted_at: datetime
+    note: str
+    approval: UUID | None = None
+    approved_by: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What is signed: a line each for kind, id, pack, content, moment and who accepted it.
+
+        Where two did, also for the approval and who gave it.
+        """
+        at = self.accepted_at.astimezone(UTC).isoformat()
+        lines = [self.id, self.pack_id, self.content_hash, at, self.accepted_by]
+        lines += [] if self.approval is None else [self.approval, self.approved_by]
+        kind = KIND if self.approval is None else KIND_OF_TWO
+        return "".join(f"{line}\n" for line in (kind, *lines))
+
+    def demand_signed(self, key: PublicKey) -> None:
+        """Raises ProofInvalid unless the record says what `key` signed."""
+        if open_note(self.note, key) != self.text:
+            raise ProofInvalid(f"acceptance {self.id} does not say what was signed")
+
+
+def in_production() -> bool:
+    """Whether this installation is in production. Raises ConfigurationError for an unknown setting."""
+    setting = os.environ.get(ENVIRONMENT, "")
+    if setting not in ("", "production", "development"):
+        raise ConfigurationError(
+            f"{ENVIRONMENT} is production or development, or not set; not {setting[:40]!r}"
+        )
+    return setting == "production"
+
+
+def needed_for(pack: Pack) -> list[Pack]:
+    """`pack` and those that follow it, as far as they need to be accepted."""
+    chain = [pack]
+    while chain[-1].succeeded_by is not None:
+        chain.append(load_pack(chain[-1].succeeded_by.pack))
+    return [each for each in chain if not each.all_primary]
+
+
+def content_hash(pack: Pack) -> str:
+    """SHA-256, in hexadecimal, of a pack and the rates of its index units."""
+    units = [load_unit(unit).model_dump_json(by_alias=True) for unit in sorted(pack.units)]
+    return hashlib.sha256("\n".join([pack.content_hash, *units]).encode()).hexdigest()
+
+
+def request(connection: Connection, pack: Pack, *, by: str, because: str, at: datetime) -> UUID:
+    """Ask that `pack` be accepted as it is; returns the id of the request for a second person.
+
+    Raises InvalidRequest.
+    """
+    content = content_hash(pack)
+    about = {"pack": pack.id, "content": content}
+    return approvals.request(
+        connection, Action.PACK_ACCEPTANCE, _subject(content), about, by=by, because=because, at=at
+    )
+
+
+def apply(connection: Connection, approval: Approval, key: SigningKey) -> Acceptance:
+    """Record what was approved: whoever asked answers for the pack, and another one agreed.
+
+    Raises InvalidRequest when the pack or its rates are no longer what was asked for, UnknownPack.
+    """
+    assert approval.decided_at is not None
+    pack = load_pack(approval.details["pack"])
+    if content_hash(pack) != approval.details["content"]:
+        raise InvalidRequest(f"policy pack {pack.id} or a rate it needs was changed since: ask anew")
+    return accept(
+        connection, pack, key, by=approval.requested_by, at=approval.decided_at, approval=approval.id
+    )
+
+
+def _subject(content: str) -> UUID:
+    """What a request names a content by: the database derives the same from the hash."""
+    return UUID(content[:32])
+
+
+def accept(
+    connection: Connection,
+    pack: Pack,
+    key: SigningKey,
+    *,
+    by: str,
+    at: datetime,
+    approval: UUID | None = None,
+) -> Acceptance:
+    """Record that `by` answers for `pack` as it is; in production it counts only with an `approval`.
+
+    Raises InvalidDecision for a name that is none.
+    """
+    name = by.strip()
+    if not 0 < len(name) <= NAME_MAX or not name.isprintable():
+        raise InvalidDecision(f"who accepts a pack is named in 1 to {NAME_MAX} printable characters")
+    approved_by = None if approval is None else approvals.find(connection, approval).decided_by
+    unsigned = Acceptance(new_id(), pack.id, content_hash(pack), name, at, "", approval, approved_by)
+    accepted = replace(unsigned, note=key.sign_note(unsigned.text))
+    connection.execute(
+        _queries.record.sql,
+        {
+            "id": accepted.id,
+            "pack": accepted.pack_id,
+            "hash": accepted.content_hash,
+            "by": accepted.accepted_by,
+            "at": accepted.accepted_at,
+            "note": accepted.note,
+            "approval": accepted.approval,
+        },
+    )
+    return accepted
+
+
+def every(connection: Connection) -> Iterator[Acceptance]:
+    """The acceptances on record, the oldest first; at most LISTED_MAX."""
+    for row in connection.execute(_queries.every.sql, {"most": LISTED_MAX}):
+        yield Acceptance(*row)
+
+
+def missing(connection: Connection, pack: Pack) -> list[str]:
+    """The ids of `pack` and of those that follow it which still need an acceptance: by two in production."""
+    hashes = {content_hash(each): each.id for each in needed_for(pack)}
+    if not hashes:
+        return []
+    about = {"packs": list(hashes.values()), "hashes": list(hashes), "by_two": in_production()}
+    found = connection.execute(_queries.accepted.sql, about)
+    accepted = {row[0] for row in found}
+    return [pack_id for hashed, pack_id in hashes.items() if hashed not in accepted]
+
+
+def demand(connection: Connection, pack: Pack) -> None:
+    """In production, raises PackNotAccepted unless `pack` and what follows it are accepted or need not be."""
+    if not in_production():
+        return
+    for pack_id in missing(connection, pack):
+        raise PackNotAccepted(
+            f"policy pack {pack_id} has numbers that were not read in the legal text, and no two have "
+            f"accepted it as it is: verify them, then `emoney kyc pack accept {pack_id} --by NAME`, and "
+            "a second person approves with `emoney kyc approvals approve`"
+        )

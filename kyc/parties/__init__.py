@@ -1,0 +1,1 @@
+"""kyc/parties: see the modules."""

@@ -1,0 +1,1 @@
+"""kyc/persons: see the modules."""

@@ -1,0 +1,155 @@
+"""Duplicates: one person enrolled more than once. Found by index, decided by a human, linked by two.
+
+Exact grounds are equal id or tax numbers and phones; candidates have an equal name and birth date. Nothing
+merges by itself: `decide` records that two records are of different persons, or asks for the approval that
+links them. A link moves no data; from then on the wallets of both have one holder, so limits per person sum
+over them, and it can be taken back the same way.
+
+Two enrolments at the same moment may not see each other; `sweep` looks again at what was enrolled lately.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+
+from emoney.kyc.approvals import request as approvals
+from emoney.kyc.approvals.actors import checked_actor, checked_reason
+from emoney.kyc.approvals.request import Action, Approval
+from emoney.kyc.errors import InvalidRequest, UnknownPerson
+from emoney.kyc.persons import search
+from emoney.kyc.persons.details import PersonDetails
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection, Database
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.privacy import Vault
+
+LISTED_MAX = 1000
+SWEPT_AT_ONCE = 10_000
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two records that may be of one person, and on which grounds. References, not names."""
+
+    person_a: UUID
+    ref_a: str
+    person_b: UUID
+    ref_b: str
+    grounds: tuple[str, ...]
+    found_at: datetime
+
+
+def index_and_note(
+    connection: Connection, vault: Vault, persons: Sequence[tuple[UUID, PersonDetails]], at: datetime
+) -> int:
+    """Index new persons and note whom they may be; returns how many pairs and grounds were found."""
+    search.index_persons(connection, vault, persons)
+    return note(connection, vault, [person_id for person_id, _ in persons], at)
+
+
+def sweep(database: Database, vault: Vault, *, since: datetime, at: datetime) -> int:
+    """Look again at whom the persons enrolled since then may be; returns how many pairs were seen."""
+    with database.connection() as connection:
+        rows = connection.execute(_queries.enrolled_since.sql, {"since": since}).fetchall()
+    persons = [row[0] for row in rows]
+    seen = 0
+    for begin in range(0, len(persons), SWEPT_AT_ONCE):
+        with database.connection() as connection:
+            seen += note(connection, vault, persons[begin : begin + SWEPT_AT_ONCE], at)
+    return seen
+
+
+def note(connection: Connection, vault: Vault, persons: list[UUID], at: datetime) -> int:
+    """Note whom indexed persons may be; returns how many pairs and grounds were found."""
+    found = search.alike(connection, vault, persons)
+    if found:
+        a, b, grounds = (list(column) for column in zip(*found, strict=True))
+        connection.execute(_queries.note.sql, {"a": a, "b": b, "grounds": grounds, "at": at})
+    return len(found)
+
+
+def open_pairs(connection: Connection, at: datetime, *, most: int = LISTED_MAX) -> list[Pair]:
+    """The pairs that wait for a human, the oldest first."""
+    rows = connection.execute(_queries.open_pairs.sql, {"at": at, "most": most})
+    return [Pair(a, ref_a, b, ref_b, tuple(grounds), found) for a, ref_a, b, ref_b, grounds, found in rows]
+
+
+def decide(
+    connection: Connection, one: UUID, other: UUID, *, same: bool, by: str, because: str, at: datetime
+) -> UUID | None:
+    """Record a human's decision on an open pair.
+
+    `same`: asks that they be linked, and returns the id of the request that a second person must approve
+    (`kyc.approvals.request`). Raises InvalidRequest when the pair is not open: never found, decided, or
+    waiting.
+    """
+    a, b = sorted((one, other))
+    pair = {"a": a, "b": b}
+    said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
+    connection.execute(_queries.lock_pair.sql, pair)
+    found = connection.execute(
+        "SELECT EXISTS (SELECT FROM kyc.duplicate WHERE person_a = %(a)s AND person_b = %(b)s)", pair
+    ).fetchone()
+    if found is None or not found[0]:
+        raise InvalidRequest(f"{a} and {b} were never found to be alike")
+    waits = connection.execute(_queries.pair_is_open.sql, pair | {"at": at}).fetchone()
+    if waits is None or not waits[0]:
+        raise InvalidRequest(f"{a} and {b} are decided on already, or wait for an approval")
+    request = request_link(connection, a, b, by=by, because=because, at=at) if same else None
+    verdict = "same" if same else "different"
+    about = {"id": new_id(), "verdict": verdict, "request": request}
+    connection.execute(_queries.decide.sql, pair | said | about)
+    return request
+
+
+def request_link(
+    connection: Connection, one: UUID, other: UUID, *, by: str, because: str, at: datetime
+) -> UUID:
+    """Ask that two records be taken as of one person: the later record is linked to the earlier one.
+
+    Raises UnknownPerson, InvalidRequest when they are one person already.
+    """
+    rows = connection.execute(_queries.enrolled_order.sql, {"persons": [one, other]}).fetchall()
+    if len(rows) != 2:
+        raise UnknownPerson(f"{one} and {other} are not two enrolled persons")
+    (earlier, root), (later, later_root) = rows
+    if (root or earlier) == (later_root or later):
+        raise InvalidRequest(f"{one} and {other} are linked already")
+    details = {"into": str(earlier)}
+    return approvals.request(
+        connection, Action.LINKING_PERSONS, later, details, by=by, because=because, at=at
+    )
+
+
+def request_separation(
+    connection: Connection, person_id: UUID, *, by: str, because: str, at: datetime
+) -> UUID:
+    """Ask that a link be taken back. Raises UnknownPerson, InvalidRequest when there is none."""
+    rows = connection.execute(_queries.enrolled_order.sql, {"persons": [person_id]}).fetchall()
+    if not rows:
+        raise UnknownPerson(f"there is no person {person_id}")
+    if rows[0][1] is None:
+        raise InvalidRequest(f"{person_id} is not linked to another record")
+    details = {"into": str(person_id)}
+    return approvals.request(
+        connection, Action.SEPARATING_PERSONS, person_id, details, by=by, because=because, at=at
+    )
+
+
+def apply(connection: Connection, approval: Approval) -> None:
+    """Link or separate, as approved: the holder of the wallets follows, in the database."""
+    about = {"id": new_id(), "person": approval.subject, "into": approval.details["into"]}
+    try:
+        with connection.transaction():
+            connection.execute(
+                _queries.link.sql, about | {"at": approval.decided_at, "approval": approval.id}
+            )
+    except psycopg.errors.IntegrityError:
+        raise InvalidRequest(
+            f"{approval.subject} was linked or separated in the meantime: reject the request"
+        ) from None

@@ -1,0 +1,232 @@
+"""The end of a person's records: whether the relationship is over, what must be kept, and what is removed.
+
+All records that are linked to one person end together. What is about an account stays, since it is part of
+the books, and forgets whose the account is; so the ledger still balances and its proofs still verify.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.wallets.of_person import Person
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.privacy.erasure import erasure
+from emoney.privacy.errors import InvalidDataRequest
+from emoney.privacy.rights import requests as rights
+from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, State
+from emoney.privacy.rights.retention import Duty, duty
+from emoney.privacy.vault.vault import Vault
+
+SWEPT_MAX = 1_000
+"""Persons in one sweep."""
+
+_queries = queries_beside(__file__)
+
+_REMOVED = (
+    "consent",
+    "review_done",
+    "review",
+    "risk_rating",
+    "death_step",
+    "death",
+    "duplicate",
+    "duplicate_decision",
+    "person_link",
+    "guardianship",
+    "ownership",
+    "ownership_statement",
+    "evidence_state",
+    "evidence",
+    "person_version",
+    "rectification",
+)
+"""In the order in which nothing refers to what goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of a person. `pack`: the policy pack of a wallet."""
+
+    id: UUID
+    external_ref: str | None
+    opened_at: datetime
+    closed_at: datetime | None
+    pack: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Relationship:
+    """What ties a person to the operator. `ended_on`: the day the last of it ended; None while it goes on."""
+
+    subject: UUID
+    subjects: tuple[UUID, ...]
+    accounts: tuple[Account, ...]
+    named_elsewhere: bool
+    evidence: tuple[UUID, ...]
+    ended_on: date | None
+
+    @property
+    def jurisdictions(self) -> frozenset[str]:
+        """Where the person's wallets are."""
+        return frozenset(load_pack(each.pack).jurisdiction for each in self.accounts if each.pack)
+
+    @property
+    def duty(self) -> Duty:
+        """What must be kept, for how long and why."""
+        return duty(self.jurisdictions, self.ended_on)
+
+
+def relationship(connection: Connection, person: Person) -> Relationship:
+    """What ties the person to the operator, over all linked records.
+
+    It goes on while an account is open, or the records of another person name this one: a minor's guardian,
+    an entity's owner.
+    """
+    records = connection.execute(_queries.records.sql, {"holder": person.holder}).fetchall()
+    subjects = [row[0] for row in records]
+    about = {"subjects": subjects}
+    accounts = tuple(Account(*row) for row in connection.execute(_queries.accounts.sql, about))
+    evidence = tuple(row[0] for row in connection.execute(_queries.evidence.sql, about))
+    named = connection.execute(_queries.named_elsewhere.sql, about).fetchone()
+    elsewhere = bool(named and named[0])
+    ended = None
+    if not elsewhere and all(each.closed_at is not None for each in accounts):
+        ended = max(each.closed_at or each.opened_at for each in accounts) if accounts else records[-1][1]
+    return Relationship(
+        person.holder,
+        tuple(subjects),
+        accounts,
+        elsewhere,
+        evidence,
+        ended.date() if ended is not None else None,
+    )
+
+
+def ask_for_erasure(
+    connection: Connection, vault: Vault, person: Person, *, actor: str, at: datetime
+) -> DataRequest:
+    """Record that a person asks to be erased, and answer: as long as a duty to keep stands, the request is
+    put off, with the duty's ground and last day; the fields open for that duty's purposes only.
+
+    With the relationship over, the keys move under that of the month they end with; else nothing is
+    restricted, since the person still uses the service, and `review_erasures` looks again. Raises
+    InvalidDataRequest.
+    """
+    tie = relationship(connection, person)
+    request = rights.receive(connection, Kind.ERASURE, tie.subject, tie.subjects, actor=actor, at=at)
+    return _answer(connection, vault, request, tie, actor=actor, at=at)
+
+
+def review_erasures(connection: Connection, vault: Vault, *, actor: str, at: datetime) -> list[DataRequest]:
+    """Look again at erasures put off without a day: those whose relationship has ended since get one."""
+    changed = []
+    for request in rights.waiting(connection):
+        if request.kind is not Kind.ERASURE or request.state is not State.KEPT or request.keep_until:
+            continue
+        tie = _tie_of(connection, request)
+        if tie.ended_on is not None:
+            changed.append(_answer(connection, vault, request, tie, actor=actor, at=at))
+    return changed
+
+
+def sweep(
+    connection: Connection, vault: Vault, *, actor: str, at: datetime, most: int = SWEPT_MAX
+) -> list[DataRequest]:
+    """Put all whose relationship has ended on the way to their erasure, whether or not they asked.
+
+    What may be kept only for a time is deleted then by itself (AMLR art. 77). At most `most` persons.
+    """
+    found = [Person(*row) for row in connection.execute(_queries.ended.sql, {"most": most})]
+    return [
+        ask_for_erasure(connection, vault, person, actor=actor, at=at)
+        for person in found
+        if relationship(connection, person).ended_on is not None
+    ]
+
+
+def withdraw_erasure(
+    connection: Connection, vault: Vault, request: UUID, *, ground: str, actor: str, at: datetime
+) -> DataRequest:
+    """Take a request to erase back, as when a person is a customer again; nothing stays restricted."""
+    found = rights.decide(connection, request, State.WITHDRAWN, ground=ground, actor=actor, at=at)
+    if rights.restricted(connection, found.subjects):
+        rights.lift(connection, found.subjects, ground=ground, actor=actor, at=at, request=request)
+    erasure.move_keys(connection, vault, list(found.subjects), None, vault.clock)
+    return found
+
+
+def remove(connection: Connection, subjects: Sequence[UUID]) -> dict[str, int]:
+    """Remove all that is about these persons, and let accounts forget them; rows by table.
+
+    The database takes it only in a transaction that erases them (`privacy.erasure.erasure.execute`). Raises
+    InvalidDataRequest when records were linked to them since they asked, or they have an account again.
+    """
+    about = {"subjects": list(subjects)}
+    _demand_still_over(connection, subjects)
+    removed = {
+        "kyc.wallet (whose it was)": connection.execute(_queries.forget_wallets.sql, about).rowcount,
+        "kyc.business_account (whose it was)": connection.execute(
+            _queries.forget_business_accounts.sql, about
+        ).rowcount,
+    }
+    approvals = [row[0] for row in connection.execute(_queries.approvals.sql, about)]
+    for table in _REMOVED:
+        query = getattr(_queries, f"remove_{table}")
+        removed[f"kyc.{table}"] = connection.execute(query.sql, about).rowcount
+    for table in ("approval_decision", "approval_request"):
+        query = getattr(_queries, f"remove_{table}")
+        removed[f"kyc.{table}"] = connection.execute(query.sql, {"approvals": approvals}).rowcount
+    removed["kyc.person"] = connection.execute(_queries.unlink.sql, about).rowcount
+    return removed
+
+
+def _answer(
+    connection: Connection, vault: Vault, request: DataRequest, tie: Relationship, *, actor: str, at: datetime
+) -> DataRequest:
+    owed = tie.duty
+    answered = rights.decide(
+        connection,
+        request.id,
+        State.KEPT,
+        ground=owed.ground,
+        source=owed.source,
+        keep_until=owed.until,
+        actor=actor,
+        at=at,
+    )
+    if owed.until is not None:
+        rights.restrict(
+            connection,
+            request.subjects,
+            DUTY_PURPOSES,
+            ground=owed.ground,
+            actor=actor,
+            at=at,
+            request=request.id,
+        )
+        erasure.schedule(connection, vault, answered)
+    return answered
+
+
+def _tie_of(connection: Connection, request: DataRequest) -> Relationship:
+    row = connection.execute(_queries.records.sql, {"holder": request.subject}).fetchone()
+    if row is None:
+        raise InvalidDataRequest(f"Request {request.id} is about records that are not there any more.")
+    return relationship(connection, Person(request.subject, "", "", request.subject, row[1]))
+
+
+def _demand_still_over(connection: Connection, subjects: Sequence[UUID]) -> None:
+    named = f"The person of record {min(subjects)}"
+    linked = {
+        row[0]
+        for subject in subjects
+        for row in connection.execute(_queries.records.sql, {"holder": subject}).fetchall()
+    }
+    if linked - set(subjects):
+        raise InvalidDataRequest(f"{named} was linked to more since: withdraw the request and ask anew.")
+    accounts = connection.execute(_queries.accounts.sql, {"subjects": list(subjects)}).fetchall()
+    if any(closed_at is None for _, _, _, closed_at, _ in accounts):
+        raise InvalidDataRequest(f"{named} has an open account again: withdraw the request.")

@@ -1,0 +1,1 @@
+"""kyc/wallets: see the modules."""

@@ -1,0 +1,221 @@
+"""End of the day: wallets above a cap that is measured when the day ends, found after it has.
+
+Within the day posting lets them be above (`allow_until_end_of_day`). When the day has ended by the clocks of
+the pack, each wallet that was above by then is recorded, told as the event `wallet.above_end_of_day_cap`, and
+after so many days in a row as the operator sets takes no further credit: `kyc.wallets.restrictions` has the
+steps from there, and lets it go when it is within the cap. A wallet is dealt with once for each day, in a
+transaction of its own; a run that was stopped goes on by running again, and days on which none ran are made
+up for.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from emoney.kyc import settings
+from emoney.kyc.limits import transitions
+from emoney.kyc.packs.library import load_pack, load_packs
+from emoney.kyc.packs.schema import Pack
+from emoney.kyc.wallets import assignment as binding
+from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, per_person
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection, Database
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.limits.rules import LimitRule, OnExceed
+from emoney.ledger.outbox import recorded
+from emoney.ledger.reports import as_of
+
+READ_AT_ONCE = 1_000
+DAYS_BACK_MAX = 31
+"""Days made up for at most, where no run was made."""
+
+_FIRST = UUID(int=0)
+_queries = queries_beside(__file__)
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Steps(_Part):
+    """What follows a day that ended above. `stop_credits_after_days`: days in a row; None: none stop."""
+
+    stop_credits_after_days: int | None = Field(ge=1, le=366)
+    source: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class EndOfDay(_Part):
+    """The file `end_of_day.yaml`."""
+
+    format: Literal["emoney-end-of-day/1"]
+    default: Steps
+    packs: Mapping[str, Steps] = Field(default_factory=dict, max_length=1000)
+
+    def of(self, pack_id: str) -> Steps:
+        """What holds for the wallets of a pack."""
+        return self.packs.get(pack_id, self.default)
+
+
+def end_of_day(home: Path | None = None) -> EndOfDay:
+    """The operator's steps, else the shipped example. Raises InvalidSettings."""
+    return settings.read("end_of_day", EndOfDay, home)
+
+
+@dataclass(slots=True)
+class Ended:
+    """What a run saw: days of packs, wallets that ended one above, and those that take no credit now."""
+
+    days: int = 0
+    wallets: int = 0
+    above: int = 0
+    stopped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """A wallet that ended a day above a cap. Amounts in minor units; `held`: what the rule measured.
+
+    `in_a_row`: how many days in a row it did, this one included.
+    """
+
+    account_id: UUID
+    day: date
+    rule: str
+    cap: int
+    held: int
+    in_a_row: int
+    step: str
+    recorded_at: datetime
+
+
+def run(
+    database: Database,
+    at: datetime,
+    *,
+    steps: EndOfDay | None = None,
+    policies: Downgrades | None = None,
+    seen: Callable[[int], None] = lambda _: None,
+) -> Ended:
+    """Deal with every day that has ended by `at` in a pack's time zone and was not dealt with yet."""
+    steps, policies, done = steps or end_of_day(), policies or downgrades(), Ended()
+    cache = ProfileCache()
+    for pack in filter(_measures, load_packs()):
+        for day in _days(database, pack, at):
+            wallets = above = 0
+            for account_id, rule, held in _above(
+                database, pack, day, cache, lambda n: seen(done.wallets + n)
+            ):
+                wallets += 1
+                if rule is None:
+                    continue
+                above += 1
+                done.stopped += _deal_with(
+                    database, pack, account_id, rule, held, day, at, steps.of(pack.id), policies
+                )
+            with database.connection() as connection:
+                about = {"pack": pack.id, "day": day, "wallets": wallets, "above": above, "at": at}
+                connection.execute(_queries.finish.sql, about)
+            done.days += 1
+            done.wallets += wallets
+            done.above += above
+    return done
+
+
+def _measures(pack: Pack) -> bool:
+    """Whether the pack, or one that follows it, has a cap of the end of the day."""
+    return any(
+        rule.window == "end_of_day"
+        for each in transitions.chain(pack)
+        for tier in each.tiers
+        for rule in tier.rules
+    )
+
+
+def _days(database: Database, pack: Pack, at: datetime) -> list[date]:
+    """The days that have ended and wait, the earliest first; at the first run the last one only."""
+    last = pack.local_day(at) - timedelta(days=1)
+    with database.connection() as connection:
+        row = connection.execute(_queries.last_day.sql, {"pack": pack.id}).fetchone()
+    done = row[0] if row and row[0] else last - timedelta(days=1)
+    waiting = min((last - done).days, DAYS_BACK_MAX)
+    return [last - timedelta(days=back) for back in reversed(range(waiting))]
+
+
+def _above(
+    database: Database, pack: Pack, day: date, cache: ProfileCache, seen: Callable[[int], None]
+) -> Iterator[tuple[UUID, LimitRule | None, int]]:
+    """Every wallet of a pack, with the cap that it was above when the day ended, and what that measured."""
+    moment, after, number = as_of.end_of_day(day, pack.time_zone), _FIRST, 0
+    while True:
+        with database.connection() as connection:
+            about = {"pack": pack.id, "moment": moment, "after": after, "most": READ_AT_ONCE}
+            rows = connection.execute(_queries.held_at.sql, about).fetchall()
+            profiles = cache.get(connection, {row[1] for row in rows})
+        if not rows:
+            return
+        for account_id, profile_id, balance, together in rows:
+            passed = [
+                (rule, held)
+                for rule in caps(profiles[profile_id], day)
+                if rule.on_exceed is OnExceed.ALLOW_UNTIL_END_OF_DAY
+                and balance > 0
+                and (held := together if per_person(rule) else balance) > (rule.amount or 0)
+            ]
+            yield (account_id, *passed[0]) if passed else (account_id, None, 0)
+        number += len(rows)
+        seen(number)
+        after = rows[-1][0]
+
+
+def _deal_with(
+    database: Database,
+    pack: Pack,
+    account_id: UUID,
+    rule: LimitRule,
+    held: int,
+    day: date,
+    at: datetime,
+    steps: Steps,
+    policies: Downgrades,
+) -> bool:
+    """Record and tell that a wallet ended a day above a cap; whether it takes no credit from now on."""
+    with database.connection() as connection:
+        wallet = binding.lock(connection, account_id)
+        about: dict[str, Any] = {"account": account_id, "day": day, "rule": rule.id}
+        found = connection.execute(_queries.before.sql, about).fetchone()
+        dealt_with, in_a_row = found or (False, 0)
+        if dealt_with:
+            return False
+        in_a_row += 1
+        stop = steps.stop_credits_after_days is not None and in_a_row >= steps.stop_credits_after_days
+        stopped = False
+        if stop and wallet.restriction is None and pack.id == wallet.pack_id:
+            stopped = binding.rebind(
+                connection,
+                wallet,
+                load_pack(wallet.pack_id),
+                because=f"above {rule.id} at the end of {day}",
+                at=at,
+                policy=policies.of(pack.id),
+                day_has_ended=True,
+            )
+        step = "credits_stopped" if stopped else "told"
+        numbers = {"cap": rule.amount, "held": held, "in_a_row": in_a_row, "step": step}
+        connection.execute(
+            _queries.record.sql, about | numbers | {"id": new_id(), "source": steps.source, "at": at}
+        )
+        told = {"day": day.isoformat(), "rule": rule.id, "source": rule.source} | numbers
+        recorded.record(connection, "wallet.above_end_of_day_cap", account_id, told, at=at)
+    return stopped
+
+
+def listed(connection: Connection, since: date, *, most: int = READ_AT_ONCE) -> list[Above]:
+    """The wallets that ended a day from `since` on above a cap, the latest day first."""
+    rows = connection.execute(_queries.listed.sql, {"since": since, "most": most})
+    return [Above(*row) for row in rows]

@@ -1,0 +1,89 @@
+"""Overrides: a wallet at a tier that the evidence does not reach, for a time, by the word of two persons.
+
+The database takes an override only with an approval of just this action on just this wallet. When its time is
+over, the wallet follows the evidence again (`kyc.wallets.retiering.end_overrides`).
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from emoney.kyc.approvals import request as approvals
+from emoney.kyc.approvals.request import Action, Approval
+from emoney.kyc.errors import InvalidRequest, UnknownWallet
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.schema import Pack
+from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets.restrictions import Downgrades, downgrades
+from emoney.kyc.wallets.wallet import change_tier
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+
+LASTS_MAX = timedelta(days=366)
+
+_queries = queries_beside(__file__)
+
+
+def request(
+    connection: Connection,
+    account_id: UUID,
+    tier_id: str,
+    *,
+    until: datetime,
+    by: str,
+    because: str,
+    at: datetime,
+) -> UUID:
+    """Ask for an override; returns the request's id. Raises UnknownWallet, UnknownTier, InvalidRequest."""
+    pack = _pack(connection, account_id)
+    pack.tier(tier_id)
+    if until.tzinfo is None or not at < until <= at + LASTS_MAX:
+        raise InvalidRequest(f"an override ends within {LASTS_MAX.days} days, at a moment with a time zone")
+    details = {"pack": pack.id, "tier": tier_id, "until": until.isoformat()}
+    return approvals.request(
+        connection, Action.TIER_OVERRIDE, account_id, details, by=by, because=because, at=at
+    )
+
+
+def apply(connection: Connection, approval: Approval, *, policies: Downgrades | None = None) -> None:
+    """Do what was approved: the wallet moves and stays until the date. Raises InvalidRequest after it,
+    and TooManyWallets."""
+    at, until = _moment(approval.decided_at), datetime.fromisoformat(approval.details["until"])
+    if until <= at:
+        raise InvalidRequest(f"the override was to end at {until}, which has passed: reject it and ask anew")
+    pack, tier_id = load_pack(approval.details["pack"]), approval.details["tier"]
+    if (holder := accounts.get(connection, approval.subject).holder) is not None:
+        persons.demand_room(connection, holder, pack, pack.tier(tier_id))
+    change_tier(
+        connection,
+        approval.subject,
+        pack,
+        tier_id,
+        because=f"override approved in request {approval.id}",
+        evidence=(),
+        at=at,
+        policy=(policies or downgrades()).of(pack.id),
+    )
+    about: dict[str, Any] = {
+        "account": approval.subject,
+        "pack": pack.id,
+        "tier": tier_id,
+        "at": at,
+        "until": until,
+    }
+    connection.execute(_queries.record.sql, about | {"id": new_id(), "approval": approval.id})
+    connection.execute(_queries.hold_until.sql, {"account": approval.subject, "until": until})
+
+
+def _pack(connection: Connection, account_id: UUID) -> Pack:
+    row = connection.execute(_queries.pack_of.sql, {"account": account_id}).fetchone()
+    if row is None:
+        raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
+    return load_pack(row[0])
+
+
+def _moment(at: datetime | None) -> datetime:
+    assert at is not None, "only a decided request is applied"
+    return at

@@ -1,0 +1,130 @@
+"""What a wallet is, such as not reloadable: stated, kept, and held in every posting from then on.
+
+A statement replaces the one before it and edits nothing; that an instrument is loaded once is never taken
+back, which the database holds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from emoney.kyc.approvals.actors import checked_actor, checked_reason
+from emoney.kyc.errors import InvalidDecision
+from emoney.kyc.limits.features import Features
+from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.schema import Pack
+from emoney.kyc.wallets import assignment as binding
+from emoney.kyc.wallets.restrictions import DowngradePolicy
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.limits import profiles
+from emoney.ledger.limits.rules import Direction
+from emoney.ledger.limits.windows import Window
+
+COHORTS_MAX = 20
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What was stated of a wallet, by whom and why."""
+
+    number: int
+    features: Features
+    by: str
+    because: str
+    at: datetime
+
+
+def state(
+    connection: Connection,
+    account_id: UUID,
+    features: Features,
+    *,
+    by: str,
+    because: str,
+    at: datetime,
+    policy: DowngradePolicy | None = None,
+) -> bool:
+    """State what a wallet is: its limits follow with the next transfer. False when it is that already.
+
+    Raises UnknownWallet; InvalidDecision for a cohort that the pack does not have, where it is said to be
+    reloadable again, or not reloadable after it was loaded without its loads being counted.
+    """
+    wallet = binding.lock(connection, account_id)
+    pack = load_pack(wallet.pack_id)
+    if features == wallet.features:
+        return False
+    _demand_known(pack, features)
+    if wallet.features.reloadable is False and features.reloadable is not False:
+        raise InvalidDecision("an instrument that is not reloadable stays so: open another one")
+    if features.reloadable is False and wallet.features.reloadable is not False:
+        _demand_loads_counted(connection, account_id)
+    record(connection, {account_id: features}, by=by, because=because, at=at)
+    binding.rebind(
+        connection,
+        replace(wallet, features=features),
+        pack,
+        because="features stated",
+        at=at,
+        policy=policy,
+    )
+    return True
+
+
+def record(
+    connection: Connection,
+    wallets: Mapping[UUID, Features],
+    *,
+    by: str,
+    because: str,
+    at: datetime,
+) -> None:
+    """Keep a statement on each of some wallets, which the caller has locked or just opened."""
+    said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
+    rows: list[dict[str, Any]] = []
+    for account_id, features in sorted(wallets.items()):
+        if len(features.cohorts) > COHORTS_MAX:
+            raise InvalidDecision(f"{len(features.cohorts)} cohorts; a wallet is in {COHORTS_MAX} at most")
+        what = {name: getattr(features, name) for name in _PLAIN}
+        about = {"id": new_id(), "account": account_id, "cohorts": sorted(features.cohorts)}
+        rows.append(about | what | said)
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(_queries.record.sql, rows)
+
+
+_PLAIN = ("reloadable", "one_country", "goods_only", "loaded_with_cash", "phone_not_validated")
+
+
+def history(connection: Connection, account_id: UUID) -> list[Statement]:
+    """Every statement on a wallet, the first one first."""
+    rows = connection.execute(_queries.history.sql, {"account": account_id})
+    return [
+        Statement(number, binding.features_of_row(*stated), by, because, at)
+        for number, *stated, by, because, at in rows
+    ]
+
+
+def _demand_known(pack: Pack, features: Features) -> None:
+    known = {override.cohort for override in pack.overrides}
+    if unknown := sorted(features.cohorts - known):
+        there_are = ", ".join(sorted(known)) or "none"
+        raise InvalidDecision(f"pack {pack.id} has no cohort {unknown[0][:40]!r}; there are {there_are}")
+
+
+def _demand_loads_counted(connection: Connection, account_id: UUID) -> None:
+    account = accounts.get(connection, account_id)
+    if account.version == 0 or account.profile_id is None:
+        return
+    profile = profiles.load(connection, [account.profile_id])[account.profile_id]
+    if (Direction.IN, Window.LIFETIME) not in profile.counted:
+        raise InvalidDecision(
+            f"account {account_id} was loaded before its loads were counted: an instrument that is not "
+            "reloadable is opened as one"
+        )

@@ -1,0 +1,1 @@
+"""ledger/accounts: see the modules."""

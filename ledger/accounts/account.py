@@ -1,0 +1,192 @@
+"""Accounts: opened, found, given a limit profile and metadata; `ledger.account_changes` has the rest."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import CheckViolation, ForeignKeyViolation, IntegrityConstraintViolation, UniqueViolation
+
+from emoney.ledger.base.errors import InvalidInput, UnknownAccount
+from emoney.ledger.base.names import REFERENCE_MAX, is_reference
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.transfers.chart import AccountKind, floor_of, sign_of
+from emoney.ledger.transfers.money import exponent
+
+EXTERNAL_REF_MAX = REFERENCE_MAX
+CEILING_MAX = 10**18
+"""The largest balance that a floor or a ceiling can name, in minor units."""
+METADATA_BYTES_MAX = 4096
+
+_queries = queries_beside(__file__)
+_NO_SUCH_PROFILE = "a limit profile is not in the ledger, or is of another currency than the account"
+_BAD_METADATA = f"metadata is a JSON object of at most {METADATA_BYTES_MAX} bytes without NUL characters"
+
+
+@dataclass(frozen=True, slots=True)
+class NewAccount:
+    """An account to open. `external_ref`: the operator's own name for it, unique in the ledger.
+
+    `holder`: an opaque id; who that is, the ledger does not know. `profile_id`: the limits it is under.
+    `ceiling`: the balance it may not pass, minor units. `parent_id`: the account it stands below, an open one
+    of the same currency and sign.
+    """
+
+    id: UUID
+    kind: AccountKind
+    currency: str
+    opened_at: datetime
+    external_ref: str | None = None
+    holder: UUID | None = None
+    profile_id: UUID | None = None
+    ceiling: int | None = None
+    parent_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as it stands. Sums in minor units of `currency`; `balance` in the account's own sense.
+
+    `available`: above zero, outgoing holds taken off. `pending`: all that is held on it or for it.
+    """
+
+    id: UUID
+    kind: AccountKind
+    currency: str
+    opened_at: datetime
+    external_ref: str | None
+    holder: UUID | None
+    profile_id: UUID | None
+    balance: int
+    available: int
+    version: int
+    frozen_debit: bool
+    frozen_credit: bool
+    closed_at: datetime | None
+    floor: int | None
+    ceiling: int | None
+    parent_id: UUID | None
+    pending: int
+
+
+def open_accounts(connection: Connection, accounts: Sequence[NewAccount]) -> int:
+    """Open those of `accounts` whose id is not there yet; returns how many were opened.
+
+    Raises InvalidInput when an external reference is malformed or belongs to another account, when a limit
+    profile is not stored or counts another currency, or when an account cannot stand below its parent.
+    """
+    for account in accounts:
+        exponent(account.currency)
+        if account.external_ref is not None and not is_reference(account.external_ref):
+            raise InvalidInput(f"an external reference has 1 to {REFERENCE_MAX} characters and no NUL")
+        if account.opened_at.tzinfo is None:
+            raise InvalidInput(f"account {account.id}: opened_at needs a time zone")
+        check_bound(account.ceiling)
+    try:
+        opened = connection.execute(
+            _queries.open_accounts.sql,
+            {
+                "ids": [a.id for a in accounts],
+                "kinds": [a.kind.value for a in accounts],
+                "currencies": [a.currency for a in accounts],
+                "holders": [a.holder for a in accounts],
+                "refs": [a.external_ref for a in accounts],
+                "profiles": [a.profile_id for a in accounts],
+                "opened": [a.opened_at for a in accounts],
+                "signs": [sign_of(a.kind) for a in accounts],
+                "floors": [floor_of(a.kind) for a in accounts],
+                "ceilings": [a.ceiling for a in accounts],
+                "parents": [a.parent_id for a in accounts],
+            },
+        ).fetchone()
+    except UniqueViolation as error:
+        raise InvalidInput("an external reference belongs to another account already") from error
+    except ForeignKeyViolation as error:
+        raise InvalidInput(_NO_SUCH_PROFILE) from error
+    except IntegrityConstraintViolation as error:
+        raise InvalidInput(
+            "an account stands below an open account of the same currency and sign, at most 16 levels deep"
+        ) from error
+    assert opened is not None
+    return int(opened[0])
+
+
+def check_bound(bound: int | None) -> None:
+    """Raise InvalidInput for what is neither None nor a floor or ceiling."""
+    if bound is not None and (type(bound) is not int or not 0 <= bound <= CEILING_MAX):
+        raise InvalidInput(f"{bound} is not a floor or ceiling: a whole number of minor units from 0 on")
+
+
+def find(connection: Connection, refs: Sequence[str]) -> dict[str, Account]:
+    """The accounts of these external references; references without an account are left out."""
+    rows = connection.execute(_queries.find_by_ref.sql, {"refs": [ref for ref in refs if is_reference(ref)]})
+    return {row[4]: _account(row) for row in rows}
+
+
+def get(connection: Connection, account_id: UUID) -> Account:
+    """The account of this id. Raises UnknownAccount."""
+    row = connection.execute(_queries.find_by_id.sql, {"id": account_id}).fetchone()
+    if row is None:
+        raise UnknownAccount(f"there is no account {account_id}")
+    return _account(row)
+
+
+def by_ref_or_id(connection: Connection, name: str) -> Account:
+    """The account with this external reference or, failing that, this id. Raises UnknownAccount."""
+    found = find(connection, [name]).get(name)
+    if found is not None:
+        return found
+    try:
+        return get(connection, UUID(name))
+    except ValueError:
+        raise UnknownAccount(f"there is no account with the reference {name!r}") from None
+
+
+def set_profile(connection: Connection, account_id: UUID, profile_id: UUID | None) -> None:
+    """Put the account under another limit profile. Usage counters stay.
+
+    Raises UnknownAccount, and InvalidInput for a profile that is not stored or counts another currency.
+    """
+    try:
+        result = connection.execute(
+            "UPDATE ledger.account SET profile_id = %s WHERE id = %s", (profile_id, account_id)
+        )
+    except ForeignKeyViolation as error:
+        raise InvalidInput(_NO_SUCH_PROFILE) from error
+    _changed(result, account_id)
+
+
+def metadata(connection: Connection, account_id: UUID) -> dict[str, Any]:
+    """What the operator keeps about the account; empty where that is nothing."""
+    row = connection.execute(_queries.metadata.sql, {"account": account_id}).fetchone()
+    return {} if row is None else row[0]
+
+
+def set_metadata(connection: Connection, account_id: UUID, metadata: dict[str, Any], *, at: datetime) -> None:
+    """Replace what is kept about the account: a JSON object that the ledger never looks into.
+
+    At most METADATA_BYTES_MAX bytes as PostgreSQL writes it; no personal data, which belongs into `kyc`,
+    sealed. Raises UnknownAccount, InvalidInput.
+    """
+    try:
+        text = json.dumps(metadata, allow_nan=False, ensure_ascii=False)
+        if not isinstance(metadata, dict) or len(text.encode()) > METADATA_BYTES_MAX or "\\u0000" in text:
+            raise InvalidInput(_BAD_METADATA)
+        result = connection.execute(
+            _queries.set_metadata.sql, {"account": account_id, "metadata": text, "at": at}
+        )
+    except (TypeError, ValueError, RecursionError, CheckViolation) as error:
+        raise InvalidInput(_BAD_METADATA) from error
+    _changed(result, account_id)
+
+
+def _changed(result: object, account_id: UUID) -> None:
+    if getattr(result, "rowcount", 0) == 0:
+        raise UnknownAccount(f"there is no account {account_id}")
+
+
+def _account(row: tuple[object, ...]) -> Account:
+    return Account(row[0], AccountKind(row[1]), *row[2:])  # type: ignore[arg-type]

@@ -1,0 +1,1 @@
+"""ledger/base: see the modules."""

@@ -1,0 +1,1 @@
+"""ledger/base/postgres: see the modules."""

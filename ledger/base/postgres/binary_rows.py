@@ -1,0 +1,113 @@
+"""Arrays of rows in PostgreSQL's binary form, for functions that take what they write as one array.
+
+In a row each value has its type's number and its length before it. The numbers of the row types themselves
+are each database's own, and asked for once a connection.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from struct import Struct
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from psycopg.types import TypeInfo
+
+from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.base.postgres.binary_arrays import EPOCH, Binary, array, moment
+
+USAGE, DECIDED = "ledger.usage_row", "ledger.decided_row"
+
+_UUID, _BIGINT, _TEXT, _BYTES, _DATE, _TIME = (
+    psycopg.adapters.types[name].oid for name in ("uuid", "int8", "text", "bytea", "date", "timestamptz")
+)
+_HEAD = Struct(">Ii").pack
+_NO_TEXT, _NO_UUID, _NO_TIME = (_HEAD(of, -1) for of in (_TEXT, _UUID, _TIME))
+_A_UUID, _A_TIME = _HEAD(_UUID, 16), Struct(">I").pack(_TIME)
+
+# the length and the number of columns first
+_USAGE_START = Struct(">iiIi16sIii").pack
+_USAGE_END = Struct(">IiqIiq")
+_USAGE_FIXED = Struct(">iIi16sIii").size + 3 * 8 + _USAGE_END.size
+_DECIDED_START = Struct(">iiIi16sIi16sIi16sIiqIiqIiqIiqIiq").pack
+_DECIDED_FIXED = Struct(">iIi16sIi16sIi16sIiqIiqIiqIiqIiq").size
+
+_EPOCH_DAY = EPOCH.date()
+
+
+class Rows:
+    """Rows of one type, encoded."""
+
+    __slots__ = ("_rows", "_type")
+
+    def __init__(self, row_type: str, rows: Sequence[bytes]) -> None:
+        self._type, self._rows = row_type, rows
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def array(self, connection: psycopg.Connection[Any]) -> Binary:
+        """The array, as this connection's database takes it.
+
+        Raises ConfigurationError where it has no such type: it is older than this library.
+        """
+        types = connection.adapters.types
+        if types.get(self._type) is None:
+            found = TypeInfo.fetch(connection, self._type)
+            if found is None:
+                raise ConfigurationError(
+                    "The database is older than this library: run `emoney init` with an owner's URL first."
+                )
+            found.register(connection)
+        return Binary(array(types[self._type].oid, self._rows))
+
+
+def text(value: str | None) -> bytes:
+    """A text as a column of a row."""
+    if value is None:
+        return _NO_TEXT
+    encoded = value.encode()
+    return _HEAD(_TEXT, len(encoded)) + encoded
+
+
+def usage_row(
+    scope: UUID,
+    starts_on: date,
+    span: bytes,
+    totals: bytes,
+    days: bytes,
+    moved: int,
+    returned: int,
+) -> bytes:
+    """A row of USAGE. `span`: by `text`."""
+    size = _USAGE_FIXED - 8 + len(span) + len(totals) + len(days)
+    start = _USAGE_START(size, 7, _UUID, 16, scope.bytes, _DATE, 4, (starts_on - _EPOCH_DAY).days)
+    end = _USAGE_END.pack(_BIGINT, 8, moved, _BIGINT, 8, returned)
+    return b"".join((start, span, _HEAD(_BYTES, len(totals)), totals, _HEAD(_BYTES, len(days)), days, end))
+
+
+def decided_row(
+    id: UUID,
+    debit_account: UUID,
+    credit_account: UUID,
+    amount: int,
+    debit_version: int,
+    debit_balance: int,
+    credit_version: int,
+    credit_balance: int,
+    words: bytes,
+    group_id: UUID | None,
+    effective_at: datetime | None,
+) -> bytes:
+    """A row of DECIDED. `words`: the columns of the currency, the operation and the reference, by `text`."""
+    group = _NO_UUID if group_id is None else _A_UUID + group_id.bytes
+    effective = _NO_TIME if effective_at is None else _A_TIME + moment(effective_at)
+    # fmt: off
+    start = _DECIDED_START(
+        _DECIDED_FIXED + len(words) + len(group) + len(effective), 13,
+        _UUID, 16, id.bytes, _UUID, 16, debit_account.bytes, _UUID, 16, credit_account.bytes,
+        _BIGINT, 8, amount, _BIGINT, 8, debit_version, _BIGINT, 8, debit_balance,
+        _BIGINT, 8, credit_version, _BIGINT, 8, credit_balance,
+    )
+    # fmt: on
+    return b"".join((start, words, group, effective))

@@ -1,0 +1,194 @@
+"""One pool of connections to PostgreSQL, all in the application's role.
+
+`connection()` gives psycopg for the hot path, `session()` gives SQLModel for ordinary reads and writes;
+`raw(session)` is the psycopg connection under a session, so that both can share one transaction.
+Every connection takes the role `emoney_app`, which can neither alter nor delete what is append-only.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import psycopg
+from psycopg.pq import ConnStatus, TransactionStatus
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import Session
+
+from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, Unavailable
+from emoney.ledger.base.postgres.cursors import Keeper
+
+APPLICATION_ROLE = "emoney_app"
+CONNECT_TIMEOUT_S = 10
+POOL_SIZE = 8
+POOL_WAIT_S = 30
+OLDEST_SERVER, NEWEST_SERVER = 150000, 190000
+_UNREADABLE_URL = (
+    "EMONEY_DATABASE_URL cannot be read: write postgresql://user:password@host:port/database, "
+    "with signs such as blanks and @ inside a part percent-encoded."
+)
+
+TRANSIENT = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+"""Errors after which nothing was written, and the same may succeed."""
+
+ENDED_BY_CLOCK = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
+"""Errors by which the server ended a transaction, whose commit did not come to it."""
+
+_GAVE_WAY = (psycopg.OperationalError, *ENDED_BY_CLOCK)
+_LOST = ("08", "57P")  # classes of SQLSTATE: the connection failed, the server shuts down or has crashed
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Database:
+    """A PostgreSQL database that holds the emoney schema.
+
+    `url`: a libpq URL or connection string of a user that is a member of `emoney_app`.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._engine: Engine = create_engine(
+            "postgresql+psycopg://",
+            creator=lambda: connect(url, role=APPLICATION_ROLE),
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_SIZE,
+            pool_timeout=POOL_WAIT_S,
+            pool_use_lifo=True,  # the one used last: its server process has its plans made
+            pool_reset_on_return=None,  # by `_make_ready`
+            hide_parameters=True,  # a failing statement must not print what it was given
+        )
+        event.listen(self._engine, "checkout", _demand_alive)
+        event.listen(self._engine, "reset", _make_ready)
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A psycopg connection in a transaction: committed at the end, rolled back on an error.
+
+        Raises Unavailable where there is none to be had or it gives way, ConnectionLost where it ends.
+        """
+        with self._lease() as connection:
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def autocommit(self) -> Iterator[Connection]:
+        """A psycopg connection, each statement a transaction of its own. Errors as `connection`."""
+        with self._lease() as connection:
+            connection.autocommit = True
+            yield connection
+
+    @contextmanager
+    def _lease(self) -> Iterator[Connection]:
+        """A connection of the pool, as `_make_ready` left it."""
+        try:
+            pooled = self._engine.raw_connection()
+        except PoolTimeout as error:
+            raise Unavailable(f"No connection came free within {POOL_WAIT_S} s.") from error
+        try:
+            yield cast(Connection, pooled.driver_connection)
+        except _GAVE_WAY as error:
+            pooled.invalidate()
+            ended = isinstance(error, ENDED_BY_CLOCK)
+            lost = ended or error.sqlstate is None or error.sqlstate.startswith(_LOST)
+            raise (ConnectionLost if lost else Unavailable)(
+                f"The database gave way ({type(error).__name__}). Nothing of this call is half-written; "
+                "a retry with the same ids is safe."
+            ) from error
+        finally:
+            pooled.close()
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A SQLModel session in a transaction: committed at the end, rolled back on an error."""
+        try:
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except (OperationalError, PoolTimeout) as error:
+            raise Unavailable(f"The database gave way ({type(error).__name__}). A retry is safe.") from error
+
+    @property
+    def engine(self) -> Engine:
+        """The SQLAlchemy engine, for tools that want one."""
+        return self._engine
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+
+def _demand_alive(connection: Connection, _record: object, _proxy: object) -> None:
+    """The pool replaces what its server has closed: a look at the socket, where a ping is a round trip."""
+    try:
+        connection.pgconn.consume_input()  # what the server said last, if it has ended the connection
+        connection.pgconn.consume_input()  # and that it has
+    except psycopg.OperationalError as error:
+        raise DisconnectionError from error
+    if connection.pgconn.status != ConnStatus.OK:
+        raise DisconnectionError
+
+
+def _make_ready(connection: Connection, _record: object, _state: object) -> None:
+    """Back in the pool it is in no transaction, and begins one with its next statement.
+
+    Without a rollback of nothing, which takes no round trip, but time.
+    """
+    try:
+        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            connection.rollback()
+        if connection.autocommit:
+            connection.autocommit = False
+    except psycopg.Error:
+        connection.close()  # `_demand_alive` has it replaced
+
+
+def raw(session: Session) -> Connection:
+    """The psycopg connection under a session, in the session's transaction."""
+    return cast(Connection, session.connection().connection.driver_connection)
+
+
+def connect(url: str, *, role: str | None = None) -> Connection:
+    """A connection of its own, outside any pool.
+
+    Raises Unavailable when the server does not answer, ConfigurationError when `url` cannot be read, when
+    the server is of a version this library does not know, or when the role is missing.
+    """
+    try:
+        connection = Keeper.connect(libpq_url(url), connect_timeout=CONNECT_TIMEOUT_S)
+    except psycopg.OperationalError as error:
+        raise Unavailable(
+            "The database does not answer, or not to this user, password and database name. "
+            "Check EMONEY_DATABASE_URL and that the server runs."
+        ) from error
+    except psycopg.ProgrammingError:  # its text quotes the URL, with the password
+        raise ConfigurationError(_UNREADABLE_URL) from None
+    version = connection.info.server_version
+    if not OLDEST_SERVER <= version < NEWEST_SERVER:
+        connection.close()
+        raise ConfigurationError(f"PostgreSQL {version // 10000} is not supported; 15 to 18 are.")
+    if role is not None:
+        try:
+            connection.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role)))
+            connection.commit()
+        except psycopg.OperationalError as error:
+            connection.close()
+            raise Unavailable("The connection ended while it was set up. A retry is safe.") from error
+        except psycopg.Error as error:
+            connection.close()
+            raise ConfigurationError(
+                f"The role {role} is missing or this user is not a member of it: "
+                "run `emoney init` with an owner's URL first."
+            ) from error
+    return connection
+
+
+def libpq_url(url: str) -> str:
+    """`url` as libpq takes it: a SQLAlchemy driver suffix is dropped. Raises ConfigurationError."""
+    if not url.startswith("postgresql+"):
+        return url
+    try:
+        return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    except (ArgumentError, ValueError):  # may quote parts of the URL
+        raise ConfigurationError(_UNREADABLE_URL) from None

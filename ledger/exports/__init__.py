@@ -1,6 +1,0 @@
-"""Statements in the formats others read: CSV, and ISO 20022 camt.053."""
-
-from ledger.exports.camt import write_camt
-from ledger.exports.csv import write_csv
-
-__all__ = ["write_camt", "write_csv"]

@@ -1,0 +1,1 @@
+"""ledger/group_commit: see the modules."""

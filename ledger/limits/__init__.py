@@ -1,0 +1,1 @@
+"""ledger/limits: see the modules."""

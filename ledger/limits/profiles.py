@@ -1,0 +1,180 @@
+"""Limit profiles in the database: stored once, never edited, read through a cache."""
+
+import json
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from emoney.ledger.base.ids import content_id
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.limits.rules import (
+    Bound,
+    Counted,
+    Direction,
+    LimitProfile,
+    LimitRule,
+    Metric,
+    OnExceed,
+    Scope,
+    Window,
+)
+from emoney.ledger.transfers.operations import Operation
+
+
+def store(connection: Connection, profile: LimitProfile) -> UUID:
+    """Store `profile` unless it is there; returns its id, which follows from its content."""
+    rules = [_rule_to_json(rule) for rule in profile.rules]
+    counted, per_payee = _counted_to_json(profile.counted), _counted_to_json(profile.counted_per_payee)
+    whole: list[Any] = [profile.name, profile.currency, profile.time_zone, rules, counted]
+    payee_operations = sorted(operation.value for operation in profile.payee_operations)
+    if per_payee or profile.fiscal_year_starts != 1:  # a profile stored before there were these keeps its id
+        whole += [per_payee, profile.fiscal_year_starts]
+    operations = sorted([each.value, operation.value] for each, operation in profile.counted_operations)
+    if payee_operations or operations:
+        whole.append(payee_operations)
+    if operations:
+        whole.append(operations)
+    profile_id = content_id(json.dumps(whole, sort_keys=True).encode())
+    connection.execute(
+        "INSERT INTO ledger.limit_profile"
+        " (id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts,"
+        " payee_operations, counted_operations) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " ON CONFLICT (id) DO NOTHING",
+        (
+            profile_id,
+            profile.name,
+            profile.currency,
+            profile.time_zone,
+            Jsonb(rules),
+            Jsonb(counted),
+            Jsonb(per_payee),
+            profile.fiscal_year_starts,
+            Jsonb(payee_operations),
+            Jsonb(operations),
+        ),
+    )
+    return profile_id
+
+
+class ProfileCache:
+    """Profiles by id. They never change, so what was read once stays right.
+
+    `per_person`: whether one of them has limits that all wallets of a holder share; `per_payee`: operations
+    that one counts per payee; `by_age`: whether one asks when a wallet was opened.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[UUID, LimitProfile] = {}
+        self.per_person = False
+        self.per_payee: frozenset[Operation] = frozenset()
+        self.by_age = False
+
+    @property
+    def known(self) -> list[LimitProfile]:
+        """Those read so far."""
+        return list(self._known.values())
+
+    def get(self, connection: Connection, ids: Iterable[UUID]) -> dict[UUID, LimitProfile]:
+        """The profiles of `ids`, reading from the database those not seen before."""
+        missing = [profile_id for profile_id in set(ids) if profile_id not in self._known]
+        if missing:
+            self._known.update(load(connection, missing))
+            self.per_person = any(profile.per_person for profile in self.known)
+            self.per_payee = frozenset(
+                operation
+                for profile in self.known
+                for operation in Operation
+                if profile.counts_payee(operation)
+            )
+            self.by_age = any(profile.by_age for profile in self.known)
+        return self._known
+
+
+def load(connection: Connection, ids: list[UUID]) -> dict[UUID, LimitProfile]:
+    """The stored profiles of `ids`; unknown ids are left out."""
+    rows = connection.execute(
+        "SELECT id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts,"
+        " payee_operations, counted_operations FROM ledger.limit_profile WHERE id = ANY(%s)",
+        (ids,),
+    )
+    return {row[0]: _profile(*row[1:]) for row in rows}
+
+
+def _profile(
+    name: str,
+    currency: str,
+    time_zone: str,
+    rules: list[dict[str, Any]],
+    counted: list[list[str]],
+    counted_per_payee: list[list[str]],
+    fiscal_year_starts: int,
+    payee_operations: list[str],
+    counted_operations: list[list[str]],
+) -> LimitProfile:
+    return LimitProfile(
+        name,
+        currency,
+        time_zone,
+        tuple(_rule_from_json(rule) for rule in rules),
+        _counted_from_json(counted),
+        _counted_from_json(counted_per_payee),
+        fiscal_year_starts,
+        frozenset(Operation(operation) for operation in payee_operations),
+        frozenset(
+            (Direction(direction), Operation(operation)) for direction, operation in counted_operations
+        ),
+    )
+
+
+def _counted_to_json(counted: Counted) -> list[list[str]]:
+    return sorted([direction.value, window.value] for direction, window in counted)
+
+
+def _counted_from_json(stored: list[list[str]]) -> Counted:
+    return frozenset((Direction(direction), Window(window)) for direction, window in stored)
+
+
+def _rule_to_json(rule: LimitRule) -> dict[str, Any]:
+    """What the plainest rule does not have is left out, so that the ids of stored profiles stay."""
+    more = {
+        "scope": None if rule.scope is Scope.WALLET else rule.scope.value,
+        "valid_from": rule.valid_from.isoformat() if rule.valid_from else None,
+        "valid_to": rule.valid_to.isoformat() if rule.valid_to else None,
+        "after_months": rule.after_months,
+    }
+    return {key: value for key, value in more.items() if value is not None} | {
+        "id": rule.id,
+        "metric": rule.metric.value,
+        "bound": rule.bound.value,
+        "amount": rule.amount,
+        "direction": rule.direction.value if rule.direction else None,
+        "operations": sorted(operation.value for operation in rule.operations),
+        "window": rule.window.value if rule.window else None,
+        "on_exceed": rule.on_exceed.value,
+        "source": rule.source,
+    }
+
+
+def _rule_from_json(stored: dict[str, Any]) -> LimitRule:
+    return LimitRule(
+        id=stored["id"],
+        metric=Metric(stored["metric"]),
+        bound=Bound(stored["bound"]),
+        amount=stored["amount"],
+        direction=Direction(stored["direction"]) if stored["direction"] else None,
+        operations=frozenset(Operation(operation) for operation in stored["operations"]),
+        window=Window(stored["window"]) if stored["window"] else None,
+        on_exceed=OnExceed(stored["on_exceed"]),
+        source=stored["source"],
+        scope=Scope(stored.get("scope", Scope.WALLET)),
+        valid_from=_date_from_json(stored.get("valid_from")),
+        valid_to=_date_from_json(stored.get("valid_to")),
+        after_months=stored.get("after_months"),
+    )
+
+
+def _date_from_json(stored: str | None) -> date | None:
+    return date.fromisoformat(stored) if stored else None

@@ -1,0 +1,1 @@
+"""ledger/posting: see the modules."""

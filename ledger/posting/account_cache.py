@@ -1,0 +1,125 @@
+"""What is remembered of accounts from one batch to the next, so that these need not be read again.
+
+`ledger.posting.optimistic` writes a batch only where its accounts are as they were remembered, so a memory
+may be wrong: then the batch is decided in vain, everything is forgotten, and of the next 1, 2, 4 … VAIN_MAX
+batches none is decided on a memory.
+
+Bounds: REMEMBERED_MAX accounts, about two kilobytes each, or those of one batch.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+
+from emoney.ledger.base.clock import Clock
+from emoney.ledger.base.errors import EmoneyError, Unavailable
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.limits.usage import PeriodStart
+from emoney.ledger.posting import locked as posting
+from emoney.ledger.posting.decide import Accounts, Written
+from emoney.ledger.posting.gc_paused import no_collection
+from emoney.ledger.posting.locks import look
+from emoney.ledger.posting.optimistic import Decided, decide_on
+from emoney.ledger.transfers.transfer import EFFECTIVE_FIRST, Transfer
+
+REMEMBERED_MAX = 20_000
+VAIN_MAX = 64
+
+Connect = Callable[[], AbstractContextManager[Connection]]
+"""Gives a connection of which each statement is a transaction of its own."""
+
+
+class Memory:
+    """Accounts as the batches decided so far leave them, written or not. Used by one thread."""
+
+    def __init__(self, clock: Clock, profiles: ProfileCache) -> None:
+        self._clock, self._profiles = clock, profiles
+        self._accounts: Accounts = {}
+        self._periods: frozenset[PeriodStart] = frozenset()
+        self._latest = EFFECTIVE_FIRST
+        self._last = Written(0)
+        self._pause = self._vain = 0
+
+    def held(self) -> None:
+        """What was decided has been written."""
+        self._vain = 0
+
+    def forget(self) -> None:
+        """What was decided was in vain."""
+        self._clear()
+        self._pause = self._vain = min(max(1, 2 * self._vain), VAIN_MAX)
+
+    def decide(self, batch: Sequence[Transfer], connect: Connect) -> Decided | None:
+        """The batch, decided on what is remembered and read; None where it had better be posted, or is empty.
+
+        Batches are to be written in the order in which they were decided.
+        """
+        try:
+            return self.decide_possible(batch, connect)
+        except posting.Impossible:
+            self._clear()
+            return None  # posting finds it, too, and says it in its own words
+
+    def decide_possible(self, batch: Sequence[Transfer], connect: Connect) -> Decided | None:
+        """As `decide`. Raises Impossible, and has decided nothing, for transfers that cannot be made."""
+        if not batch:
+            return None
+        if self._pause:
+            self._pause -= 1
+            self._clear()
+            return None
+        try:
+            with no_collection():
+                decided = self._decide(posting.check(batch), connect)
+        except Unavailable:
+            raise
+        except (EmoneyError, psycopg.Error):
+            decided = None  # posting finds it, too, and says it in its own words
+        if decided is None:
+            self._clear()
+        return decided
+
+    def _clear(self) -> None:
+        self._accounts, self._last = {}, Written(0)
+
+    def _decide(self, transfers: Sequence[Transfer], connect: Connect) -> Decided | None:
+        sides = {side.int: side for t in transfers for side in (t.debit_account, t.credit_account)}
+        now = self._remember(transfers, sides, connect)
+        if errors := posting.impossible(transfers, self._accounts):
+            raise posting.Impossible(errors)
+        per_payee = self._profiles.per_payee
+        if self._profiles.per_person or (per_payee and any(t.operation in per_payee for t in transfers)):
+            return None  # others' wallets and pairs of accounts are not remembered
+        decided = decide_on(self._accounts, transfers, now, self._last)
+        self._last = decided.by
+        return decided
+
+    def _remember(self, transfers: Sequence[Transfer], sides: dict[int, UUID], connect: Connect) -> datetime:
+        """Read the accounts that are not remembered, with the usage that limits may ask for; gives the time.
+
+        Again where they are under limits that were not known before.
+        """
+        unknown: set[int] = set()
+        while True:
+            self._latest = now = max(self._clock(), self._latest)
+            periods = posting.likely_periods(transfers, self._profiles, now)
+            if not periods <= self._periods:
+                self._accounts, self._periods = {}, frozenset(periods)
+            missing = [
+                side
+                for number, side in sides.items()
+                if number not in self._accounts and number not in unknown
+            ]
+            if not missing:
+                return now
+            if len(self._accounts) + len(missing) > REMEMBERED_MAX:
+                self._accounts = {each: self._accounts[each] for each in sides if each in self._accounts}
+            with connect() as connection:
+                found = look(connection, missing, self._profiles, self._periods)
+            unknown.update(side.int for side in missing if side.int not in found.states)
+            self._accounts |= found.states
+            self._latest = max(now, found.last_posted_at or now)

@@ -1,0 +1,283 @@
+"""Posting: a batch of transfers becomes outcomes, in five phases and a fixed number of round trips.
+
+| phase  | what happens                                                        | round trips            |
+|--------|---------------------------------------------------------------------|------------------------|
+| lock   | the accounts, once each and in id order, read as the lock finds     | 1, shared with claim   |
+|        | them, and then the usage that their profiles measure                | (+1 for other windows) |
+| claim  | ids and groups not seen before are taken; others get their earlier  | 0 (+1 for replayed ids)|
+|        | outcome                                                             |                        |
+| decide | `decide`, in Python, in order                                       | 0                      |
+| write  | each transfer by COPY as soon as it is decided (entries and balances| 1                      |
+|        | follow in the database's trigger), then refusals and usage          | 0 to 3                 |
+| commit | the caller's transaction ends                                       | 1                      |
+
+Python works while PostgreSQL does: the contents are hashed while the accounts are locked, the accounts made
+ready while the ids are claimed, transfers decided while those before them are written.
+
+Locks: accounts first (and, under limits of a person, the other wallets of their holders), claims second, each
+in id order; whoever waits for a claim waits for someone who has all accounts, so nobody waits in a circle. A
+locking read gives rows as they are after the wait; other tables are read by later statements only, for the
+wait does not refresh a statement's snapshot. The lock of an account covers its usage: no one else writes it.
+
+Bounds: BATCH_MAX transfers a call. Memory: a few kilobytes per transfer of the batch, nothing kept after it.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import date, datetime
+from types import MappingProxyType
+from uuid import UUID
+
+from emoney.ledger.base.clock import Clock
+from emoney.ledger.base.errors import (
+    AccountClosed,
+    BatchTooLarge,
+    CurrencyMismatch,
+    IdempotencyConflict,
+    IntegrityViolation,
+    InvalidInput,
+    SplitGroup,
+    UnknownAccount,
+    WrongAccount,
+)
+from emoney.ledger.base.postgres.binary_arrays import Uuids
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.limits import usage
+from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.limits.rules import Direction
+from emoney.ledger.posting import closed_periods as watermark
+from emoney.ledger.posting.decide import Accounts, AccountState, decide, outcomes_of
+from emoney.ledger.posting.gc_paused import no_collection
+from emoney.ledger.posting.locks import Locked, lock_and_claim, moment
+from emoney.ledger.posting.write import write
+from emoney.ledger.transfers.sides import SIDES, described
+from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer, claim_of_group, claimed, lone_legs
+
+BATCH_MAX = 10_000
+
+_queries = queries_beside(__file__)
+
+
+def post(
+    connection: Connection, transfers: Sequence[Transfer], clock: Clock, profiles: ProfileCache
+) -> list[Outcome]:
+    """Post `transfers` in the connection's transaction; one outcome each, in their order.
+
+    Nothing is committed here. Raises InvalidInput or a subclass for what no ledger state could accept, in
+    which case the caller must roll back; IntegrityViolation when the database contradicts the decision.
+    """
+    with no_collection():
+        return _post(connection, transfers, clock, profiles)
+
+
+def _post(
+    connection: Connection, transfers: Sequence[Transfer], clock: Clock, profiles: ProfileCache
+) -> list[Outcome]:
+    unique = check(transfers)
+    sides = {side.int: side for t in unique for side in (t.debit_account, t.credit_account)}
+    likely = likely_periods(unique, profiles, clock())
+    claims = dict.fromkeys(claimed(unique))
+    fresh, locked = lock_and_claim(connection, list(sides.values()), claims, profiles, likely)
+    earlier = {} if len(fresh) == len(claims) else _earlier_outcomes(connection, unique, fresh)
+    _check_groups(unique, fresh)
+    todo = [transfer for transfer in unique if transfer.id in fresh] if earlier else unique
+    now = moment(clock, locked)
+    states = states_for(connection, todo, locked, now)
+    watermark.check_open(connection, todo, now)
+    decisions = write(connection, decide(todo, states, now), states, now)
+    return in_order(transfers, outcomes_of(decisions), earlier)
+
+
+def states_for(
+    connection: Connection, transfers: Sequence[Transfer], locked: Locked, now: datetime
+) -> Accounts:
+    """The locked accounts as the decision needs them, with what their limits have counted.
+
+    Raises what `check_accounts` does for transfers that these accounts cannot make.
+    """
+    check_accounts(transfers, locked.states)
+    _read_usage(connection, transfers, locked, now)
+    return locked.states
+
+
+def check(transfers: Sequence[Transfer]) -> list[Transfer]:
+    """The batch without repetitions, after checking everything that needs no database."""
+    if len(transfers) > BATCH_MAX:
+        raise BatchTooLarge(f"{len(transfers)} transfers in one batch; {BATCH_MAX} are the most")
+    unique: dict[int, Transfer] = {}
+    ended_groups: set[UUID] = set()
+    group: UUID | None = None
+    for transfer in transfers:
+        transfer.check()
+        first = unique.setdefault(transfer.id.int, transfer)
+        if first is not transfer and first != transfer:
+            raise IdempotencyConflict(f"transfer {transfer.id} stands twice in the batch, with other content")
+        if transfer.group != group:
+            if group is not None:
+                ended_groups.add(group)
+            group = transfer.group
+            if group in ended_groups:
+                raise SplitGroup(f"group {group} is interrupted; its transfers must follow each other")
+    return list(unique.values())
+
+
+def _earlier_outcomes(
+    connection: Connection, unique: Sequence[Transfer], fresh: AbstractSet[UUID]
+) -> dict[UUID, Outcome]:
+    """The outcomes of ids claimed by an earlier call. Raises IdempotencyConflict for other content."""
+    outcomes: dict[UUID, Outcome] = {}
+    seen = {transfer.id: transfer for transfer in unique if transfer.id not in fresh}
+    for transfer_id, content_hash, posted, rule, decision, source, numbers, *stored in connection.execute(
+        _queries.earlier_outcomes.sql, {"ids": Uuids.of(seen)}
+    ):
+        sent = seen[transfer_id]
+        of_a_transfer = content_hash is None or content_hash == sent.content_hash()
+        if of_a_transfer and posted is not (rule is None):
+            raise IntegrityViolation(
+                f"transfer {transfer_id} was claimed but has not one outcome: see trial balance"
+            )
+        if not of_a_transfer or not _same(sent, stored):
+            raise IdempotencyConflict(
+                f"transfer {transfer_id} was sent before with other content; a new transfer needs a new id"
+            )
+        refusal = None if rule is None else Refusal(rule, decision, source, **numbers)
+        outcomes[transfer_id] = Outcome(transfer_id, refusal, replayed=True)
+    return outcomes
+
+
+def _same(sent: Transfer, stored: Sequence[object]) -> bool:
+    """Whether a transfer is the one that was decided, whose effective time may have been filled in."""
+    *content, effective_at, decided_at = stored
+    told = [sent.debit_account, sent.credit_account, sent.amount, sent.currency, sent.operation.value]
+    told += [sent.reference, sent.group]
+    return content == told and effective_at == (sent.effective_at or decided_at)
+
+
+def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
+    """A group is sent whole and in one batch, at a retry too: else it could not stand or fall together."""
+    sent = {(transfer.group, transfer.id in fresh) for transfer in unique if transfer.group}
+    for group, new in sent:
+        if group and new and ((group, False) in sent or claim_of_group(group) not in fresh):
+            raise SplitGroup(
+                f"group {group} was sent before with other transfers; send it whole, as a new group "
+                "of new ids"
+            )
+
+
+class Impossible(Exception):
+    """Transfers that no state of their accounts lets be made. `errors`: of each, by its id."""
+
+    def __init__(self, errors: Mapping[UUID, InvalidInput]) -> None:
+        self.errors = errors
+
+
+def check_accounts(transfers: Sequence[Transfer], accounts: Accounts) -> None:
+    """Raise the first error of `impossible`, which names the others of the batch, too."""
+    if errors := impossible(transfers, accounts):
+        raise first_of(errors)
+
+
+def first_of(errors: Mapping[UUID, InvalidInput]) -> InvalidInput:
+    """An error to raise like the first of these, which names them all."""
+    first = next(iter(errors.values()))
+    made = type(first)(*first.args)
+    made.transfers = errors
+    return made
+
+
+def impossible(transfers: Sequence[Transfer], accounts: Accounts) -> dict[UUID, InvalidInput]:
+    """The transfers that these accounts cannot make, whatever they hold, with the error of each.
+
+    UnknownAccount, AccountClosed, CurrencyMismatch, WrongAccount, or InvalidInput for one leg of an exchange.
+    """
+    errors: dict[UUID, InvalidInput] = {}
+    for transfer in transfers:
+        payer = accounts.get(transfer.debit_account.int)
+        payee = accounts.get(transfer.credit_account.int)
+        if (
+            payer is None
+            or payee is None
+            or payer.closed
+            or payee.closed
+            or not payer.currency == payee.currency == transfer.currency
+            or (payer.kind, payee.kind) not in SIDES[transfer.operation]
+        ):
+            errors[transfer.id] = _why_impossible(transfer, payer, payee)
+    return errors | lone_legs(transfers)
+
+
+def _why_impossible(
+    transfer: Transfer, payer: AccountState | None, payee: AccountState | None
+) -> InvalidInput:
+    called = f"transfer {transfer.id}"
+    if payer is None or payee is None:
+        missing = transfer.debit_account if payer is None else transfer.credit_account
+        return UnknownAccount(f"{called}: there is no account {missing}")
+    if payer.closed or payee.closed:
+        closed = payer if payer.closed else payee
+        return AccountClosed(f"{called}: account {closed.id} is closed; it takes no transfer")
+    if not payer.currency == payee.currency == transfer.currency:
+        other = payer if payer.currency != transfer.currency else payee
+        return CurrencyMismatch(
+            f"{called}: {transfer.currency} cannot move on account {other.id}, which holds {other.currency}"
+        )
+    return WrongAccount(f"{called}: {described(transfer.operation)}, not from {payer.kind} to {payee.kind}")
+
+
+def likely_periods(
+    transfers: Sequence[Transfer], profiles: ProfileCache, now: datetime
+) -> set[usage.PeriodStart]:
+    """The periods that limits will ask for, as far as can be told before the accounts are read."""
+    times = {transfer.effective_at for transfer in transfers}
+    return {
+        period
+        for profile in profiles.known
+        for day in {profile.local_day(at or now) for at in times}
+        for period in usage.periods_measured(profile.counted, profile.fiscal_year_starts, day)
+    }
+
+
+def _read_usage(connection: Connection, transfers: Sequence[Transfer], locked: Locked, now: datetime) -> None:
+    """Fill each account's usage with every period that its limits may look into for these transfers."""
+    wanted: usage.Wanted = {}
+    periods: set[usage.PeriodStart] = set()
+    days: set[tuple[int, date]] = set()
+    for transfer in transfers:
+        payer = locked.states[transfer.debit_account.int]
+        payee = locked.states[transfer.credit_account.int]
+        for account, other, direction in ((payer, payee, _OUT), (payee, payer, _IN)):
+            profile = account.profile
+            if profile is None or transfer.operation not in profile.counts[direction]:
+                continue
+            day = profile.local_day(transfer.effective_at or now)
+            if (key := (id(profile), day)) not in days:
+                days.add(key)
+                periods.update(usage.periods_measured_by(profile, day))
+            per_payee = profile.counts_payee(transfer.operation)
+            if account.siblings or per_payee or not periods <= locked.periods:
+                usage.want(wanted, account, other, transfer.operation)
+    usage.read(connection, wanted, periods)
+
+
+_IN, _OUT = Direction.IN, Direction.OUT
+
+
+def in_order(
+    transfers: Sequence[Transfer],
+    outcomes: list[Outcome],
+    earlier: Mapping[UUID, Outcome] = MappingProxyType({}),
+) -> list[Outcome]:
+    """One outcome per transfer sent; an id sent twice in the batch is a replay the second time."""
+    if len(outcomes) == len(transfers):
+        return outcomes
+    known = {**earlier, **{outcome.transfer_id: outcome for outcome in outcomes}}
+    returned: set[UUID] = set()
+    result = []
+    for transfer in transfers:
+        outcome = known[transfer.id]
+        if transfer.id in returned and not outcome.replayed:
+            outcome = Outcome(outcome.transfer_id, outcome.refusal, replayed=True)
+        returned.add(transfer.id)
+        result.append(outcome)
+    return result

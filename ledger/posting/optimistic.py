@@ -1,0 +1,151 @@
+"""Optimistic posting: a batch is decided on accounts as they were read, and written if they still are so.
+
+`posting` locks the accounts before it reads them, in a transaction of several round trips. Here they are read
+without a lock, and what was decided is written in one call that locks the accounts and finds them as they
+were, or writes nothing. Whoever changes an account, what it holds or what was counted of it, writes its
+row; so a row still written by the same transaction is the whole account as it was read, its usage included.
+The outcome is the one that `posting` would give at that moment.
+
+What someone else was changing, and ids sent before, make a decision vain; it is then left to `posting`.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres import cursors as kept
+from emoney.ledger.base.postgres.binary_arrays import Binary, Uuids, Xids, moment
+from emoney.ledger.base.postgres.binary_rows import DECIDED, Rows, decided_row, text
+from emoney.ledger.base.postgres.database import TRANSIENT, Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.limits import usage
+from emoney.ledger.posting.closed_periods import ClosedPeriod
+from emoney.ledger.posting.decide import Accepted, Accounts, Decision, Written, decide, outcomes_of
+from emoney.ledger.posting.write import refusals, told_apart
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import Outcome, Transfer, claimed
+
+_queries = queries_beside(__file__)
+WRITE: str = _queries.write_decided.sql
+_JSONB_VERSION = b"\x01"
+
+
+class InVain(Exception):
+    """What was decided does not hold, or cannot be written; nothing was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A batch that is decided and not written.
+
+    `parameters`: of the call that writes it, as far as they are known. `by`: the transaction that will write
+    it; `before`: that of the batch before it, which leaves what this one was decided on.
+    """
+
+    decisions: list[Decision]
+    posted_at: datetime
+    parameters: dict[str, Any]
+    before: Written
+    by: Written
+
+    def outcomes(self) -> list[Outcome]:
+        """What the callers are told once it is written."""
+        return outcomes_of(self.decisions)
+
+    def sent(self, connection: Connection) -> dict[str, Any]:
+        """The parameters of WRITE over this connection, over which the batch before was sent unless its
+        transaction is known. Raises ConfigurationError where the database is older than this library.
+        """
+        last, follows = self.before.transaction, self.before.attempt
+        return {
+            **self.parameters,
+            "last_transaction": None if last is None else Binary(last.to_bytes(4)),
+            "follows": Binary(follows.bytes) if last is None and follows else None,
+            "counted": self.parameters["counted"].array(connection),
+            "decided": self.parameters["decided"].array(connection),
+        }
+
+
+def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, before: Written) -> Decided:
+    """Decide on accounts as they were read; they are then as the batch will leave them."""
+    numbers = {side.int for t in transfers for side in (t.debit_account, t.credit_account)}
+    states = [accounts[number] for number in sorted(numbers)]
+    attempt = new_id()
+    parameters: dict[str, Any] = {
+        "accounts": Uuids.of([state.id for state in states]),
+        "written_by": Xids.of([state.written.transaction or 0 for state in states if state.written]),
+        "claims": Uuids.of(claimed(transfers)),
+        "attempt": Binary(attempt.bytes),
+        "posted_at": Binary(moment(now)[4:]),
+    }
+    versions = [state.version for state in states]
+    decisions, by = list(decide(transfers, accounts, now)), Written(attempt=attempt)
+    for state, version in zip(states, versions, strict=True):
+        if state.version != version:
+            state.written = by
+    refused = refusals(decisions)
+    parameters["counted"] = usage.changed((state.id, state.usage) for state in states)
+    parameters["decided"] = _rows([decision for decision in decisions if isinstance(decision, Accepted)])
+    parameters["refused"] = Binary(_JSONB_VERSION + json.dumps(refused).encode()) if refused else None
+    return Decided(decisions, now, parameters, before, by)
+
+
+def write(connection: Connection, decided: Decided) -> None:
+    """Write and commit, over a connection of which each statement is a transaction.
+
+    Raises InVain if what was decided does not hold, and what `writing.write` does.
+    """
+    with in_vain(decided.posted_at):
+        ((transaction,),) = kept.rows(connection, WRITE, decided.sent(connection))
+    written(decided, transaction)
+
+
+@contextmanager
+def in_vain(posted_at: datetime) -> Iterator[None]:
+    """Errors after which the same may be posted under locks, as InVain; others as `told_apart`."""
+    try:
+        with told_apart(posted_at):
+            try:
+                yield
+            except psycopg.errors.UniqueViolation as error:  # of a claim
+                raise InVain from error
+    except (*TRANSIENT, ClosedPeriod) as error:  # of a closed period, posting tells the transfer
+        raise InVain from error
+
+
+def written(decided: Decided, transaction: bytes | None) -> None:
+    """Note the transaction that WRITE gave. Raises InVain where it gave none."""
+    if transaction is None:
+        raise InVain
+    decided.by.transaction = int.from_bytes(transaction)
+
+
+def _rows(accepted: list[Accepted]) -> Rows:
+    known: dict[tuple[str, Operation], bytes] = {}
+    rows = []
+    for t, _, debit_version, debit_balance, credit_version, credit_balance in accepted:
+        words = known.get((t.currency, t.operation))
+        if words is None:
+            words = known[t.currency, t.operation] = text(t.currency) + text(t.operation._value_)
+        rows.append(
+            decided_row(
+                t.id,
+                t.debit_account,
+                t.credit_account,
+                t.amount,
+                debit_version,
+                debit_balance,
+                credit_version,
+                credit_balance,
+                words + text(t.reference),
+                t.group,
+                t.effective_at,
+            )
+        )
+    return Rows(DECIDED, rows)

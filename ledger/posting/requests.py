@@ -1,0 +1,33 @@
+"""Requests that are no plain transfer, such as a capture or a refund: idempotent by an id, like transfers."""
+
+import hashlib
+from uuid import UUID
+
+from emoney.ledger.base.errors import IdempotencyConflict, IntegrityViolation
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.transfers.transfer import Outcome, Refusal
+
+_queries = queries_beside(__file__)
+
+
+def content_hash(kind: str, *parts: str) -> bytes:
+    """SHA-256 of a request's kind and content (32 bytes), each part behind its length."""
+    digest = hashlib.sha256()
+    for part in (kind, *parts):
+        encoded = part.encode()
+        digest.update(len(encoded).to_bytes(4, "big") + encoded)
+    return digest.digest()
+
+
+def earlier_outcome(connection: Connection, request_id: UUID, content: bytes) -> Outcome:
+    """The outcome of an id that was claimed before. Raises IdempotencyConflict for other content."""
+    row = connection.execute(_queries.earlier.sql, {"id": request_id}).fetchone()
+    if row is None or row[0] != content:
+        raise IdempotencyConflict(
+            f"{request_id} was sent before with other content; a new request needs a new id"
+        )
+    _, accepted, rule, decision, source, numbers = row
+    if accepted is not (rule is None):
+        raise IntegrityViolation(f"{request_id} was claimed but has not one outcome: see trial balance")
+    return Outcome(request_id, Refusal(rule, decision, source, **numbers) if rule else None, replayed=True)

@@ -1,0 +1,95 @@
+"""The trial balance: every account's debits and credits, and whether the books hold together.
+
+Checked from the entries up, not from the stored sums: each transfer has its two entries and its claim, each
+account is the sum of its entries, each balance follows from the one before, closed accounts hold nothing,
+debits equal credits in every currency, so that all entries add up to nothing, and what backs the e-money
+covers what is outstanding.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.transfers.chart import BACKING, OUTSTANDING, AccountKind, sign_of
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """All accounts of one kind in one currency; minor units, `balance` in the kind's own sense."""
+
+    currency: str
+    kind: AccountKind
+    accounts: int
+    debits: int
+    credits: int
+
+    @property
+    def balance(self) -> int:
+        return sign_of(self.kind) * (self.debits - self.credits)
+
+
+@dataclass(frozen=True, slots=True)
+class CurrencyTotal:
+    """One currency's sums, minor units. `outstanding`: what holders may redeem; `backing`: what covers it."""
+
+    currency: str
+    debits: int
+    credits: int
+    outstanding: int
+    backing: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrialBalance:
+    """The books at one moment. `wrong_accounts`, `wrong_transfers`: ids that do not hold together."""
+
+    lines: tuple[Line, ...]
+    wrong_accounts: tuple[UUID, ...]
+    wrong_transfers: tuple[UUID, ...]
+
+    @property
+    def totals(self) -> tuple[CurrencyTotal, ...]:
+        """One total per currency."""
+        by_currency: dict[str, list[Line]] = {}
+        for line in self.lines:
+            by_currency.setdefault(line.currency, []).append(line)
+        return tuple(
+            CurrencyTotal(
+                currency,
+                sum(line.debits for line in lines),
+                sum(line.credits for line in lines),
+                sum(line.balance for line in lines if line.kind in OUTSTANDING),
+                sum(line.balance for line in lines if line.kind in BACKING),
+            )
+            for currency, lines in by_currency.items()
+        )
+
+    @property
+    def balanced(self) -> bool:
+        """Whether debits equal credits everywhere and every account and transfer holds together."""
+        return (
+            not self.wrong_accounts
+            and not self.wrong_transfers
+            and all(total.debits == total.credits for total in self.totals)
+        )
+
+    @property
+    def safeguarded(self) -> bool:
+        """Whether the backing covers the outstanding e-money in every currency."""
+        return all(total.backing >= total.outstanding for total in self.totals)
+
+
+def trial_balance(connection: Connection) -> TrialBalance:
+    """The trial balance at this moment, all of it read from one snapshot. Reads every entry."""
+    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    return TrialBalance(
+        tuple(
+            Line(currency, AccountKind(kind), accounts, debits, credits)
+            for currency, kind, accounts, debits, credits in connection.execute(_queries.totals.sql)
+        ),
+        tuple(row[0] for row in connection.execute(_queries.unbalanced_accounts.sql)),
+        tuple(row[0] for row in connection.execute(_queries.wrong_transfers.sql)),
+    )

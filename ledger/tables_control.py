@@ -1,0 +1,136 @@
+"""The tables of changes of accounts, closed periods and disputes; `ledger.tables` has the others."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from emoney.ledger.base.declarations import BOOKS, NOT_PERSONAL, Basis, Category, declare
+from emoney.ledger.base.postgres.columns import moment, xact
+
+
+class AccountChangeRow(SQLModel, table=True):
+    """What was changed about an account, by whom and why."""
+
+    __tablename__ = "account_change"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    number: int = Field(sa_column=Column(Integer, primary_key=True))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    frozen_debit: bool | None
+    frozen_credit: bool | None
+    floor: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
+    ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
+    parent_id: UUID | None
+    actor: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = moment()
+    xact: int = xact()
+    id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+
+
+class AccountParentRow(SQLModel, table=True):
+    """Below which account another one stands."""
+
+    __tablename__ = "account_parent"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    parent_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
+
+
+class AccountMetadataRow(SQLModel, table=True):
+    """What the operator keeps about an account; the ledger does not look into it."""
+
+    __tablename__ = "account_metadata"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    metadata_: dict[str, Any] = Field(
+        sa_column=Column(
+            "metadata",
+            JSONB,
+            nullable=False,
+            info=declare(
+                Category.PSEUDONYMOUS,
+                "the operator's own management of the account; personal data is kept out by contract of use",
+                Basis.CONTRACT,
+                "until the operator replaces it, at most as long as the account's books",
+            ),
+        )
+    )
+    changed_at: datetime = moment()
+
+
+class ClosedPeriodRow(SQLModel, table=True):
+    """A period that is closed."""
+
+    __tablename__ = "closed_period"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    ends_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    id: UUID = Field(sa_column=Column(Uuid, nullable=False, unique=True))
+    name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    starts_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True), unique=True))
+    time_zone: str = Field(sa_column=Column(Text, nullable=False))
+    closed_at: datetime = moment()
+    actor: str = Field(sa_column=Column(Text, nullable=False, info=BOOKS))
+    xact: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class PeriodSumRow(SQLModel, table=True):
+    """How much counted before a closed period's end."""
+
+    __tablename__ = "period_sum"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    ends_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    transfers: int = Field(sa_column=Column(BigInteger, nullable=False))
+    summed_at: datetime = moment()
+
+
+class PeriodTotalRow(SQLModel, table=True):
+    """A line of a closed period's trial balance."""
+
+    __tablename__ = "period_total"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    ends_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
+    currency: str = Field(sa_column=Column(Text, primary_key=True))
+    kind: str = Field(sa_column=Column(Text, primary_key=True))
+    debits: int = Field(sa_column=Column(BigInteger, nullable=False))
+    credits: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class DisputeRow(SQLModel, table=True):
+    """A transfer that its payer disputes, under the id of the hold on its receiver."""
+
+    __tablename__ = "dispute"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    original_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
+    reason_code: str = Field(sa_column=Column(Text, nullable=False))
+    actor: str = Field(sa_column=Column(Text, nullable=False))
+    opened_at: datetime = moment()
+    xact: int = xact()
+
+
+class DisputeOutcomeRow(SQLModel, table=True):
+    """How a dispute was decided, by whom and why."""
+
+    __tablename__ = "dispute_outcome"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    dispute_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    kind: str = Field(sa_column=Column(Text, nullable=False))
+    amount: int = Field(sa_column=Column(BigInteger, nullable=False))
+    transfer_id: UUID | None
+    actor: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = moment()
+    xact: int = xact()

@@ -1,0 +1,1 @@
+"""ledger/transfers: see the modules."""

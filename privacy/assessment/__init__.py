@@ -1,0 +1,1 @@
+"""privacy/assessment: see the modules."""

@@ -1,0 +1,1 @@
+"""privacy/breaches: see the modules."""

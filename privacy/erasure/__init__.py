@@ -1,0 +1,1 @@
+"""privacy/erasure: see the modules."""

@@ -1,0 +1,1 @@
+"""privacy/keys: see the modules."""

@@ -1,0 +1,125 @@
+"""Key-encryption keys: which one wraps new keys, what each is for, and where it stands.
+
+The keys themselves are in the provider. For each use, and later for each month in which records expire, one
+is active; `expires_month` makes room for keys that die with the records below them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from emoney.ledger.base.clock import Clock
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.privacy.errors import KeyUnavailable
+from emoney.privacy.keys import algorithms
+from emoney.privacy.keys import events as key_events
+from emoney.privacy.keys.events import Event, Happened, KeyKind
+from emoney.privacy.keys.providers.protocol import KeyProvider, KeyUse
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Kek:
+    """A key-encryption key as the database knows it."""
+
+    id: str
+    provider: str
+    use: str
+    expires_month: date | None
+    state: str
+    created_at: datetime
+    seal_until: datetime
+    open_until: datetime
+    wraps: int
+    """How many living keys are wrapped under it."""
+
+    def due(self, now: datetime) -> bool:
+        """Whether it still wraps new keys past the time in which it should: rotate."""
+        return self.state == "active" and now >= self.seal_until
+
+
+class Providers:
+    """The provider of new keys, and former ones that still unwrap what was wrapped by them."""
+
+    def __init__(self, now: KeyProvider, former: Sequence[KeyProvider] = ()) -> None:
+        self.now = now
+        self._by_name = {provider.name: provider for provider in (*former, now)}
+
+    def named(self, name: str) -> KeyProvider:
+        """The provider of this name. Raises KeyUnavailable when it is not set up."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise KeyUnavailable(
+                f"This database has keys of the provider {name}, which is not set up here: "
+                "set EMONEY_KEY_PROVIDER, or EMONEY_FORMER_KEY_PROVIDER until they are rotated away."
+            ) from None
+
+
+def current(
+    connection: Connection, providers: Providers, use: KeyUse, clock: Clock, month: date | None = None
+) -> tuple[str, KeyProvider]:
+    """The active key of this use and its provider, made when there is none; in the caller's transaction.
+
+    One past its originator's window still wraps, since refusing would stop enrolment: the inventory says that
+    it is due (`emoney privacy rotate`).
+    """
+    about = {"use": use.value, "month": month}
+    if found := connection.execute(_queries.active_kek.sql, about).fetchone():
+        return found[0], providers.named(found[1])
+    connection.execute(_queries.lock_keks.sql)
+    if found := connection.execute(_queries.active_kek.sql, about).fetchone():
+        return found[0], providers.named(found[1])
+    kek = providers.now.first(use) if month is None else None
+    if kek is None or connection.execute(_queries.kek_exists.sql, {"kek": kek}).fetchone():
+        kek = providers.now.create(use)
+    _insert(connection, providers, kek, use, clock(), month)
+    return kek, providers.now
+
+
+def succeed(connection: Connection, providers: Providers, use: KeyUse, clock: Clock) -> list[str]:
+    """Give every active key of this use a successor; returns the ids of the new ones."""
+    connection.execute(_queries.lock_keks.sql)
+    made = []
+    for former, month in connection.execute(_queries.active_keks_of.sql, {"use": use.value}).fetchall():
+        set_state(connection, former, "decrypt-only", Event.RETIRED, clock())
+        kek = providers.now.create(use)
+        _insert(connection, providers, kek, use, clock(), month)
+        made.append(kek)
+    return made
+
+
+def set_state(
+    connection: Connection, kek: str, state: str, event: Event, now: datetime, **who: str | None
+) -> None:
+    """Change a key's state; the database holds that it may. `who`: actor and reason."""
+    connection.execute(_queries.set_kek_state.sql, {"kek": kek, "state": state})
+    key_events.record(connection, [Happened(KeyKind.KEK, kek, event, **who)], now)  # type: ignore[arg-type]
+
+
+def listed(connection: Connection) -> list[Kek]:
+    """All key-encryption keys, the oldest first."""
+    return [Kek(*row) for row in connection.execute(_queries.keks.sql)]
+
+
+def _insert(
+    connection: Connection,
+    providers: Providers,
+    kek: str,
+    use: KeyUse,
+    now: datetime,
+    month: date | None,
+) -> None:
+    row: dict[str, Any] = {
+        "kek": kek,
+        "provider": providers.now.name,
+        "use": use.value,
+        "month": month,
+        "now": now,
+        **algorithms.window(use.value, now)._asdict(),
+    }
+    connection.execute(_queries.insert_kek.sql, row)
+    key_events.record(connection, [Happened(KeyKind.KEK, kek, Event.CREATED)], now)

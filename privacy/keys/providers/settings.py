@@ -1,0 +1,36 @@
+"""What the key services have in common: their settings, and the bounds on waiting for them."""
+
+import hashlib
+import importlib
+import os
+from types import ModuleType
+
+from emoney.ledger.base.errors import ConfigurationError
+
+CONNECT_TIMEOUT_S = 3
+ANSWER_TIMEOUT_S = 5
+ATTEMPTS = 2
+"""A call ends within about (CONNECT + ANSWER) * ATTEMPTS seconds, whatever the service does."""
+
+
+def setting(variable: str, what: str, default: str | None = None) -> str:
+    """An environment variable's value. Raises ConfigurationError, saying `what` it has to be."""
+    value = os.environ.get(variable) or default
+    if not value:
+        raise ConfigurationError(f"Set {variable} to {what}.")
+    return value
+
+
+def extra(module: str, name: str) -> ModuleType:
+    """The library of an optional extra. Raises ConfigurationError, saying how to install it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise ConfigurationError(
+            f"This key provider needs {module}: install it with `pip install 'emoney[{name}]'`."
+        ) from None
+
+
+def context_code(context: bytes) -> str:
+    """A context as services take it: its SHA-256 in hexadecimal. They log it, so nobody's id is in it."""
+    return hashlib.sha256(b"emoney/privacy/provider-context" + context).hexdigest()

@@ -1,0 +1,1 @@
+"""privacy/pseudonyms: see the modules."""

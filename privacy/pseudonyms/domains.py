@@ -1,0 +1,281 @@
+"""Pseudonyms: what stands for a subject in one domain of analysis, for one epoch, and nowhere else.
+
+A domain is one purpose of analysis. In a keyed domain the pseudonym of a subject is
+
+    HMAC-SHA-256(key, framed("emoney/privacy/pseudonym", domain, epoch, subject)), the first 16 bytes
+
+under a random 256-bit key of that domain and epoch, which is wrapped by the key provider and bound to both.
+In a reversible domain it is 16 random bytes, kept in a table that the application cannot read; the way back
+is `privacy.pseudonyms.reidentification`. Either way it is written as 32 hexadecimal digits.
+
+Two domains, or two epochs of one, have independent keys or tokens: nothing but the number of subjects is the
+same in them. Answers come in the order of the pseudonyms, so that a file written from them does not carry the
+order of the subjects either. What stands beside a pseudonym (amounts, times) can still link: such records
+are generalised before they leave.
+
+Whose processing is restricted (`rights`) gets no pseudonym, nor is an earlier one told, unless the
+restriction leaves the domain's purpose.
+
+Costs. Two queries and one call of the provider for all subjects of a call.
+"""
+
+import hmac
+import os
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import RFC_4122, UUID
+
+from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import checked_person
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.privacy.errors import KeyDestroyed
+from emoney.privacy.keys.framing import framed
+from emoney.privacy.keys.keks import Providers
+from emoney.privacy.pseudonyms.errors import (
+    GuessableSubject,
+    InvalidDomain,
+    InvalidRequest,
+    TooManySubjects,
+    UnknownDomain,
+)
+from emoney.privacy.pseudonyms.keys import domain_key, fresh_key, wrapped_key
+from emoney.privacy.rights import requests as rights
+
+SUBJECTS_MAX = 100_000
+DOMAINS_MAX = 1000
+PURPOSE_MAX = 200
+PSEUDONYM_BYTES = 16
+_VALUE = b"emoney/privacy/pseudonym"
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+_RANDOM_VERSIONS = (4, 7)
+_DIGITS_MIN, _ZEROS = 3, "0" * 10
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A domain, why it is there, whether there is a way back, and its newest epoch."""
+
+    name: str
+    purpose: str
+    reversible: bool
+    epoch: int
+    epoch_started_at: datetime
+
+
+class _Epoch(NamedTuple):
+    number: int
+    reversible: bool
+    purpose: str
+    wrapped: bytes
+    kek: str
+    provider: str
+    destroyed_at: datetime | None
+
+
+class Pseudonyms:
+    """The pseudonyms of one domain. Safe to share between threads; each brings its own connection.
+
+    Raises InvalidDomain for a name that no domain can have.
+    """
+
+    def __init__(self, providers: Providers, domain: str, clock: Clock = system_clock) -> None:
+        self._providers = providers
+        self._clock = clock
+        self.domain = checked_name(domain)
+
+    def create(self, connection: Connection, *, purpose: str, reversible: bool = False, by: str) -> Domain:
+        """Make this domain and start its first epoch. `purpose`: 1 to 200 characters, no personal data.
+
+        Raises InvalidDomain when it is there already or the purpose says nothing, InvalidRequest for an actor
+        that cannot stand in a record.
+        """
+        checked_purpose(purpose)
+        values = self._epoch_values(connection, 1, bool(reversible), by)
+        made = connection.execute(_queries.create.sql, values | {"purpose": purpose})
+        if made.rowcount == 0:
+            raise InvalidDomain(f"the domain {self.domain} is there already; start a new epoch instead")
+        return Domain(self.domain, purpose, bool(reversible), 1, values["at"])
+
+    def rotate(self, connection: Connection, *, by: str) -> int:
+        """Start the next epoch and return its number. Pseudonyms of earlier epochs stay what they were.
+
+        Raises UnknownDomain, InvalidRequest.
+        """
+        checked_actor(by)
+        connection.execute(_queries.lock_domain.sql, {"domain": self.domain})
+        newest = self._epoch(connection, None)
+        values = self._epoch_values(connection, newest.number + 1, newest.reversible, by)
+        connection.execute(_queries.next_epoch.sql, values)
+        return newest.number + 1
+
+    def of(
+        self, connection: Connection, subjects: Collection[UUID], *, epoch: int | None = None
+    ) -> dict[UUID, str]:
+        """The pseudonym of each subject in an epoch (the newest unless told), in the order of the pseudonyms.
+
+        Subjects are random UUIDs (version 4 or 7): whatever could be found by trying is refused, for whoever
+        comes to hold the key could try. At most 100,000 in a call. Not in the answer are subjects whose
+        processing is restricted to other purposes than the domain's. Raises GuessableSubject,
+        TooManySubjects, UnknownDomain, KeyDestroyed for an epoch whose key was destroyed
+        (`KeyControl.destroy`), and what the key provider raises.
+        """
+        if len(subjects) > SUBJECTS_MAX:
+            raise TooManySubjects(f"{len(subjects)} subjects in one call; {SUBJECTS_MAX} are taken")
+        asked = {_checked_subject(subject) for subject in subjects}
+        of = self._epoch(connection, epoch)
+        if of.destroyed_at is not None:
+            raise KeyDestroyed(
+                f"The key of epoch {of.number} of {self.domain} was destroyed: its pseudonyms are not made."
+            )
+        wanted = sorted(asked - rights.shut_out(connection, asked, {of.purpose}))
+        if not wanted:
+            return {}
+        if of.reversible:
+            found = self._tokens(connection, of.number, wanted)
+        else:
+            key = domain_key(
+                self._providers, self.domain, of.number, wrapped=of.wrapped, kek=of.kek, provider=of.provider
+            )
+            prefix = framed(_VALUE, self.domain.encode(), of.number.to_bytes(4, "big"))
+            found = {
+                subject: hmac.digest(key, prefix + framed(subject.bytes), "sha256")[:PSEUDONYM_BYTES]
+                for subject in wanted
+            }
+        ordered = sorted(found.items(), key=lambda pair: pair[1])
+        return {subject: value.hex() for subject, value in ordered}
+
+    def newest_epoch(self, connection: Connection) -> int:
+        """The number of the newest epoch. Raises UnknownDomain."""
+        return self._epoch(connection, None).number
+
+    def _tokens(self, connection: Connection, epoch: int, subjects: list[UUID]) -> dict[UUID, bytes]:
+        fresh = [os.urandom(PSEUDONYM_BYTES) for _ in subjects]
+        rows = connection.execute(
+            _queries.tokens.sql,
+            {
+                "domain": self.domain,
+                "epoch": epoch,
+                "subjects": subjects,
+                "fresh": fresh,
+                "at": self._clock(),
+            },
+        )
+        return {subject: bytes(token) for subject, token in rows}
+
+    def _epoch(self, connection: Connection, epoch: int | None) -> _Epoch:
+        row = connection.execute(
+            _queries.epoch_of.sql, {"domain": self.domain, "epoch": _checked_epoch(epoch)}
+        ).fetchone()
+        if row is None:
+            which = "" if epoch is None else f" epoch {epoch} of"
+            raise UnknownDomain(
+                f"there is no{which} domain {self.domain}; see `emoney privacy pseudonyms list`"
+            )
+        return _Epoch(*row)
+
+    def _epoch_values(self, connection: Connection, epoch: int, reversible: bool, by: str) -> dict[str, Any]:
+        actor = checked_actor(by)
+        wrapped, kek = None, None
+        if not reversible:
+            wrapped, kek = wrapped_key(
+                connection, self._providers, self._clock, fresh_key(), self.domain, epoch
+            )
+        return {
+            "id": new_id(),
+            "domain": self.domain,
+            "epoch": epoch,
+            "reversible": reversible,
+            "wrapped": wrapped,
+            "kek": kek,
+            "by": actor,
+            "at": self._clock(),
+        }
+
+
+def domains(connection: Connection) -> list[Domain]:
+    """The domains there are, by name; at most 1,000."""
+    rows = connection.execute(_queries.domains.sql, {"most": DOMAINS_MAX}).fetchall()
+    return [Domain(*row) for row in rows]
+
+
+def rewrap(connection: Connection, providers: Providers, clock: Clock) -> int:
+    """Wrap keys that are under a former key-encryption key under the active one; returns how many moved.
+
+    Pseudonyms stay what they are. Raises what the providers raise, and then none has moved.
+    """
+    found = connection.execute(_queries.under_former.sql).fetchall()
+    for domain, epoch, wrapped, old, provider in found:
+        key = domain_key(providers, domain, epoch, wrapped=wrapped, kek=old, provider=provider)
+        moved, kek = wrapped_key(connection, providers, clock, key, domain, epoch)
+        about = {"domain": domain, "epoch": epoch, "wrapped": moved, "kek": kek}
+        connection.execute(_queries.rewrap.sql, about)
+    return len(found)
+
+
+def forget(connection: Connection, subject: UUID) -> int:
+    """Remove the tokens of a subject from all reversible domains, for its erasure; returns how many.
+
+    Requests for them that are still open can no longer be granted.
+    """
+    row = connection.execute(_queries.forget.sql, {"subject": subject}).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def held(connection: Connection, subjects: Collection[UUID]) -> int:
+    """How many tokens stand for these subjects. One query, which changes nothing."""
+    row = connection.execute(_queries.held.sql, {"subjects": list(subjects)}).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def checked_actor(name: str) -> str:
+    """`name` when it can stand in a record of who asked and who decided. Raises InvalidRequest."""
+    return checked_person(name, InvalidRequest)
+
+
+def checked_name(name: str) -> str:
+    """`name` when a domain, or a budget, can have it. Raises InvalidDomain."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidDomain(
+            "a name is up to 63 small letters, digits and hyphens, a letter first: fraud-study"
+        )
+    return name
+
+
+def checked_purpose(purpose: str) -> str:
+    """`purpose` when it says something, in one line. Raises InvalidDomain."""
+    if not isinstance(purpose, str) or not purpose.strip() or len(purpose) > PURPOSE_MAX:
+        raise InvalidDomain(f"say what it is for in 1 to {PURPOSE_MAX} characters")
+    if not purpose.isprintable():
+        raise InvalidDomain("a purpose is one line of printable characters")
+    return purpose
+
+
+def _checked_epoch(epoch: int | None) -> int | None:
+    if epoch is not None and not 0 < epoch < 1 << 31:
+        raise UnknownDomain("epochs are numbered from 1")
+    return epoch
+
+
+def _checked_subject(subject: UUID) -> UUID:
+    """Versions 4 and 7 hold at least 62 random bits at their end; what looks counted or typed is refused.
+
+    That much can be told from one value; a random one is refused about once in 10^9.
+    """
+    if isinstance(subject, UUID) and subject.variant == RFC_4122 and subject.version in _RANDOM_VERSIONS:
+        noise = subject.hex[17:]
+        typed = noise.startswith(_ZEROS[:6]) and noise.isdecimal()
+        if len(set(noise)) >= _DIGITS_MIN and not noise.startswith(_ZEROS) and not typed:
+            return subject
+    raise GuessableSubject(
+        "pseudonyms are of random UUIDs (version 4 or 7) only: telephone numbers, document numbers, counters "
+        "and ids derived from names can be found by trying them all"
+    )

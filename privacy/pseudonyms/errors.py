@@ -1,0 +1,39 @@
+"""What pseudonyms and re-identification refuse. No message holds a subject, a pseudonym's key or a value."""
+
+from emoney.ledger.base.errors import EmoneyError, InvalidInput
+
+
+class InvalidDomain(InvalidInput):
+    """A domain's name or purpose that cannot be stored, or a domain that is there already."""
+
+
+class UnknownDomain(InvalidInput):
+    """A domain or an epoch that was never started."""
+
+
+class GuessableSubject(InvalidInput):
+    """A subject that could be found by trying: pseudonyms are of random identifiers only."""
+
+
+class TooManySubjects(InvalidInput):
+    """More subjects in one call than are taken."""
+
+
+class UnknownPseudonym(InvalidInput):
+    """A token that this domain never gave out, or that is not written as one."""
+
+
+class InvalidRequest(InvalidInput):
+    """A re-identification that is asked for or decided without a usable actor or reason."""
+
+
+class NotReversible(InvalidInput):
+    """A domain without a way back: its pseudonyms are of a keyed function."""
+
+
+class SamePerson(EmoneyError):
+    """The one who asks cannot be the one who decides."""
+
+
+class RequestClosed(EmoneyError):
+    """A request that is unknown, decided, or expired."""

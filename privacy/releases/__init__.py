@@ -1,0 +1,1 @@
+"""privacy/releases: see the modules."""

@@ -1,0 +1,1 @@
+"""privacy/rights: see the modules."""

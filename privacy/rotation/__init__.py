@@ -1,0 +1,1 @@
+"""privacy/rotation: see the modules."""

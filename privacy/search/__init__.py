@@ -1,0 +1,1 @@
+"""privacy/search: see the modules."""

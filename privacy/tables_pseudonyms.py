@@ -1,0 +1,128 @@
+"""The tables of pseudonyms and re-identification, as their migration makes them."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import LargeBinary
+from sqlmodel import Field, SQLModel
+
+from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
+from emoney.ledger.base.postgres.columns import moment, salt, xact
+
+_ANALYSIS = declare(
+    Category.PSEUDONYMOUS,
+    "standing for subjects in one domain of analysis",
+    Basis.LEGITIMATE_INTEREST,
+    "until the records of the domain expire",
+)
+_ACCOUNTABILITY = declare(
+    Category.PSEUDONYMOUS,
+    "showing who learned whom a pseudonym stands for, and why",
+    Basis.LEGAL_OBLIGATION,
+    "as long as the records it is about",
+)
+_KEY = declare(
+    Category.KEY_MATERIAL,
+    "making pseudonyms of one domain and epoch",
+    Basis.LEGITIMATE_INTEREST,
+    "until the records of the domain expire",
+)
+
+
+class PseudonymDomain(SQLModel, table=True):
+    """One purpose of analysis. Append-only."""
+
+    __tablename__ = "pseudonym_domain"
+    __table_args__ = {"schema": "privacy", "info": NOT_PERSONAL}
+
+    name: str = Field(primary_key=True)
+    purpose: str
+    reversible: bool
+    created_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
+    created_at: datetime = moment()
+
+
+class PseudonymEpoch(SQLModel, table=True):
+    """A domain's epoch; its wrapped key moves between key-encryption keys, or is destroyed."""
+
+    __tablename__ = "pseudonym_epoch"
+    __table_args__ = {"schema": "privacy", "info": NOT_PERSONAL}
+
+    id: UUID = Field(unique=True)
+    domain: str = Field(primary_key=True)
+    epoch: int = Field(primary_key=True)
+    reversible: bool
+    wrapped: bytes | None = Field(
+        default=None, repr=False, sa_type=LargeBinary, sa_column_kwargs={"info": _KEY}
+    )
+    kek: str | None = None
+    started_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
+    started_at: datetime = moment()
+    destroyed_at: datetime | None = moment(nullable=True)
+    xact: int = xact()
+    salt: UUID = salt()
+
+
+class PseudonymToken(SQLModel, table=True):
+    """The random pseudonym of a subject. Never changed; closed to the application."""
+
+    __tablename__ = "pseudonym_token"
+    __table_args__ = {"schema": "privacy", "info": _ANALYSIS}
+
+    domain: str = Field(primary_key=True)
+    epoch: int = Field(primary_key=True)
+    subject: UUID = Field(primary_key=True)
+    token: bytes = Field(repr=False, sa_type=LargeBinary)
+    reversible: bool
+    made_at: datetime = moment()
+
+
+class ReidentificationRequest(SQLModel, table=True):
+    """Someone asks whom a token stands for. Append-only."""
+
+    __tablename__ = "reidentification_request"
+    __table_args__ = {"schema": "privacy", "info": _ACCOUNTABILITY}
+
+    id: UUID = Field(primary_key=True)
+    domain: str
+    reversible: bool
+    token: bytes = Field(repr=False, sa_type=LargeBinary)
+    purpose: str
+    because: str
+    requested_by: str
+    requested_at: datetime = moment()
+    expires_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
+
+
+class ReidentificationDecision(SQLModel, table=True):
+    """The word of a second person. Append-only."""
+
+    __tablename__ = "reidentification_decision"
+    __table_args__ = {"schema": "privacy", "info": _ACCOUNTABILITY}
+
+    request_id: UUID = Field(primary_key=True)
+    requested_by: str
+    requested_at: datetime = moment()
+    expires_at: datetime = moment()
+    outcome: str
+    decided_by: str
+    because: str
+    decided_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()
+
+
+class ReidentificationDone(SQLModel, table=True):
+    """Whom an approved request disclosed. Append-only."""
+
+    __tablename__ = "reidentification"
+    __table_args__ = {"schema": "privacy", "info": _ACCOUNTABILITY}
+
+    request_id: UUID = Field(primary_key=True)
+    outcome: str
+    subject: UUID
+    disclosed_at: datetime = moment()
+    xact: int = xact()
+    salt: UUID = salt()

@@ -1,0 +1,59 @@
+"""The tables of readers and breaches, mapped."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel
+
+from emoney.ledger.base.declarations import Basis, Category, declare
+from emoney.ledger.base.postgres.columns import moment
+
+
+class ReaderPack(SQLModel, table=True):
+    """A policy pack whose persons a KYC reader sees. Written by the database's owner only."""
+
+    __tablename__ = "reader_pack"
+    __table_args__ = {
+        "schema": "privacy",
+        "info": declare(
+            Category.PSEUDONYMOUS,
+            "limiting which persons a reader sees",
+            Basis.LEGAL_OBLIGATION,
+            "as long as the reader has access",
+        ),
+    }
+
+    reader: str = Field(primary_key=True)
+    pack_id: str = Field(primary_key=True)
+    granted_by: str
+    granted_at: datetime = moment()
+
+
+class Breach(SQLModel, table=True):
+    """What was known of a breach at a time. Append-only; the highest number is what is known now."""
+
+    __tablename__ = "breach"
+    __table_args__ = {
+        "schema": "privacy",
+        "info": declare(
+            Category.PSEUDONYMOUS,
+            "documenting breaches for the supervisory authority (GDPR art. 33(5))",
+            Basis.LEGAL_OBLIGATION,
+            "life of the installation",
+        ),
+    }
+
+    breach_id: UUID = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    noticed_at: datetime = moment()
+    what: str
+    categories: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    subjects: int = Field(sa_column=Column(BigInteger, nullable=False))
+    measures: str
+    notified_at: datetime | None = moment(nullable=True)
+    late_because: str | None = None
+    no_risk_because: str | None = None
+    recorded_by: str
+    recorded_at: datetime = moment()

@@ -1,0 +1,1 @@
+"""privacy/vault: see the modules."""
