@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlmodel import Field, SQLModel
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import moment
+from emoney.ledger.base.postgres.columns import timestamp_column
 
 _KEPT = "5 years from the end of the relationship or the transaction (AMLD art. 40, AMLR art. 77)"
 
@@ -35,7 +35,7 @@ class Extraction(SQLModel, table=True):
     to_xact: int
     rows: int
     files: int
-    extracted_at: datetime = moment()
+    extracted_at: datetime = timestamp_column()
 
 
 class Alert(SQLModel, table=True):
@@ -50,13 +50,13 @@ class Alert(SQLModel, table=True):
     subject: UUID
     subject_ref: str
     currency: str = Field(sa_column_kwargs={"info": NOT_PERSONAL})
-    window_start: datetime = moment()
-    window_end: datetime = moment()
+    window_start: datetime = timestamp_column()
+    window_end: datetime = timestamp_column()
     score: float
     why: str
     status: str = "open"
-    detected_at: datetime = moment()
-    changed_at: datetime = moment()
+    detected_at: datetime = timestamp_column()
+    changed_at: datetime = timestamp_column()
 
 
 class AlertTransfer(SQLModel, table=True):
@@ -69,7 +69,7 @@ class AlertTransfer(SQLModel, table=True):
     transfer_id: UUID = Field(primary_key=True)
     reference: str | None = None
     part: str
-    at: datetime = moment()
+    at: datetime = timestamp_column()
 
 
 class AlertAccount(SQLModel, table=True):

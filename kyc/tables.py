@@ -14,7 +14,7 @@ import emoney.kyc.tables_parties
 import emoney.kyc.tables_rectification  # noqa: F401  mapped there, found here
 from emoney.kyc.tables_columns import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY, id_column, text
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import moment, salt, xact
+from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 from emoney.privacy import Sealed, SealedText
 
 
@@ -42,7 +42,7 @@ class Person(SQLModel, table=True):
     tax_number: Sealed | None = _sealed(GOVERNMENT_ID)
     tax_country: Sealed | None = _sealed(GOVERNMENT_ID)
     address: Sealed | None = _sealed(IDENTITY)
-    enrolled_at: datetime = moment()
+    enrolled_at: datetime = timestamp_column()
     holder_id: UUID | None = Field(sa_column=Column(Uuid))
     details_version: int = Field(sa_column=Column(Integer, nullable=False))
 
@@ -67,7 +67,7 @@ class Evidence(SQLModel, table=True):
     approval_id: UUID | None = Field(sa_column=Column(Uuid))
     approval_action: str = text(info=NOT_PERSONAL)
     approval_outcome: str = text(info=NOT_PERSONAL)
-    recorded_at: datetime = moment()
+    recorded_at: datetime = timestamp_column()
 
 
 class EvidenceState(SQLModel, table=True):
@@ -86,7 +86,7 @@ class EvidenceState(SQLModel, table=True):
     because: str = text()
     provider: str | None = text(nullable=True)
     approval_id: UUID | None = Field(sa_column=Column(Uuid))
-    recorded_at: datetime = moment()
+    recorded_at: datetime = timestamp_column()
 
 
 class Wallet(SQLModel, table=True):
@@ -99,11 +99,11 @@ class Wallet(SQLModel, table=True):
     person_id: UUID | None = Field(sa_column=Column(Uuid))
     pack_id: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
     tier: str = Field(sa_column=Column(Text, nullable=False))
-    tier_since: datetime = moment()
+    tier_since: datetime = timestamp_column()
     restriction: str | None = text(nullable=True)
     restriction_cause: str | None = text(nullable=True)
-    restriction_next_at: datetime | None = moment(nullable=True)
-    override_until: datetime | None = moment(nullable=True)
+    restriction_next_at: datetime | None = timestamp_column(nullable=True)
+    override_until: datetime | None = timestamp_column(nullable=True)
 
 
 class TierDecision(SQLModel, table=True):
@@ -119,7 +119,7 @@ class TierDecision(SQLModel, table=True):
     profile_id: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
     because: str = Field(sa_column=Column(Text, nullable=False))
     evidence: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
-    decided_at: datetime = moment()
+    decided_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -142,7 +142,7 @@ class PackAcceptance(SQLModel, table=True):
     pack_id: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
     content_hash: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
     accepted_by: str = Field(sa_column=Column(Text, nullable=False))
-    accepted_at: datetime = moment()
+    accepted_at: datetime = timestamp_column()
     note: str = Field(sa_column=Column(Text, nullable=False))
     approval_id: UUID | None = Field(sa_column=Column(Uuid))
     approval_action: str = text(info=NOT_PERSONAL)

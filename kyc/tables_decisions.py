@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 
 from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import moment, salt, xact
+from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 
 
 class ApprovalRequest(SQLModel, table=True):
@@ -25,8 +25,8 @@ class ApprovalRequest(SQLModel, table=True):
     details: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
     because: str = text()
     requested_by: str = text()
-    requested_at: datetime = moment()
-    expires_at: datetime = moment()
+    requested_at: datetime = timestamp_column()
+    expires_at: datetime = timestamp_column()
 
 
 class ApprovalDecision(SQLModel, table=True):
@@ -39,12 +39,12 @@ class ApprovalDecision(SQLModel, table=True):
     action: str = text(info=NOT_PERSONAL)
     subject: UUID = reference()
     requested_by: str = text()
-    requested_at: datetime = moment()
-    expires_at: datetime = moment()
+    requested_at: datetime = timestamp_column()
+    expires_at: datetime = timestamp_column()
     outcome: str = text()
     decided_by: str = text()
     because: str = text()
-    decided_at: datetime = moment()
+    decided_at: datetime = timestamp_column()
 
 
 class RestrictionStep(SQLModel, table=True):
@@ -60,9 +60,9 @@ class RestrictionStep(SQLModel, table=True):
     profile_id: UUID = reference(info=NOT_PERSONAL)
     balance: int = Field(sa_column=Column(BigInteger, nullable=False))
     cap: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
-    next_at: datetime | None = moment(nullable=True)
+    next_at: datetime | None = timestamp_column(nullable=True)
     source: str = text(info=NOT_PERSONAL)
-    made_at: datetime = moment()
+    made_at: datetime = timestamp_column()
 
 
 class WalletFeatures(SQLModel, table=True):
@@ -82,7 +82,7 @@ class WalletFeatures(SQLModel, table=True):
     cohorts: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     recorded_by: str = text()
     because: str = text()
-    recorded_at: datetime = moment()
+    recorded_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -97,7 +97,7 @@ class EndOfDayRun(SQLModel, table=True):
     day: date = Field(sa_column=Column(Date, primary_key=True))
     wallets: int = Field(sa_column=Column(BigInteger, nullable=False))
     above: int = Field(sa_column=Column(BigInteger, nullable=False))
-    finished_at: datetime = moment()
+    finished_at: datetime = timestamp_column()
 
 
 class EndOfDayExcess(SQLModel, table=True):
@@ -115,7 +115,7 @@ class EndOfDayExcess(SQLModel, table=True):
     in_a_row: int = Field(sa_column=Column(Integer, nullable=False))
     step: str = text()
     source: str = text(info=NOT_PERSONAL)
-    recorded_at: datetime = moment()
+    recorded_at: datetime = timestamp_column()
 
 
 class TierOverride(SQLModel, table=True):
@@ -128,8 +128,8 @@ class TierOverride(SQLModel, table=True):
     account_id: UUID = reference()
     pack_id: str = text(info=NOT_PERSONAL)
     tier: str = text()
-    made_at: datetime = moment()
-    until: datetime = moment()
+    made_at: datetime = timestamp_column()
+    until: datetime = timestamp_column()
     approval_id: UUID = reference()
     approval_action: str = text(info=NOT_PERSONAL)
     approval_outcome: str = text(info=NOT_PERSONAL)
@@ -147,7 +147,7 @@ class Freeze(SQLModel, table=True):
     credit: bool = Field(sa_column=Column(Boolean, nullable=False))
     because: str = text()
     made_by: str = text()
-    made_at: datetime = moment()
+    made_at: datetime = timestamp_column()
     approval_id: UUID | None = reference(nullable=True)
     approval_action: str = text(info=NOT_PERSONAL)
     approval_outcome: str = text(info=NOT_PERSONAL)

@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 
 from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import moment
+from emoney.ledger.base.postgres.columns import timestamp_column
 
 
 class Duplicate(SQLModel, table=True):
@@ -21,7 +21,7 @@ class Duplicate(SQLModel, table=True):
     person_a: UUID = id_column()
     person_b: UUID = id_column()
     ground: str = Field(sa_column=Column(Text, primary_key=True))
-    found_at: datetime = moment()
+    found_at: datetime = timestamp_column()
 
 
 class DuplicateDecision(SQLModel, table=True):
@@ -36,7 +36,7 @@ class DuplicateDecision(SQLModel, table=True):
     verdict: str = text()
     decided_by: str = text()
     because: str = text()
-    decided_at: datetime = moment()
+    decided_at: datetime = timestamp_column()
     request_id: UUID | None = reference(nullable=True)
 
 
@@ -49,7 +49,7 @@ class PersonLink(SQLModel, table=True):
     id: UUID = id_column()
     person_id: UUID = reference()
     into_id: UUID = reference()
-    made_at: datetime = moment()
+    made_at: datetime = timestamp_column()
     approval_id: UUID = reference()
     approval_action: str = text(info=NOT_PERSONAL)
     approval_outcome: str = text(info=NOT_PERSONAL)
@@ -70,7 +70,7 @@ class RiskRating(SQLModel, table=True):
     policy: str = text(info=NOT_PERSONAL)
     rated_by: str = text()
     because: str = text()
-    rated_at: datetime = moment()
+    rated_at: datetime = timestamp_column()
 
 
 class Review(SQLModel, table=True):
@@ -81,7 +81,7 @@ class Review(SQLModel, table=True):
 
     person_id: UUID = id_column()
     rating: str = text()
-    reviewed_at: datetime = moment()
+    reviewed_at: datetime = timestamp_column()
     due_on: date = Field(sa_column=Column(Date, nullable=False))
     remind_on: date | None = Field(sa_column=Column(Date))
 
@@ -98,7 +98,7 @@ class ReviewDone(SQLModel, table=True):
     next_due_on: date = Field(sa_column=Column(Date, nullable=False))
     reviewed_by: str = text()
     because: str = text()
-    reviewed_at: datetime = moment()
+    reviewed_at: datetime = timestamp_column()
 
 
 class Terms(SQLModel, table=True):
@@ -114,7 +114,7 @@ class Terms(SQLModel, table=True):
     sha256: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     effective_from: date = Field(sa_column=Column(Date, nullable=False))
     published_by: str = text()
-    published_at: datetime = moment()
+    published_at: datetime = timestamp_column()
 
 
 class ConsentRow(SQLModel, table=True):
@@ -129,7 +129,7 @@ class ConsentRow(SQLModel, table=True):
     given: bool = Field(sa_column=Column(Boolean, nullable=False))
     channel: str = text()
     recorded_by: str = text()
-    recorded_at: datetime = moment()
+    recorded_at: datetime = timestamp_column()
 
 
 class Dormancy(SQLModel, table=True):
@@ -140,9 +140,9 @@ class Dormancy(SQLModel, table=True):
 
     account_id: UUID = id_column()
     stage: str = text()
-    inactive_since: datetime = moment()
-    blocked_at: datetime | None = moment(nullable=True)
-    next_at: datetime | None = moment(nullable=True)
+    inactive_since: datetime = timestamp_column()
+    blocked_at: datetime | None = timestamp_column(nullable=True)
+    next_at: datetime | None = timestamp_column(nullable=True)
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
@@ -160,7 +160,7 @@ class DormancyStep(SQLModel, table=True):
     source: str = text(info=NOT_PERSONAL)
     because: str = text()
     made_by: str = text()
-    made_at: datetime = moment()
+    made_at: datetime = timestamp_column()
 
 
 class DormancyExemption(SQLModel, table=True):
@@ -174,8 +174,8 @@ class DormancyExemption(SQLModel, table=True):
     ground: str = text()
     recorded_by: str = text()
     because: str = text()
-    since: datetime = moment()
-    ended_at: datetime | None = moment(nullable=True)
+    since: datetime = timestamp_column()
+    ended_at: datetime | None = timestamp_column(nullable=True)
 
 
 class Death(SQLModel, table=True):
@@ -200,7 +200,7 @@ class DeathStep(SQLModel, table=True):
     evidence_id: UUID | None = reference(nullable=True)
     made_by: str = text()
     because: str = text()
-    made_at: datetime = moment()
+    made_at: datetime = timestamp_column()
     approval_id: UUID | None = reference(nullable=True)
     approval_action: str = text(info=NOT_PERSONAL)
     approval_outcome: str = text(info=NOT_PERSONAL)

@@ -7,7 +7,7 @@ from sqlalchemy import Boolean, Column, Integer, Uuid
 from sqlmodel import Field, SQLModel
 
 from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
-from emoney.ledger.base.postgres.columns import moment
+from emoney.ledger.base.postgres.columns import timestamp_column
 
 
 class OwnershipStatement(SQLModel, table=True):
@@ -22,7 +22,7 @@ class OwnershipStatement(SQLModel, table=True):
     dispersed_bp: int = Field(sa_column=Column(Integer, nullable=False))
     recorded_by: str = text()
     because: str = text()
-    recorded_at: datetime = moment()
+    recorded_at: datetime = timestamp_column()
 
 
 class Ownership(SQLModel, table=True):
@@ -50,8 +50,8 @@ class Guardianship(SQLModel, table=True):
     authority: str = text()
     until_year: int = Field(sa_column=Column(Integer, nullable=False))
     recorded_by: str = text()
-    recorded_at: datetime = moment()
-    ended_at: datetime | None = moment(nullable=True)
+    recorded_at: datetime = timestamp_column()
+    ended_at: datetime | None = timestamp_column(nullable=True)
     ended_because: str | None = text(nullable=True)
 
 
@@ -67,4 +67,4 @@ class BusinessAccount(SQLModel, table=True):
     under_account: UUID | None = reference(nullable=True)
     recorded_by: str = text()
     because: str = text()
-    recorded_at: datetime = moment()
+    recorded_at: datetime = timestamp_column()

@@ -18,7 +18,7 @@ from emoney.kyc.tables_columns import (
     text,
 )
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import moment
+from emoney.ledger.base.postgres.columns import timestamp_column
 from emoney.privacy import Sealed, SealedText
 
 
@@ -51,7 +51,7 @@ class Rectification(SQLModel, table=True):
     needs_two: bool = Field(sa_column=Column(Boolean, nullable=False))
     requested_by: str = text()
     because: str = text()
-    requested_at: datetime = moment()
+    requested_at: datetime = timestamp_column()
 
 
 class PersonVersion(SQLModel, table=True):
@@ -79,7 +79,7 @@ class PersonVersion(SQLModel, table=True):
     fields_: list[str] = Field(sa_column=Column("fields", ARRAY(Text), nullable=False))
     replaced_by: str = text()
     because: str = text()
-    replaced_at: datetime = moment()
+    replaced_at: datetime = timestamp_column()
     approval_id: UUID | None = reference(nullable=True)
     approval_action: str = text(info=NOT_PERSONAL)
     approval_outcome: str = text(info=NOT_PERSONAL)

@@ -23,7 +23,7 @@ from emoney.ledger.base.names import check_actor, check_reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.ledger import Ledger
-from emoney.ledger.outbox import record
+from emoney.ledger.outbox import append
 from emoney.ledger.posting import locks
 from emoney.ledger.transfers.chart import floor_of
 
@@ -201,7 +201,7 @@ def _change(
             content(account),
             actor,
             reason,
-            locks.moment(ledger.clock, locked),
+            locks.posting_time(ledger.clock, locked),
         )
 
     return ledger.run(changing)
@@ -259,7 +259,7 @@ def _write(
         at=at,
     )
     _record(connection, change)
-    record(connection, f"account.{kind}", account_id, change.to_json(), at=change.at)
+    append(connection, f"account.{kind}", account_id, change.to_json(), at=change.at)
     return change
 
 

@@ -31,7 +31,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.holds import Hold
 from emoney.ledger.ledger import Ledger
-from emoney.ledger.outbox import record
+from emoney.ledger.outbox import append
 from emoney.ledger.posting import locks
 from emoney.ledger.posting import write as writing
 from emoney.ledger.posting.decide import Rejected
@@ -120,7 +120,7 @@ def open_dispute(
         )
         if dispute_id not in fresh:
             return earlier_outcome(connection, dispute_id, content)
-        now = locks.moment(ledger.clock, locked)
+        now = locks.posting_time(ledger.clock, locked)
         row = connection.execute(_queries.disputed.sql, {"original": original_id}).fetchone()
         disputed = row[0] if row else 0
         left = original.amount - reversals.given_back(connection, original_id) - disputed
@@ -177,7 +177,7 @@ def uphold(
         fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
-        now = locks.moment(ledger.clock, locked)
+        now = locks.posting_time(ledger.clock, locked)
         held = holds.find(connection, dispute_id)
         left = original.amount - reversals.given_back(connection, original_id)
         request = held.hold.as_transfer(transfer_id, amount or min(held.remaining, left) or held.hold.amount)
@@ -274,4 +274,4 @@ def _tell(
 ) -> None:
     """An event among those of the receiver, whose account is locked."""
     payload = {"dispute": str(dispute_id), "minor": amount, "currency": original.currency, **more}
-    record(connection, f"dispute.{what}", original.credit_account, payload, at=at)
+    append(connection, f"dispute.{what}", original.credit_account, payload, at=at)

@@ -29,7 +29,7 @@ from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.ledger import Ledger
-from emoney.ledger.outbox.recorded import record
+from emoney.ledger.outbox import append
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import locks
 from emoney.ledger.posting import write as writing
@@ -176,7 +176,7 @@ def capture(
         fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
-        now, held = locks.moment(ledger.clock, locked), find(connection, hold_id)
+        now, held = locks.posting_time(ledger.clock, locked), find(connection, hold_id)
         request = hold.as_transfer(transfer_id, amount or held.remaining or hold.amount)
         return take(ledger, connection, held, request, now, release_rest=release_rest)
 
@@ -302,7 +302,7 @@ def _tell(connection: Connection, hold: Hold, what: str, amount: int, at: dateti
         "credit_account": str(hold.credit_account),
         **more,
     }
-    record(connection, f"hold.{what}", hold.debit_account, payload, at=at)
+    append(connection, f"hold.{what}", hold.debit_account, payload, at=at)
 
 
 def find(connection: Connection, hold_id: UUID) -> PlacedHold:

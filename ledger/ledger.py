@@ -17,7 +17,7 @@ from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.posting import batches_in_a_row as ahead
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import optimistic, partitions
-from emoney.ledger.posting.account_cache import Memory
+from emoney.ledger.posting.account_cache import AccountCache
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.transfer import Outcome, Transfer
 
@@ -27,7 +27,7 @@ ATTEMPTS_MAX, LOST_MAX = 8, 2
 BACKOFF_S = 0.01
 """How often a call is repeated that others were in the way of, and one that lost its connection; the first
 pause, in seconds, about doubled each time."""
-FEW = 16
+OPTIMISTIC_TRANSFERS_MAX = 16
 """Up to so many transfers, round trips cost more than what a batch decided in vain would."""
 
 
@@ -59,45 +59,47 @@ class Ledger:
             )
         return found.id
 
-    def post(self, transfers: Sequence[Transfer], memory: Memory | None = None) -> list[Outcome]:
+    def post(self, transfers: Sequence[Transfer], cache: AccountCache | None = None) -> list[Outcome]:
         """Post a batch in a transaction of its own: all outcomes are durable when this returns.
 
         At most `posting.BATCH_MAX` transfers; one outcome each, in their order; `replayed`, too, where the
-        connection was lost meanwhile and another tells that they were written. `memory`: of a caller that
+        connection was lost meanwhile and another tells that they were written. `cache`: of a caller that
         posts many batches from one thread; spares reading the same accounts again. Raises InvalidInput
         (nothing was written), Unavailable (unknown whether it was; sending the same ids again is safe).
         """
-        if memory is None and len(transfers) <= FEW:
-            memory = self.memory()
-        if memory is not None and (outcomes := self._post_optimistically(transfers, memory)) is not None:
+        if cache is None and len(transfers) <= OPTIMISTIC_TRANSFERS_MAX:
+            cache = self.account_cache()
+        if cache is not None and (outcomes := self._post_optimistically(transfers, cache)) is not None:
             return outcomes
         return self._post(transfers)
 
     def _post(self, transfers: Sequence[Transfer]) -> list[Outcome]:
         return self.run(lambda connection: self.post_in(connection, transfers), claims=True)
 
-    def _post_optimistically(self, transfers: Sequence[Transfer], memory: Memory) -> list[Outcome] | None:
+    def _post_optimistically(
+        self, transfers: Sequence[Transfer], cache: AccountCache
+    ) -> list[Outcome] | None:
         """Read, decide and write in two round trips or, where all is remembered, one; None if in vain, or if
         the connection was lost: posting finds out whether it was written.
         """
         try:
             with self.database.autocommit() as connection:
-                decided = memory.decide(transfers, lambda: nullcontext(connection))
+                decided = cache.decide(transfers, lambda: nullcontext(connection))
                 if decided is None:
                     return None
                 optimistic.write(connection, decided)
-        except (optimistic.InVain, partitions.PartitionMissing, ConnectionLost):
-            memory.forget()
+        except (optimistic.StaleDecision, partitions.PartitionMissing, ConnectionLost):
+            cache.invalidate()
             return None
         except BaseException:
-            memory.forget()
+            cache.invalidate()
             raise
-        memory.held()
+        cache.confirmed()
         return posting.in_order(transfers, decided.outcomes())
 
-    def memory(self) -> Memory:
-        """An empty memory for accounts of this ledger."""
-        return Memory(self.clock, self.profiles)
+    def account_cache(self) -> AccountCache:
+        """An empty cache of accounts of this ledger."""
+        return AccountCache(self.clock, self.profiles)
 
     def post_all(self, batches: Iterable[Sequence[Transfer]]) -> Generator[list[Outcome], None, None]:
         """Post many batches in a row, each in a transaction of its own; gives the outcomes of each, in order.
@@ -107,7 +109,7 @@ class Ledger:
         `post`, in the turn of the batch they belong to; the batches before it have been given by then. May
         use two connections.
         """
-        return ahead.post_all(self.database, batches, self.memory(), self._post)
+        return ahead.post_all(self.database, batches, self.account_cache(), self._post)
 
     def post_in(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
         """Post a batch in a transaction of the caller's, who commits or rolls back."""

@@ -26,7 +26,7 @@ from emoney.ledger.base.names import check_actor
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.ledger import Ledger
-from emoney.ledger.outbox import record
+from emoney.ledger.outbox import append
 from emoney.ledger.posting import closed_periods as watermark
 from emoney.ledger.reports import as_of
 from emoney.ledger.transfers.chart import AccountKind, sign_of
@@ -137,7 +137,7 @@ def close(ledger: Ledger, name: str, *, time_zone: str = "UTC", actor: str) -> P
                 f"another period was closed meanwhile; see whether {name} still follows"
             ) from error
         payload = {"name": name, "ends_at": ends_at.astimezone(UTC).isoformat(), "actor": actor}
-        record(connection, "period.closed", period_id, payload, at=now)
+        append(connection, "period.closed", period_id, payload, at=now)
 
     def summing(connection: Connection) -> Period:
         if find(connection, name).transfers is None:

@@ -21,7 +21,8 @@ from emoney.ledger.ledger import Ledger
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import locks
 from emoney.ledger.posting import write as writing
-from emoney.ledger.posting.decide import LEDGER_RULE, Accounts, Rejected, decide
+from emoney.ledger.posting.account_state import Accounts
+from emoney.ledger.posting.decide import LEDGER_RULE, Rejected, decide
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
 from emoney.ledger.transfers.money import check_amount
 from emoney.ledger.transfers.operations import Operation
@@ -108,7 +109,7 @@ def _give_back(
         fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
         if transfer_id not in fresh:
             return earlier_outcome(connection, transfer_id, content)
-        now = locks.moment(ledger.clock, locked)
+        now = locks.posting_time(ledger.clock, locked)
         left = original.amount - given_back(connection, original_id)
         request = Transfer(
             transfer_id,

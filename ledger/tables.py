@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from emoney.ledger.base.declarations import BOOKS, NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import moment, xact
+from emoney.ledger.base.postgres.columns import timestamp_column, xact
 
 
 class LimitProfileRow(SQLModel, table=True):
@@ -42,7 +42,7 @@ class LimitProfileRow(SQLModel, table=True):
     fiscal_year_starts: int = Field(sa_column=Column(SmallInteger, nullable=False))
     payee_operations: list[str] = Field(sa_column=Column(JSONB, nullable=False))
     counted_operations: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
-    created_at: datetime = moment()
+    created_at: datetime = timestamp_column()
 
 
 class AccountRow(SQLModel, table=True):
@@ -57,18 +57,18 @@ class AccountRow(SQLModel, table=True):
     holder: UUID | None = Field(sa_column=Column(Uuid, index=True))
     external_ref: str | None = Field(sa_column=Column(Text, unique=True))
     profile_id: UUID | None = Field(sa_column=Column(Uuid))
-    opened_at: datetime = moment()
+    opened_at: datetime = timestamp_column()
     sign: int = Field(sa_column=Column(SmallInteger, nullable=False, info=NOT_PERSONAL))
     floor: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
     frozen_debit: bool
     frozen_credit: bool
-    closed_at: datetime | None = moment(nullable=True)
+    closed_at: datetime | None = timestamp_column(nullable=True)
     debits_posted: int = Field(sa_column=Column(BigInteger, nullable=False))
     credits_posted: int = Field(sa_column=Column(BigInteger, nullable=False))
     debits_pending: int = Field(sa_column=Column(BigInteger, nullable=False))
     credits_pending: int = Field(sa_column=Column(BigInteger, nullable=False))
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
-    last_posted_at: datetime | None = moment(nullable=True)
+    last_posted_at: datetime | None = timestamp_column(nullable=True)
     ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
 
 
@@ -96,8 +96,8 @@ class TransferRow(SQLModel, table=True):
     operation: str = Field(sa_column=Column(Text, nullable=False))
     reference: str | None = Field(sa_column=Column(Text))
     group_id: UUID | None = Field(sa_column=Column(Uuid))
-    effective_at: datetime = moment()
-    posted_at: datetime = moment()
+    effective_at: datetime = timestamp_column()
+    posted_at: datetime = timestamp_column()
     debit_version: int = Field(sa_column=Column(BigInteger, nullable=False))
     debit_balance: int = Field(sa_column=Column(BigInteger, nullable=False))
     credit_version: int = Field(sa_column=Column(BigInteger, nullable=False))
@@ -134,8 +134,8 @@ class RefusalRow(SQLModel, table=True):
     operation: str = Field(sa_column=Column(Text, nullable=False))
     reference: str | None = Field(sa_column=Column(Text))
     group_id: UUID | None = Field(sa_column=Column(Uuid))
-    effective_at: datetime = moment()
-    decided_at: datetime = moment()
+    effective_at: datetime = timestamp_column()
+    decided_at: datetime = timestamp_column()
     rule: str = Field(sa_column=Column(Text, nullable=False))
     decision: str = Field(sa_column=Column(Text, nullable=False))
     source: str = Field(sa_column=Column(Text, nullable=False))
@@ -166,7 +166,7 @@ class PartitionStartRow(SQLModel, table=True):
     __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
 
     name: str = Field(sa_column=Column(Text, primary_key=True))
-    until: datetime = moment()
+    until: datetime = timestamp_column()
 
 
 class OperationNumberRow(SQLModel, table=True):
@@ -189,7 +189,7 @@ class EventRow(SQLModel, table=True):
     kind: str = Field(sa_column=Column(Text, nullable=False))
     subject: UUID
     payload: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    recorded_at: datetime = moment()
+    recorded_at: datetime = timestamp_column()
     xact: int = xact()
     position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
@@ -207,12 +207,12 @@ class ConsumerRow(SQLModel, table=True):
     last: int = Field(sa_column=Column(BigInteger, nullable=False))
     position: int = Field(sa_column=Column(BigInteger, nullable=False))
     generation: int = Field(sa_column=Column(BigInteger, nullable=False))
-    created_at: datetime = moment()
-    acknowledged_at: datetime | None = moment(nullable=True)
+    created_at: datetime = timestamp_column()
+    acknowledged_at: datetime | None = timestamp_column(nullable=True)
     failing: UUID | None = Field(sa_column=Column(Uuid, info=BOOKS))
     attempts: int
     failure: str | None = Field(sa_column=Column(Text))
-    retry_at: datetime | None = moment(nullable=True)
+    retry_at: datetime | None = timestamp_column(nullable=True)
 
 
 class DeadLetterRow(SQLModel, table=True):
@@ -227,7 +227,7 @@ class DeadLetterRow(SQLModel, table=True):
     event_type: str = Field(sa_column=Column(Text, nullable=False))
     attempts: int
     reason: str = Field(sa_column=Column(Text, nullable=False))
-    failed_at: datetime = moment()
+    failed_at: datetime = timestamp_column()
 
 
 class RedeliveryRow(SQLModel, table=True):
@@ -237,7 +237,7 @@ class RedeliveryRow(SQLModel, table=True):
     __table_args__ = {"schema": "ledger", "info": BOOKS}
 
     dead_letter_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
-    redelivered_at: datetime = moment()
+    redelivered_at: datetime = timestamp_column()
 
 
 class HoldRow(SQLModel, table=True):
@@ -253,8 +253,8 @@ class HoldRow(SQLModel, table=True):
     currency: str = Field(sa_column=Column(Text, nullable=False))
     operation: str = Field(sa_column=Column(Text, nullable=False))
     reference: str | None = Field(sa_column=Column(Text))
-    placed_at: datetime = moment()
-    expires_at: datetime = moment()
+    placed_at: datetime = timestamp_column()
+    expires_at: datetime = timestamp_column()
     xact: int = xact()
 
 
@@ -269,7 +269,7 @@ class HoldEventRow(SQLModel, table=True):
     kind: str = Field(sa_column=Column(Text, nullable=False))
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
     transfer_id: UUID | None
-    at: datetime = moment()
+    at: datetime = timestamp_column()
     xact: int = xact()
     id: UUID = Field(
         sa_column=Column(
@@ -319,7 +319,7 @@ class LeafBlockRow(SQLModel, table=True):
     last_xact: int = Field(sa_column=Column(BigInteger, nullable=False))
     last_id: UUID = Field(sa_column=Column(Uuid, nullable=False, info=BOOKS))
     last_kind: int = Field(sa_column=Column(SmallInteger, nullable=False))
-    sealed_at: datetime = moment()
+    sealed_at: datetime = timestamp_column()
 
 
 class TreeNodeRow(SQLModel, table=True):
@@ -342,7 +342,7 @@ class CheckpointRow(SQLModel, table=True):
     size: int = Field(sa_column=Column(BigInteger, primary_key=True))
     root: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     note: str = Field(sa_column=Column(Text, nullable=False))
-    signed_at: datetime = moment()
+    signed_at: datetime = timestamp_column()
 
 
 class ReversalRow(SQLModel, table=True):
@@ -355,5 +355,5 @@ class ReversalRow(SQLModel, table=True):
     original_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
-    at: datetime = moment()
+    at: datetime = timestamp_column()
     xact: int = xact()

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from emoney.ledger.base.declarations import BOOKS, NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import moment, xact
+from emoney.ledger.base.postgres.columns import timestamp_column, xact
 
 
 class AccountChangeRow(SQLModel, table=True):
@@ -28,7 +28,7 @@ class AccountChangeRow(SQLModel, table=True):
     parent_id: UUID | None
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
-    at: datetime = moment()
+    at: datetime = timestamp_column()
     xact: int = xact()
     id: UUID = Field(sa_column=Column(Uuid, nullable=False))
 
@@ -63,7 +63,7 @@ class AccountMetadataRow(SQLModel, table=True):
             ),
         )
     )
-    changed_at: datetime = moment()
+    changed_at: datetime = timestamp_column()
 
 
 class ClosedPeriodRow(SQLModel, table=True):
@@ -77,7 +77,7 @@ class ClosedPeriodRow(SQLModel, table=True):
     name: str = Field(sa_column=Column(Text, nullable=False, unique=True))
     starts_at: datetime | None = Field(sa_column=Column(DateTime(timezone=True), unique=True))
     time_zone: str = Field(sa_column=Column(Text, nullable=False))
-    closed_at: datetime = moment()
+    closed_at: datetime = timestamp_column()
     actor: str = Field(sa_column=Column(Text, nullable=False, info=BOOKS))
     xact: int = Field(sa_column=Column(BigInteger, nullable=False))
 
@@ -90,7 +90,7 @@ class PeriodSumRow(SQLModel, table=True):
 
     ends_at: datetime = Field(sa_column=Column(DateTime(timezone=True), primary_key=True))
     transfers: int = Field(sa_column=Column(BigInteger, nullable=False))
-    summed_at: datetime = moment()
+    summed_at: datetime = timestamp_column()
 
 
 class PeriodTotalRow(SQLModel, table=True):
@@ -116,7 +116,7 @@ class DisputeRow(SQLModel, table=True):
     original_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
     reason_code: str = Field(sa_column=Column(Text, nullable=False))
     actor: str = Field(sa_column=Column(Text, nullable=False))
-    opened_at: datetime = moment()
+    opened_at: datetime = timestamp_column()
     xact: int = xact()
 
 
@@ -132,5 +132,5 @@ class DisputeOutcomeRow(SQLModel, table=True):
     transfer_id: UUID | None
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
-    at: datetime = moment()
+    at: datetime = timestamp_column()
     xact: int = xact()

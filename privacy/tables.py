@@ -10,7 +10,7 @@ from sqlmodel import Field, SQLModel
 import emoney.privacy.tables_readers
 import emoney.privacy.tables_rights  # noqa: F401  mapped there, found here
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import moment, salt, xact
+from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 from emoney.privacy import tables_pseudonyms as disclosure_tables  # noqa: F401  mapped beside these
 
 _KEY_RETENTION = "until the subject's records expire, then destroyed"
@@ -58,13 +58,13 @@ class SubjectKey(SQLModel, table=True):
     )
     kek: str
     state: str
-    created_at: datetime = moment()
-    seal_until: datetime = moment()
-    open_until: datetime = moment()
+    created_at: datetime = timestamp_column()
+    seal_until: datetime = timestamp_column()
+    open_until: datetime = timestamp_column()
     made_by: UUID | None = None
 
 
-class KeyEvent(SQLModel, table=True):
+class KeyEventRow(SQLModel, table=True):
     """What happened to a key. Append-only."""
 
     __tablename__ = "key_event"
@@ -88,7 +88,7 @@ class KeyEvent(SQLModel, table=True):
     event: str
     actor: str | None = None
     reason: str | None = None
-    happened_at: datetime = moment()
+    happened_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -109,7 +109,7 @@ class Opening(SQLModel, table=True):
     column_name: str
     row_id: UUID
     subject: UUID
-    opened_at: datetime = moment()
+    opened_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -127,7 +127,7 @@ class OpeningRefusal(SQLModel, table=True):
     fields: int
     table_name: str
     subject: UUID | None = None
-    refused_at: datetime = moment()
+    refused_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -142,7 +142,7 @@ class PurposeList(SQLModel, table=True):
     assessment: str
     purposes: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     approved_by: str
-    approved_at: datetime = moment()
+    approved_at: datetime = timestamp_column()
     xact: int = xact()
 
 
@@ -177,9 +177,9 @@ class KeyEncryptionKey(SQLModel, table=True):
     use: str
     expires_month: date | None = Field(default=None, sa_column=Column(Date))
     state: str
-    created_at: datetime = moment()
-    seal_until: datetime = moment()
-    open_until: datetime = moment()
+    created_at: datetime = timestamp_column()
+    seal_until: datetime = timestamp_column()
+    open_until: datetime = timestamp_column()
 
 
 class KeyRequest(SQLModel, table=True):
@@ -194,10 +194,10 @@ class KeyRequest(SQLModel, table=True):
     target: str
     reason: str
     requested_by: str
-    requested_at: datetime = moment()
+    requested_at: datetime = timestamp_column()
     approved_by: str | None = None
-    approved_at: datetime | None = moment(nullable=True)
-    done_at: datetime | None = moment(nullable=True)
+    approved_at: datetime | None = timestamp_column(nullable=True)
+    done_at: datetime | None = timestamp_column(nullable=True)
 
 
 class Rotation(SQLModel, table=True):
@@ -209,10 +209,10 @@ class Rotation(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     kind: str
     actor: str
-    started_at: datetime = moment()
+    started_at: datetime = timestamp_column()
     keys: int
     fields: int
-    finished_at: datetime | None = moment(nullable=True)
+    finished_at: datetime | None = timestamp_column(nullable=True)
 
 
 class IndexKey(SQLModel, table=True):
@@ -228,9 +228,9 @@ class IndexKey(SQLModel, table=True):
     )
     kek: str
     state: str
-    created_at: datetime = moment()
-    seal_until: datetime = moment()
-    open_until: datetime = moment()
+    created_at: datetime = timestamp_column()
+    seal_until: datetime = timestamp_column()
+    open_until: datetime = timestamp_column()
     made_by: UUID | None = None
 
 
@@ -255,7 +255,7 @@ class IndexLeakage(SQLModel, table=True):
 
     id: UUID = Field(primary_key=True)
     index_name: str
-    measured_at: datetime = moment()
+    measured_at: datetime = timestamp_column()
     entries: int
     distinct_codes: int
     most_frequent: int

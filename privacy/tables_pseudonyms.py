@@ -7,7 +7,7 @@ from sqlalchemy import LargeBinary
 from sqlmodel import Field, SQLModel
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import moment, salt, xact
+from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 
 _ANALYSIS = declare(
     Category.PSEUDONYMOUS,
@@ -39,7 +39,7 @@ class PseudonymDomain(SQLModel, table=True):
     purpose: str
     reversible: bool
     created_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    created_at: datetime = moment()
+    created_at: datetime = timestamp_column()
 
 
 class PseudonymEpoch(SQLModel, table=True):
@@ -57,8 +57,8 @@ class PseudonymEpoch(SQLModel, table=True):
     )
     kek: str | None = None
     started_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    started_at: datetime = moment()
-    destroyed_at: datetime | None = moment(nullable=True)
+    started_at: datetime = timestamp_column()
+    destroyed_at: datetime | None = timestamp_column(nullable=True)
     xact: int = xact()
     salt: UUID = salt()
 
@@ -74,7 +74,7 @@ class PseudonymToken(SQLModel, table=True):
     subject: UUID = Field(primary_key=True)
     token: bytes = Field(repr=False, sa_type=LargeBinary)
     reversible: bool
-    made_at: datetime = moment()
+    made_at: datetime = timestamp_column()
 
 
 class ReidentificationRequest(SQLModel, table=True):
@@ -90,8 +90,8 @@ class ReidentificationRequest(SQLModel, table=True):
     purpose: str
     because: str
     requested_by: str
-    requested_at: datetime = moment()
-    expires_at: datetime = moment()
+    requested_at: datetime = timestamp_column()
+    expires_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -104,12 +104,12 @@ class ReidentificationDecision(SQLModel, table=True):
 
     request_id: UUID = Field(primary_key=True)
     requested_by: str
-    requested_at: datetime = moment()
-    expires_at: datetime = moment()
+    requested_at: datetime = timestamp_column()
+    expires_at: datetime = timestamp_column()
     outcome: str
     decided_by: str
     because: str
-    decided_at: datetime = moment()
+    decided_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -123,6 +123,6 @@ class ReidentificationDone(SQLModel, table=True):
     request_id: UUID = Field(primary_key=True)
     outcome: str
     subject: UUID
-    disclosed_at: datetime = moment()
+    disclosed_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()

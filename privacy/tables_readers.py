@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 from emoney.ledger.base.declarations import Basis, Category, declare
-from emoney.ledger.base.postgres.columns import moment
+from emoney.ledger.base.postgres.columns import timestamp_column
 
 
 class ReaderPack(SQLModel, table=True):
@@ -28,7 +28,7 @@ class ReaderPack(SQLModel, table=True):
     reader: str = Field(primary_key=True)
     pack_id: str = Field(primary_key=True)
     granted_by: str
-    granted_at: datetime = moment()
+    granted_at: datetime = timestamp_column()
 
 
 class Breach(SQLModel, table=True):
@@ -47,13 +47,13 @@ class Breach(SQLModel, table=True):
 
     breach_id: UUID = Field(primary_key=True)
     number: int = Field(primary_key=True)
-    noticed_at: datetime = moment()
+    noticed_at: datetime = timestamp_column()
     what: str
     categories: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     subjects: int = Field(sa_column=Column(BigInteger, nullable=False))
     measures: str
-    notified_at: datetime | None = moment(nullable=True)
+    notified_at: datetime | None = timestamp_column(nullable=True)
     late_because: str | None = None
     no_risk_because: str | None = None
     recorded_by: str
-    recorded_at: datetime = moment()
+    recorded_at: datetime = timestamp_column()

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import moment, salt, xact
+from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 
 _ACCOUNTABILITY = declare(
     Category.PSEUDONYMOUS,
@@ -42,7 +42,7 @@ class Release(SQLModel, table=True):
     generalised: dict[str, Any] = Field(sa_type=JSONB)
     content_hash: bytes = Field(sa_type=LargeBinary)
     released_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    released_at: datetime = moment()
+    released_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -58,7 +58,7 @@ class CountBudget(SQLModel, table=True):
     purpose: str
     epsilon: Decimal = Field(sa_type=Numeric(9, 6))
     opened_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    opened_at: datetime = moment()
+    opened_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -87,6 +87,6 @@ class PublishedCount(SQLModel, table=True):
     scale: float = Field(sa_type=Float(53))
     cells: dict[str, Any] = Field(sa_type=JSONB)
     published_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
-    published_at: datetime = moment()
+    published_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 from emoney.ledger.base.declarations import Basis, Category, declare
-from emoney.ledger.base.postgres.columns import moment, salt, xact
+from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 
 _ACCOUNTABILITY = declare(
     Category.PSEUDONYMOUS,
@@ -33,7 +33,7 @@ class DataRequest(SQLModel, table=True):
     subject: UUID
     subjects: list[UUID] = Field(sa_column=Column(ARRAY(Uuid), nullable=False))
     kind: str
-    received_at: datetime = moment()
+    received_at: datetime = timestamp_column()
     due_on: date
     recorded_by: str
     xact: int = xact()
@@ -54,7 +54,7 @@ class DataRequestStep(SQLModel, table=True):
     source: str | None = None
     keep_until: date | None = None
     actor: str
-    at: datetime = moment()
+    at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -72,7 +72,7 @@ class Restriction(SQLModel, table=True):
     ground: str
     request_id: UUID | None = None
     actor: str
-    at: datetime = moment()
+    at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -89,7 +89,7 @@ class LegalHold(SQLModel, table=True):
     subject: UUID
     reference: str
     actor: str
-    at: datetime = moment()
+    at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()
 
@@ -102,7 +102,7 @@ class Destruction(SQLModel, table=True):
 
     subject: UUID = Field(primary_key=True)
     request_id: UUID
-    at: datetime = moment()
+    at: datetime = timestamp_column()
     xact: int = xact()
 
 
@@ -115,6 +115,6 @@ class DestructionCertificate(SQLModel, table=True):
     id: UUID = Field(primary_key=True)
     request_id: UUID
     content: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    issued_at: datetime = moment()
+    issued_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()

@@ -1,1 +1,1 @@
-"""aml/alerts: see the modules."""
+"""Alerts: what scenarios find, stored once with its evidence."""

@@ -1,1 +1,1 @@
-"""aml/history: see the modules."""
+"""The transfer history: day-partitioned Parquet, checked before it is written."""

@@ -130,7 +130,7 @@ class World:
         """E-money from one wallet to another, at once and without asking whether it is there."""
         number = next(self._numbers)
         self._make(
-            emoney.transfer(
+            emoney.send(
                 payer=self._accounts[payer],
                 payee=self._accounts[payee],
                 amount=amount,

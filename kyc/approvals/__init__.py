@@ -1,1 +1,1 @@
-"""kyc/approvals: see the modules."""
+"""What takes two persons: who asks, who decides, and until when."""

@@ -1,1 +1,1 @@
-"""kyc/evidence: see the modules."""
+"""Evidence: what is known of a person, who stands behind it, the tier it reaches, the risk."""

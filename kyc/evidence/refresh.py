@@ -14,12 +14,12 @@ from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import UnknownPerson
 from emoney.kyc.evidence import risk_rating
 from emoney.kyc.evidence.risk_rating import Rated, Refresh, RiskPolicy
+from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.binary_arrays import Uuids
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits.windows import months_later
-from emoney.ledger.outbox import recorded
 
 LISTED_MAX = 10_000
 REMINDED_AT_ONCE = 1000
@@ -105,7 +105,7 @@ def remind(connection: Connection, policy: Refresh, at: datetime, *, most: int =
     rows = connection.execute(_queries.to_remind.sql, {"today": today, "most": most}).fetchall()
     for person_id, rating, day in rows:
         payload = {"rating": rating, "due_on": day.isoformat(), "days_left": (day - today).days}
-        recorded.record(connection, "person.review_due", person_id, payload, at=at)
+        outbox.append(connection, "person.review_due", person_id, payload, at=at)
         about = {"person": person_id, "next": next_reminder(policy, day, today)}
         connection.execute(_queries.reminded.sql, about)
     return len(rows)

@@ -1,1 +1,1 @@
-"""kyc/life: see the modules."""
+"""What time brings to a wallet: dormancy, the holder's death."""

@@ -24,14 +24,13 @@ from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.limits.compile import compile_profile
 from emoney.kyc.packs.library import load_pack
 from emoney.kyc.wallets import freezing, restrictions
-from emoney.ledger import account_changes
+from emoney.ledger import account_changes, outbox
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.limits import profiles
-from emoney.ledger.outbox import recorded
 from emoney.ledger.transfers.chart import BACKING
 from emoney.ledger.transfers.everyday import redeem
 
@@ -227,7 +226,7 @@ def _step(
     connection.execute(
         _queries.step.sql, about | said | {"id": new_id(), "evidence": evidence, "approval": approval}
     )
-    recorded.record(connection, f"person.death_{stage.value}", person_id, {}, at=at)
+    outbox.append(connection, f"person.death_{stage.value}", person_id, {}, at=at)
 
 
 def _wallets(connection: Connection, person_id: UUID) -> list[tuple[UUID, str, str]]:

@@ -29,7 +29,7 @@ from emoney.kyc.life.calendar_days import moment_months_after, working_days_afte
 from emoney.kyc.life.dormancy_rules import DormancyRule, DormancyRules
 from emoney.kyc.packs.library import load_pack
 from emoney.kyc.wallets import freezing
-from emoney.ledger import account_changes
+from emoney.ledger import account_changes, outbox
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import Account
 from emoney.ledger.base.ids import new_id
@@ -37,7 +37,6 @@ from emoney.ledger.base.names import REASON_MAX
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.ledger import Ledger
-from emoney.ledger.outbox import recorded
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Transfer
@@ -331,7 +330,7 @@ def _record(
     said = {"source": rule.source, "because": checked_reason(because), "by": checked_actor(by), "at": at}
     connection.execute(_queries.step.sql, about | said | {"amount": amount})
     payload = {"amount": amount, "next_at": next_at.isoformat() if next_at else None}
-    recorded.record(connection, f"wallet.dormancy_{stage.value}", wallet.account_id, payload, at=at)
+    outbox.append(connection, f"wallet.dormancy_{stage.value}", wallet.account_id, payload, at=at)
 
 
 def _chart_account(connection: Connection, kind: AccountKind, currency: str, at: datetime) -> UUID:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from emoney.kyc.errors import InvalidState
 from emoney.kyc.limits.compile import compile_profile
-from emoney.kyc.limits.stated import State, StatedStanding, demand_directions, features_of, moment
+from emoney.kyc.limits.stated import State, StatedStanding, demand_directions, features_of, moment_meant
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.packs.words import WORDS, named_by
 from emoney.ledger.limits.rules import (
@@ -88,7 +88,7 @@ def explain(
     if minor <= 0:
         raise InvalidState("the amount is above zero")
     demand_directions(state)
-    at = moment(state.at, pack.time_zone, now)
+    at = moment_meant(state.at, pack.time_zone, now)
     profile = compile_profile(pack, tier, features_of(state, operation))
     day = profile.local_day(at)
     if state.opened is not None and state.opened > day:

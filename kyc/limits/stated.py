@@ -100,7 +100,7 @@ def _exact(value: Any) -> Any:
     return value
 
 
-def moment(at: datetime | date | None, time_zone: str, now: datetime) -> datetime:
+def moment_meant(at: datetime | date | None, time_zone: str, now: datetime) -> datetime:
     """The moment that is meant: without a time zone, by the clocks of the pack; a day, from its midnight."""
     zone = ZoneInfo(time_zone)
     if at is None:

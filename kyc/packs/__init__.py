@@ -1,1 +1,1 @@
-"""kyc/packs: see the modules."""
+"""Policy packs: a law's numbers with their sources, read from YAML."""

@@ -1,1 +1,1 @@
-"""kyc/parties: see the modules."""
+"""Parties beside the holder: guardians, owners, businesses."""

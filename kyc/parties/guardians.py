@@ -16,10 +16,10 @@ from emoney.kyc.errors import InvalidGuardian
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.parties.settings import Parties
+from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.outbox import recorded
 from emoney.privacy import Place, Purpose, Sealed, SealedField, Vault
 
 LOOKED_AT_ONCE = 1000
@@ -154,7 +154,7 @@ def come_of_age(
     ]
     for minor_id in grown:  # in id order
         end(connection, minor_id, because="came of age", at=at)
-        recorded.record(connection, "person.came_of_age", minor_id, {}, at=at)
+        outbox.append(connection, "person.came_of_age", minor_id, {}, at=at)
     return grown, rows[-1][0]
 
 

@@ -1,1 +1,1 @@
-"""kyc/persons: see the modules."""
+"""Persons: enrolled, found, corrected, erased. Their details are always sealed."""

@@ -28,10 +28,10 @@ from emoney.kyc.persons.details import SEALED, PersonDetails, parse_person
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.of_person import Person
 from emoney.kyc.wallets.restrictions import Downgrades
+from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.outbox import recorded
 from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault
 from emoney.privacy.rights import requests as rights
 
@@ -176,7 +176,7 @@ class Rectification:
             self._answer_for(connection, person_id, details, by, at)
         following.follow(connection, person_id, at=at, because="details rectified", policies=self._policies)
         _answer_requests(connection, person, fields, by, at)
-        recorded.record(
+        outbox.append(
             connection, "person.rectified", person_id, {"fields": fields, "version": version + 1}, at=at
         )
 

@@ -1,1 +1,1 @@
-"""kyc/wallets: see the modules."""
+"""Wallets: opened at a tier, put under its limits, restricted, frozen, let go."""

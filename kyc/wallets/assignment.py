@@ -29,13 +29,13 @@ from emoney.kyc.wallets.restrictions import (
     per_person,
     restricted,
 )
+from emoney.ledger import outbox
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import LimitProfile, LimitRule
-from emoney.ledger.outbox import recorded
 
 _queries = queries_beside(__file__)
 
@@ -214,7 +214,7 @@ def put_under(
         | {"id": new_id(), "step": step, "told_cause": told.cause.value, "profile": under.profile_id}
         | {"source": under.source, "at": at},
     )
-    recorded.record(
+    outbox.append(
         connection,
         "wallet.restricted" if now else "wallet.restriction_lifted",
         wallet.account_id,

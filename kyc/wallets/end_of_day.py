@@ -23,12 +23,12 @@ from emoney.kyc.packs.library import load_pack, load_packs
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, per_person
+from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitRule, OnExceed
-from emoney.ledger.outbox import recorded
 from emoney.ledger.reports import as_of
 
 READ_AT_ONCE = 1_000
@@ -211,7 +211,7 @@ def _deal_with(
             _queries.record.sql, about | numbers | {"id": new_id(), "source": steps.source, "at": at}
         )
         told = {"day": day.isoformat(), "rule": rule.id, "source": rule.source} | numbers
-        recorded.record(connection, "wallet.above_end_of_day_cap", account_id, told, at=at)
+        outbox.append(connection, "wallet.above_end_of_day_cap", account_id, told, at=at)
     return stopped
 
 

@@ -1,1 +1,1 @@
-"""ledger/accounts: see the modules."""
+"""Accounts: opened, found, and their places in the hierarchy."""

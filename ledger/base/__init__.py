@@ -1,1 +1,1 @@
-"""ledger/base: see the modules."""
+"""What every floor stands on, and nothing of a ledger: errors, time, ids, names, files."""

@@ -32,7 +32,7 @@ class SecretFile:
     def write_once(self, content: bytes) -> None:
         """Put the complete file in place unless one is there, which then stands; the directory is made.
 
-        Written aside, then linked, which is exclusive: two processes at once end with one of the two.
+        WriteMark aside, then linked, which is exclusive: two processes at once end with one of the two.
         """
         with contextlib.suppress(FileExistsError):  # one that is there is judged like any other
             self.path.parent.mkdir(mode=0o700)

@@ -1,1 +1,1 @@
-"""ledger/group_commit: see the modules."""
+"""Group commit: callers with single transfers share a batch. `ledger.GroupCommit` is the way in."""

@@ -48,7 +48,7 @@ from emoney.ledger.ledger import Ledger
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.transfers.transfer import Outcome, Transfer
 
-BATCH_MAX = 1_000
+SHARED_BATCH_MAX = 1_000
 QUEUE_MAX = 10_000
 WAIT_S, ANSWER_S = 5.0, 60.0
 DRAIN_S = 30.0
@@ -73,7 +73,7 @@ class GroupCommit:
         self,
         ledger: Ledger,
         *,
-        batch_max: int = BATCH_MAX,
+        batch_max: int = SHARED_BATCH_MAX,
         queue_max: int = QUEUE_MAX,
         wait_s: float = WAIT_S,
         answer_s: float = ANSWER_S,

@@ -37,14 +37,14 @@ class Writer:
     """Posts the calls that are queued, in batches of at most `batch_max` transfers."""
 
     def __init__(self, ledger: Ledger, batch_max: int, queue_max: int) -> None:
-        self._ledger, self._memory = ledger, ledger.memory()
+        self._ledger, self._cache = ledger, ledger.account_cache()
         self._batch_max, self._queue_max = batch_max, queue_max
         self._mutex = threading.Lock()
         self._queue: deque[Call] = deque()  # these will be posted
         self._queued = 0  # transfers in it
-        self._outside: deque[Call] = deque()  # these wait for room in it
+        self._waiting_for_room: deque[Call] = deque()  # these wait for room in it
         self._taken: deque[list[Call]] = deque(maxlen=2)  # the batch being written, and the one decided
-        self._under_way: deque[list[Call]] = deque()  # those of them that were sent
+        self._in_flight: deque[list[Call]] = deque()  # those of them that were sent
         self._took_at = 0.0  # when
         self._returning = 0  # callers who were answered last and have not sent another call yet
         self._commits_s: deque[float] = deque([0.0], maxlen=COMMITS)
@@ -82,26 +82,26 @@ class Writer:
     def waiting(self) -> int:
         """How many transfers wait for a batch or for room in the queue."""
         with self._mutex:
-            return self._queued + sum(len(call.transfers) for call in self._outside)
+            return self._queued + sum(len(call.transfers) for call in self._waiting_for_room)
 
     def enqueue(self, call: Call) -> None:
         """Queue a call, or let it wait for room. Raises Closed."""
         with self._mutex:
             if not self._open:
                 raise Closed("No writer takes calls: not opened yet, closed, or ended by an error. Not sent")
-            if not self._outside and self._queued + len(call.transfers) <= self._queue_max:
+            if not self._waiting_for_room and self._queued + len(call.transfers) <= self._queue_max:
                 self._admit(call)
                 if 0 < self._wake_at <= len(self._queue):
                     self._wake_up()
             else:
-                self._outside.append(call)
+                self._waiting_for_room.append(call)
 
     def leave(self, call: Call) -> bool:
         """Whether the call was still outside the queue, where it is now no more."""
         with self._mutex:
-            if call.admitted or call not in self._outside:
+            if call.admitted or call not in self._waiting_for_room:
                 return False
-            self._outside.remove(call)
+            self._waiting_for_room.remove(call)
             return True
 
     def _admit(self, call: Call) -> None:
@@ -131,22 +131,22 @@ class Writer:
                 try:
                     self._write_batches(pipeline)
                 finally:
-                    while self._under_way:
-                        self._land(pipeline)
+                    while self._in_flight:
+                        self._settle(pipeline)
         finally:
             self._answer_all("The writer has ended.")
             self._end_bell()
 
     def _write_batches(self, pipeline: Pipeline) -> None:
-        while self._wait_for_calls(pipeline) or self._under_way:
+        while self._wait_for_calls(pipeline) or self._in_flight:
             self._took_at = time.monotonic()
             calls, decided = self._decide(self._take())
-            sent_before = bool(self._under_way)
+            sent_before = bool(self._in_flight)
             if decided is not None:
-                self._under_way.append(calls)
+                self._in_flight.append(calls)
                 pipeline.send(decided)
             if sent_before:
-                self._land(pipeline)
+                self._settle(pipeline)
             if decided is None and calls:
                 self._returning = len(calls)
                 self._post(calls)
@@ -154,9 +154,9 @@ class Writer:
     def _wait_for_calls(self, pipeline: Pipeline) -> bool:
         """Wait for the next calls: while a batch is written, for half of them all or for its end; else for
         one, and a little for those of callers just answered. False when there are none."""
-        if self._under_way and self._half_of_all() == 0:
-            self._land(pipeline)
-        if self._under_way:
+        if self._in_flight and self._half_of_all() == 0:
+            self._settle(pipeline)
+        if self._in_flight:
             self._sleep(pipeline, self._half_of_all(), None)
         else:
             if self._returning:
@@ -177,7 +177,7 @@ class Writer:
 
     def _callers(self) -> int:
         """How many wait or are about to."""
-        return len(self._queue) + sum(map(len, self._under_way)) + self._returning
+        return len(self._queue) + sum(map(len, self._in_flight)) + self._returning
 
     def _sleep(self, pipeline: Pipeline, calls: int, seconds: float | None) -> None:
         """Until so many calls wait, what is under way is written, or the time is over."""
@@ -209,15 +209,18 @@ class Writer:
                     calls.append(call)
                 self._queue.popleft()
                 self._queued -= size
-            while self._outside and self._queued + len(self._outside[0].transfers) <= self._queue_max:
-                self._admit(self._outside.popleft())
+            while (
+                self._waiting_for_room
+                and self._queued + len(self._waiting_for_room[0].transfers) <= self._queue_max
+            ):
+                self._admit(self._waiting_for_room.popleft())
             self._taken.append(calls)
         return calls
 
     def _decide(self, calls: list[Call]) -> tuple[list[Call], Decided | None]:
         """The calls that can be made, and their batch, decided; None where it had better be posted, or is
         empty."""
-        connect, decide = self._ledger.database.autocommit, self._memory.decide_possible
+        connect, decide = self._ledger.database.autocommit, self._cache.decide_possible
         try:
             try:
                 return calls, decide(transfers_of(calls), connect)
@@ -225,7 +228,7 @@ class Writer:
                 calls = self._without(calls, impossible.errors)
                 return calls, decide(transfers_of(calls), connect)
         except Exception:  # posting meets it again, and finds whose it is
-            self._memory.forget()
+            self._cache.invalidate()
             return calls, None
 
     def _without(self, calls: list[Call], errors: Mapping[UUID, InvalidInput]) -> list[Call]:
@@ -251,20 +254,20 @@ class Writer:
         answered = set(wrong)
         return [call for call in calls if call not in answered]
 
-    def _land(self, pipeline: Pipeline) -> None:
+    def _settle(self, pipeline: Pipeline) -> None:
         """Answer the oldest batch under way when it is written; if it was decided in vain, or its writing
         failed, when it is posted."""
-        calls = self._under_way.popleft()
+        calls = self._in_flight.popleft()
         self._returning = len(calls)
         try:
             decided = pipeline.receive()
             self._commits_s.append(pipeline.took_s - ROW_S * len(decided.decisions))
             outcomes = posting.in_order(transfers_of(calls), decided.outcomes())
         except Exception:
-            self._memory.forget()
+            self._cache.invalidate()
             self._post(calls)
         else:
-            self._memory.held()
+            self._cache.confirmed()
             share(calls, outcomes)
 
     def _post(self, calls: list[Call]) -> None:
@@ -289,7 +292,7 @@ class Writer:
         until, pause_s = time.monotonic() + RETRY_S, RETRY_PAUSE_S
         while True:
             try:
-                outcomes = self._ledger.post(transfers, self._ledger.memory())  # on what is there now
+                outcomes = self._ledger.post(transfers, self._ledger.account_cache())  # on what is there now
             except Unavailable:
                 if self._database_away or time.monotonic() + pause_s > until:
                     self._database_away = True
@@ -304,9 +307,9 @@ class Writer:
         """Nobody waits any longer, whatever became of the writer."""
         with self._mutex:
             self._open = False
-            left = [*(call for calls in self._taken for call in calls), *self._queue, *self._outside]
+            left = [*(call for calls in self._taken for call in calls), *self._queue, *self._waiting_for_room]
             self._taken.clear()
             self._queue.clear()
-            self._outside.clear()
+            self._waiting_for_room.clear()
             self._queued = 0
         fail((call for call in left if not call.answered), why)

@@ -8,7 +8,7 @@ from emoney.ledger.outbox.consumer import Consumer, ConsumerMoved, Start
 from emoney.ledger.outbox.consumers import ConsumerState, consumers
 from emoney.ledger.outbox.dead_letters import DeadLetter, dead_letters
 from emoney.ledger.outbox.event import Event
-from emoney.ledger.outbox.recorded import find, record
+from emoney.ledger.outbox.recorded import append, find
 
 __all__ = [
     "Consumer",
@@ -20,5 +20,5 @@ __all__ = [
     "consumers",
     "dead_letters",
     "find",
-    "record",
+    "append",
 ]

@@ -21,7 +21,7 @@ _KIND = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}")
 _queries = queries_beside(__file__)
 
 
-def record(
+def append(
     connection: Connection,
     kind: str,
     subject: UUID,

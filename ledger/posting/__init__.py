@@ -1,1 +1,1 @@
-"""ledger/posting: see the modules."""
+"""Posting: how a batch is locked or read, decided and written. `ledger.Ledger` is the way in."""

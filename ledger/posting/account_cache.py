@@ -1,8 +1,8 @@
 """What is remembered of accounts from one batch to the next, so that these need not be read again.
 
-`ledger.posting.optimistic` writes a batch only where its accounts are as they were remembered, so a memory
-may be wrong: then the batch is decided in vain, everything is forgotten, and of the next 1, 2, 4 … VAIN_MAX
-batches none is decided on a memory.
+`ledger.posting.optimistic` writes a batch only where its accounts are as they were remembered, so a cache
+may be stale: then the batch is decided in vain, everything is forgotten, and of the next 1, 2, 4 …
+FAILURES_MAX batches none is decided on the cache.
 
 Bounds: REMEMBERED_MAX accounts, about two kilobytes each, or those of one batch.
 """
@@ -20,20 +20,20 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.usage import PeriodStart
 from emoney.ledger.posting import locked as posting
-from emoney.ledger.posting.decide import Accounts, Written
+from emoney.ledger.posting.account_state import Accounts, WriteMark
 from emoney.ledger.posting.gc_paused import no_collection
 from emoney.ledger.posting.locks import look
 from emoney.ledger.posting.optimistic import Decided, decide_on
 from emoney.ledger.transfers.transfer import EFFECTIVE_FIRST, Transfer
 
 REMEMBERED_MAX = 20_000
-VAIN_MAX = 64
+FAILURES_MAX = 64
 
 Connect = Callable[[], AbstractContextManager[Connection]]
 """Gives a connection of which each statement is a transaction of its own."""
 
 
-class Memory:
+class AccountCache:
     """Accounts as the batches decided so far leave them, written or not. Used by one thread."""
 
     def __init__(self, clock: Clock, profiles: ProfileCache) -> None:
@@ -41,17 +41,17 @@ class Memory:
         self._accounts: Accounts = {}
         self._periods: frozenset[PeriodStart] = frozenset()
         self._latest = EFFECTIVE_FIRST
-        self._last = Written(0)
-        self._pause = self._vain = 0
+        self._last = WriteMark(0)
+        self._skip_next = self._failures = 0
 
-    def held(self) -> None:
+    def confirmed(self) -> None:
         """What was decided has been written."""
-        self._vain = 0
+        self._failures = 0
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """What was decided was in vain."""
         self._clear()
-        self._pause = self._vain = min(max(1, 2 * self._vain), VAIN_MAX)
+        self._skip_next = self._failures = min(max(1, 2 * self._failures), FAILURES_MAX)
 
     def decide(self, batch: Sequence[Transfer], connect: Connect) -> Decided | None:
         """The batch, decided on what is remembered and read; None where it had better be posted, or is empty.
@@ -68,8 +68,8 @@ class Memory:
         """As `decide`. Raises Impossible, and has decided nothing, for transfers that cannot be made."""
         if not batch:
             return None
-        if self._pause:
-            self._pause -= 1
+        if self._skip_next:
+            self._skip_next -= 1
             self._clear()
             return None
         try:
@@ -84,7 +84,7 @@ class Memory:
         return decided
 
     def _clear(self) -> None:
-        self._accounts, self._last = {}, Written(0)
+        self._accounts, self._last = {}, WriteMark(0)
 
     def _decide(self, transfers: Sequence[Transfer], connect: Connect) -> Decided | None:
         sides = {side.int: side for t in transfers for side in (t.debit_account, t.credit_account)}

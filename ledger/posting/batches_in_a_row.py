@@ -15,8 +15,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from emoney.ledger.base.errors import Unavailable
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.posting import locked as posting
-from emoney.ledger.posting.account_cache import Memory
-from emoney.ledger.posting.optimistic import Decided, InVain
+from emoney.ledger.posting.account_cache import AccountCache
+from emoney.ledger.posting.optimistic import Decided, StaleDecision
 from emoney.ledger.posting.partitions import PartitionMissing
 from emoney.ledger.posting.pipeline import Pipeline
 from emoney.ledger.transfers.transfer import Outcome, Transfer
@@ -25,30 +25,30 @@ Post = Callable[[Sequence[Transfer]], list[Outcome]]
 
 
 def post_all(
-    database: Database, batches: Iterable[Sequence[Transfer]], memory: Memory, post: Post
+    database: Database, batches: Iterable[Sequence[Transfer]], cache: AccountCache, post: Post
 ) -> Generator[list[Outcome], None, None]:
     """The outcomes of each batch, in order, each durable when it is given; the next is then under way.
 
     `post`: posts a batch that cannot be decided ahead. Errors are those of `post`, raised when the batches
     before have given their outcomes.
     """
-    under_way: deque[Sequence[Transfer]] = deque()
+    in_flight: deque[Sequence[Transfer]] = deque()
 
-    def landed(still_under_way: int) -> Iterator[list[Outcome]]:
-        while len(under_way) > still_under_way:
-            yield _land(pipeline, under_way.popleft(), memory, post)
+    def landed(still_in_flight: int) -> Iterator[list[Outcome]]:
+        while len(in_flight) > still_in_flight:
+            yield _settle(pipeline, in_flight.popleft(), cache, post)
 
     with Pipeline(database) as pipeline:
         for batch in _then_error(batches):
             if isinstance(batch, Exception):
                 yield from landed(0)
                 raise batch
-            decided = _decide(memory, batch, database)
+            decided = _decide(cache, batch, database)
             if decided is None:
                 yield from landed(0)
                 yield post(batch)
                 continue
-            under_way.append(batch)
+            in_flight.append(batch)
             pipeline.send(decided)
             yield from landed(1)
         yield from landed(0)
@@ -64,24 +64,24 @@ def _then_error(
         yield error
 
 
-def _decide(memory: Memory, batch: Sequence[Transfer], database: Database) -> Decided | None:
+def _decide(cache: AccountCache, batch: Sequence[Transfer], database: Database) -> Decided | None:
     try:
-        return memory.decide(batch, database.autocommit)
+        return cache.decide(batch, database.autocommit)
     except Unavailable:
-        memory.forget()
+        cache.invalidate()
         return None  # posting says so, when the batches before are told
 
 
-def _land(pipeline: Pipeline, batch: Sequence[Transfer], memory: Memory, post: Post) -> list[Outcome]:
+def _settle(pipeline: Pipeline, batch: Sequence[Transfer], cache: AccountCache, post: Post) -> list[Outcome]:
     """The outcomes of the oldest batch when it is written; if it was decided in vain, of posting it."""
     try:
         decided = pipeline.receive()
     except (
-        InVain,
+        StaleDecision,
         Unavailable,
         PartitionMissing,
     ):  # an id that was written for all that comes back as a replay
-        memory.forget()
+        cache.invalidate()
         return post(batch)
-    memory.held()
+    cache.confirmed()
     return posting.in_order(batch, decided.outcomes())

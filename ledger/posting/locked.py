@@ -47,9 +47,10 @@ from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import Direction
 from emoney.ledger.posting import closed_periods as watermark
-from emoney.ledger.posting.decide import Accounts, AccountState, decide, outcomes_of
+from emoney.ledger.posting.account_state import Accounts, AccountState
+from emoney.ledger.posting.decide import decide, outcomes_of
 from emoney.ledger.posting.gc_paused import no_collection
-from emoney.ledger.posting.locks import Locked, lock_and_claim, moment
+from emoney.ledger.posting.locks import Locked, lock_and_claim, posting_time
 from emoney.ledger.posting.write import write
 from emoney.ledger.transfers.sides import SIDES, described
 from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer, claim_of_group, claimed, lone_legs
@@ -82,7 +83,7 @@ def _post(
     earlier = {} if len(fresh) == len(claims) else _earlier_outcomes(connection, unique, fresh)
     _check_groups(unique, fresh)
     todo = [transfer for transfer in unique if transfer.id in fresh] if earlier else unique
-    now = moment(clock, locked)
+    now = posting_time(clock, locked)
     states = states_for(connection, todo, locked, now)
     watermark.check_open(connection, todo, now)
     decisions = write(connection, decide(todo, states, now), states, now)

@@ -20,7 +20,7 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitProfile
-from emoney.ledger.posting.decide import Accounts, AccountState, Written
+from emoney.ledger.posting.account_state import Accounts, AccountState, WriteMark
 
 _queries = queries_beside(__file__)
 _LOOK: str = _queries.look.sql
@@ -83,7 +83,7 @@ def lock(connection: Connection, accounts: Collection[UUID], profiles: ProfileCa
     return _locked(connection, rows, profiles, siblings=siblings)
 
 
-def moment(clock: Clock, locked: Locked) -> datetime:
+def posting_time(clock: Clock, locked: Locked) -> datetime:
     """The posting time for these accounts: never before what was last posted on one of them.
 
     So the entries of an account are in order of time even where two writers' clocks differ.
@@ -144,7 +144,7 @@ def look(
     rows = kept.rows(connection, _LOOK, asked)
     states = _states(rows, _profiles(connection, rows, profiles))
     for row in rows:
-        states[row[0].int].written = Written(int.from_bytes(row[_WRITTEN]))
+        states[row[0].int].last_written_by = WriteMark(int.from_bytes(row[_WRITTEN]))
     usage.fill(
         {number: (state.usage, None) for number, state in states.items()},
         [row[_WRITTEN + 1 :] for row in rows if row[_WRITTEN + 1] is not None],

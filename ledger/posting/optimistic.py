@@ -20,14 +20,15 @@ import psycopg
 
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres import cursors as kept
-from emoney.ledger.base.postgres.binary_arrays import Binary, Uuids, Xids, moment
+from emoney.ledger.base.postgres.binary_arrays import Binary, Uuids, Xids, encode_time
 from emoney.ledger.base.postgres.binary_rows import DECIDED, Rows, decided_row, text
 from emoney.ledger.base.postgres.database import TRANSIENT, Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits import usage
+from emoney.ledger.posting.account_state import Accounts, WriteMark
 from emoney.ledger.posting.closed_periods import ClosedPeriod
-from emoney.ledger.posting.decide import Accepted, Accounts, Decision, Written, decide, outcomes_of
-from emoney.ledger.posting.write import refusals, told_apart
+from emoney.ledger.posting.decide import Accepted, Decision, decide, outcomes_of
+from emoney.ledger.posting.write import as_ledger_errors, refusals
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome, Transfer, claimed
 
@@ -36,7 +37,7 @@ WRITE: str = _queries.write_decided.sql
 _JSONB_VERSION = b"\x01"
 
 
-class InVain(Exception):
+class StaleDecision(Exception):
     """What was decided does not hold, or cannot be written; nothing was."""
 
 
@@ -51,8 +52,8 @@ class Decided:
     decisions: list[Decision]
     posted_at: datetime
     parameters: dict[str, Any]
-    before: Written
-    by: Written
+    before: WriteMark
+    by: WriteMark
 
     def outcomes(self) -> list[Outcome]:
         """What the callers are told once it is written."""
@@ -72,23 +73,25 @@ class Decided:
         }
 
 
-def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, before: Written) -> Decided:
+def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, before: WriteMark) -> Decided:
     """Decide on accounts as they were read; they are then as the batch will leave them."""
     numbers = {side.int for t in transfers for side in (t.debit_account, t.credit_account)}
     states = [accounts[number] for number in sorted(numbers)]
     attempt = new_id()
     parameters: dict[str, Any] = {
         "accounts": Uuids.of([state.id for state in states]),
-        "written_by": Xids.of([state.written.transaction or 0 for state in states if state.written]),
+        "written_by": Xids.of(
+            [state.last_written_by.transaction or 0 for state in states if state.last_written_by]
+        ),
         "claims": Uuids.of(claimed(transfers)),
         "attempt": Binary(attempt.bytes),
-        "posted_at": Binary(moment(now)[4:]),
+        "posted_at": Binary(encode_time(now)[4:]),
     }
     versions = [state.version for state in states]
-    decisions, by = list(decide(transfers, accounts, now)), Written(attempt=attempt)
+    decisions, by = list(decide(transfers, accounts, now)), WriteMark(attempt=attempt)
     for state, version in zip(states, versions, strict=True):
         if state.version != version:
-            state.written = by
+            state.last_written_by = by
     refused = refusals(decisions)
     parameters["counted"] = usage.changed((state.id, state.usage) for state in states)
     parameters["decided"] = _rows([decision for decision in decisions if isinstance(decision, Accepted)])
@@ -99,30 +102,31 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
 def write(connection: Connection, decided: Decided) -> None:
     """Write and commit, over a connection of which each statement is a transaction.
 
-    Raises InVain if what was decided does not hold, and what `writing.write` does.
+    Raises StaleDecision if what was decided does not hold, and what `writing.write` does.
     """
-    with in_vain(decided.posted_at):
+    with as_stale(decided.posted_at):
         ((transaction,),) = kept.rows(connection, WRITE, decided.sent(connection))
     written(decided, transaction)
 
 
 @contextmanager
-def in_vain(posted_at: datetime) -> Iterator[None]:
-    """Errors after which the same may be posted under locks, as InVain; others as `told_apart`."""
+def as_stale(posted_at: datetime) -> Iterator[None]:
+    """Errors after which the same may be posted under locks, as StaleDecision; others as
+    `as_ledger_errors`."""
     try:
-        with told_apart(posted_at):
+        with as_ledger_errors(posted_at):
             try:
                 yield
             except psycopg.errors.UniqueViolation as error:  # of a claim
-                raise InVain from error
+                raise StaleDecision from error
     except (*TRANSIENT, ClosedPeriod) as error:  # of a closed period, posting tells the transfer
-        raise InVain from error
+        raise StaleDecision from error
 
 
 def written(decided: Decided, transaction: bytes | None) -> None:
-    """Note the transaction that WRITE gave. Raises InVain where it gave none."""
+    """Note the transaction that WRITE gave. Raises StaleDecision where it gave none."""
     if transaction is None:
-        raise InVain
+        raise StaleDecision
     decided.by.transaction = int.from_bytes(transaction)
 
 

@@ -23,7 +23,7 @@ from psycopg.pq.abc import PGconn, PGresult
 from emoney.ledger.base.errors import EmoneyError, Unavailable
 from emoney.ledger.base.postgres.database import TRANSIENT, Connection, Database
 from emoney.ledger.base.postgres.queries import positional
-from emoney.ledger.posting.optimistic import WRITE, Decided, in_vain, written
+from emoney.ledger.posting.optimistic import WRITE, Decided, as_stale, written
 
 _WRITE, _PARAMETERS = positional(WRITE)
 _BINARY = [Format.BINARY] * len(_PARAMETERS)
@@ -44,7 +44,7 @@ class Pipeline:
 
     def __init__(self, database: Database, bell: socket.socket | None = None) -> None:
         self._database, self._bell = database, bell
-        self._under_way: deque[tuple[Decided, float]] = deque()  # since when
+        self._in_flight: deque[tuple[Decided, float]] = deque()  # since when
         self._received_at = 0.0
         self._lease: AbstractContextManager[Connection] | None = None
         self._connection: Connection | None = None
@@ -61,15 +61,15 @@ class Pipeline:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wait for what is under way, whatever becomes of it, and give the connection back."""
-        while self._under_way:
+        while self._in_flight:
             with suppress(Exception):
                 self.receive()
         self._selector.close()
 
     def send(self, decided: Decided) -> None:
         """Send a batch. What becomes of it is told by `receive`, also where it could not be sent."""
-        assert len(self._under_way) < AHEAD
-        self._under_way.append((decided, time.monotonic()))
+        assert len(self._in_flight) < AHEAD
+        self._in_flight.append((decided, time.monotonic()))
         if self._broken is not None:
             return
         try:
@@ -80,7 +80,7 @@ class Pipeline:
             if self._wire is None:
                 self._wire = _Wire(self._connection.pgconn, self._selector)
             self._wire.send([sent[name] for name in _PARAMETERS])
-            if len(self._under_way) == 1:  # nothing else keeps the server busy
+            if len(self._in_flight) == 1:  # nothing else keeps the server busy
                 self._wire.flush()
         except BaseException as error:
             self._break(error)
@@ -103,23 +103,23 @@ class Pipeline:
                 return self._wire.answered()
             except psycopg.OperationalError as error:
                 self._break(error)
-        return bool(self._under_way)
+        return bool(self._in_flight)
 
     def receive(self) -> Decided:
         """The oldest batch, when it is written and committed, and those behind it are sent.
 
-        Raises InVain where it was decided in vain, Unavailable where it is unknown whether it was written,
-        and what `ledger.posting.write.told_apart` does.
+        Raises StaleDecision where it was decided in vain, Unavailable where it is unknown whether it was
+        written, and what `ledger.posting.write.as_ledger_errors` does.
         """
-        decided, sent_at = self._under_way[0]
+        decided, sent_at = self._in_flight[0]
         try:
-            with in_vain(decided.posted_at):
+            with as_stale(decided.posted_at):
                 transaction = self._receive()
         finally:
-            self._under_way.popleft()
+            self._in_flight.popleft()
             began, self._received_at = max(sent_at, self._received_at), time.monotonic()
             self.took_s = self._received_at - began
-            if not self._under_way:
+            if not self._in_flight:
                 self._rest()
         written(decided, transaction)
         return decided

@@ -1,7 +1,7 @@
 """Writing what was decided: transfers, refusals, and what the accounts' usage gained.
 
-Up to FEW transfers go by INSERT in one round trip with the usage; more by COPY, which takes two of its own
-and costs less per row, each row sent as soon as it is decided.
+Up to INSERT_ROWS_MAX transfers go by INSERT in one round trip with the usage; more by COPY, which takes two
+of its own and costs less per row, each row sent as soon as it is decided.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,10 +22,11 @@ from emoney.ledger.limits import usage
 from emoney.ledger.limits.rules import Direction
 from emoney.ledger.posting import closed_periods as watermark
 from emoney.ledger.posting import partitions
-from emoney.ledger.posting.decide import Accepted, Accounts, Decision, Rejected
+from emoney.ledger.posting.account_state import Accounts
+from emoney.ledger.posting.decide import Accepted, Decision, Rejected
 from emoney.ledger.transfers.operations import Operation
 
-FEW = 4
+INSERT_ROWS_MAX = 4
 
 _queries = queries_beside(__file__)
 
@@ -47,9 +48,9 @@ def write(
     """
     made: list[Decision] = []
     rows = _rows(decisions, made, now)
-    with told_apart(now):
-        first = list(islice(rows, FEW + 1))
-        if len(first) > FEW:
+    with as_ledger_errors(now):
+        first = list(islice(rows, INSERT_ROWS_MAX + 1))
+        if len(first) > INSERT_ROWS_MAX:
             usage.store(connection, _copy_transfers(connection, chain(first, rows), accounts))
         else:
             with connection.pipeline():
@@ -62,7 +63,7 @@ def write(
 
 
 @contextmanager
-def told_apart(now: datetime) -> Iterator[None]:
+def as_ledger_errors(now: datetime) -> Iterator[None]:
     """What the database refuses of a batch posted at `now`, by errors of the ledger's own."""
     try:
         yield

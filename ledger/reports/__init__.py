@@ -1,1 +1,1 @@
-"""ledger/reports: see the modules."""
+"""Reports: what accounts held and moved, now and at any past moment."""

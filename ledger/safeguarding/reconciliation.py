@@ -31,7 +31,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.outbox import record
+from emoney.ledger.outbox import append
 from emoney.ledger.reports import as_of
 from emoney.ledger.safeguarding import earlier
 from emoney.ledger.safeguarding.matching import Item, Side, open_items
@@ -344,7 +344,7 @@ def _store(connection: Connection, found: Reconciliation) -> None:
                 continue
             # no account's event: to lock one in an old snapshot fails when it has moved since
             payload = _payload(found, event, names)
-            record(
+            append(
                 connection,
                 f"safeguarding.{event.kind}",
                 found.id,

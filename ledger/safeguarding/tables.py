@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Date, LargeBinary, Text, Uuid
 from sqlmodel import Field, SQLModel
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import moment
+from emoney.ledger.base.postgres.columns import timestamp_column
 
 SAFEGUARDING = declare(
     Category.PSEUDONYMOUS,
@@ -36,7 +36,7 @@ class BankStatementRow(SQLModel, table=True):
     closing_balance: int = Field(sa_column=Column(BigInteger, nullable=False))
     entries: int = Field(sa_column=Column(BigInteger, nullable=False))
     content_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
-    imported_at: datetime = moment()
+    imported_at: datetime = timestamp_column()
 
 
 class BankEntryRow(SQLModel, table=True):
@@ -62,8 +62,8 @@ class ReconciliationRow(SQLModel, table=True):
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     day: date = Field(sa_column=Column(Date, nullable=False, index=True))
     time_zone: str = Field(sa_column=Column(Text, nullable=False))
-    as_of: datetime = moment()
-    made_at: datetime = moment()
+    as_of: datetime = timestamp_column()
+    made_at: datetime = timestamp_column()
     transit_days_max: int = Field(sa_column=Column(BigInteger, nullable=False))
     clean: bool
 
@@ -125,7 +125,7 @@ class SafeguardingEventRow(SQLModel, table=True):
 
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     reconciliation_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
-    at: datetime = moment()
+    at: datetime = timestamp_column()
     kind: str = Field(sa_column=Column(Text, nullable=False))
     currency: str = Field(sa_column=Column(Text, nullable=False))
     account_id: UUID | None = Field(sa_column=Column(Uuid))

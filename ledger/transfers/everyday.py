@@ -60,7 +60,7 @@ def redeem(
     return _made(operation, wallet, funds, amount, currency, **terms)
 
 
-def transfer(
+def send(
     *,
     payer: UUID,
     payee: UUID,

@@ -1,1 +1,1 @@
-"""privacy/assessment: see the modules."""
+"""The impact assessment: what the tables hold, the risks, and the report."""

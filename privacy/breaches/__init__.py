@@ -1,1 +1,1 @@
-"""privacy/breaches: see the modules."""
+"""Breaches: what was exposed, and the register with its hours."""

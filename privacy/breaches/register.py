@@ -19,7 +19,7 @@ from emoney.ledger.base.declarations import Category
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.outbox import record
+from emoney.ledger.outbox import append
 from emoney.privacy.errors import InvalidBreach, UnknownBreach
 from emoney.privacy.keys.subject_keys import checked_name
 
@@ -184,7 +184,7 @@ def _add(connection: Connection, breach: Breach, kind: str) -> Breach:
         "subjects": breach.subjects,
         "standing": breach.standing(breach.recorded_at).value,
     }
-    record(connection, kind, breach.breach_id, told, at=breach.recorded_at)
+    append(connection, kind, breach.breach_id, told, at=breach.recorded_at)
     return breach
 
 

@@ -1,1 +1,1 @@
-"""privacy/erasure: see the modules."""
+"""Erasure: what a person may see, what ends, and the certificate of it."""

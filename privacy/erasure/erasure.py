@@ -30,7 +30,7 @@ from emoney.privacy.errors import KeptByLaw, KeyGone
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys import keks
 from emoney.privacy.keys.control import DESTROY
-from emoney.privacy.keys.events import Event, Happened, KeyKind
+from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.subject_keys import subject_context
 from emoney.privacy.pseudonyms import domains as pseudonyms
@@ -111,7 +111,7 @@ def move_keys(
             "kek": kek,
         }
         connection.execute(_queries.rewrap.sql, fresh)
-        moved = [Happened(KeyKind.SUBJECT_KEY, kek, Event.REWRAPPED, row[0], None, row[1]) for row in rows]
+        moved = [KeyEvent(KeyKind.SUBJECT_KEY, kek, Event.REWRAPPED, row[0], None, row[1]) for row in rows]
         key_events.record(connection, moved, clock())
     return len(found)
 

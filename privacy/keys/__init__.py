@@ -1,1 +1,1 @@
-"""privacy/keys: see the modules."""
+"""Keys: where they come from, their states, and what is done with them."""

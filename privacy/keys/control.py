@@ -18,7 +18,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import DualControl, KeyGone
 from emoney.privacy.keys import events as key_events
-from emoney.privacy.keys.events import Event, Happened, KeyKind
+from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.keyring import LocalKeyring
 from emoney.privacy.keys.subject_keys import checked_name
@@ -125,7 +125,7 @@ class KeyControl:
         if found.kind is KeyKind.KEK:
             self._demand_nothing_below(connection, found.target, shred)
             events += [
-                Happened(KeyKind.SUBJECT_KEY, found.target, Event.DESTROYED, subject, None, version)
+                KeyEvent(KeyKind.SUBJECT_KEY, found.target, Event.DESTROYED, subject, None, version)
                 for subject, version in connection.execute(_queries.destroy_below.sql, about).fetchall()
             ]
             provider = connection.execute(_queries.destroy_kek.sql, about).fetchone()
@@ -175,7 +175,7 @@ class KeyControl:
         if not isinstance(keyring, LocalKeyring):
             raise InvalidInput(f"The provider {keyring.name} keeps and backs up its root itself.")
         words = keyring.split_root(shares=shares, threshold=threshold)
-        event = Happened(KeyKind.ROOT, ROOT, Event.EXPORTED, actor=found.approved_by, reason=found.reason)
+        event = KeyEvent(KeyKind.ROOT, ROOT, Event.EXPORTED, actor=found.approved_by, reason=found.reason)
         now = self._clock()
         key_events.record(connection, [event], now)
         connection.execute(_queries.done.sql, {"id": request, "now": now})
@@ -211,26 +211,26 @@ class KeyControl:
         """What was asked for and is not done, the oldest first."""
         return [_request(row) for row in connection.execute(_queries.open_requests.sql)]
 
-    def _events(self, connection: Connection, kind: KeyKind, target: str, event: Event) -> list[Happened]:
+    def _events(self, connection: Connection, kind: KeyKind, target: str, event: Event) -> list[KeyEvent]:
         """One event for each living key that a target names."""
         if kind is KeyKind.ROOT:
-            return [Happened(kind, ROOT, event)] if target == ROOT else []
+            return [KeyEvent(kind, ROOT, event)] if target == ROOT else []
         if kind is KeyKind.KEK:
             found = connection.execute(_queries.living_kek.sql, {"target": target}).fetchall()
-            return [Happened(kind, kek, event) for (kek,) in found]
+            return [KeyEvent(kind, kek, event) for (kek,) in found]
         if kind is KeyKind.SUBJECT_KEY:
             found = connection.execute(_queries.living_of_subject.sql, {"target": _uuid(target)}).fetchall()
-            return [Happened(kind, kek, event, subject, None, version) for subject, version, kek in found]
+            return [KeyEvent(kind, kek, event, subject, None, version) for subject, version, kek in found]
         if kind is KeyKind.PSEUDONYM_KEY:
             rows = connection.execute(_queries.living_epoch_key.sql, {"target": target}).fetchall()
             for domain, epoch, _, newest in rows:
                 if newest:
                     raise DualControl(f"Epoch {epoch} is the newest of {domain}: rotate first.")
             return [
-                Happened(kind, kek, event, version=epoch, domain=domain) for domain, epoch, kek, _ in rows
+                KeyEvent(kind, kek, event, version=epoch, domain=domain) for domain, epoch, kek, _ in rows
             ]
         found = connection.execute(_queries.living_index_key.sql, {"target": target}).fetchall()
-        return [Happened(kind, kek, event, None, name, version) for name, version, kek in found]
+        return [KeyEvent(kind, kek, event, None, name, version) for name, version, kek in found]
 
     def _agreed(self, connection: Connection, request: UUID, action: str) -> Request:
         found = self._found(connection, request)

@@ -34,7 +34,7 @@ class KeyKind(StrEnum):
     ROOT = "root"
 
 
-class Happened(NamedTuple):
+class KeyEvent(NamedTuple):
     """An event of one key. `kek`: the key itself, or the one it is wrapped under. `domain`: of a pseudonym
     key, whose version is the epoch."""
 
@@ -49,11 +49,11 @@ class Happened(NamedTuple):
     domain: str | None = None
 
 
-_COPY = f"COPY privacy.key_event (id, {', '.join(Happened._fields)}, happened_at) FROM STDIN (FORMAT BINARY)"
+_COPY = f"COPY privacy.key_event (id, {', '.join(KeyEvent._fields)}, happened_at) FROM STDIN (FORMAT BINARY)"
 _TYPES = ("uuid", "text", "text", "text", "uuid", "text", "int4", "text", "text", "text", "timestamptz")
 
 
-def record(connection: Connection, events: Sequence[Happened], now: datetime) -> None:
+def record(connection: Connection, events: Sequence[KeyEvent], now: datetime) -> None:
     """Append events, by one COPY, in the caller's transaction."""
     if not events:
         return

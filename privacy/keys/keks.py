@@ -15,7 +15,7 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import KeyUnavailable
 from emoney.privacy.keys import algorithms
 from emoney.privacy.keys import events as key_events
-from emoney.privacy.keys.events import Event, Happened, KeyKind
+from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyProvider, KeyUse
 
 _queries = queries_beside(__file__)
@@ -97,7 +97,7 @@ def set_state(
 ) -> None:
     """Change a key's state; the database holds that it may. `who`: actor and reason."""
     connection.execute(_queries.set_kek_state.sql, {"kek": kek, "state": state})
-    key_events.record(connection, [Happened(KeyKind.KEK, kek, event, **who)], now)  # type: ignore[arg-type]
+    key_events.record(connection, [KeyEvent(KeyKind.KEK, kek, event, **who)], now)  # type: ignore[arg-type]
 
 
 def listed(connection: Connection) -> list[Kek]:
@@ -122,4 +122,4 @@ def _insert(
         **algorithms.window(use.value, now)._asdict(),
     }
     connection.execute(_queries.insert_kek.sql, row)
-    key_events.record(connection, [Happened(KeyKind.KEK, kek, Event.CREATED)], now)
+    key_events.record(connection, [KeyEvent(KeyKind.KEK, kek, Event.CREATED)], now)

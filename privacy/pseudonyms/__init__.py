@@ -1,1 +1,1 @@
-"""privacy/pseudonyms: see the modules."""
+"""Pseudonyms: one per purpose, and the way back that takes two."""

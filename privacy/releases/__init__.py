@@ -1,1 +1,1 @@
-"""privacy/releases: see the modules."""
+"""Releases: records and counts for analysis, anonymous enough or refused."""

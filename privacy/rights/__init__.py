@@ -1,1 +1,1 @@
-"""privacy/rights: see the modules."""
+"""What persons may ask for, and how long what is kept."""

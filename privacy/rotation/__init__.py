@@ -1,1 +1,1 @@
-"""privacy/rotation: see the modules."""
+"""Rotation: keys and fields made anew while everybody works."""

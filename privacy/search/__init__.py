@@ -1,1 +1,1 @@
-"""privacy/search: see the modules."""
+"""Search in sealed values: blind indexes, and what they leak."""

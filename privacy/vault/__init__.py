@@ -1,1 +1,1 @@
-"""privacy/vault: see the modules."""
+"""The vault: fields sealed and opened, each opening logged."""

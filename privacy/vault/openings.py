@@ -20,7 +20,7 @@ from psycopg.conninfo import make_conninfo
 
 from emoney.ledger.base.errors import Unavailable
 from emoney.ledger.base.ids import new_id, new_ids
-from emoney.ledger.base.postgres.binary_arrays import SIXTEEN, moment, sized
+from emoney.ledger.base.postgres.binary_arrays import SIXTEEN, encode_time, sized
 from emoney.ledger.base.postgres.database import CONNECT_TIMEOUT_S, Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import ProcessingRestricted
@@ -158,7 +158,7 @@ def _packed(runs: Sequence[Run], purpose: str, actor: str, now: datetime, encodi
     value, which at thousands of fields a call would cost more than their decryption.
     """
     who = _text(actor, encoding) + _text(purpose, encoding)
-    at = moment(now)
+    at = encode_time(now)
     named: dict[tuple[str, ...], bytes] = {}
     yield _HEAD
     for begin in range(0, len(runs), _BLOCK):

@@ -233,7 +233,7 @@ def test_numbers_out_of_range_are_refused_before_anything_is_made(
 def test_the_server_of_a_killed_demo_is_stopped_before_its_home_is_removed(tmp_path: Path) -> None:
     home = fresh_home(tmp_path / "home")
     script = (
-        "import pathlib, sys, time\nfrom ledger import embedded\n"
+        "import pathlib, sys, time\nfrom emoney.ledger.base.postgres import embedded\n"
         "embedded.start(pathlib.Path(sys.argv[1]))\nprint('up', flush=True)\ntime.sleep(600)\n"
     )
     with subprocess.Popen(

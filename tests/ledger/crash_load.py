@@ -195,7 +195,7 @@ def lane(chance: random.Random, towns: dict[str, Town], expires_at: datetime, co
         transfers: list[Transfer] = []
         match chance.choices([*SHARES], [*SHARES.values()])[0]:
             case "pay":
-                transfers = [emoney.transfer(payer=payer, payee=payee, reference="rent", **what)]
+                transfers = [emoney.send(payer=payer, payee=payee, reference="rent", **what)]
                 paid += transfers
             case "fee":
                 payment = emoney.pay(payer=payer, merchant=shop, **what)
@@ -228,7 +228,7 @@ def _wages(chance: random.Random, town: Town, amount: int, currency: str) -> lis
     payer, *payees = chance.sample(town.wallets, 4)
     group = new_id()
     return [
-        emoney.transfer(payer=payer, payee=payee, amount=1 + amount // 3, currency=currency, group=group)
+        emoney.send(payer=payer, payee=payee, amount=1 + amount // 3, currency=currency, group=group)
         for payee in payees
     ]
 

@@ -43,7 +43,7 @@ def vain(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     def counted(pipeline: Pipeline) -> optimistic.Decided:
         try:
             return receive(pipeline)
-        except optimistic.InVain:
+        except optimistic.StaleDecision:
             found.append(None)
             raise
 

@@ -15,7 +15,8 @@ from emoney.ledger.base.errors import IntegrityViolation
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import optimistic
-from emoney.ledger.posting.decide import AccountState, Decision, decide
+from emoney.ledger.posting.account_state import AccountState
+from emoney.ledger.posting.decide import Decision, decide
 from emoney.ledger.transfers.transfer import Outcome, Refusal
 
 HOUR = timedelta(hours=1)

@@ -51,7 +51,7 @@ def test_each_way_to_pay_is_counted_as_what_it_is(books: Books) -> None:
     payer, friend, shop = books.funded(100), books.account(), books.account(AccountKind.MERCHANT)
     fees = books.account(AccountKind.FEES)
     books.posted(
-        ops.transfer(payer=payer, payee=friend, amount=1, currency="EUR", reference="lunch"),
+        ops.send(payer=payer, payee=friend, amount=1, currency="EUR", reference="lunch"),
         ops.pay(payer=payer, merchant=shop, amount=2, currency="EUR", reference="till 7"),
         ops.pay(payer=payer, merchant=shop, amount=3, currency="EUR", remote=True),
         ops.bill(payer=payer, biller=shop, amount=4, currency="EUR", reference="invoice 9"),
@@ -96,14 +96,14 @@ def test_a_fee_is_on_top_or_comes_out_of_the_amount(
 
 def test_without_funds_for_the_fee_nothing_moves(books: Books) -> None:
     payer, shop, fees = books.funded(60), books.account(), books.account(AccountKind.FEES)
-    payment = ops.transfer(payer=payer, payee=shop, amount=60, currency="EUR")
+    payment = ops.send(payer=payer, payee=shop, amount=60, currency="EUR")
     assert not any(outcome.posted for outcome in books.post(*ops.with_fee(payment, fees=fees, fee=1)))
     assert books.balance(payer) == 60
 
 
 @pytest.mark.parametrize(("fee", "included"), [(0, False), (-1, False), (60, True), (61, True)])
 def test_a_fee_that_does_not_fit_is_an_error(books: Books, fee: int, included: bool) -> None:
-    payment = ops.transfer(payer=new_id(), payee=new_id(), amount=60, currency="EUR")
+    payment = ops.send(payer=new_id(), payee=new_id(), amount=60, currency="EUR")
     with pytest.raises(InvalidAmount):
         ops.with_fee(payment, fees=new_id(), fee=fee, included=included)
 

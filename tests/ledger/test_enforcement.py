@@ -20,7 +20,8 @@ from emoney.ledger.base.postgres.database import Connection, connect
 from emoney.ledger.limits.rules import Direction, Metric, Window
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import optimistic
-from emoney.ledger.posting.decide import Accepted, Accounts, Decision, Rejected, decide
+from emoney.ledger.posting.account_state import Accounts
+from emoney.ledger.posting.decide import Accepted, Decision, Rejected, decide
 from emoney.ledger.transfers.transfer import Refusal
 
 Break = Callable[[list[Decision], Accounts], list[Decision]]
@@ -126,7 +127,7 @@ def test_a_broken_decision_is_refused_and_nothing_is_written(
 
     sent = [books.transfer(a, b, 10) for _ in range(transfers)]
     with monkeypatch.context() as patched:
-        patched.setattr(face, "FEW", few)
+        patched.setattr(face, "OPTIMISTIC_TRANSFERS_MAX", few)
         decide_by(patched, broken)
         with pytest.raises(IntegrityViolation):
             books.post(*sent)

@@ -6,7 +6,7 @@ from books import Books
 
 from emoney.ledger import Database, Ledger, Outcome, Transfer
 from emoney.ledger.base.postgres.binary_arrays import Bigints
-from emoney.ledger.base.postgres.cursors import Keeper, rows
+from emoney.ledger.base.postgres.cursors import CachingConnection, rows
 from emoney.ledger.base.postgres.database import Connection
 
 DIVIDED = "SELECT x, 12 / x FROM unnest(%(divisors)s::bigint[]) AS sent (x)"
@@ -29,12 +29,12 @@ def test_rows_come_as_they_do_from_a_new_cursor(connection: Connection, owner_ur
 
 
 def test_many_values_are_not_kept(connection: Connection) -> None:
-    assert isinstance(connection, Keeper)
+    assert isinstance(connection, CachingConnection)
     for count in (3, 1_000, 4):
         divisors = range(1, count + 1)
         found = rows(connection, DIVIDED, {"divisors": Bigints.of(divisors)})
         assert found == [(each, 12 // each) for each in divisors]
-        kept = connection.kept(DIVIDED)
+        kept = connection.cursor_for(DIVIDED)
         assert kept.rownumber is not None
         assert kept.rowcount <= 4
 
@@ -85,7 +85,7 @@ def test_single_transfers_need_no_locks_whatever_a_connection_was_used_for_befor
         for _ in range(OFTEN):
             assert books.post(books.transfer(a, b, 1))[0].posted
         then(books.database)
-    memory = books.ledger.memory()
-    assert books.ledger.post([books.transfer(a, b, 1)], memory)[0].posted
+    account_cache = books.ledger.account_cache()
+    assert books.ledger.post([books.transfer(a, b, 1)], account_cache)[0].posted
     assert next(books.ledger.post_all([[books.transfer(a, b, 1)]]))[0].posted
     books.check()

@@ -8,14 +8,14 @@ from books import Books
 
 from emoney.ledger import Database
 from emoney.ledger.base.errors import Unavailable
-from emoney.ledger.base.postgres.cursors import Keeper
+from emoney.ledger.base.postgres.cursors import CachingConnection
 
 
 def test_a_connection_lost_before_it_has_its_role_is_told_as_lost(
     books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever gets Unavailable sends the same ids again; a ConfigurationError would stop him."""
-    connect = Keeper.connect
+    connect = CachingConnection.connect
 
     def connected(*arguments: Any, **options: Any) -> psycopg.Connection[Any]:
         made = connect(*arguments, **options)
@@ -24,7 +24,7 @@ def test_a_connection_lost_before_it_has_its_role_is_told_as_lost(
         return made
 
     database = Database(books.owner_url)
-    monkeypatch.setattr(Keeper, "connect", connected)
+    monkeypatch.setattr(CachingConnection, "connect", connected)
     with pytest.raises(Unavailable), database.connection():
         pass
     database.close()

@@ -20,7 +20,7 @@ from emoney.ledger import AccountKind, Operation
 from emoney.ledger.base.errors import ConfigurationError, InvalidInput
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
-from emoney.ledger.outbox import Consumer, ConsumerMoved, Event, Start, dead_letters, find, record
+from emoney.ledger.outbox import Consumer, ConsumerMoved, Event, Start, append, dead_letters, find
 
 
 def drain(consumer: Consumer, limit: int = 100) -> list[Event]:
@@ -356,7 +356,7 @@ def test_a_recorded_event_stands_among_its_accounts_transfers(books: Books) -> N
     pays = [books.transfer(ama, kofi, 1) for _ in range(2)]
     books.posted(load, pays[0])
     with books.database.connection() as connection:
-        hold = record(connection, "hold.placed", ama, {"hold": "h1", "amount": 7}, at=NOON)
+        hold = append(connection, "hold.placed", ama, {"hold": "h1", "amount": 7}, at=NOON)
     books.posted(pays[1])
     events = drain(Consumer(books.database, "backend"), 1)
     assert ids(events) == [load.id, pays[0].id, hold, pays[1].id]
@@ -375,7 +375,7 @@ def test_a_recorded_event_stands_among_its_accounts_transfers(books: Books) -> N
 def test_a_recorded_event_is_as_its_transaction(books: Books) -> None:
     consumer = Consumer(books.database, "backend")
     with suppress(ZeroDivisionError), books.database.connection() as connection:
-        record(connection, "shortfall.found", new_id(), {"minor": 5})
+        append(connection, "shortfall.found", new_id(), {"minor": 5})
         raise ZeroDivisionError
     assert consumer.read() == []
 
@@ -389,12 +389,12 @@ def test_events_of_one_subject_keep_their_order(books: Books) -> None:
             with books.database.connection() as connection:
                 take_number(connection)
                 time.sleep(random.Random(number).random() * 0.01)
-                record(connection, "counter.moved", subject, {})
+                append(connection, "counter.moved", subject, {})
                 row = connection.execute(
                     "SELECT count(*) FROM ledger.event WHERE subject = %s", (subject,)
                 ).fetchone()
                 assert row is not None
-                record(connection, "counter.counted", subject, {"count": row[0]})
+                append(connection, "counter.counted", subject, {"count": row[0]})
 
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(write, range(THREADS)))
@@ -418,7 +418,7 @@ def test_events_of_one_subject_keep_their_order(books: Books) -> None:
 )
 def test_bad_events_are_not_recorded(books: Books, kind: str, payload: Any) -> None:
     with pytest.raises(InvalidInput), books.database.connection() as connection:
-        record(connection, kind, new_id(), payload)
+        append(connection, kind, new_id(), payload)
     assert Consumer(books.database, "backend").read() == []
 
 

@@ -1,1 +1,1 @@
-"""ledger/base/postgres: see the modules."""
+"""PostgreSQL: the pool, statements from files, values in binary form, the embedded server, migrations."""

@@ -1,7 +1,7 @@
 """Arrays in PostgreSQL's binary form: several times quicker to make, and to read, than the driver's own.
 
 At thousands of values a batch, the driver's general dumpers cost more than the statement they are for.
-`sized`, `moment` and SIXTEEN are how single values begin, in arrays and COPY.
+`sized`, `encode_time` and SIXTEEN are how single values begin, in arrays and COPY.
 `ledger.base.postgres.binary_rows`: arrays of rows.
 """
 
@@ -33,7 +33,7 @@ def sized(value: bytes) -> bytes:
     return _LENGTH(len(value)) + value
 
 
-def moment(at: datetime) -> bytes:
+def encode_time(at: datetime) -> bytes:
     """A moment with its length before it."""
     return _BIGINT(8, (at - EPOCH) // _MICROSECOND)
 
@@ -138,7 +138,7 @@ class Times(Packed):
 
     @classmethod
     def of(cls, values: Iterable[datetime | None]) -> Packed:
-        return cls._of([_NULL if value is None else moment(value) for value in values])
+        return cls._of([_NULL if value is None else encode_time(value) for value in values])
 
 
 class Binary(bytes):

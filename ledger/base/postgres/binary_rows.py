@@ -14,7 +14,7 @@ import psycopg
 from psycopg.types import TypeInfo
 
 from emoney.ledger.base.errors import ConfigurationError
-from emoney.ledger.base.postgres.binary_arrays import EPOCH, Binary, array, moment
+from emoney.ledger.base.postgres.binary_arrays import EPOCH, Binary, array, encode_time
 
 USAGE, DECIDED = "ledger.usage_row", "ledger.decided_row"
 
@@ -101,7 +101,7 @@ def decided_row(
 ) -> bytes:
     """A row of DECIDED. `words`: the columns of the currency, the operation and the reference, by `text`."""
     group = _NO_UUID if group_id is None else _A_UUID + group_id.bytes
-    effective = _NO_TIME if effective_at is None else _A_TIME + moment(effective_at)
+    effective = _NO_TIME if effective_at is None else _A_TIME + encode_time(effective_at)
     # fmt: off
     start = _DECIDED_START(
         _DECIDED_FIXED + len(words) + len(group) + len(effective), 13,

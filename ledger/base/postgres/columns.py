@@ -8,7 +8,7 @@ from sqlmodel import Field
 from emoney.ledger.base.declarations import NOT_PERSONAL
 
 
-def moment(*, nullable: bool = False) -> Any:
+def timestamp_column(*, nullable: bool = False) -> Any:
     """A point in time, with its zone."""
     return Field(sa_column=Column(DateTime(timezone=True), nullable=nullable))
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import Session
 
 from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, Unavailable
-from emoney.ledger.base.postgres.cursors import Keeper
+from emoney.ledger.base.postgres.cursors import CachingConnection
 
 APPLICATION_ROLE = "emoney_app"
 CONNECT_TIMEOUT_S = 10
@@ -156,7 +156,7 @@ def connect(url: str, *, role: str | None = None) -> Connection:
     the server is of a version this library does not know, or when the role is missing.
     """
     try:
-        connection = Keeper.connect(libpq_url(url), connect_timeout=CONNECT_TIMEOUT_S)
+        connection = CachingConnection.connect(libpq_url(url), connect_timeout=CONNECT_TIMEOUT_S)
     except psycopg.OperationalError as error:
         raise Unavailable(
             "The database does not answer, or not to this user, password and database name. "
