@@ -4,12 +4,13 @@ from emoney import Emoney
 from emoney.ledger import AccountKind, transfers
 
 with Emoney.open() as em:
-    payer = em.kyc.enrol({"external_ref": "yaa", "phone": "+233201112223", "currency": "GHS"}).account_id shop
-    = em.ledger.open_account(AccountKind.MERCHANT, "GHS", "shop-1") fees =
-    em.ledger.open_account(AccountKind.FEES, "GHS", "fees") bank =
-    em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")
-    em.ledger.post([transfers.issue(funds=bank, wallet=payer, amount=10_000, currency="GHS", receipt="slip
-    7")])
+    payer = em.kyc.enrol({"external_ref": "yaa", "phone": "+233201112223", "currency": "GHS"}).account_id
+    shop = em.ledger.open_account(AccountKind.MERCHANT, "GHS", "shop-1")
+    fees = em.ledger.open_account(AccountKind.FEES, "GHS", "fees")
+    bank = em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")
+    em.ledger.post(
+        [transfers.issue(funds=bank, wallet=payer, amount=10_000, currency="GHS", receipt="slip 7")]
+    )
 
     def payment(amount: int, fee: int) -> list[bool]:
         """Pay `amount` to the shop and `fee` to the operator, together."""
