@@ -125,9 +125,6 @@ DECLARE
     ends timestamptz;
     suffix text;
     made integer := 0;
-    dropped integer := (
-        SELECT count(*) FROM pg_attribute WHERE attrelid = 'ledger.entry'::regclass AND attisdropped
-    );
 BEGIN
     IF first NOT BETWEEN '2000-01-01' AND '2200-01-01' OR months NOT BETWEEN 1 AND 36 THEN
         RAISE EXCEPTION 'ledger: partitions are made for 1 to 36 months between the years 2000 and 2200'
@@ -142,12 +139,6 @@ BEGIN
             AND starts >= (SELECT until FROM ledger.partition_start WHERE name = 'entry')
         THEN
             EXECUTE format('CREATE TABLE ledger.%I (LIKE ledger.entry INCLUDING ALL)', 'entry_' || suffix);
-            -- The table's dropped columns, all smallint and last, and not there in one restored from a dump. PostgreSQL
-            -- would take each row for a partition without them apart and put it together anew.
-            FOR number_dropped IN 1..dropped LOOP
-                EXECUTE format('ALTER TABLE ledger.%I ADD COLUMN direction smallint', 'entry_' || suffix);
-                EXECUTE format('ALTER TABLE ledger.%I DROP COLUMN direction', 'entry_' || suffix);
-            END LOOP;
             EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.%I
                             FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change()', 'entry_' || suffix);
             EXECUTE format('ALTER TABLE ledger.entry ATTACH PARTITION ledger.%I FOR VALUES FROM (%L) TO (%L)',
@@ -170,7 +161,7 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.make_partitions_v1(timestamptz, integer) FROM PUBLIC;
 
--- What tells a time before this month, the next three months, and the rest.
+-- What tells a time before this month, this month and the two after it, and the rest.
 DO $$
 DECLARE
     this_month timestamptz := (SELECT until FROM ledger.partition_start WHERE name = 'entry');
