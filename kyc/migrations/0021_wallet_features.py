@@ -5,7 +5,7 @@ from emoney.ledger.base.postgres.migration import run_sql
 revision = "kyc_0021"
 down_revision = "kyc_0020"
 branch_labels = None
-depends_on = ("ledger_0014",)
+depends_on = ("ledger_0001",)
 
 
 def upgrade() -> None:

@@ -26,35 +26,27 @@ from emoney.ledger.transfers.operations import Operation
 
 def store(connection: Connection, profile: LimitProfile) -> UUID:
     """Store `profile` unless it is there; returns its id, which follows from its content."""
-    rules = [_rule_to_json(rule) for rule in profile.rules]
-    counted, per_payee = _counted_to_json(profile.counted), _counted_to_json(profile.counted_per_payee)
-    whole: list[Any] = [profile.name, profile.currency, profile.time_zone, rules, counted]
-    payee_operations = sorted(operation.value for operation in profile.payee_operations)
-    if per_payee or profile.fiscal_year_starts != 1:  # a profile stored before there were these keeps its id
-        whole += [per_payee, profile.fiscal_year_starts]
-    operations = sorted([each.value, operation.value] for each, operation in profile.counted_operations)
-    if payee_operations or operations:
-        whole.append(payee_operations)
-    if operations:
-        whole.append(operations)
-    profile_id = content_id(json.dumps(whole, sort_keys=True).encode())
+    content = {
+        "name": profile.name,
+        "currency": profile.currency,
+        "time_zone": profile.time_zone,
+        "rules": [_rule_to_json(rule) for rule in profile.rules],
+        "counted": _counted_to_json(profile.counted),
+        "counted_per_payee": _counted_to_json(profile.counted_per_payee),
+        "fiscal_year_starts": profile.fiscal_year_starts,
+        "payee_operations": sorted(operation.value for operation in profile.payee_operations),
+        "counted_operations": sorted([each.value, what.value] for each, what in profile.counted_operations),
+    }
+    profile_id = content_id(json.dumps(content, sort_keys=True).encode())
+    values = {key: Jsonb(value) if isinstance(value, list) else value for key, value in content.items()}
     connection.execute(
         "INSERT INTO ledger.limit_profile"
         " (id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts,"
-        " payee_operations, counted_operations) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " payee_operations, counted_operations)"
+        " VALUES (%(id)s, %(name)s, %(currency)s, %(time_zone)s, %(rules)s, %(counted)s,"
+        " %(counted_per_payee)s, %(fiscal_year_starts)s, %(payee_operations)s, %(counted_operations)s)"
         " ON CONFLICT (id) DO NOTHING",
-        (
-            profile_id,
-            profile.name,
-            profile.currency,
-            profile.time_zone,
-            Jsonb(rules),
-            Jsonb(counted),
-            Jsonb(per_payee),
-            profile.fiscal_year_starts,
-            Jsonb(payee_operations),
-            Jsonb(operations),
-        ),
+        values | {"id": profile_id},
     )
     return profile_id
 
@@ -138,14 +130,7 @@ def _counted_from_json(stored: list[list[str]]) -> Counted:
 
 
 def _rule_to_json(rule: LimitRule) -> dict[str, Any]:
-    """What the plainest rule does not have is left out, so that the ids of stored profiles stay."""
-    more = {
-        "scope": None if rule.scope is Scope.WALLET else rule.scope.value,
-        "valid_from": rule.valid_from.isoformat() if rule.valid_from else None,
-        "valid_to": rule.valid_to.isoformat() if rule.valid_to else None,
-        "after_months": rule.after_months,
-    }
-    return {key: value for key, value in more.items() if value is not None} | {
+    return {
         "id": rule.id,
         "metric": rule.metric.value,
         "bound": rule.bound.value,
@@ -155,6 +140,10 @@ def _rule_to_json(rule: LimitRule) -> dict[str, Any]:
         "window": rule.window.value if rule.window else None,
         "on_exceed": rule.on_exceed.value,
         "source": rule.source,
+        "scope": rule.scope.value,
+        "valid_from": rule.valid_from.isoformat() if rule.valid_from else None,
+        "valid_to": rule.valid_to.isoformat() if rule.valid_to else None,
+        "after_months": rule.after_months,
     }
 
 
@@ -169,10 +158,10 @@ def _rule_from_json(stored: dict[str, Any]) -> LimitRule:
         window=Window(stored["window"]) if stored["window"] else None,
         on_exceed=OnExceed(stored["on_exceed"]),
         source=stored["source"],
-        scope=Scope(stored.get("scope", Scope.WALLET)),
-        valid_from=_date_from_json(stored.get("valid_from")),
-        valid_to=_date_from_json(stored.get("valid_to")),
-        after_months=stored.get("after_months"),
+        scope=Scope(stored["scope"]),
+        valid_from=_date_from_json(stored["valid_from"]),
+        valid_to=_date_from_json(stored["valid_to"]),
+        after_months=stored["after_months"],
     )
 
 

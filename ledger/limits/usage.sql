@@ -5,4 +5,4 @@ FROM ledger.usage
 WHERE scope_id = ANY(:scopes) AND starts_on = ANY(:starts);
 
 -- name: store
-SELECT ledger.store_usage_v2(:rows);
+SELECT ledger.store_usage_v1(:rows);

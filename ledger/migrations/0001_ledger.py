@@ -1,6 +1,6 @@
-"""The ledger: accounts, balances, transfers, entries, refusals, limit profiles and usage counters."""
+"""The ledger's schema, from the SQL files of the folder beside this file."""
 
-from emoney.ledger.base.postgres.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_folder, run_sql
 
 revision = "ledger_0001"
 down_revision = None
@@ -9,7 +9,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    run_sql(__file__, "up")
+    run_folder(__file__)
 
 
 def downgrade() -> None:

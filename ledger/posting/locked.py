@@ -11,8 +11,8 @@
 |        | follow in the database's trigger), then refusals and usage          | 0 to 3                 |
 | commit | the caller's transaction ends                                       | 1                      |
 
-Python works while PostgreSQL does: the contents are hashed while the accounts are locked, the accounts made
-ready while the ids are claimed, transfers decided while those before them are written.
+Python works while PostgreSQL does: the accounts are made ready while the ids are claimed, transfers decided
+while those before them are written.
 
 Locks: accounts first (and, under limits of a person, the other wallets of their holders), claims second, each
 in id order; whoever waits for a claim waits for someone who has all accounts, so nobody waits in a circle. A
@@ -129,16 +129,14 @@ def _earlier_outcomes(
     """The outcomes of ids claimed by an earlier call. Raises IdempotencyConflict for other content."""
     outcomes: dict[UUID, Outcome] = {}
     seen = {transfer.id: transfer for transfer in unique if transfer.id not in fresh}
-    for transfer_id, content_hash, posted, rule, decision, source, numbers, *stored in connection.execute(
+    for transfer_id, of_a_transfer, posted, rule, decision, source, numbers, *stored in connection.execute(
         _queries.earlier_outcomes.sql, {"ids": Uuids.of(seen)}
     ):
-        sent = seen[transfer_id]
-        of_a_transfer = content_hash is None or content_hash == sent.content_hash()
         if of_a_transfer and posted is not (rule is None):
             raise IntegrityViolation(
                 f"transfer {transfer_id} was claimed but has not one outcome: see trial balance"
             )
-        if not of_a_transfer or not _same(sent, stored):
+        if not of_a_transfer or not _same(seen[transfer_id], stored):
             raise IdempotencyConflict(
                 f"transfer {transfer_id} was sent before with other content; a new transfer needs a new id"
             )

@@ -1,6 +1,7 @@
 -- name: earlier_outcomes
--- What became of ids claimed before: whether they were posted, or why not, and what they were sent with.
-SELECT c.id, c.content_hash, t.id IS NOT NULL, r.rule, r.decision, r.source, r.numbers,
+-- What became of ids claimed before: whether by a transfer (or by another request, of which a hash is kept), whether
+-- they were posted, or why not, and what they were sent with.
+SELECT c.id, c.content_hash IS NULL, t.id IS NOT NULL, r.rule, r.decision, r.source, r.numbers,
        coalesce(t.debit_account, r.debit_account), coalesce(t.credit_account, r.credit_account),
        coalesce(t.amount, r.amount), coalesce(t.currency, r.currency), coalesce(t.operation, r.operation),
        coalesce(t.reference, r.reference), coalesce(t.group_id, r.group_id),

@@ -1,5 +1,5 @@
 -- name: look
-SELECT * FROM ledger.look_v2(:accounts, :starts);
+SELECT * FROM ledger.look_v1(:accounts, :starts);
 
 -- name: lock_accounts
 -- In id order. What a locking read returns is the row as it is after the wait.

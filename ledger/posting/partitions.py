@@ -29,7 +29,7 @@ class PartitionMissing(Unavailable):
 
 def make(connection: Connection, first: datetime, months: int = 1) -> int:
     """Make the partitions of `months` months, 1 to 36, from that of `first` on; how many were missing."""
-    row = connection.execute("SELECT ledger.make_partitions_v2(%s, %s)", (first, months)).fetchone()
+    row = connection.execute("SELECT ledger.make_partitions_v1(%s, %s)", (first, months)).fetchone()
     return row[0] if row else 0
 
 

@@ -5,7 +5,7 @@ from emoney.ledger.base.postgres.migration import run_sql
 revision = "privacy_0002"
 down_revision = "privacy_0001"
 branch_labels = None
-depends_on = ("ledger_0014",)
+depends_on = ("ledger_0001",)
 
 
 def upgrade() -> None:

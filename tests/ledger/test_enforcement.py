@@ -400,7 +400,7 @@ def test_the_posting_trigger_cannot_be_hung_on_a_table_of_the_callers_own(
         app,
         "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
         "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
-        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v4()",
+        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v1()",
     )
     assert isinstance(error, errors.InsufficientPrivilege)
 
@@ -412,7 +412,7 @@ def test_not_even_the_owner_posts_from_another_table(books: Books) -> None:
         psycopg.connect(books.owner_url),
         "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
         "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
-        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v4()",
+        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v1()",
         "INSERT INTO mine SELECT gen_random_uuid(), debit_account, credit_account, -5, currency, operation,"
         " reference, group_id, effective_at, posted_at, 2, 95, 2, 105, 0 FROM ledger.transfer",
     )

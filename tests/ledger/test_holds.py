@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -246,6 +247,9 @@ def test_an_id_used_with_other_content_is_a_conflict(books: Books) -> None:
     holds.capture(books.ledger, first.id, transfer, 5, release_rest=False)
     with pytest.raises(IdempotencyConflict):
         holds.capture(books.ledger, first.id, transfer, 4, release_rest=False)
+    for taken in (first.id, transfer):  # even as what the capture posted
+        with pytest.raises(IdempotencyConflict):
+            books.post(replace(books.transfer(payer, payee, 5), id=taken))
 
 
 def test_many_at_once_never_capture_more_than_was_held(books: Books) -> None:

@@ -1,3 +1,5 @@
+-- Holds: part of an account's balance, reserved for another account until a deadline.
+
 -- A hold reserves `amount` minor units of the debited account for the credited one, until `expires_at`.
 CREATE TABLE ledger.hold (
     id uuid PRIMARY KEY,
@@ -14,7 +16,10 @@ CREATE TABLE ledger.hold (
     CHECK (expires_at > placed_at)
 );
 
--- What became of it. A hold itself is never edited. transfer_id: the transfer that a capture posted.
+CREATE INDEX hold_xact ON ledger.hold USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+
+-- What became of it. A hold itself is never edited. transfer_id: the transfer that a capture posted, by which the
+-- capture is named; whatever else ends a hold does so once, and is named by the hold.
 CREATE TABLE ledger.hold_event (
     hold_id uuid NOT NULL REFERENCES ledger.hold (id),
     number int NOT NULL CHECK (number > 0),
@@ -23,9 +28,13 @@ CREATE TABLE ledger.hold_event (
     transfer_id uuid,
     at timestamptz NOT NULL,
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    id uuid NOT NULL GENERATED ALWAYS AS (coalesce(transfer_id, hold_id)) STORED,
     PRIMARY KEY (hold_id, number),
     CHECK ((kind = 'captured') = (transfer_id IS NOT NULL))
 );
+
+CREATE UNIQUE INDEX hold_event_id ON ledger.hold_event (id);
+CREATE INDEX hold_event_xact ON ledger.hold_event USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
 -- The holds that still reserve something, and how much. Follows from the two tables above, by trigger only.
 CREATE TABLE ledger.open_hold (
@@ -33,6 +42,7 @@ CREATE TABLE ledger.open_hold (
     remaining bigint NOT NULL CHECK (remaining > 0),
     expires_at timestamptz NOT NULL
 );
+
 CREATE INDEX open_hold_expiry ON ledger.open_hold (expires_at);
 
 CREATE FUNCTION ledger.place_hold_v1() RETURNS trigger
@@ -100,8 +110,3 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.hold
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.hold_event
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-GRANT SELECT ON ledger.hold, ledger.hold_event, ledger.open_hold TO emoney_app;
-GRANT INSERT (id, debit_account, credit_account, amount, currency, operation, reference, placed_at, expires_at)
-    ON ledger.hold TO emoney_app;
-GRANT INSERT (hold_id, number, kind, amount, transfer_id, at) ON ledger.hold_event TO emoney_app;

@@ -1,17 +1,5 @@
--- Event delivery: every committed outcome under a number that rises along each account, consumers and their
--- places, events of other kinds, and what could not be delivered.
-
--- Numbers are taken when a row is inserted, which is when its accounts are locked and their state is known: of two
--- rows on one account the later has the higher number. Transaction ids do not do that: they are given at a
--- transaction's first write, before it waits for its accounts. CACHE 1: a session that kept numbers in stock would
--- break the order. Gaps are ordinary.
-CREATE SEQUENCE ledger.event_position AS bigint CACHE 1;
-
-ALTER TABLE ledger.transfer ADD COLUMN position bigint NOT NULL DEFAULT nextval('ledger.event_position');
-ALTER TABLE ledger.refusal ADD COLUMN position bigint NOT NULL DEFAULT nextval('ledger.event_position');
-
-CREATE INDEX transfer_position ON ledger.transfer USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
-CREATE INDEX refusal_position ON ledger.refusal USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
+-- Event delivery: events that are no transfers, consumers and their places, and what could not be delivered. Every
+-- committed outcome has a number that rises along each account (ledger.event_position).
 
 -- What happened and is neither a posted nor a refused transfer. subject: the account it is about, or another id.
 CREATE TABLE ledger.event (
@@ -70,13 +58,3 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.dead_le
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.redelivery
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
--- xact and position are left to the database: a forged one would hide an event or break the order.
--- USAGE on the sequence is nextval only; setval would need UPDATE.
-GRANT USAGE ON SEQUENCE ledger.event_position TO emoney_app;
-GRANT SELECT ON ledger.event, ledger.consumer, ledger.dead_letter, ledger.redelivery TO emoney_app;
-GRANT INSERT (id, kind, subject, payload, recorded_at) ON ledger.event TO emoney_app;
-GRANT INSERT (name, done, created_at) ON ledger.consumer TO emoney_app;
-GRANT UPDATE (done, ahead, first, last, position, generation, acknowledged_at, failing, attempts, failure, retry_at)
-    ON ledger.consumer TO emoney_app;
-GRANT INSERT ON ledger.dead_letter, ledger.redelivery TO emoney_app;

@@ -159,6 +159,3 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.reconci
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.safeguarding_event
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-GRANT SELECT, INSERT ON ledger.bank_statement, ledger.bank_entry, ledger.reconciliation, ledger.reconciliation_total,
-    ledger.reconciliation_account, ledger.reconciliation_item, ledger.safeguarding_event TO emoney_app;

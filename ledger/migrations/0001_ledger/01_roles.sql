@@ -1,0 +1,46 @@
+-- The schema, the application's role, and the two functions by which tables refuse changes.
+
+CREATE SCHEMA ledger;
+
+-- The application's role belongs to the server, not to one database, and may be there already.
+-- An owner who is no superuser joins it, to run the application as well.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_app') THEN
+        CREATE ROLE emoney_app NOLOGIN;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
+DO $$
+BEGIN
+    IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+        GRANT emoney_app TO CURRENT_USER;
+    END IF;
+EXCEPTION
+    WHEN insufficient_privilege THEN NULL;
+END
+$$;
+
+-- Append-only: not even the owner changes or removes a row by accident.
+CREATE FUNCTION ledger.refuse_change() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION '%.% is append-only: % is refused', TG_TABLE_SCHEMA, TG_TABLE_NAME, TG_OP
+        USING ERRCODE = 'object_not_in_prerequisite_state';
+END
+$$;
+
+-- Counters of past use only grow: one that shrank would open a limit again.
+CREATE FUNCTION ledger.refuse_decrease() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION '%.% only grows: a decrease is refused', TG_TABLE_SCHEMA, TG_TABLE_NAME
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;

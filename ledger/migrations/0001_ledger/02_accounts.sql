@@ -1,0 +1,220 @@
+-- Accounts: what an account is and holds, the record of its changes, the hierarchy of the chart, and metadata.
+-- What each posting or change writes refers to ledger.account by no foreign key: accounts are never removed, and a key
+-- would be checked at each posting.
+
+-- An account and, in the same row, what it holds: one lock, one read, one update.
+-- sign: 1 where debits raise the balance (assets), -1 where credits do. floor: null where it may go below any; pending
+-- sums, which holds keep, count against it. ceiling: for what was posted; what is held for the account counts when it
+-- is captured.
+-- Each posting rewrites this row, so what no posting changes lies in other tables. A statement that writes one row reads
+-- every check of its table anew, which takes longer than the write: the checks are few (one whose bound is null is
+-- met), and what no posting changes is checked by the trigger below.
+CREATE TABLE ledger.account (
+    id uuid PRIMARY KEY,
+    kind text NOT NULL,
+    currency text NOT NULL,
+    holder uuid,
+    external_ref text UNIQUE,
+    profile_id uuid,
+    opened_at timestamptz NOT NULL,
+    sign smallint NOT NULL,
+    floor bigint,
+    frozen_debit boolean NOT NULL DEFAULT false,
+    frozen_credit boolean NOT NULL DEFAULT false,
+    closed_at timestamptz,
+    debits_posted bigint NOT NULL DEFAULT 0,
+    credits_posted bigint NOT NULL DEFAULT 0,
+    debits_pending bigint NOT NULL DEFAULT 0,
+    credits_pending bigint NOT NULL DEFAULT 0,
+    version bigint NOT NULL DEFAULT 0,
+    last_posted_at timestamptz,
+    ceiling bigint,
+    CONSTRAINT account_sums
+        CHECK (least(debits_posted, credits_posted, debits_pending, credits_pending, version) >= 0),
+    CONSTRAINT account_ceiling CHECK (sign * (debits_posted - credits_posted) <= ceiling),
+    CONSTRAINT account_floor CHECK (
+        sign * (debits_posted - credits_posted)
+            - CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END >= floor
+    )
+) WITH (fillfactor = 60);
+
+CREATE INDEX account_holder ON ledger.account (holder) WHERE holder IS NOT NULL;
+
+-- What an account is, checked when that is said: its kind stands on the chart, with the sign and the floor of that
+-- kind; its profile is of its currency, for limits count minor units; it is closed at zero only. Profiles are never
+-- removed or changed, so nothing is to be watched on their side. Whoever posts to a closed account, or holds on it, is
+-- refused by the posting and the hold.
+CREATE FUNCTION ledger.check_account_v1() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.kind NOT IN ('safeguarding', 'in_transit', 'issued_unfunded', 'customer', 'merchant', 'agent', 'suspense',
+                        'fees', 'dormant', 'escheat', 'own_funds')
+        OR NEW.sign <> (CASE WHEN NEW.kind IN ('safeguarding', 'in_transit', 'issued_unfunded') THEN 1 ELSE -1 END)
+        OR coalesce(NEW.floor, CASE WHEN NEW.kind IN ('in_transit', 'own_funds') THEN 0 ELSE -1 END) < 0
+    THEN
+        RAISE EXCEPTION 'ledger: an account of kind % with sign % and floor % is not on the chart of accounts',
+            NEW.kind, NEW.sign, NEW.floor USING ERRCODE = 'check_violation', CONSTRAINT = 'account_chart';
+    END IF;
+    IF NEW.profile_id IS NOT NULL
+        AND NOT EXISTS (SELECT FROM ledger.limit_profile AS p WHERE p.id = NEW.profile_id AND p.currency = NEW.currency)
+    THEN
+        RAISE EXCEPTION 'ledger: there is no limit profile % for accounts in %', NEW.profile_id, NEW.currency
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'account_profile';
+    END IF;
+    IF length(NEW.currency) <> 3 OR length(NEW.external_ref) NOT BETWEEN 1 AND 128 THEN
+        RAISE EXCEPTION 'ledger: a currency has three letters, and a reference of an account 1 to 128 signs'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'account_words';
+    END IF;
+    IF NEW.closed_at IS NOT NULL AND (NEW.debits_posted, NEW.debits_pending, NEW.credits_pending) <> (NEW.credits_posted, 0, 0)
+    THEN
+        RAISE EXCEPTION 'ledger: account % is closed, and not at zero', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'account_closed';
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER check_account
+    AFTER INSERT OR UPDATE OF kind, sign, floor, currency, external_ref, profile_id, closed_at ON ledger.account
+    FOR EACH ROW EXECUTE FUNCTION ledger.check_account_v1();
+CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON ledger.account
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- What was changed about an account, by whom and why; what the account is follows from it, by trigger only.
+-- A freeze or unfreeze holds both flags as they are from then on, bounds hold both bounds. id: by which the change's
+-- leaf in the proof log names it; left to the database.
+CREATE TABLE ledger.account_change (
+    account_id uuid NOT NULL,
+    number integer NOT NULL CHECK (number > 0),
+    kind text NOT NULL CHECK (kind IN ('freeze', 'unfreeze', 'bounds', 'parent', 'close')),
+    frozen_debit boolean,
+    frozen_credit boolean,
+    floor bigint,
+    ceiling bigint,
+    parent_id uuid,
+    actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 128),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 200),
+    at timestamptz NOT NULL,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    PRIMARY KEY (account_id, number),
+    CONSTRAINT account_change_content CHECK (
+        (kind IN ('freeze', 'unfreeze')) = (frozen_debit IS NOT NULL)
+        AND (kind IN ('freeze', 'unfreeze')) = (frozen_credit IS NOT NULL)
+        AND (kind = 'bounds' OR (floor IS NULL AND ceiling IS NULL))
+        AND (kind = 'parent' OR parent_id IS NULL)
+    )
+);
+
+CREATE UNIQUE INDEX account_change_id ON ledger.account_change (id);
+CREATE INDEX account_change_xact ON ledger.account_change 
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+
+-- The hierarchy as it stands. Follows from the table above.
+CREATE TABLE ledger.account_parent (
+    account_id uuid PRIMARY KEY,
+    parent_id uuid NOT NULL CHECK (parent_id <> account_id)
+);
+
+CREATE INDEX account_parent_parent ON ledger.account_parent (parent_id);
+
+-- Where an account may stand: below an open account of its currency and sign, never below itself, at most 16 levels
+-- deep. One caller at a time: two that each move one account below the other would not see each other's move.
+CREATE FUNCTION ledger.check_parent_v1(child ledger.account, parent uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    levels bigint;
+    circle boolean;
+BEGIN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'ledger: accounts are moved in the isolation level read committed'
+            USING ERRCODE = 'feature_not_supported';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('ledger.account_parent', 0));
+    PERFORM FROM ledger.account AS p
+    WHERE p.id = parent AND p.currency = child.currency AND p.sign = child.sign AND p.closed_at IS NULL;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'ledger: account % cannot stand below %: unknown, closed, or of another currency or sign',
+            child.id, parent USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    WITH RECURSIVE above (id, level) AS (
+        SELECT parent, 1
+        UNION ALL
+        SELECT p.parent_id, a.level + 1 FROM above AS a JOIN ledger.account_parent AS p ON p.account_id = a.id
+    ), below (id, level) AS (
+        SELECT child.id, 1
+        UNION ALL
+        SELECT p.account_id, b.level + 1 FROM below AS b JOIN ledger.account_parent AS p ON p.parent_id = b.id
+    )
+    SELECT (SELECT max(level) FROM above) + (SELECT max(level) FROM below),
+           EXISTS (SELECT FROM above WHERE id = child.id)
+    INTO levels, circle;
+    IF circle OR levels > 16 THEN
+        RAISE EXCEPTION 'ledger: account % below % would stand % levels deep, or below itself', child.id, parent, levels
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.check_parent_v1(ledger.account, uuid) FROM PUBLIC;
+
+CREATE FUNCTION ledger.change_account_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    account ledger.account;
+BEGIN
+    IF TG_RELID <> 'ledger.account_change'::regclass THEN
+        RAISE EXCEPTION 'ledger: accounts are changed from ledger.account_change only'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    SELECT * INTO account FROM ledger.account WHERE id = NEW.account_id FOR NO KEY UPDATE;
+    IF account.id IS NULL OR account.closed_at IS NOT NULL
+        OR NEW.number <> (SELECT count(*) FROM ledger.account_change AS c WHERE c.account_id = NEW.account_id AND c.number <= NEW.number)
+        OR (NEW.kind = 'freeze' AND (NEW.frozen_debit < account.frozen_debit OR NEW.frozen_credit < account.frozen_credit))
+        OR (NEW.kind = 'unfreeze' AND (NEW.frozen_debit > account.frozen_debit OR NEW.frozen_credit > account.frozen_credit))
+        OR (NEW.kind = 'close' AND NEW.at < account.last_posted_at)
+    THEN
+        RAISE EXCEPTION 'ledger: the % of account % does not follow from its state', NEW.kind, NEW.account_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NEW.kind = 'parent' THEN
+        IF NEW.parent_id IS NULL THEN
+            DELETE FROM ledger.account_parent WHERE account_id = NEW.account_id;
+        ELSE
+            PERFORM ledger.check_parent_v1(account, NEW.parent_id);
+            INSERT INTO ledger.account_parent (account_id, parent_id) VALUES (NEW.account_id, NEW.parent_id)
+            ON CONFLICT (account_id) DO UPDATE SET parent_id = NEW.parent_id;
+        END IF;
+    ELSE
+        UPDATE ledger.account
+        SET frozen_debit = coalesce(NEW.frozen_debit, frozen_debit),
+            frozen_credit = coalesce(NEW.frozen_credit, frozen_credit),
+            floor = CASE WHEN NEW.kind = 'bounds' THEN NEW.floor ELSE floor END,
+            ceiling = CASE WHEN NEW.kind = 'bounds' THEN NEW.ceiling ELSE ceiling END,
+            closed_at = CASE WHEN NEW.kind = 'close' THEN NEW.at END
+        WHERE id = NEW.account_id;
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.change_account_v1() FROM PUBLIC;
+
+CREATE TRIGGER change_account AFTER INSERT ON ledger.account_change
+    FOR EACH ROW EXECUTE FUNCTION ledger.change_account_v1();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.account_change
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- Whatever the operator keeps about an account, replaced whole.
+CREATE TABLE ledger.account_metadata (
+    account_id uuid PRIMARY KEY,
+    metadata jsonb NOT NULL,
+    changed_at timestamptz NOT NULL,
+    CONSTRAINT account_metadata_size CHECK (
+        jsonb_typeof(metadata) = 'object' AND octet_length(metadata::text) <= 4096
+    )
+);

@@ -1,0 +1,63 @@
+-- What the application may do: everything else is the owner's. It reaches partitions through their tables only.
+
+GRANT USAGE ON SCHEMA ledger TO emoney_app;
+-- The application checks that the schema is of its version.
+GRANT SELECT ON public.alembic_version TO emoney_app;
+
+-- Reads.
+GRANT SELECT ON
+    ledger.account, ledger.account_change, ledger.account_parent, ledger.account_metadata,
+    ledger.claim, ledger.transfer, ledger.entry, ledger.refusal, ledger.partition_start,
+    ledger.limit_profile, ledger.usage, ledger.usage_cell, ledger.operation_number,
+    ledger.hold, ledger.hold_event, ledger.open_hold,
+    ledger.reversal, ledger.dispute, ledger.dispute_outcome,
+    ledger.closed_period, ledger.period_sum, ledger.period_total,
+    ledger.event, ledger.consumer, ledger.dead_letter, ledger.redelivery,
+    ledger.leaf_source, ledger.leaf_block, ledger.leaf, ledger.tree_node, ledger.checkpoint,
+    ledger.bank_statement, ledger.bank_entry, ledger.reconciliation, ledger.reconciliation_total,
+    ledger.reconciliation_account, ledger.reconciliation_item, ledger.safeguarding_event
+TO emoney_app;
+
+-- Accounts.
+GRANT INSERT (id, kind, currency, holder, external_ref, profile_id, opened_at, sign, floor, ceiling),
+    UPDATE (profile_id)
+    ON ledger.account TO emoney_app;
+GRANT INSERT (account_id, number, kind, frozen_debit, frozen_credit, floor, ceiling, parent_id, actor, reason, at)
+    ON ledger.account_change TO emoney_app;
+GRANT INSERT, UPDATE (metadata, changed_at) ON ledger.account_metadata TO emoney_app;
+
+-- Transfers and limits. xact and position are left to the database: a forged one would hide a transfer from extraction,
+-- and so from monitoring, or break the order of events. USAGE on the sequence is nextval only; setval would need
+-- UPDATE.
+GRANT INSERT ON ledger.claim TO emoney_app;
+GRANT INSERT (id, debit_account, credit_account, amount, currency, operation, reference, group_id, effective_at,
+    posted_at, debit_version, debit_balance, credit_version, credit_balance) ON ledger.transfer TO emoney_app;
+GRANT INSERT (transfer_id, debit_account, credit_account, amount, currency, operation, reference, group_id,
+    effective_at, decided_at, rule, decision, source, numbers) ON ledger.refusal TO emoney_app;
+GRANT USAGE ON SEQUENCE ledger.event_position TO emoney_app;
+GRANT INSERT ON ledger.limit_profile TO emoney_app;
+GRANT INSERT, UPDATE (totals, days, moved, returned) ON ledger.usage TO emoney_app;
+GRANT EXECUTE ON FUNCTION ledger.make_partitions_v1, ledger.store_usage_v1, ledger.look_v1, ledger.write_refusals_v1,
+    ledger.write_decided_v1 TO emoney_app;
+
+-- Holds, reversals, disputes, periods.
+GRANT INSERT (id, debit_account, credit_account, amount, currency, operation, reference, placed_at, expires_at)
+    ON ledger.hold TO emoney_app;
+GRANT INSERT (hold_id, number, kind, amount, transfer_id, at) ON ledger.hold_event TO emoney_app;
+GRANT INSERT (transfer_id, original_id, amount, reason, at) ON ledger.reversal TO emoney_app;
+GRANT INSERT (id, original_id, reason_code, actor, opened_at) ON ledger.dispute TO emoney_app;
+GRANT INSERT (dispute_id, kind, amount, transfer_id, actor, reason, at) ON ledger.dispute_outcome TO emoney_app;
+GRANT INSERT (ends_at, id, name, starts_at, time_zone, closed_at, actor) ON ledger.closed_period TO emoney_app;
+GRANT INSERT ON ledger.period_sum, ledger.period_total TO emoney_app;
+
+-- Events and their delivery.
+GRANT INSERT (id, kind, subject, payload, recorded_at) ON ledger.event TO emoney_app;
+GRANT INSERT (name, done, created_at),
+    UPDATE (done, ahead, first, last, position, generation, acknowledged_at, failing, attempts, failure, retry_at)
+    ON ledger.consumer TO emoney_app;
+GRANT INSERT ON ledger.dead_letter, ledger.redelivery TO emoney_app;
+
+-- Proofs, and what banks say. Only who may change the schema declares what is a leaf.
+GRANT INSERT ON ledger.leaf_block, ledger.tree_node, ledger.checkpoint TO emoney_app;
+GRANT INSERT ON ledger.bank_statement, ledger.bank_entry, ledger.reconciliation, ledger.reconciliation_total,
+    ledger.reconciliation_account, ledger.reconciliation_item, ledger.safeguarding_event TO emoney_app;

@@ -1,1 +1,0 @@
-DROP INDEX ledger.entry_posted_at;

@@ -1,1 +1,0 @@
-DELETE FROM ledger.operation_number WHERE operation = 'dormancy';

@@ -1,1 +1,0 @@
-INSERT INTO ledger.operation_number (operation, number) VALUES ('dormancy', 23);

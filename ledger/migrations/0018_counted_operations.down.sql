@@ -1,1 +1,0 @@
-ALTER TABLE ledger.limit_profile DROP COLUMN counted_operations;
