@@ -1,8 +1,4 @@
-"""A migration is a revision file with SQL beside it.
-
-A baseline is a folder `NAME/` of files in reading order and `NAME.down.sql`; a later step is `NAME.up.sql`
-and `NAME.down.sql`.
-"""
+"""A migration is a revision file and SQL beside it: up, a folder of its name; down, `NAME.down.sql`."""
 
 from pathlib import Path
 
@@ -10,7 +6,7 @@ from alembic import op
 
 
 def run_folder(revision_file: str) -> None:
-    """Run the SQL files of the folder named as a revision file (its `__file__`), in the order of names."""
+    """Run every SQL file of the folder beside a revision file (its `__file__`), in the order of names."""
     for path in sorted(Path(revision_file).with_suffix("").glob("*.sql")):
         _run(path)
 
