@@ -1,6 +1,6 @@
 """AML: extractions, alerts and their evidence."""
 
-from emoney.ledger.base.postgres.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_folder, run_sql
 
 revision = "aml_0001"
 down_revision = None
@@ -9,7 +9,7 @@ depends_on = ("kyc_0001",)
 
 
 def upgrade() -> None:
-    run_sql(__file__, "up")
+    run_folder(__file__)
 
 
 def downgrade() -> None:

@@ -1,4 +1,4 @@
-"""The KYC schema goes down to its first revision and up again with persons, evidence and decisions in it."""
+"""The KYC schema goes down and up again with persons, evidence and decisions in it; the ledger stays."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,6 +18,10 @@ from emoney.kyc.wallets import overrides
 from emoney.ledger import Database, Ledger
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
+LEAVES = (
+    "SELECT kind, relation, version, id_column, fields FROM ledger.leaf_source"
+    " WHERE relation LIKE 'kyc.%' ORDER BY kind"
+)
 
 
 def test_down_and_up_again_with_rows(
@@ -34,19 +38,34 @@ def test_down_and_up_again_with_rows(
         request = overrides.request(connection, first.account_id, "enhanced", until=until, **said)
         approved_actions.approve(connection, request, by="clerk-2", because="seen", at=NOW)
     dormancy.run(Ledger(database, lambda: NOW), dormancy_rules(), NOW + timedelta(days=340))
+    with psycopg.connect(owner_url) as connection:
+        tracked = connection.execute(
+            "SELECT (SELECT count(*) FROM kyc.review), (SELECT count(*) FROM kyc.evidence),"
+            " (SELECT count(*) FROM kyc.evidence_state)"
+        ).fetchone()
+        declared = connection.execute(LEAVES).fetchall()
+        moved = connection.execute("SELECT count(*) FROM ledger.account").fetchone()
+    assert tracked is not None
+    assert tracked[0] == 2
+    assert tracked[1] == tracked[2] > 2
+    assert [kind for kind, *_ in declared] == [64, 65]
     database.close()
-    _run(owner_url, "kyc_0001", command.downgrade)
+    _run(owner_url, "kyc@base", command.downgrade)
     assert not is_current(owner_url)
     with psycopg.connect(owner_url) as connection:
-        kept = connection.execute("SELECT count(*) FROM kyc.person").fetchone()
-        tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'kyc'").fetchone()
-        states = connection.execute("SELECT DISTINCT state FROM kyc.evidence").fetchall()
-    assert (kept, tables, states) == ((2,), (4,), [("captured",)])
+        assert connection.execute("SELECT to_regnamespace('kyc')").fetchone() == (None,)
+        assert connection.execute(LEAVES).fetchall() == []
+        assert connection.execute("SELECT count(*) FROM ledger.account").fetchone() == moved
     assert upgrade(owner_url)
+    assert is_current(owner_url)
     with psycopg.connect(owner_url) as connection:
-        due = connection.execute("SELECT count(*), min(due_on)::text FROM kyc.review").fetchone()
-        history = connection.execute("SELECT count(*) FROM kyc.evidence_state").fetchone()
-        evidence = connection.execute("SELECT count(*) FROM kyc.evidence").fetchone()
-    assert due == (2, "2031-06-10")
-    assert history == evidence
-    desk.enrol(ama | {"external_ref": "P-3"})
+        assert connection.execute(LEAVES).fetchall() == declared
+        assert connection.execute("SELECT count(*) FROM kyc.person").fetchone() == (0,)
+    # what privacy keeps of the persons before is its own, their keys and where they were indexed
+    other = {
+        "external_ref": "P-3",
+        "name": "Kofi Mensah",
+        "phone": "+233 24 477 1903",
+        "id_number": "GHA-718293747-2",
+    }
+    desk.enrol(ama | other)

@@ -1,24 +1,5 @@
--- One person, many records. Fingerprints are keyed codes of near-unique values, found by index; what they find is
--- a candidate that a human decides on; a link takes two, and the holder of the wallets follows it.
-
--- holder_id: the record that stands for the person, where this one was linked to it.
-ALTER TABLE kyc.person ADD COLUMN holder_id uuid REFERENCES kyc.person (id) CHECK (holder_id <> id);
-CREATE INDEX person_holder ON kyc.person (holder_id) WHERE holder_id IS NOT NULL;
-CREATE INDEX person_enrolled ON kyc.person USING brin (enrolled_at);
-
-CREATE TABLE kyc.fingerprint_key (
-    id uuid PRIMARY KEY,
-    index_name text NOT NULL UNIQUE CHECK (length(index_name) BETWEEN 1 AND 40),
-    sealed kyc.sealed NOT NULL,
-    made_at timestamptz NOT NULL
-);
-CREATE TABLE kyc.fingerprint (
-    index_name text NOT NULL,
-    code bytea NOT NULL CHECK (octet_length(code) = 16),
-    person_id uuid NOT NULL REFERENCES kyc.person (id),
-    PRIMARY KEY (code, index_name, person_id)
-);
-CREATE INDEX fingerprint_person ON kyc.fingerprint (person_id);
+-- One person, many records. What an index finds is a candidate that a human decides on; a link takes two, and the
+-- holder of the wallets follows it.
 
 CREATE TABLE kyc.duplicate (
     person_a uuid NOT NULL REFERENCES kyc.person (id),
@@ -30,6 +11,12 @@ CREATE TABLE kyc.duplicate (
 );
 CREATE INDEX duplicate_b ON kyc.duplicate (person_b);
 CREATE INDEX duplicate_found ON kyc.duplicate (found_at);
+GRANT SELECT, INSERT, DELETE ON kyc.duplicate TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.duplicate
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.duplicate
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_a', 'person_b');
 
 CREATE TABLE kyc.duplicate_decision (
     id uuid PRIMARY KEY,
@@ -44,6 +31,12 @@ CREATE TABLE kyc.duplicate_decision (
     CHECK ((verdict = 'same') = (request_id IS NOT NULL))
 );
 CREATE INDEX duplicate_decision_pair ON kyc.duplicate_decision (person_a, person_b, decided_at);
+GRANT SELECT, INSERT, DELETE ON kyc.duplicate_decision TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.duplicate_decision
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.duplicate_decision
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_a', 'person_b');
 
 -- into_id: the record that person_id is one with; the person itself where a link is taken back.
 CREATE TABLE kyc.person_link (
@@ -59,6 +52,12 @@ CREATE TABLE kyc.person_link (
         REFERENCES kyc.approval_decision (request_id, action, subject, outcome)
 );
 CREATE INDEX person_link_person ON kyc.person_link (person_id);
+GRANT SELECT, INSERT, DELETE ON kyc.person_link TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.person_link
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.person_link
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_id', 'into_id');
 
 -- Runs with its owner's rights: the application itself can change no account's holder, and so moves limits from
 -- one person to another only by a link that two persons approved, to the record that they approved it for.
@@ -104,13 +103,3 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION kyc.follow_link_v1() FROM PUBLIC;
 CREATE TRIGGER follow_link AFTER INSERT ON kyc.person_link FOR EACH ROW EXECUTE FUNCTION kyc.follow_link_v1();
-
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.duplicate
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.duplicate_decision
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.person_link
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-GRANT SELECT, INSERT ON kyc.fingerprint_key, kyc.duplicate, kyc.duplicate_decision, kyc.person_link TO emoney_app;
-GRANT SELECT, INSERT, DELETE ON kyc.fingerprint TO emoney_app;

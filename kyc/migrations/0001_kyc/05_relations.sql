@@ -1,11 +1,4 @@
--- Persons of all kinds. A legal entity is a person whose name is the registered one and whose id number is the
--- register's. A bearer instrument has no person: its wallet names none.
-
-ALTER TABLE kyc.person
-    ADD COLUMN kind text NOT NULL DEFAULT 'natural' CHECK (kind IN ('natural', 'legal_entity')),
-    ADD COLUMN id_country kyc.sealed,
-    ADD COLUMN tax_number kyc.sealed,
-    ADD COLUMN tax_country kyc.sealed;
+-- What persons are to each other: owners of legal entities, guardians of minors.
 
 -- Who owns an entity, as stated at a moment: each statement replaces the one before it as a whole.
 -- Shares in basis points; dispersed: held by owners too small to name. The total is held to its parts below.
@@ -20,6 +13,12 @@ CREATE TABLE kyc.ownership_statement (
     CONSTRAINT ownership_is_whole CHECK (named_bp + dispersed_bp = 10000)
 );
 CREATE INDEX ownership_statement_entity ON kyc.ownership_statement (entity_id, recorded_at);
+GRANT SELECT, INSERT, DELETE ON kyc.ownership_statement TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.ownership_statement
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.ownership_statement
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('entity_id');
 
 -- control: by other means than a share; senior_manager: named where no one owns or controls.
 CREATE TABLE kyc.ownership (
@@ -32,6 +31,12 @@ CREATE TABLE kyc.ownership (
     CHECK (share_bp > 0 OR control OR senior_manager)
 );
 CREATE INDEX ownership_owner ON kyc.ownership (owner_id);
+GRANT SELECT, INSERT, DELETE ON kyc.ownership TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.ownership
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.ownership
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_below_v1('statement_id', 'kyc.ownership_statement', 'id', 'entity_id');
 
 CREATE FUNCTION kyc.demand_whole_ownership_v1() RETURNS trigger
 LANGUAGE plpgsql
@@ -52,6 +57,7 @@ $$;
 CREATE TRIGGER whole_ownership AFTER INSERT ON kyc.ownership REFERENCING NEW TABLE AS stated
     FOR EACH STATEMENT EXECUTE FUNCTION kyc.demand_whole_ownership_v1();
 
+-- A minor has one guardian at a time.
 CREATE TABLE kyc.guardianship (
     id uuid PRIMARY KEY,
     minor_id uuid NOT NULL REFERENCES kyc.person (id),
@@ -69,6 +75,13 @@ CREATE TABLE kyc.guardianship (
 CREATE UNIQUE INDEX guardianship_minor ON kyc.guardianship (minor_id) WHERE ended_at IS NULL;
 CREATE INDEX guardianship_guardian ON kyc.guardianship (guardian_id) WHERE ended_at IS NULL;
 CREATE INDEX guardianship_until ON kyc.guardianship (until_year) WHERE ended_at IS NULL;
+GRANT SELECT, INSERT, DELETE ON kyc.guardianship TO emoney_app;
+GRANT UPDATE (ended_at, ended_because) ON kyc.guardianship TO emoney_app;
+
+CREATE TRIGGER no_removal BEFORE TRUNCATE ON kyc.guardianship
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.guardianship
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('minor_id', 'guardian_id');
 
 CREATE FUNCTION kyc.demand_open_guardianship_v1() RETURNS trigger
 LANGUAGE plpgsql
@@ -84,28 +97,3 @@ END
 $$;
 CREATE TRIGGER ends_once BEFORE UPDATE ON kyc.guardianship
     FOR EACH ROW EXECUTE FUNCTION kyc.demand_open_guardianship_v1();
-CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON kyc.guardianship
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
--- The account of an agent's float or of a merchant, whose it is, and the agent that this one works under.
-CREATE TABLE kyc.business_account (
-    account_id uuid PRIMARY KEY REFERENCES ledger.account (id),
-    person_id uuid NOT NULL REFERENCES kyc.person (id),
-    role text NOT NULL CHECK (role IN ('agent', 'merchant')),
-    under_account uuid REFERENCES kyc.business_account (account_id) CHECK (under_account <> account_id),
-    recorded_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
-    recorded_at timestamptz NOT NULL
-);
-CREATE INDEX business_account_person ON kyc.business_account (person_id);
-CREATE INDEX business_account_under ON kyc.business_account (under_account) WHERE under_account IS NOT NULL;
-
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.ownership_statement
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.ownership
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.business_account
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-GRANT SELECT, INSERT ON kyc.ownership_statement, kyc.ownership, kyc.guardianship, kyc.business_account TO emoney_app;
-GRANT UPDATE (ended_at, ended_because) ON kyc.guardianship TO emoney_app;

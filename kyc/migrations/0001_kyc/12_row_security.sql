@@ -1,6 +1,6 @@
--- Row-level security on every table whose rows are about a person. KYC readers read the tables themselves from here
--- on; which columns, is a matter of grants as before (data/privileges.yaml). The owner stands above the policies, and so
--- do foreign keys and functions that run with the owner's rights.
+-- Row-level security on every table whose rows are about a person: KYC readers read the tables themselves, and of each
+-- the rows of their packs. Which columns, is a matter of grants (data/privileges.yaml). The owner stands above the
+-- policies, and so do foreign keys and functions that run with the owner's rights.
 
 -- What the login at hand was given. session_user is who logged in, whatever role they have since taken. A reader has no
 -- right to privacy.reader_pack, so these run with their owner's rights; they take no arguments, and tell a reader
@@ -106,6 +106,3 @@ BEGIN
     END LOOP;
 END
 $$;
-
--- The views through which readers saw the tables until here.
-DROP SCHEMA IF EXISTS kyc_reading CASCADE;

@@ -10,6 +10,8 @@ CREATE TABLE kyc.dormancy (
     CHECK ((next_at IS NULL) = (stage IN ('escheated', 'ended')))
 );
 CREATE INDEX dormancy_next ON kyc.dormancy (next_at) WHERE next_at IS NOT NULL;
+GRANT SELECT, INSERT ON kyc.dormancy TO emoney_app;
+GRANT UPDATE (stage, inactive_since, blocked_at, next_at, amount) ON kyc.dormancy TO emoney_app;
 
 CREATE TABLE kyc.dormancy_step (
     id uuid PRIMARY KEY,
@@ -24,6 +26,10 @@ CREATE TABLE kyc.dormancy_step (
     CHECK ((transfer_id IS NOT NULL) = (amount > 0))
 );
 CREATE INDEX dormancy_step_account ON kyc.dormancy_step (account_id);
+GRANT SELECT, INSERT ON kyc.dormancy_step TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.dormancy_step
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 -- What stops the clock: a wallet in litigation, under investigation, under a lien or in error.
 CREATE TABLE kyc.dormancy_exemption (
@@ -36,11 +42,24 @@ CREATE TABLE kyc.dormancy_exemption (
     ended_at timestamptz CHECK (ended_at >= since)
 );
 CREATE INDEX dormancy_exemption_open ON kyc.dormancy_exemption (account_id) WHERE ended_at IS NULL;
+GRANT SELECT, INSERT ON kyc.dormancy_exemption TO emoney_app;
+GRANT UPDATE (ended_at) ON kyc.dormancy_exemption TO emoney_app;
+
+CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON kyc.dormancy_exemption
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE TABLE kyc.death (
     person_id uuid PRIMARY KEY REFERENCES kyc.person (id),
     stage text NOT NULL CHECK (stage IN ('reported', 'verified', 'released', 'withdrawn'))
 );
+GRANT SELECT, INSERT, DELETE ON kyc.death TO emoney_app;
+GRANT UPDATE (stage) ON kyc.death TO emoney_app;
+
+CREATE TRIGGER no_removal BEFORE TRUNCATE ON kyc.death
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.death
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_id');
+
 CREATE TABLE kyc.death_step (
     id uuid PRIMARY KEY,
     person_id uuid NOT NULL REFERENCES kyc.person (id),
@@ -60,15 +79,9 @@ CREATE TABLE kyc.death_step (
     CHECK (stage <> 'verified' OR evidence_id IS NOT NULL)
 );
 CREATE INDEX death_step_person ON kyc.death_step (person_id);
+GRANT SELECT, INSERT, DELETE ON kyc.death_step TO emoney_app;
 
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.dormancy_step
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.death_step
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON kyc.dormancy_exemption
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.death_step
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-GRANT SELECT, INSERT ON kyc.dormancy, kyc.dormancy_step, kyc.dormancy_exemption, kyc.death, kyc.death_step TO emoney_app;
-GRANT UPDATE (stage, inactive_since, blocked_at, next_at, amount) ON kyc.dormancy TO emoney_app;
-GRANT UPDATE (ended_at) ON kyc.dormancy_exemption TO emoney_app;
-GRANT UPDATE (stage) ON kyc.death TO emoney_app;
+CREATE TRIGGER removal BEFORE DELETE ON kyc.death_step
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_id');

@@ -1,8 +1,4 @@
 -- Four eyes: what one person asks for, another approves or rejects. Both tables are append-only.
--- A decision repeats its request's person and dates, held to the request by the foreign key, so that plain
--- checks see both: that the second person is another one, and that the request had not expired.
-
-CREATE DOMAIN kyc.actor AS text CHECK (VALUE ~ '^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}$');
 
 CREATE TABLE kyc.approval_request (
     id uuid PRIMARY KEY,
@@ -17,7 +13,10 @@ CREATE TABLE kyc.approval_request (
 );
 CREATE INDEX approval_request_expires ON kyc.approval_request (expires_at);
 CREATE INDEX approval_request_subject ON kyc.approval_request (subject);
+GRANT SELECT, INSERT, DELETE ON kyc.approval_request TO emoney_app;
 
+-- A decision repeats its request's person and dates, held to the request by the foreign key, so that plain
+-- checks see both: that the second person is another one, and that the request had not expired.
 CREATE TABLE kyc.approval_decision (
     request_id uuid PRIMARY KEY,
     action text NOT NULL,
@@ -36,10 +35,29 @@ CREATE TABLE kyc.approval_decision (
     -- what rests on an approval refers to it with its action, subject and outcome
     UNIQUE (request_id, action, subject, outcome)
 );
+GRANT SELECT, INSERT, DELETE ON kyc.approval_decision TO emoney_app;
 
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.approval_request
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.approval_request
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.approval_decision
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.approval_decision
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
-GRANT SELECT, INSERT ON kyc.approval_request, kyc.approval_decision TO emoney_app;
+-- Approvals are about persons, accounts, evidence or corrections. Those about the last two may go once these have gone,
+-- which is when their person is erased: they refer to their approval, so they go first.
+CREATE FUNCTION kyc.guard_removal_of_approval_v1() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF privacy.being_erased(OLD.subject)
+        OR (OLD.action = 'evidence_acceptance' AND NOT EXISTS (SELECT FROM kyc.evidence AS e WHERE e.id = OLD.subject))
+        OR (OLD.action = 'rectification'
+            AND NOT EXISTS (SELECT FROM kyc.rectification AS r WHERE r.id = OLD.subject))
+    THEN
+        RETURN OLD;
+    END IF;
+    RAISE EXCEPTION 'rows of kyc.% are removed only when a person they are about is erased', TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END
+$$;
+CREATE TRIGGER removal BEFORE DELETE ON kyc.approval_request
+    FOR EACH ROW EXECUTE FUNCTION kyc.guard_removal_of_approval_v1();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.approval_decision
+    FOR EACH ROW EXECUTE FUNCTION kyc.guard_removal_of_approval_v1();

@@ -13,6 +13,12 @@ CREATE TABLE kyc.risk_rating (
     rated_at timestamptz NOT NULL
 );
 CREATE INDEX risk_rating_person ON kyc.risk_rating (person_id, rated_at);
+GRANT SELECT, INSERT, DELETE ON kyc.risk_rating TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.risk_rating
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.risk_rating
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_id');
 
 -- The next review of each person. remind_on: null when all reminders were sent.
 CREATE TABLE kyc.review (
@@ -24,11 +30,13 @@ CREATE TABLE kyc.review (
 );
 CREATE INDEX review_due ON kyc.review (due_on);
 CREATE INDEX review_remind ON kyc.review (remind_on) WHERE remind_on IS NOT NULL;
+GRANT SELECT, INSERT, DELETE ON kyc.review TO emoney_app;
+GRANT UPDATE (rating, reviewed_at, due_on, remind_on) ON kyc.review TO emoney_app;
 
-INSERT INTO kyc.review (person_id, rating, reviewed_at, due_on, remind_on)
-SELECT id, 'unrated', enrolled_at, (enrolled_at + interval '60 months')::date,
-       (enrolled_at + interval '60 months')::date - 60
-FROM kyc.person;
+CREATE TRIGGER no_removal BEFORE TRUNCATE ON kyc.review
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.review
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_id');
 
 CREATE TABLE kyc.review_done (
     id uuid PRIMARY KEY,
@@ -40,6 +48,12 @@ CREATE TABLE kyc.review_done (
     reviewed_at timestamptz NOT NULL
 );
 CREATE INDEX review_done_person ON kyc.review_done (person_id);
+GRANT SELECT, INSERT, DELETE ON kyc.review_done TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.review_done
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER removal BEFORE DELETE ON kyc.review_done
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_id');
 
 -- A text that persons agree to, by the SHA-256 of its bytes.
 CREATE TABLE kyc.terms (
@@ -53,6 +67,11 @@ CREATE TABLE kyc.terms (
     published_at timestamptz NOT NULL,
     UNIQUE (kind, version, locale)
 );
+GRANT SELECT, INSERT ON kyc.terms TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.terms
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
 CREATE TABLE kyc.consent (
     id uuid PRIMARY KEY,
     person_id uuid NOT NULL REFERENCES kyc.person (id),
@@ -63,15 +82,9 @@ CREATE TABLE kyc.consent (
     recorded_at timestamptz NOT NULL
 );
 CREATE INDEX consent_person ON kyc.consent (person_id, recorded_at);
+GRANT SELECT, INSERT, DELETE ON kyc.consent TO emoney_app;
 
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.risk_rating
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.consent
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.review_done
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.terms
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.consent
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-GRANT SELECT, INSERT ON kyc.risk_rating, kyc.review, kyc.review_done, kyc.terms, kyc.consent TO emoney_app;
-GRANT UPDATE (rating, reviewed_at, due_on, remind_on) ON kyc.review TO emoney_app;
+CREATE TRIGGER removal BEFORE DELETE ON kyc.consent
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_id');

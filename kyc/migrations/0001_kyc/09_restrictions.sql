@@ -1,0 +1,76 @@
+-- What holds a wallet back: the steps of its restrictions, freezes, and days that ended above a cap. Nothing is ever
+-- taken from a wallet.
+
+CREATE TABLE kyc.restriction_step (
+    id uuid PRIMARY KEY,
+    account_id uuid NOT NULL REFERENCES kyc.wallet (account_id),
+    step text NOT NULL CHECK (step IN ('credits_stopped', 'debits_stopped', 'lifted')),
+    cause text NOT NULL CHECK (cause IN ('above_cap', 'no_tier')),
+    profile_id uuid NOT NULL REFERENCES ledger.limit_profile (id),
+    balance bigint NOT NULL,
+    cap bigint,
+    next_at timestamptz,
+    source text NOT NULL CHECK (length(source) BETWEEN 1 AND 500),
+    made_at timestamptz NOT NULL
+);
+CREATE INDEX restriction_step_account ON kyc.restriction_step (account_id);
+GRANT SELECT, INSERT ON kyc.restriction_step TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.restriction_step
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- Who froze a wallet, in which directions, and who let it go again: that takes two.
+CREATE TABLE kyc.freeze (
+    id uuid PRIMARY KEY,
+    account_id uuid NOT NULL REFERENCES ledger.account (id),
+    debit boolean NOT NULL,
+    credit boolean NOT NULL,
+    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    made_by kyc.actor NOT NULL,
+    made_at timestamptz NOT NULL,
+    approval_id uuid UNIQUE,
+    approval_action text NOT NULL GENERATED ALWAYS AS ('unfreezing') STORED,
+    approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
+    FOREIGN KEY (approval_id, approval_action, account_id, approval_outcome)
+        REFERENCES kyc.approval_decision (request_id, action, subject, outcome),
+    CONSTRAINT unfreezing_takes_two CHECK (debit OR credit OR approval_id IS NOT NULL)
+);
+CREATE INDEX freeze_account ON kyc.freeze (account_id);
+GRANT SELECT, INSERT ON kyc.freeze TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.freeze
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- Which days were dealt with, and which wallets ended one of them above a cap that is measured when the day ends.
+CREATE TABLE kyc.end_of_day_run (
+    pack_id text NOT NULL CHECK (length(pack_id) BETWEEN 1 AND 40),
+    day date NOT NULL,
+    wallets bigint NOT NULL CHECK (wallets >= 0),
+    above bigint NOT NULL CHECK (above BETWEEN 0 AND wallets),
+    finished_at timestamptz NOT NULL,
+    PRIMARY KEY (pack_id, day)
+);
+GRANT SELECT, INSERT ON kyc.end_of_day_run TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.end_of_day_run
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE TABLE kyc.end_of_day_excess (
+    id uuid PRIMARY KEY,
+    account_id uuid NOT NULL REFERENCES kyc.wallet (account_id),
+    day date NOT NULL,
+    rule text NOT NULL CHECK (length(rule) BETWEEN 1 AND 300),
+    cap bigint NOT NULL,
+    held bigint NOT NULL,
+    in_a_row integer NOT NULL CHECK (in_a_row >= 1),
+    step text NOT NULL CHECK (step IN ('told', 'credits_stopped')),
+    source text NOT NULL CHECK (length(source) BETWEEN 1 AND 500),
+    recorded_at timestamptz NOT NULL,
+    CHECK (held > cap),
+    UNIQUE (account_id, day, rule)
+);
+CREATE INDEX end_of_day_excess_day ON kyc.end_of_day_excess (day);
+GRANT SELECT, INSERT ON kyc.end_of_day_excess TO emoney_app;
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.end_of_day_excess
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

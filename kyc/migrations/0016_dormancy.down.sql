@@ -1,5 +1,0 @@
-DROP TABLE kyc.death_step;
-DROP TABLE kyc.death;
-DROP TABLE kyc.dormancy_exemption;
-DROP TABLE kyc.dormancy_step;
-DROP TABLE kyc.dormancy;

@@ -1,3 +1,0 @@
-DROP INDEX kyc.wallet_pack;
-DROP TABLE kyc.end_of_day_excess;
-DROP TABLE kyc.end_of_day_run;
