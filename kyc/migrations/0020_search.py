@@ -5,7 +5,7 @@ from ledger.migration import run_sql
 revision = "kyc_0020"
 down_revision = "kyc_0018"
 branch_labels = None
-depends_on = ("privacy_0005",)
+depends_on = ("privacy_0001",)
 
 
 def upgrade() -> None:

@@ -22,7 +22,7 @@ _DECLARATION = re.compile(r"^\s*\(\d+, '[a-z_]+\.[a-z_]+', \d+, '[a-z_]+', ARRAY
 DECLARED = sum(
     len(_DECLARATION.findall(migration.read_text()))
     for package in PACKAGES
-    for migration in Path(__file__).parents[3].glob(f"{package}/migrations/*.up.sql")
+    for migration in Path(__file__).parents[3].glob(f"{package}/migrations/**/*.sql")
 )
 """Leaves that every log begins with: the declarations of what else is one."""
 
