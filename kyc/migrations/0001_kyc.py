@@ -5,7 +5,7 @@ from emoney.ledger.base.postgres.migration import run_folder, run_sql
 revision = "kyc_0001"
 down_revision = None
 branch_labels = ("kyc",)
-depends_on = ("privacy_0025",)
+depends_on = ("privacy_0001",)
 
 
 def upgrade() -> None:

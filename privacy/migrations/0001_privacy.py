@@ -1,15 +1,15 @@
-"""Privacy: subject keys and the log of openings."""
+"""Privacy: keys, sealed fields, openings, search, pseudonyms, releases, rights, breaches, readers."""
 
-from emoney.ledger.base.postgres.migration import run_sql
+from emoney.ledger.base.postgres.migration import run_folder, run_sql
 
 revision = "privacy_0001"
 down_revision = None
 branch_labels = ("privacy",)
-depends_on = ("ledger_0001",)
+depends_on = ("ledger_0014",)
 
 
 def upgrade() -> None:
-    run_sql(__file__, "up")
+    run_folder(__file__)
 
 
 def downgrade() -> None:

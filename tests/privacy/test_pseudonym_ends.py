@@ -14,7 +14,6 @@ from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.proofs import SigningKey, audit, seal
 from emoney.privacy import KeyDestroyed, KeyUse, Vault
 from emoney.privacy.errors import DualControl
-from emoney.privacy.keys import control as key_control
 from emoney.privacy.keys import keks
 from emoney.privacy.keys.control import DESTROY
 from emoney.privacy.keys.events import KeyKind
@@ -172,27 +171,4 @@ def test_a_destroyed_epoch_does_not_stand_in_the_way_of_its_key_encryption_key(
         asked = vault.control.request(connection, DESTROY, KeyKind.KEK, former, **ask)
         vault.control.approve(connection, asked, actor="dpo-2")
         assert vault.control.destroy(connection, asked) == 1
-        assert study.of(connection, [subject]) == told
-
-
-def test_a_destroyed_key_stays_so_on_the_way_down_and_up_again(
-    database: Database, owner_url: str, vault: Vault, subject: UUID
-) -> None:
-    study = _study(database, vault)
-    ask: Any = {"actor": "dpo-1", "reason": "study is over"}
-    with database.connection() as connection:
-        told = study.of(connection, [subject])
-        asked = vault.control.request(connection, DESTROY, KeyKind.PSEUDONYM_KEY, "study/1", **ask)
-        vault.control.approve(connection, asked, actor="dpo-2")
-        vault.control.destroy(connection, asked)
-    folder = Path(key_control.__file__).parent / "migrations"
-    [down], [up] = (list(folder.glob(f"*_ends.{way}.sql")) for way in ("down", "up"))
-    with psycopg.connect(owner_url) as owner:
-        owner.execute(down.read_bytes())
-        with pytest.raises(psycopg.IntegrityError), owner.transaction():
-            owner.execute("UPDATE privacy.pseudonym_epoch SET wrapped = NULL, kek = NULL WHERE epoch = 2")
-        owner.execute(up.read_bytes())
-    with database.connection() as connection:
-        with pytest.raises(KeyDestroyed):
-            study.of(connection, [subject], epoch=1)
         assert study.of(connection, [subject]) == told

@@ -1,5 +1,4 @@
--- What left for analysis: releases of anonymised records, and counts published with noise. All of it is append-only
--- and a leaf of the proof log; xact and salt are left to the database.
+-- What left for analysis: releases of anonymised records, and counts published with noise.
 
 CREATE TABLE privacy.release (
     id             uuid                PRIMARY KEY,
@@ -10,6 +9,7 @@ CREATE TABLE privacy.release (
     epoch          integer,
     records        integer             NOT NULL CHECK (records > 0),
     suppressed     integer             NOT NULL CHECK (suppressed >= 0),
+    restricted     integer             NOT NULL DEFAULT 0 CHECK (restricted >= 0),
     k_wanted       integer             NOT NULL CHECK (k_wanted >= 2),
     k_reached      integer             NOT NULL CHECK (k_reached >= k_wanted),
     "sensitive"    jsonb               NOT NULL,
@@ -27,6 +27,12 @@ CREATE TABLE privacy.release (
 COMMENT ON TABLE privacy.release IS
     'Append-only. A file of anonymised records that left, and what it was found to guarantee. Under one epoch''s '
     'pseudonyms only one: two could be joined by them, and what is known of a person by both would single it out.';
+CREATE INDEX release_xact ON privacy.release
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+GRANT SELECT, INSERT (id, plan, plan_hash, purpose, domain, epoch, records, suppressed, restricted, k_wanted, k_reached,
+    "sensitive", generalised, content_hash, released_by, released_at) ON privacy.release TO emoney_app;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.release
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 -- A budget and what is left of it -----------------------------------------------------------------
 
@@ -43,6 +49,11 @@ CREATE TABLE privacy.count_budget (
 );
 COMMENT ON TABLE privacy.count_budget IS
     'Append-only. epsilon: the privacy loss that all counts published under this purpose may add up to.';
+CREATE INDEX count_budget_xact ON privacy.count_budget
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+GRANT SELECT ON privacy.count_budget TO emoney_app;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.count_budget
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE TABLE privacy.count_spent (
     budget  privacy.domain_name PRIMARY KEY,
@@ -52,6 +63,20 @@ CREATE TABLE privacy.count_spent (
     CONSTRAINT within_budget CHECK (spent <= epsilon)
 );
 COMMENT ON TABLE privacy.count_spent IS 'What is spent of each budget: it only grows, with a row of published_count.';
+GRANT SELECT ON privacy.count_spent TO emoney_app;
+
+CREATE FUNCTION privacy.guard_count_spent() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.budget = OLD.budget AND NEW.epsilon = OLD.epsilon AND NEW.spent >= OLD.spent THEN
+        RETURN NEW;
+    END IF;
+    RAISE EXCEPTION 'what is spent of a budget does not come back' USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+CREATE TRIGGER guard BEFORE UPDATE ON privacy.count_spent
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_count_spent();
+CREATE TRIGGER keep BEFORE DELETE OR TRUNCATE ON privacy.count_spent
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE TABLE privacy.published_count (
     id           uuid                PRIMARY KEY,
@@ -67,37 +92,11 @@ CREATE TABLE privacy.published_count (
 );
 COMMENT ON TABLE privacy.published_count IS 'Append-only. Counts with their noise, as they were told. The true ones are in no table.';
 CREATE INDEX published_count_budget ON privacy.published_count (budget, published_at);
-
-DO $$
-DECLARE
-    relation text;
-BEGIN
-    FOREACH relation IN ARRAY ARRAY['release', 'count_budget', 'published_count']
-    LOOP
-        EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.%I '
-            'FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change()', relation);
-        EXECUTE format('CREATE INDEX %I ON privacy.%I USING brin (xact) '
-            'WITH (pages_per_range = 32, autosummarize = on)', relation || '_xact', relation);
-    END LOOP;
-END
-$$;
-
-CREATE FUNCTION privacy.guard_count_spent() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF NEW.budget = OLD.budget AND NEW.epsilon = OLD.epsilon AND NEW.spent >= OLD.spent THEN
-        RETURN NEW;
-    END IF;
-    RAISE EXCEPTION 'what is spent of a budget does not come back' USING ERRCODE = 'integrity_constraint_violation';
-END
-$$;
-CREATE TRIGGER guard BEFORE UPDATE ON privacy.count_spent
-    FOR EACH ROW EXECUTE FUNCTION privacy.guard_count_spent();
-CREATE TRIGGER keep BEFORE DELETE OR TRUNCATE ON privacy.count_spent
+CREATE INDEX published_count_xact ON privacy.published_count
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+GRANT SELECT ON privacy.published_count TO emoney_app;
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.published_count
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
-GRANT SELECT ON privacy.release, privacy.count_budget, privacy.count_spent, privacy.published_count TO emoney_app;
-GRANT INSERT (id, plan, plan_hash, purpose, domain, epoch, records, suppressed, k_wanted, k_reached, "sensitive",
-    generalised, content_hash, released_by, released_at) ON privacy.release TO emoney_app;
 
 -- The application spends and opens by these two alone: no count is recorded without its epsilon, nor the other way.
 
@@ -110,6 +109,8 @@ AS $$
     VALUES (of_id, of_name, of_purpose, of_epsilon, by, at);
     INSERT INTO privacy.count_spent (budget, epsilon) VALUES (of_name, of_epsilon);
 $$;
+REVOKE EXECUTE ON FUNCTION privacy.open_budget_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION privacy.open_budget_v1 TO emoney_app;
 
 -- Two at once wait for one another at the budget's row, and the later one sees what the earlier has spent. Nothing is
 -- rounded: what does not fit the column is refused, not spent as less.
@@ -133,19 +134,5 @@ BEGIN
     RETURN remaining;
 END
 $$;
-
-REVOKE EXECUTE ON FUNCTION privacy.open_budget_v1(uuid, text, text, numeric, text, timestamptz),
-    privacy.publish_count_v1(uuid, text, text, numeric, double precision, jsonb, text, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION privacy.open_budget_v1(uuid, text, text, numeric, text, timestamptz),
-    privacy.publish_count_v1(uuid, text, text, numeric, double precision, jsonb, text, timestamptz) TO emoney_app;
-
-INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
-    (52, 'privacy.release', 1, 'id', ARRAY[
-        'salt uuid', 'plan text', 'plan_hash bytes', 'purpose text', 'domain text', 'epoch integer', 'records integer',
-        'suppressed integer', 'k_wanted integer', 'k_reached integer', 'sensitive json', 'generalised json',
-        'content_hash bytes', 'released_by text', 'released_at time']),
-    (53, 'privacy.count_budget', 1, 'id', ARRAY[
-        'salt uuid', 'name text', 'purpose text', 'epsilon json', 'opened_by text', 'opened_at time']),
-    (54, 'privacy.published_count', 1, 'id', ARRAY[
-        'salt uuid', 'budget text', 'question text', 'epsilon json', 'scale json', 'cells json', 'published_by text',
-        'published_at time']);
+REVOKE EXECUTE ON FUNCTION privacy.publish_count_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION privacy.publish_count_v1 TO emoney_app;

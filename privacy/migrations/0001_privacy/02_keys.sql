@@ -1,4 +1,5 @@
--- Keys: key-encryption keys and their uses, the states of all keys, dual control, runs of rotation.
+-- Keys: what may follow what, the two persons who destroy or export one, key-encryption keys, and the keys of subjects
+-- that are wrapped under them.
 
 -- What may follow what (NIST SP 800-57 part 1, section 7, in fewer states).
 CREATE FUNCTION privacy.key_may_become(was text, becomes text) RETURNS boolean
@@ -11,12 +12,12 @@ RETURN CASE was
     ELSE false
 END;
 
--- Dual control -------------------------------------------------------------------------------------
+-- Dual control ------------------------------------------------------------------------------------
 
 CREATE TABLE privacy.key_request (
     id           uuid        PRIMARY KEY,
     action       text        NOT NULL CHECK (action IN ('destroy', 'export')),
-    kind         text        NOT NULL CHECK (kind IN ('subject key', 'kek', 'index key', 'root')),
+    kind         text        NOT NULL CHECK (kind IN ('subject key', 'kek', 'index key', 'pseudonym key', 'root')),
     target       text        NOT NULL CHECK (length(target) BETWEEN 1 AND 200),
     reason       text        NOT NULL CHECK (length(reason) BETWEEN 1 AND 200),
     requested_by text        NOT NULL CHECK (length(requested_by) BETWEEN 1 AND 200),
@@ -65,12 +66,12 @@ RETURN EXISTS (
       AND approved_by IS NOT NULL AND done_at IS NULL
 );
 
--- Key-encryption keys ------------------------------------------------------------------------------
+-- Key-encryption keys -----------------------------------------------------------------------------
 
 CREATE TABLE privacy.kek (
     id            text        PRIMARY KEY CHECK (length(id) BETWEEN 1 AND 200),
     provider      text        NOT NULL CHECK (length(provider) BETWEEN 1 AND 40),
-    use           text        NOT NULL CHECK (use IN ('wrap subject keys', 'wrap index keys')),
+    use           text        NOT NULL CHECK (use IN ('wrap subject keys', 'wrap index keys', 'wrap pseudonym keys')),
     expires_month date        CHECK (expires_month = date_trunc('month', expires_month)),
     state         text        NOT NULL CHECK (state IN ('pre-active', 'active', 'decrypt-only', 'compromised', 'destroyed')),
     created_at    timestamptz NOT NULL,
@@ -105,37 +106,32 @@ CREATE TRIGGER kek_guard BEFORE UPDATE ON privacy.kek FOR EACH ROW EXECUTE FUNCT
 CREATE TRIGGER kek_keep BEFORE DELETE OR TRUNCATE ON privacy.kek
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
--- The keys that databases of the first version have: one local key, the newest subject's the active one.
-INSERT INTO privacy.kek (id, provider, use, state, created_at, seal_until, open_until)
-SELECT kek, 'local', 'wrap subject keys',
-       CASE row_number() OVER (ORDER BY max(created_at) DESC, kek) WHEN 1 THEN 'active' ELSE 'decrypt-only' END,
-       min(created_at), min(created_at) + interval '2 years', min(created_at) + interval '12 years'
-FROM privacy.subject_key GROUP BY kek;
+-- Subject keys ------------------------------------------------------------------------------------
 
--- Subject keys -------------------------------------------------------------------------------------
-
-ALTER TABLE privacy.subject_key
-    DROP CONSTRAINT subject_key_state_check,
-    ADD CONSTRAINT subject_key_state_check
-        CHECK (state IN ('pre-active', 'active', 'decrypt-only', 'compromised', 'destroyed')),
-    ADD COLUMN seal_until timestamptz,
-    ADD COLUMN open_until timestamptz,
-    ADD COLUMN made_by uuid,
-    ADD FOREIGN KEY (kek) REFERENCES privacy.kek (id);
-ALTER TABLE privacy.subject_key DISABLE TRIGGER subject_key_guard;
-UPDATE privacy.subject_key
-SET seal_until = created_at + interval '2 years', open_until = created_at + interval '12 years';
-ALTER TABLE privacy.subject_key ENABLE TRIGGER subject_key_guard;
-ALTER TABLE privacy.subject_key
-    ALTER COLUMN seal_until SET NOT NULL,
-    ALTER COLUMN open_until SET NOT NULL,
-    ADD CHECK (created_at < seal_until AND seal_until <= open_until);
 -- made_by: the rotation that made this version, if one did.
-
-GRANT UPDATE (kek) ON privacy.subject_key TO emoney_app;
+CREATE TABLE privacy.subject_key (
+    subject    uuid        NOT NULL,
+    version    integer     NOT NULL CHECK (version > 0),
+    wrapped    bytea       CHECK (octet_length(wrapped) BETWEEN 48 AND 4096),
+    kek        text        NOT NULL CHECK (length(kek) BETWEEN 1 AND 200) REFERENCES privacy.kek (id),
+    state      text        NOT NULL DEFAULT 'active' CHECK (state IN (
+                   'pre-active', 'active', 'decrypt-only', 'compromised', 'destroyed')),
+    created_at timestamptz NOT NULL,
+    seal_until timestamptz NOT NULL,
+    open_until timestamptz NOT NULL,
+    made_by    uuid,
+    PRIMARY KEY (subject, version),
+    CHECK ((state = 'destroyed') = (wrapped IS NULL)),
+    CHECK (created_at < seal_until AND seal_until <= open_until)
+);
+COMMENT ON TABLE privacy.subject_key IS
+    'One data key per subject and version, wrapped under the key-encryption key named in kek.';
+CREATE UNIQUE INDEX subject_key_one_active ON privacy.subject_key (subject) WHERE state = 'active';
+CREATE INDEX subject_key_kek ON privacy.subject_key (kek);
+GRANT SELECT, INSERT, UPDATE (state, wrapped, kek) ON privacy.subject_key TO emoney_app;
 
 -- A wrapped key may move to another key-encryption key of the same use; otherwise only its state may change.
-CREATE OR REPLACE FUNCTION privacy.guard_subject_key() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION privacy.guard_subject_key() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.subject, NEW.version, NEW.created_at, NEW.seal_until, NEW.open_until)
         <> (OLD.subject, OLD.version, OLD.created_at, OLD.seal_until, OLD.open_until)
@@ -167,6 +163,11 @@ BEGIN
     RETURN NEW;
 END
 $$;
+
+CREATE TRIGGER subject_key_guard BEFORE UPDATE ON privacy.subject_key
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_subject_key();
+CREATE TRIGGER subject_key_keep BEFORE DELETE OR TRUNCATE ON privacy.subject_key
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 -- One key, one use: what a subject key is wrapped under wraps subject keys, and may still take new ones.
 CREATE FUNCTION privacy.guard_wrapping() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -200,65 +201,3 @@ $$;
 CREATE TRIGGER subject_key_rewrapping BEFORE UPDATE OF kek ON privacy.subject_key
     FOR EACH ROW WHEN (NEW.kek <> OLD.kek)
     EXECUTE FUNCTION privacy.guard_rewrapping('wrap subject keys');
-
--- Key events ---------------------------------------------------------------------------------------
-
-ALTER TABLE privacy.key_event
-    DROP CONSTRAINT key_event_subject_version_event_key,
-    DROP CONSTRAINT key_event_event_check,
-    DROP CONSTRAINT key_event_check,
-    ALTER COLUMN subject DROP NOT NULL,
-    ALTER COLUMN version DROP NOT NULL,
-    ADD COLUMN kind text NOT NULL DEFAULT 'subject key'
-        CHECK (kind IN ('subject key', 'kek', 'index key', 'root')),
-    ADD COLUMN index_name text CHECK (length(index_name) BETWEEN 1 AND 100),
-    ADD CONSTRAINT key_event_event_check CHECK (event IN (
-        'created', 'activated', 'retired', 'rewrapped', 'compromised', 'destroyed', 'exported',
-        'destroy requested', 'export requested')),
-    ADD CONSTRAINT key_event_accountable
-        CHECK (event IN ('created', 'activated', 'retired', 'rewrapped') OR (actor IS NOT NULL AND reason IS NOT NULL)),
-    ADD CONSTRAINT key_event_names
-        CHECK ((kind = 'subject key') = (subject IS NOT NULL) AND (kind = 'index key') = (index_name IS NOT NULL));
-ALTER TABLE privacy.key_event ALTER COLUMN kind DROP DEFAULT;
-GRANT INSERT (kind, index_name) ON privacy.key_event TO emoney_app;
-CREATE UNIQUE INDEX key_event_once ON privacy.key_event (subject, version, event)
-    WHERE event IN ('created', 'destroyed');
-COMMENT ON TABLE privacy.key_event IS
-    'Append-only. What happened to keys. Those made and rotated by program have no actor; the other events have one, and a reason.';
-
--- Events from here on commit to what is new in them, too; those before keep their leaves.
-INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
-    (36, 'privacy.key_event', 2, 'id', ARRAY[
-        'salt uuid', 'kind text', 'subject uuid', 'index_name text', 'version integer', 'kek text', 'event text',
-        'actor text', 'reason text', 'happened_at time']);
-
--- Rotation -----------------------------------------------------------------------------------------
-
-CREATE TABLE privacy.rotation (
-    id          uuid        PRIMARY KEY,
-    kind        text        NOT NULL CHECK (kind IN ('rewrap', 're-encrypt', 're-index')),
-    actor       text        NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
-    started_at  timestamptz NOT NULL,
-    keys        bigint      NOT NULL DEFAULT 0 CHECK (keys >= 0),
-    fields      bigint      NOT NULL DEFAULT 0 CHECK (fields >= 0),
-    finished_at timestamptz CHECK (finished_at >= started_at)
-);
-COMMENT ON TABLE privacy.rotation IS
-    'Runs of rotation. One without an end was interrupted, and the next run goes on with it. Counts are of work committed.';
-CREATE UNIQUE INDEX rotation_one_unfinished ON privacy.rotation (kind) WHERE finished_at IS NULL;
-GRANT SELECT, INSERT, UPDATE (keys, fields, finished_at) ON privacy.rotation TO emoney_app;
-CREATE FUNCTION privacy.guard_rotation() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF OLD.finished_at IS NULL AND NEW.keys >= OLD.keys AND NEW.fields >= OLD.fields
-        AND (NEW.id, NEW.kind, NEW.actor, NEW.started_at) = (OLD.id, OLD.kind, OLD.actor, OLD.started_at)
-    THEN
-        RETURN NEW;
-    END IF;
-    RAISE EXCEPTION 'a finished rotation stands, and counts only grow'
-        USING ERRCODE = 'integrity_constraint_violation';
-END
-$$;
-CREATE TRIGGER rotation_guard BEFORE UPDATE ON privacy.rotation
-    FOR EACH ROW EXECUTE FUNCTION privacy.guard_rotation();
-CREATE TRIGGER rotation_keep BEFORE DELETE OR TRUNCATE ON privacy.rotation
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

@@ -1,6 +1,7 @@
--- What a sealed field is held against besides its own bytes: its version, and the purposes it may be opened for.
+-- Sealed fields: the version that each stands at, the purposes it may be opened for, and who opened it or was refused.
 
--- Field versions -----------------------------------------------------------------------------------
+-- Field versions ----------------------------------------------------------------------------------
+
 -- Kept apart from the ciphertexts, so that an older ciphertext put back in its old place is recognised.
 
 CREATE TABLE privacy.sealed_row (
@@ -14,7 +15,7 @@ COMMENT ON TABLE privacy.sealed_row IS
     'For each row with sealed columns: whose it is, and the version that each sealed column stands at. Only grows.';
 CREATE INDEX sealed_row_subject ON privacy.sealed_row (subject);
 
-GRANT SELECT, INSERT, UPDATE (versions) ON privacy.sealed_row TO emoney_app;
+GRANT SELECT, INSERT, UPDATE (versions), DELETE ON privacy.sealed_row TO emoney_app;
 
 CREATE FUNCTION privacy.guard_sealed_row() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -60,7 +61,7 @@ CREATE FUNCTION privacy.sealed_format(sealed bytea) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN get_byte(sealed, 0);
 
--- Purposes -----------------------------------------------------------------------------------------
+-- Purposes ----------------------------------------------------------------------------------------
 
 CREATE TABLE privacy.purpose_list (
     id          uuid        PRIMARY KEY,
@@ -79,15 +80,42 @@ GRANT SELECT, INSERT (id, assessment, purposes, approved_by, approved_at) ON pri
 CREATE TRIGGER purpose_list_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.purpose_list
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
--- Refused openings ---------------------------------------------------------------------------------
+-- Openings ----------------------------------------------------------------------------------------
+
+CREATE TABLE privacy.opening (
+    id          uuid        PRIMARY KEY,
+    actor       text        NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
+    purpose     text        NOT NULL CHECK (length(purpose) BETWEEN 1 AND 100),
+    table_name  text        NOT NULL,
+    column_name text        NOT NULL,
+    row_id      uuid        NOT NULL,
+    subject     uuid        NOT NULL,
+    opened_at   timestamptz NOT NULL,
+    xact        bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt        uuid        NOT NULL DEFAULT gen_random_uuid()
+);
+COMMENT ON TABLE privacy.opening IS
+    'Append-only. One row for each row of which a call opened sealed fields; column_name: theirs, with commas between.';
+CREATE INDEX opening_subject ON privacy.opening (subject, opened_at);
+CREATE INDEX opening_at ON privacy.opening USING brin (opened_at) WITH (pages_per_range = 32, autosummarize = on);
+CREATE INDEX opening_xact ON privacy.opening USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+-- A default that is drawn for each row makes COPY write row by row; with the salt in the row it writes pages. The salt
+-- keeps a leaf from being guessed, which is in the hands of whoever writes the row either way; xact, which orders
+-- the leaves, stays the database's.
+GRANT SELECT, INSERT (id, actor, purpose, table_name, column_name, row_id, subject, opened_at, salt)
+    ON privacy.opening TO emoney_app;
+CREATE TRIGGER opening_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.opening
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- Refused openings --------------------------------------------------------------------------------
 
 CREATE TABLE privacy.opening_refusal (
     id         uuid        PRIMARY KEY,
     actor      text        NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
     purpose    text        CHECK (length(purpose) BETWEEN 1 AND 100),
     reason     text        NOT NULL CHECK (reason IN (
-                   'unknown purpose', 'purpose not approved', 'field does not open', 'key destroyed',
-                   'key compromised', 'key expired', 'key unavailable')),
+                   'unknown purpose', 'purpose not approved', 'processing restricted', 'field does not open',
+                   'key destroyed', 'key compromised', 'key expired', 'key unavailable')),
     fields     integer     NOT NULL CHECK (fields > 0),
     table_name text        NOT NULL,
     subject    uuid,
@@ -104,13 +132,3 @@ GRANT SELECT, INSERT (id, actor, purpose, reason, fields, table_name, subject, r
     ON privacy.opening_refusal TO emoney_app;
 CREATE TRIGGER opening_refusal_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.opening_refusal
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-CREATE INDEX opening_at ON privacy.opening USING brin (opened_at) WITH (pages_per_range = 32, autosummarize = on);
-
--- Leaves of the proof log --------------------------------------------------------------------------
-
-INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
-    (34, 'privacy.purpose_list', 1, 'id', ARRAY[
-        'assessment text', 'purposes json', 'approved_by text', 'approved_at time']),
-    (35, 'privacy.opening_refusal', 1, 'id', ARRAY[
-        'salt uuid', 'actor text', 'purpose text', 'reason text', 'fields integer', 'table_name text',
-        'subject uuid', 'refused_at time']);

@@ -1,2 +1,0 @@
-DROP TABLE privacy.index_leakage, privacy.index_entry, privacy.index_key;
-DROP FUNCTION privacy.guard_index_key();

@@ -1,1 +1,0 @@
-REVOKE INSERT (salt) ON privacy.opening FROM emoney_app;
