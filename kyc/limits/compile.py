@@ -56,12 +56,12 @@ class _Stage(NamedTuple):
 
 
 class _Amount(NamedTuple):
-    """What a rule allows in a span. `by`: how the amount was reached, for the citation."""
+    """What a rule allows in a span. `actor`: how the amount was reached, for the citation."""
 
     span: _Span
     bound: Bound
     minor: int | None
-    by: str = ""
+    actor: str = ""
 
 
 def compile_profile(
@@ -202,7 +202,7 @@ def _limits(stage: _Stage, rule: PackRule, features: Features) -> Iterator[Limit
                 operations=operations,
                 window=Window(rule.window) if metric in (Metric.FLOW, Metric.COUNT) and rule.window else None,
                 on_exceed=rule.on_exceed,
-                source=citation + amount.by,
+                source=citation + amount.actor,
                 scope=_SCOPES[rule.scope],
                 valid_from=amount.span.since,
                 valid_to=amount.span.until,
@@ -244,8 +244,8 @@ def _overridden(
             if (part := _within(each, outside)) is not None
         ]
         minor = to_minor(amount, stage.pack.currency)
-        by = f", overridden for {override.cohort} by {_citation(stage.pack, override)}"
-        spans.append(_Amount(_Span(override.from_, override.to), Bound.CAPPED, minor, by))
+        actor = f", overridden for {override.cohort} by {_citation(stage.pack, override)}"
+        spans.append(_Amount(_Span(override.from_, override.to), Bound.CAPPED, minor, actor))
     yield from spans
 
 
@@ -265,7 +265,7 @@ def _common(one: _Span, other: _Span) -> _Span | None:
 
 def _denial(stage: _Stage, denied: Denied) -> LimitRule:
     """An operation that is not allowed at all: none of its transfers may have any amount."""
-    citation = f"{_citation(stage.pack, denied)}: {denied.because}"
+    citation = f"{_citation(stage.pack, denied)}: {denied.reason}"
     if "load_reload" in denied.operations:
         return _one_load(stage, citation)
     operations = operations_of(denied.operations, excluding=denied.excluding)

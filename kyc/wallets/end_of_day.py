@@ -200,7 +200,7 @@ def _deal_with(
                 connection,
                 wallet,
                 load_pack(wallet.pack_id),
-                because=f"above {rule.id} at the end of {day}",
+                reason=f"above {rule.id} at the end of {day}",
                 at=at,
                 policy=policies.of(pack.id),
                 day_has_ended=True,

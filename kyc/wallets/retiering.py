@@ -59,7 +59,7 @@ def follow(
     person_id: UUID,
     *,
     at: datetime,
-    because: str = "evidence changed",
+    reason: str = "evidence changed",
     policies: Downgrades | None = None,
 ) -> list[Moved]:
     """Put all wallets of a person at the tier that the evidence reaches now; gives those that moved.
@@ -85,14 +85,14 @@ def follow(
         if tier.id == now.id and cause is None and not no_tier:
             if transitions.concern(bound):
                 policy = policies.of(bound.id)
-                rebind(connection, lock(connection, account_id), bound, because=because, at=at, policy=policy)
+                rebind(connection, lock(connection, account_id), bound, reason=reason, at=at, policy=policy)
             continue
         if change_tier(
             connection,
             account_id,
             pack,
             tier.id,
-            because=because,
+            reason=reason,
             evidence=kinds,
             at=at,
             no_tier=no_tier,
@@ -127,7 +127,7 @@ def end_overrides(database: Database, at: datetime, *, policies: Downgrades | No
         with database.connection() as connection:
             connection.execute(_queries.end_override.sql, {"account": account_id, "at": at})
             if person_id is not None:
-                moved += follow(connection, person_id, at=at, because="override ended", policies=policies)
+                moved += follow(connection, person_id, at=at, reason="override ended", policies=policies)
     return moved
 
 
@@ -135,13 +135,13 @@ def _follow_each(
     database: Database,
     persons: Sequence[UUID],
     at: datetime,
-    because: str,
+    reason: str,
     policies: Downgrades | None,
     seen: Callable[[int], None],
 ) -> list[Moved]:
     moved: list[Moved] = []
     for number, person_id in enumerate(persons, 1):
         with database.connection() as connection:
-            moved += follow(connection, person_id, at=at, because=because, policies=policies)
+            moved += follow(connection, person_id, at=at, reason=reason, policies=policies)
         seen(number)
     return moved

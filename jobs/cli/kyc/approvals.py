@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from emoney.jobs.cli.options import Because, By
+from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.kyc import approved_actions
@@ -49,7 +49,7 @@ def list_(
             f"{each.id}  {each.action.replace('_', ' ')} of {each.subject}", highlight=False, soft_wrap=True
         )
         asked = f"asked by {each.requested_by}, open until {each.expires_at:%Y-%m-%d %H:%M}, {_state(each)}"
-        for line in filter(None, (what, asked, each.because)):
+        for line in filter(None, (what, asked, each.reason)):
             screen.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
     if not found:
         screen.print("nothing waits for a second person" if not every else "nothing was ever asked for")
@@ -58,8 +58,8 @@ def list_(
 @app.command()
 def approve(
     request: Annotated[UUID, typer.Argument(help="The request's id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Approve a request of another one, and do what it asks for."""
@@ -70,8 +70,8 @@ def approve(
             done = approved_actions.approve(
                 connection,
                 request,
-                by=by,
-                because=because,
+                actor=actor,
+                reason=reason,
                 at=emoney.clock(),
                 ledger=emoney.ledger,
                 policies=downgrades(emoney.home),
@@ -89,13 +89,13 @@ def rectifying(emoney: Emoney) -> Rectification:
 @app.command()
 def reject(
     request: Annotated[UUID, typer.Argument(help="The request's id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Refuse a request of another one."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        done = approvals.reject(connection, request, by=by, because=because, at=emoney.clock())
+        done = approvals.reject(connection, request, actor=actor, reason=reason, at=emoney.clock())
     _tell(done, as_json)
 
 
@@ -103,8 +103,8 @@ def override(
     wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
     tier: Annotated[str, typer.Argument(help="The tier to put it at.")],
     until: Annotated[datetime, typer.Option(help="When it ends, in UTC.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Ask that a wallet be put at a tier that the evidence does not reach, for a time."""
@@ -112,15 +112,15 @@ def override(
         account = accounts.by_ref_or_id(connection, wallet).id
         ends = until.replace(tzinfo=UTC)
         asked = overrides.request(
-            connection, account, tier, until=ends, by=by, because=because, at=emoney.clock()
+            connection, account, tier, until=ends, actor=actor, reason=reason, at=emoney.clock()
         )
     tell_request(asked, as_json)
 
 
 def freeze(
     wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     debit: Annotated[bool, typer.Option(help="Stop debits.")] = True,
     credit: Annotated[bool, typer.Option(help="Stop credits.")] = True,
     as_json: AsJson = False,
@@ -129,7 +129,7 @@ def freeze(
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         account = accounts.by_ref_or_id(connection, wallet).id
         freezing.freeze(
-            connection, account, debit=debit, credit=credit, by=by, because=because, at=emoney.clock()
+            connection, account, debit=debit, credit=credit, actor=actor, reason=reason, at=emoney.clock()
         )
         now = accounts.get(connection, account)
     stopped = {"wallet": wallet, "debits stopped": now.frozen_debit, "credits stopped": now.frozen_credit}
@@ -141,14 +141,16 @@ def freeze(
 
 def unfreeze(
     wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Ask that a frozen wallet be let go."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         account = accounts.by_ref_or_id(connection, wallet).id
-        asked = freezing.request_unfreezing(connection, account, by=by, because=because, at=emoney.clock())
+        asked = freezing.request_unfreezing(
+            connection, account, actor=actor, reason=reason, at=emoney.clock()
+        )
     tell_request(asked, as_json)
 
 
@@ -159,7 +161,7 @@ def tell_request(request: UUID, as_json: bool) -> None:
         return
     screen.print(f"request {request} waits for a second person:", highlight=False, soft_wrap=True)
     screen.print(
-        f"  emoney kyc approvals approve {request} --by … --because …", highlight=False, soft_wrap=True
+        f"  emoney kyc approvals approve {request} --actor … --reason …", highlight=False, soft_wrap=True
     )
 
 
@@ -180,7 +182,7 @@ def _json(each: Approval) -> dict[str, Any]:
         "action": each.action,
         "subject": each.subject,
         "details": each.details,
-        "because": each.because,
+        "reason": each.reason,
         "requested_by": each.requested_by,
         "requested_at": each.requested_at,
         "expires_at": each.expires_at,
@@ -196,20 +198,20 @@ Person = Annotated[str, typer.Argument(help="The person's reference or id.")]
 
 
 @death.command()
-def report(person: Person, by: By, because: Because) -> None:
+def report(person: Person, actor: Actor, reason: Reason) -> None:
     """Report that a person has died: debits of the wallets stop."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        deaths.report(connection, found.id, by=by, because=because, at=emoney.clock())
+        deaths.report(connection, found.id, actor=actor, reason=reason, at=emoney.clock())
     screen.print(f"{person}: reported; verify it by a death_certificate", highlight=False)
 
 
 @death.command()
-def verify(person: Person, by: By, because: Because) -> None:
+def verify(person: Person, actor: Actor, reason: Reason) -> None:
     """Take a death as verified, on a verified death_certificate."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        deaths.verify(connection, found.id, by=by, because=because, at=emoney.clock())
+        deaths.verify(connection, found.id, actor=actor, reason=reason, at=emoney.clock())
     screen.print(f"{person}: verified; release the balances to the estate", highlight=False)
 
 
@@ -218,8 +220,8 @@ def release(
     person: Person,
     funds: Annotated[str, typer.Option(help="The safeguarding or in-transit account that pays.")],
     reference: Annotated[str, typer.Option(help="Of the payment to the estate's bank.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Ask that all balances be redeemed to the estate."""
@@ -227,17 +229,17 @@ def release(
         found = persons.find(connection, person)
         pays = accounts.by_ref_or_id(connection, funds).id
         asked = deaths.request_release(
-            connection, found.id, pays, reference=reference, by=by, because=because, at=emoney.clock()
+            connection, found.id, pays, reference=reference, actor=actor, reason=reason, at=emoney.clock()
         )
     tell_request(asked, as_json)
 
 
 @death.command()
-def withdraw(person: Person, by: By, because: Because, as_json: AsJson = False) -> None:
+def withdraw(person: Person, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Ask that a report be withdrawn, for the person lives."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        asked = deaths.request_withdrawal(connection, found.id, by=by, because=because, at=emoney.clock())
+        asked = deaths.request_withdrawal(connection, found.id, actor=actor, reason=reason, at=emoney.clock())
     tell_request(asked, as_json)
 
 
@@ -248,11 +250,14 @@ def death_steps(person: Person, as_json: AsJson = False) -> None:
         found = deaths.steps(connection, persons.find(connection, person).id)
     if as_json:
         print_json(
-            [{"stage": each.stage, "by": each.by, "because": each.because, "at": each.at} for each in found]
+            [
+                {"stage": each.stage, "actor": each.actor, "reason": each.reason, "at": each.at}
+                for each in found
+            ]
         )
         return
     table(
         "Steps",
-        ("stage", "by", "because", "at"),
-        [(each.stage, each.by, each.because, each.at) for each in found],
+        ("stage", "actor", "reason", "at"),
+        [(each.stage, each.actor, each.reason, each.at) for each in found],
     )

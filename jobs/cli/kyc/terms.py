@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from emoney.jobs.cli.kyc.approvals import Person
-from emoney.jobs.cli.options import By
+from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.kyc.persons import consents
@@ -26,7 +26,7 @@ def publish(
     version: Version,
     text: Annotated[Path, typer.Argument(help="The file of the text.")],
     effective_from: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="From which day on.")],
-    by: By,
+    actor: Actor,
     locale: Locale = "en",
 ) -> None:
     """Publish a version of a text."""
@@ -38,7 +38,7 @@ def publish(
             locale,
             text.read_bytes(),
             effective_from=effective_from.date(),
-            by=by,
+            actor=actor,
             at=emoney.clock(),
         )
     screen.print(f"{kind} {version} ({locale}) is published", highlight=False)
@@ -49,7 +49,7 @@ def consent(
     person: Person,
     kind: Kind,
     version: Version,
-    by: By,
+    actor: Actor,
     channel: Annotated[str, typer.Option(help="Where it was said, such as app.")],
     locale: Locale = "en",
     withdrawn: Annotated[bool, typer.Option("--withdrawn", help="The person takes it back.")] = False,
@@ -65,7 +65,7 @@ def consent(
             locale,
             given=not withdrawn,
             channel=channel,
-            by=by,
+            actor=actor,
             at=emoney.clock(),
         )
     said = "takes back" if withdrawn else "agreed to"
