@@ -28,6 +28,7 @@ from ledger.ids import new_id
 from ledger.queries import queries_beside
 from privacy import keks, key_events, pseudonyms, rights
 from privacy.errors import KeptByLaw, KeyGone
+from privacy.field_format import COMMITMENT, HEAD
 from privacy.key_control import DESTROY
 from privacy.key_events import Event, Happened, KeyKind
 from privacy.keys import subject_context
@@ -44,8 +45,6 @@ Remove = Callable[[Connection, Sequence[UUID]], dict[str, int]]
 """Removes all rows about some subjects, and tells how many of which table."""
 
 _queries = queries_beside(__file__)
-_MARKS = {1: 5, 2: 10}
-"""Where, by format, the commitment to the key stands in a sealed field: a mark that anyone can search for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,12 +209,8 @@ def _marks(connection: Connection, subjects: list[UUID]) -> list[str]:
     for table, row, columns in places:
         for _, fields in rows_of(connection, table, sorted(columns), [row]):
             raws = [sealed.ciphertext for sealed in fields.values()]
-            found |= {_base64(raw, _MARKS[raw[0]]) for raw in raws if raw[0] in _MARKS}
+            found |= {b64encode(raw[COMMITMENT]).decode() for raw in raws if raw.startswith(HEAD)}
     return sorted(found)
-
-
-def _base64(raw: bytes, start: int) -> str:
-    return b64encode(raw[start : start + 32]).decode()
 
 
 def _certify(
