@@ -39,7 +39,7 @@ class Implied(Sourced):
     """Evidence that the pack takes as shown by other evidence."""
 
     kind: Kind
-    actor: Kinds = Field(min_length=1)
+    by: Kinds = Field(min_length=1)
     reason: Text
 
 
@@ -275,7 +275,7 @@ class Pack(Part):
     @property
     def evidence_kinds(self) -> frozenset[str]:
         """Every kind of evidence that the pack names."""
-        implied = {kind for part in self.implied_evidence for kind in (part.kind, *part.actor)}
+        implied = {kind for part in self.implied_evidence for kind in (part.kind, *part.by)}
         asked = [*(tier.evidence for tier in self.tiers), *(part.unless for part in self.transitions)]
         return frozenset(implied).union(*(each.kinds for each in asked))
 
@@ -283,7 +283,7 @@ class Pack(Part):
         """`kinds` and what the pack takes as shown by them."""
         shown = set(kinds)
         for _ in self.implied_evidence:  # one implied kind may imply another
-            shown |= {part.kind for part in self.implied_evidence if shown.issuperset(part.actor)}
+            shown |= {part.kind for part in self.implied_evidence if shown.issuperset(part.by)}
         return frozenset(shown)
 
     def local_day(self, at: datetime) -> date:

@@ -148,7 +148,7 @@ def test_options_that_exclude_each_other_are_misuse(run: Command) -> None:
 
 def test_a_balance_as_of_a_moment(run: Command) -> None:
     for by in ("posted", "effective"):
-        _, out, _ = run("balance", "ama", "--at", f"{today()}", "--actor", actor, "--json")
+        _, out, _ = run("balance", "ama", "--at", f"{today()}", "--by", by, "--json")
         assert json.loads(out)["balance"] == "60.00"
     assert run("balance", "ama")[1] == "50.00 GHS\n"
     assert run("balance", "nobody")[0] == 1
