@@ -1,7 +1,8 @@
 """The scheduled jobs, and the one process that runs them.
 
 A job runs once at a time; what was missed while it ran or while the machine slept runs once, not many times.
-A job that fails is reported and tried again at its next time; the others go on.
+A job that fails is reported and tried again at its next time; the others go on. Settings and policy packs are
+read anew by each job that needs them.
 """
 
 import signal
@@ -135,11 +136,15 @@ def _partitions(emoney: Emoney, observe: Observe) -> dict[str, Any]:
 
 
 def _expire_evidence(emoney: Emoney, observe: Observe) -> dict[str, Any]:
-    policies, at = downgrades(emoney.home), emoney.clock()
+    policies, packs, at = downgrades(emoney.home), emoney.packs.reread(), emoney.clock()
     persons, moved = following.expire_evidence(
-        emoney.database, at, policies=policies, seen=lambda count: observe("expiring evidence", count, None)
+        emoney.database,
+        at,
+        packs=packs,
+        policies=policies,
+        seen=lambda count: observe("expiring evidence", count, None),
     )
-    moved += following.end_overrides(emoney.database, at, policies=policies)
+    moved += following.end_overrides(emoney.database, at, packs=packs, policies=policies)
     return {"persons": persons, "wallets moved": len(moved)}
 
 
@@ -147,6 +152,7 @@ def _advance_downgrades(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     done = downgrade.advance(
         emoney.database,
         emoney.clock(),
+        packs=emoney.packs.reread(),
         policies=downgrades(emoney.home),
         seen=lambda count: observe("restricted wallets", count, None),
     )
@@ -157,6 +163,7 @@ def _rebind(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     done = rebinding.rebind(
         emoney.database,
         emoney.clock(),
+        packs=emoney.packs.reread(),
         policies=downgrades(emoney.home),
         seen=lambda count: observe("comparing wallets", count, None),
     )
@@ -168,11 +175,18 @@ def _end_of_day(emoney: Emoney, observe: Observe) -> dict[str, Any]:
     done = end_of_day.run(
         emoney.database,
         emoney.clock(),
+        packs=emoney.packs.reread(),
         steps=end_of_day.end_of_day(emoney.home),
         policies=downgrades(emoney.home),
         seen=lambda count: observe("end of the day", count, None),
     )
-    return {"days": done.days, "wallets": done.wallets, "above": done.above, "credits stopped": done.stopped}
+    return {
+        "days": done.days,
+        "wallets": done.wallets,
+        "above": done.above,
+        "credits stopped": done.stopped,
+        "broken packs": done.broken,
+    }
 
 
 def _dormancy(emoney: Emoney, observe: Observe) -> dict[str, Any]:
@@ -228,7 +242,13 @@ JOBS = {
         Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),
         Job("evidence-expiry", "Expire evidence and overrides; tiers follow", "10 * * * *", _expire_evidence),
         Job("downgrades", "Move restricted wallets on their dates", "20 * * * *", _advance_downgrades),
-        Job("end-of-day", "Find who ended the day above a cap, pack by pack", "5 * * * *", _end_of_day),
+        Job(
+            "end-of-day",
+            "Find who ended the day above a cap, pack by pack",
+            "5 * * * *",
+            _end_of_day,
+            alarms=("broken packs",),
+        ),
         Job("rebind", "Bind wallets anew whose pack or rates changed", "45 1 * * *", _rebind),
         Job("find-duplicates", "Look again at who was enrolled lately", "40 * * * *", _find_duplicates),
         Job("dormancy", "Make the steps due for wallets long unused", "30 2 * * *", _dormancy),

@@ -43,7 +43,6 @@ from emoney.jobs.demo.result import DemoResult, Planted
 from emoney.jobs.demo.simulation import Simulation
 from emoney.jobs.demo.world import SAFEGUARDING
 from emoney.jobs.installation import Emoney
-from emoney.kyc import load_pack
 from emoney.kyc.wallets.wallet import wallets_per_tier
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
@@ -257,7 +256,9 @@ class _Demo:
             days=self._days,
             currency=CURRENCY,
             pack=PACK,
-            persons_by_tier={tier.id: tiers.get((PACK, tier.id), 0) for tier in load_pack(PACK).tiers},
+            persons_by_tier={
+                tier.id: tiers.get((PACK, tier.id), 0) for tier in self._house.packs.pack(PACK).tiers
+            },
             agents=len(self._population.agents),
             merchants=len(self._population.merchants),
             posted=self._posted,

@@ -22,7 +22,7 @@ from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.limits.compile import compile_profile
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing, restrictions
 from emoney.ledger import account_changes, outbox
 from emoney.ledger.accounts import account as accounts
@@ -112,6 +112,7 @@ def release(
     connection: Connection,
     approval: Approval,
     *,
+    packs: PackLibrary,
     policies: restrictions.Downgrades | None = None,
 ) -> None:
     """Redeem every balance, as approved, in the approval's transaction. Raises InvalidStep."""
@@ -126,7 +127,7 @@ def release(
             raise InvalidStep(f"wallet {account_id} has money reserved by a hold: settle the hold first")
         if not held.balance:
             continue
-        pack = load_pack(pack_id)
+        pack = packs.pack(pack_id)
         policy = (policies or restrictions.downgrades()).of(pack_id)
         open_to_redeem = restrictions.restricted(
             compile_profile(pack, pack.tier(tier)), restrictions.Stage.DEBITS_STOPPED, policy, verified=True

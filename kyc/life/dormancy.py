@@ -27,7 +27,7 @@ from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownWallet
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.life.calendar_days import moment_months_after, working_days_after
 from emoney.kyc.life.dormancy_rules import DormancyRule, DormancyRules
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing
 from emoney.ledger import account_changes, outbox
 from emoney.ledger.accounts import account as accounts
@@ -96,7 +96,14 @@ def run(
 
 
 def reactivate(
-    ledger: Ledger, account_id: UUID, rules: DormancyRules, *, by: str, because: str, at: datetime
+    ledger: Ledger,
+    account_id: UUID,
+    rules: DormancyRules,
+    *,
+    packs: PackLibrary,
+    by: str,
+    because: str,
+    at: datetime,
 ) -> int:
     """Let the holder, who is identified again, use the wallet; returns what came back, in minor units.
 
@@ -112,7 +119,7 @@ def reactivate(
             raise InvalidStep(f"the money of wallet {account_id} went to the state, which holds the claim")
         rule = _rule(rules, wallet)
         known = evidence_records.of_person(connection, wallet.person_id) if wallet.person_id else []
-        day = load_pack(wallet.pack).local_day(at)
+        day = packs.pack(wallet.pack).local_day(at)
         if wallet.stage is not Stage.NOTIFIED and not evidence_records.verified(
             known, day, frozenset(rule.reactivated_by)
         ):

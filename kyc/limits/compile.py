@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 from emoney.kyc.limits.counting import counting_of
 from emoney.kyc.limits.features import ORDINARY, Features
-from emoney.kyc.packs.library import load_pack
-from emoney.kyc.packs.rates import load_unit
 from emoney.kyc.packs.rules import Allowed, Denied, Feature, PackRule, PackScope, Sourced
 from emoney.kyc.packs.schema import Pack, Tier, Transition
 from emoney.kyc.packs.words import ASKED_FOR, COUNTED, REDEMPTION, PackOperation, named_by, operations_of
@@ -101,7 +99,8 @@ def _stages(pack: Pack, tier: Tier) -> Iterator[_Stage]:
         after = pack.succeeded_by
         if after is None or tier.id not in after.tiers:
             return
-        following = load_pack(after.pack)
+        following = pack.successor
+        assert following is not None
         pack, tier = following, following.tier(after.tiers[tier.id])
 
 
@@ -223,7 +222,7 @@ def _amounts(stage: _Stage, rule: PackRule) -> Iterator[_Amount]:
     elif rule.unit is None:
         yield _Amount(span, Bound.CAPPED, to_minor(rule.amount, stage.pack.currency))
     else:
-        for since, until, minor, said in load_unit(rule.unit).amounts(rule.amount, *span):
+        for since, until, minor, said in stage.pack.unit(rule.unit).amounts(rule.amount, *span):
             bound = Bound.UNKNOWN if minor is None else Bound.CAPPED
             yield _Amount(_Span(since, until), bound, minor, f": {said}")
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import NotIdentified, ReferenceTaken, UnfitAccount
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.wallets.of_person import Person
+from emoney.kyc.evidence.person import Person
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection

@@ -156,6 +156,7 @@ def enrol_from(
         moved = following.follow(
             connection,
             enrolled.person_id,
+            packs=enrolment.packs,
             at=at,
             because="identified by provider",
             policies=enrolment.policies,

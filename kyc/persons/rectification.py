@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from emoney.kyc.approvals import request as approvals
@@ -20,14 +21,15 @@ from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidPerson, InvalidRequest, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.person import Person
 from emoney.kyc.evidence.records import Evidence, NewEvidence, State
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.parties import guardians
-from emoney.kyc.parties.settings import Parties
+from emoney.kyc.parties.settings import Parties, parties
 from emoney.kyc.persons import duplicates, search
 from emoney.kyc.persons.details import SEALED, PersonDetails, parse_person
 from emoney.kyc.wallets import retiering as following
-from emoney.kyc.wallets.of_person import Person
-from emoney.kyc.wallets.restrictions import Downgrades
+from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
@@ -78,13 +80,28 @@ class Version:
     approval: UUID | None
 
 
+class Installation(Protocol):
+    """What rectifying takes of an open installation."""
+
+    vault: Vault
+    home: Path
+    packs: PackLibrary
+
+
 class Rectification:
     """Asks for and makes rectifications. `policies`: for wallets that come down by one."""
 
-    def __init__(self, vault: Vault, policies: Downgrades, parties: Parties) -> None:
+    def __init__(self, vault: Vault, packs: PackLibrary, policies: Downgrades, parties: Parties) -> None:
         self._vault = vault
+        self._packs = packs
         self._policies = policies
         self._parties = parties
+
+    @classmethod
+    def of(cls, installation: Installation) -> Self:
+        """What rectifies details in an installation, under its settings."""
+        home = installation.home
+        return cls(installation.vault, installation.packs, downgrades(home), parties(home))
 
     def ask(
         self,
@@ -174,7 +191,14 @@ class Rectification:
         _reopen(connection, person_id, details, frozenset(fields), expires_on, by, at)
         if "birth_date" in fields:
             self._answer_for(connection, person_id, details, by, at)
-        following.follow(connection, person_id, at=at, because="details rectified", policies=self._policies)
+        following.follow(
+            connection,
+            person_id,
+            packs=self._packs,
+            at=at,
+            because="details rectified",
+            policies=self._policies,
+        )
         _answer_requests(connection, person, fields, by, at)
         outbox.append(
             connection, "person.rectified", person_id, {"fields": fields, "version": version + 1}, at=at

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets.restrictions import Downgrades, Stage, downgrades
 from emoney.kyc.wallets.wallet import review_restriction
 from emoney.ledger.base.postgres.database import Connection, Database
@@ -51,6 +51,7 @@ def advance(
     database: Database,
     at: datetime,
     *,
+    packs: PackLibrary,
     policies: Downgrades | None = None,
     seen: Callable[[int], None] = lambda _: None,
 ) -> Advanced:
@@ -59,7 +60,7 @@ def advance(
     counted = stopped = lifted = 0
     for account_id, pack_id in _restricted(database):
         with database.connection() as connection:
-            pack = load_pack(pack_id)
+            pack = packs.pack(pack_id)
             now = review_restriction(connection, account_id, pack, at=at, policy=policies.of(pack_id))
         counted += 1
         stopped += now is not None and now.stage is Stage.DEBITS_STOPPED

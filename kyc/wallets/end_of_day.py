@@ -18,8 +18,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from emoney.kyc import settings
-from emoney.kyc.limits import transitions
-from emoney.kyc.packs.library import load_pack, load_packs
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, per_person
@@ -69,12 +68,16 @@ def end_of_day(home: Path | None = None) -> EndOfDay:
 
 @dataclass(slots=True)
 class Ended:
-    """What a run saw: days of packs, wallets that ended one above, and those that take no credit now."""
+    """What a run saw: days of packs, wallets that ended one above, and those that take no credit now.
+
+    `broken`: packs that cannot be used, whose days wait.
+    """
 
     days: int = 0
     wallets: int = 0
     above: int = 0
     stopped: int = 0
+    broken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +101,19 @@ def run(
     database: Database,
     at: datetime,
     *,
+    packs: PackLibrary,
     steps: EndOfDay | None = None,
     policies: Downgrades | None = None,
     seen: Callable[[int], None] = lambda _: None,
 ) -> Ended:
-    """Deal with every day that has ended by `at` in a pack's time zone and was not dealt with yet."""
+    """Deal with every day that has ended by `at` in a pack's time zone and was not dealt with yet.
+
+    The days of a broken pack wait until it is mended.
+    """
     steps, policies, done = steps or end_of_day(), policies or downgrades(), Ended()
     cache = ProfileCache()
-    for pack in filter(_measures, load_packs()):
+    done.broken = len(packs.broken())
+    for pack in filter(_measures, packs.packs()):
         for day in _days(database, pack, at):
             wallets = above = 0
             for account_id, rule, held in _above(
@@ -130,10 +138,7 @@ def run(
 def _measures(pack: Pack) -> bool:
     """Whether the pack, or one that follows it, has a cap of the end of the day."""
     return any(
-        rule.window == "end_of_day"
-        for each in transitions.chain(pack)
-        for tier in each.tiers
-        for rule in tier.rules
+        rule.window == "end_of_day" for each in pack.chain for tier in each.tiers for rule in tier.rules
     )
 
 
@@ -199,7 +204,7 @@ def _deal_with(
             stopped = binding.rebind(
                 connection,
                 wallet,
-                load_pack(wallet.pack_id),
+                pack,
                 because=f"above {rule.id} at the end of {day}",
                 at=at,
                 policy=policies.of(pack.id),

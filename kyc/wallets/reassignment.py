@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from emoney.kyc.errors import UnknownPack
+from emoney.kyc.errors import InvalidPack, UnknownPack
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import Evidence, verified
 from emoney.kyc.limits import transitions
 from emoney.kyc.limits.compile import compile_profile
 from emoney.kyc.packs import acceptance
-from emoney.kyc.packs.library import forget, load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack, Transition
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.assignment import Wallet
@@ -58,16 +58,16 @@ def rebind(
     database: Database,
     at: datetime,
     *,
+    packs: PackLibrary,
     policies: Downgrades | None = None,
     seen: Callable[[int], None] = lambda _: None,
 ) -> Rebound:
     """Bind anew every wallet whose limits are not what they should be at `at`.
 
-    Reads packs and rates anew. Wallets of a pack that is not there any more, lacks their tier, or is not
-    accepted as it is, keep their limits and are told of.
+    Reads packs and rates anew. Wallets of a pack that is not there any more, is broken, lacks their tier, or
+    is not accepted as it is, keep their limits and are told of.
     """
-    forget()
-    run = _Run(database, at, policies or downgrades())
+    run = _Run(database, at, packs.reread(), policies or downgrades())
     for ids in _wallets(database):
         run.batch(ids)
         seen(run.done.seen)
@@ -89,9 +89,10 @@ def _wallets(database: Database) -> Iterator[list[UUID]]:
 class _Run:
     """One run: packs, profiles and their ids are worked out once."""
 
-    def __init__(self, database: Database, at: datetime, policies: Downgrades) -> None:
+    def __init__(self, database: Database, at: datetime, packs: PackLibrary, policies: Downgrades) -> None:
         self._database = database
         self._at = at
+        self._library = packs
         self._policies = policies
         self._packs: dict[str, Pack | str] = {}
         self._profiles: dict[object, tuple[LimitProfile, UUID]] = {}
@@ -118,7 +119,7 @@ class _Run:
         for each in alone:
             with self._database.connection() as connection:
                 wallet = binding.lock(connection, each.wallet.account_id)
-                pack = load_pack(wallet.pack_id)
+                pack = self._library.pack(wallet.pack_id)
                 policy = self._policies.of(pack.id)
                 moved = binding.rebind(connection, wallet, pack, because=BECAUSE, at=self._at, policy=policy)
             self.done.rebound[pack.id] += moved
@@ -151,9 +152,11 @@ class _Run:
         """The pack, or why its wallets keep their limits."""
         if pack_id not in self._packs:
             try:
-                pack = load_pack(pack_id)
+                pack = self._library.pack(pack_id)
             except UnknownPack:
                 self._packs[pack_id] = "there is no such pack"
+            except InvalidPack as error:
+                self._packs[pack_id] = f"the pack is broken: {error}"
             else:
                 refused = acceptance.in_production() and acceptance.missing(connection, pack)
                 self._packs[pack_id] = "the pack is not accepted as it is" if refused else pack

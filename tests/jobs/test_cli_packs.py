@@ -9,10 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 from commands import Command
+from shipped import PACKS
 
 from emoney import data
 from emoney.jobs.installation import Emoney
-from emoney.kyc import approved_actions, load_pack, pack_ids
+from emoney.kyc import approved_actions
 from emoney.kyc.errors import InvalidRequest, PackNotAccepted
 from emoney.kyc.packs import acceptance
 from emoney.kyc.packs.acceptance import ENVIRONMENT
@@ -233,9 +234,9 @@ def test_a_question_that_cannot_be_answered_says_why(
     assert said in err.replace("\n", " ")
 
 
-@pytest.mark.parametrize("pack_id", pack_ids())
+@pytest.mark.parametrize("pack_id", PACKS.ids())
 def test_show_names_every_limit_and_source(command_line: Command, pack_id: str) -> None:
-    pack = load_pack(pack_id)
+    pack = PACKS.pack(pack_id)
     code, out, _ = command_line("kyc", "pack", "show", pack_id)
     assert code == 0
     for tier in pack.tiers:
@@ -359,7 +360,7 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
     assert (found["current"], found["signature"], found["approval"]) == (True, "holds", approve[3])
     assert (alone["approved_by"], found["approved_by"]) == (None, "kofi")
 
-    changed = load_pack("gh-bog-2024").model_copy(update={"legal": "another text"})
+    changed = PACKS.pack("gh-bog-2024").model_copy(update={"legal": "another text"})
     monkeypatch.setattr("emoney.kyc.persons.candidates.pack_of_currency", lambda currency, at: changed)
     with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
         emoney.kyc.enrol(PERSON | {"external_ref": "kofi"})
@@ -369,7 +370,7 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
     command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "production")
-    pack = load_pack("gh-bog-2024")
+    pack = PACKS.pack("gh-bog-2024")
     changed = pack.model_copy(update={"legal": "another text"})
     with Emoney.open(clock=lambda: NOW) as emoney, emoney.database.connection() as connection:
         asked = acceptance.request(connection, pack, by="efua", because="verified", at=NOW)
@@ -379,14 +380,14 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
             pytest.raises(InvalidRequest, match="approve it with the installation's key"),
             connection.transaction(),
         ):
-            approved_actions.approve(connection, asked, **said)
+            approved_actions.approve(connection, asked, packs=PACKS, **said)
         with monkeypatch.context() as patched, connection.transaction(force_rollback=True):
             patched.setattr(acceptance, "load_pack", lambda _id: changed)
             with pytest.raises(InvalidRequest, match="was changed since: ask anew"):
-                approved_actions.approve(connection, asked, key=key, **said)
+                approved_actions.approve(connection, asked, packs=PACKS, key=key, **said)
         with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
             acceptance.accept(connection, pack, key, by="efua", at=NOW, approval=asked)  # not approved yet
-        approved_actions.approve(connection, asked, key=key, **said)
+        approved_actions.approve(connection, asked, packs=PACKS, key=key, **said)
         with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
             acceptance.accept(connection, changed, key, by="efua", at=NOW, approval=asked)
         [accepted] = acceptance.every(connection)

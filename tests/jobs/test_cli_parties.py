@@ -9,9 +9,9 @@ import pytest
 from commands import Command
 
 from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import NewEvidence, State
-from emoney.kyc.wallets import of_person as persons
 
 BY = ("--by", "clerk-1", "--because", "papers seen")
 AMA = {

@@ -11,16 +11,17 @@ import psycopg
 import pytest
 from dumping import dumped
 from psycopg.errors import IntegrityConstraintViolation, RestrictViolation
+from shipped import PACKS
 from sqlmodel import SQLModel
 
 import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
 from emoney.kyc import Enrolment
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import NewEvidence
 from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons import erasure as erasing
 from emoney.kyc.persons.rectification import Rectification
-from emoney.kyc.wallets import of_person as persons
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import Database, Ledger, account_changes
 from emoney.ledger.base.ids import new_id
@@ -97,7 +98,9 @@ class Office:
     def ask(self, ref: str) -> DataRequest:
         with self.database.connection() as connection:
             person = persons.find(connection, ref)
-            return erasing.ask_for_erasure(connection, self.vault, person, actor="dpo-1", at=self.clock())
+            return erasing.ask_for_erasure(
+                connection, self.vault, person, packs=PACKS, actor="dpo-1", at=self.clock()
+            )
 
     def ended(self, ref: str) -> DataRequest:
         """A person whose wallet is closed, and who asked to be erased."""
@@ -190,10 +193,17 @@ def test_a_relationship_that_ends_later_is_looked_at_again(office: Office) -> No
     request = office.ask("P-1")
     office.clock.now += timedelta(days=10)
     with office.database.connection() as connection:
-        assert erasing.review_erasures(connection, office.vault, actor="retention", at=office.clock()) == []
+        assert (
+            erasing.review_erasures(
+                connection, office.vault, packs=PACKS, actor="retention", at=office.clock()
+            )
+            == []
+        )
     office.close(account)
     with office.database.connection() as connection:
-        [changed] = erasing.review_erasures(connection, office.vault, actor="retention", at=office.clock())
+        [changed] = erasing.review_erasures(
+            connection, office.vault, packs=PACKS, actor="retention", at=office.clock()
+        )
     assert (changed.id, changed.keep_until) == (request.id, date(2031, 6, 20))
 
 
@@ -201,8 +211,10 @@ def test_who_never_asks_is_put_on_the_way_when_the_relationship_ends(office: Off
     office.enrol("P-1")
     office.close(office.enrol("P-2"))
     with office.database.connection() as connection:
-        [begun] = erasing.sweep(connection, office.vault, actor="retention", at=office.clock())
-        assert erasing.sweep(connection, office.vault, actor="retention", at=office.clock()) == []
+        [begun] = erasing.sweep(connection, office.vault, packs=PACKS, actor="retention", at=office.clock())
+        assert (
+            erasing.sweep(connection, office.vault, packs=PACKS, actor="retention", at=office.clock()) == []
+        )
     assert (begun.subject, begun.keep_until) == (office.people["P-2"], EXPIRY)
     office.clock.now = AFTER
     office.agree()
@@ -219,7 +231,9 @@ def test_linked_records_end_together(office: Office) -> None:
     assert office.ask("P-2").keep_until is None  # the other wallet is open
     office.close(second)
     with office.database.connection() as connection:
-        [request] = erasing.review_erasures(connection, office.vault, actor="retention", at=office.clock())
+        [request] = erasing.review_erasures(
+            connection, office.vault, packs=PACKS, actor="retention", at=office.clock()
+        )
     assert set(request.subjects) == set(office.people.values())
     office.clock.now = AFTER
     office.agree()
@@ -548,7 +562,7 @@ def test_rectifications_and_tokens_go_too(office: Office) -> None:
     office.enrol("P-2")
     person, other = office.people["P-1"], office.people["P-2"]
     study = Pseudonyms(office.vault.providers, "study", office.clock)
-    rectification = Rectification(office.vault, downgrades(), parties())
+    rectification = Rectification(office.vault, PACKS, downgrades(), parties())
     said: dict[str, Any] = {"by": "clerk-1", "because": "the holder wrote", "at": office.clock()}
     with office.database.connection() as connection:
         study.create(connection, purpose="a study", reversible=True, by="dpo-1")

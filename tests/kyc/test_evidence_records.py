@@ -8,8 +8,9 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import PACKS
 
-from emoney.kyc import Enrolment, load_pack
+from emoney.kyc import Enrolment
 from emoney.kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import BY_WORD, Assurance, Evidence, NewEvidence, State
@@ -18,7 +19,7 @@ from emoney.ledger import Database
 from emoney.ledger.base.ids import new_id
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
-GHANA = load_pack("gh-bog-2024")
+GHANA = PACKS.pack("gh-bog-2024")
 LIVE = [State.DECLARED, State.CAPTURED, State.VERIFIED, State.REGISTRY_VERIFIED]
 
 
@@ -102,30 +103,30 @@ def test_the_tier_follows_what_is_revoked_and_added(database: Database, enrolled
         assert tier(connection) == "enhanced"
         proof = of_kind(connection, enrolled.person_id, "address_proof")
         evidence_records.reject(connection, proof.id, by="clerk-1", because="forged", at=NOW)
-        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.before, moved.tier, tier(connection)) == ("enhanced", "medium", "medium")
-        assert follow(connection, enrolled.person_id, at=NOW) == []
+        assert follow(connection, enrolled.person_id, packs=PACKS, at=NOW) == []
         again = NewEvidence(enrolled.person_id, "address_proof", method="utility bill")
         evidence_records.record(connection, [again], by="clerk-1", because="new bill", at=NOW)
-        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.tier, moved.no_tier) == ("enhanced", False)
 
 
 def test_the_tier_follows_what_expires_by_the_job_and_on_the_call(database: Database, enrolled: Any) -> None:
     last_day = datetime(2026, 6, 30, 23, 59, tzinfo=UTC)
-    assert expire_evidence(database, last_day) == (0, [])
+    assert expire_evidence(database, last_day, packs=PACKS) == (0, [])
     with database.connection() as connection:
-        assert follow(connection, enrolled.person_id, at=last_day) == []
+        assert follow(connection, enrolled.person_id, packs=PACKS, at=last_day) == []
         with connection.transaction(force_rollback=True):  # on the call, where the job has not run
-            [moved] = follow(connection, enrolled.person_id, at=last_day + timedelta(minutes=1))
+            [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=last_day + timedelta(minutes=1))
             assert moved.tier == "minimum"
-    persons, [moved] = expire_evidence(database, last_day + timedelta(minutes=1))
+    persons, [moved] = expire_evidence(database, last_day + timedelta(minutes=1), packs=PACKS)
     assert (persons, moved.before, moved.tier) == (1, "enhanced", "minimum")
     with database.connection() as connection:
         document = of_kind(connection, enrolled.person_id, "id_document")
         assert (document.state, document.recorded_by) == (State.EXPIRED, "evidence-expiry")
         assert document.because == "past its last day, 2026-06-30"
-    assert expire_evidence(database, last_day + timedelta(days=9)) == (0, [])
+    assert expire_evidence(database, last_day + timedelta(days=9), packs=PACKS) == (0, [])
 
 
 def test_who_shows_nothing_any_more_is_at_the_least_tier_and_restricted(
@@ -134,13 +135,13 @@ def test_who_shows_nothing_any_more_is_at_the_least_tier_and_restricted(
     with database.connection() as connection:
         phone = of_kind(connection, enrolled.person_id, "phone")
         evidence_records.reject(connection, phone.id, by="clerk-1", because="number reassigned", at=NOW)
-        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.tier, moved.no_tier) == ("minimum", True)
         row = connection.execute("SELECT restriction, restriction_cause FROM kyc.wallet").fetchone()
         assert row == ("credits_stopped", "no_tier")
         new = NewEvidence(enrolled.person_id, "phone", method="one-time code")
         evidence_records.record(connection, [new], by="clerk-1", because="new number", at=NOW)
-        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.tier, moved.no_tier) == ("enhanced", False)
         assert connection.execute("SELECT restriction FROM kyc.wallet").fetchone() == (None,)
 

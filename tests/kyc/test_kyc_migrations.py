@@ -5,6 +5,7 @@ from typing import Any
 
 import psycopg
 from alembic import command
+from shipped import PACKS
 
 from emoney.jobs.migrate import _run, is_current, upgrade
 from emoney.kyc import Enrolment, approved_actions
@@ -35,8 +36,10 @@ def test_down_and_up_again_with_rows(
         refresh.rate(connection, first.person_id, [], risk_policy(), **said)
         deaths.report(connection, first.person_id, **said)
         until = NOW + timedelta(days=9)
-        request = overrides.request(connection, first.account_id, "enhanced", until=until, **said)
-        approved_actions.approve(connection, request, by="clerk-2", because="seen", at=NOW)
+        request = overrides.request(
+            connection, first.account_id, "enhanced", packs=PACKS, until=until, **said
+        )
+        approved_actions.approve(connection, request, packs=PACKS, by="clerk-2", because="seen", at=NOW)
     dormancy.run(Ledger(database, lambda: NOW), dormancy_rules(), NOW + timedelta(days=340))
     with psycopg.connect(owner_url) as connection:
         tracked = connection.execute(

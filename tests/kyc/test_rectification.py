@@ -6,17 +6,18 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.approvals.request import Approval
 from emoney.kyc.errors import InvalidPerson, InvalidRequest, SamePerson
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import NewEvidence, State
 from emoney.kyc.parties import guardians
 from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons import duplicates
 from emoney.kyc.persons.rectification import Asked, Rectification, versions
-from emoney.kyc.wallets import of_person as persons
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import Database
 from emoney.privacy import Place, Sealed, SealedField, Vault
@@ -31,7 +32,7 @@ class Office:
 
     def __init__(self, desk: Enrolment, database: Database, vault: Vault) -> None:
         self.desk, self.database, self.vault = desk, database, vault
-        self.rectification = Rectification(vault, downgrades(), parties())
+        self.rectification = Rectification(vault, PACKS, downgrades(), parties())
 
     def ask(self, ref: str, changes: Any, **said: Any) -> Asked:
         with self.database.connection() as connection:
@@ -42,7 +43,13 @@ class Office:
         assert asked.request is not None
         with self.database.connection() as connection:
             return approved_actions.approve(
-                connection, asked.request, by=by, because="seen too", at=NOW, rectification=self.rectification
+                connection,
+                asked.request,
+                packs=PACKS,
+                by=by,
+                because="seen too",
+                at=NOW,
+                rectification=self.rectification,
             )
 
     def opened(self, table: str, row: UUID, person: UUID, column: str) -> str | None:

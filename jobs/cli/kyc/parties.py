@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from emoney.jobs.cli.json_input import JsonInput, read_object
-from emoney.jobs.cli.kyc.approvals import Person, rectifying, tell_request
-from emoney.jobs.cli.options import Because, By, GoodsOnly, OneCountry, PackOption, Reloadable
+from emoney.jobs.cli.kyc.approvals import tell_request
+from emoney.jobs.cli.options import Because, By, GoodsOnly, OneCountry, PackOption, Person, Reloadable
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
 from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.limits.features import Features
-from emoney.kyc.packs.library import load_pack
 from emoney.kyc.parties import businesses, guardians, ownership
 from emoney.kyc.parties.businesses import Role
 from emoney.kyc.parties.ownership import BeneficialOwner
@@ -20,8 +20,8 @@ from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons import party_enrolment as party_details
 from emoney.kyc.persons import rectification
 from emoney.kyc.persons.party_enrolment import EnrolledParty
+from emoney.kyc.persons.rectification import Rectification
 from emoney.kyc.wallets import bearer
-from emoney.kyc.wallets import of_person as persons
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.postgres.database import Connection
 
@@ -157,7 +157,7 @@ def issue_bearer(
     features = Features(reloadable, one_country=one_country, goods_only=goods_only)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         account = bearer.issue(
-            connection, load_pack(pack), tier, reference, at=emoney.clock(), features=features
+            connection, emoney.packs.pack(pack), tier, reference, at=emoney.clock(), features=features
         )
     if as_json:
         print_json({"wallet": reference, "account": account, "pack": pack, "tier": tier})
@@ -343,7 +343,9 @@ def rectify(person: Person, source: JsonInput, by: By, because: Because, as_json
     changes = read_object(source)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        asked = rectifying(emoney).ask(connection, found, changes, by=by, because=because, at=emoney.clock())
+        asked = Rectification.of(emoney).ask(
+            connection, found, changes, by=by, because=because, at=emoney.clock()
+        )
     if asked.request is not None and not as_json:
         tell_request(asked.request, as_json)
     elif as_json:

@@ -78,6 +78,7 @@ def rebind(as_json: AsJson = False) -> None:
         done = rebinding.rebind(
             emoney.database,
             emoney.clock(),
+            packs=emoney.packs,
             policies=policies(emoney.home),
             seen=lambda count: observe("comparing wallets", count, None),
         )
@@ -163,7 +164,9 @@ def features(
             assert by is not None
             assert because is not None
             now = replace(now, **stated)  # type: ignore[arg-type]
-            wallet_features.state(connection, account, now, by=by, because=because, at=emoney.clock())
+            wallet_features.state(
+                connection, account, now, packs=emoney.packs, by=by, because=because, at=emoney.clock()
+            )
         told = wallet_features.history(connection, account)
     what = {name: getattr(now, name) for name in given} | {"cohorts": sorted(now.cohorts)}
     if as_json:
@@ -231,7 +234,13 @@ def reactivate(wallet: Wallet, by: By, because: Because, as_json: AsJson = False
             account = accounts.by_ref_or_id(connection, wallet)
         rules = dormancy_rules(emoney.home)
         returned = dormancy.reactivate(
-            emoney.ledger, account.id, rules, by=by, because=because, at=emoney.clock()
+            emoney.ledger,
+            account.id,
+            rules,
+            packs=emoney.packs,
+            by=by,
+            because=because,
+            at=emoney.clock(),
         )
     if as_json:
         print_json({"wallet": wallet, "returned": returned, "currency": account.currency})

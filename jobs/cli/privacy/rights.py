@@ -12,13 +12,14 @@ import typer
 from sqlmodel import SQLModel
 
 import emoney.jobs.tables  # noqa: F401  access is to what every package's tables hold
-from emoney.jobs.cli.kyc.approvals import rectifying, tell_request
+from emoney.jobs.cli.kyc.approvals import tell_request
 from emoney.jobs.cli.options import By
 from emoney.jobs.cli.output import AsJson, print_json, screen, table, utc
 from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.persons import erasure as erasing
 from emoney.kyc.persons import rectification
-from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.persons.rectification import Rectification
 from emoney.ledger.base.files import replace_file
 from emoney.ledger.base.postgres.database import Connection
 from emoney.privacy.erasure import access
@@ -108,7 +109,7 @@ def rectify(
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         request, _ = _received(emoney, connection, Kind.RECTIFICATION, person, by)
         found = persons.find(connection, person)
-        asked = rectifying(emoney).ask(
+        asked = Rectification.of(emoney).ask(
             connection, found, {field: value}, by=by, because="asked for by the person", at=emoney.clock()
         )
         answered = rights.find(connection, request.id)
@@ -146,7 +147,7 @@ def restrict(
 def lift(person: PersonName, ground: Ground, by: By) -> None:
     """Take a restriction back. Tell the person before (GDPR art. 18(3))."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        tie = erasing.relationship(connection, persons.find(connection, person))
+        tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
         rights.lift(connection, tie.subjects, ground=ground, actor=by, at=emoney.clock())
     screen.print("not restricted any more", highlight=False)
 
@@ -186,7 +187,9 @@ def erase(person: PersonName, by: By, as_json: AsJson = False) -> None:
     """Record that a person asks to be erased, and say until when the law keeps what is held, and why."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        answered = erasing.ask_for_erasure(connection, emoney.vault, found, actor=by, at=emoney.clock())
+        answered = erasing.ask_for_erasure(
+            connection, emoney.vault, found, packs=emoney.packs, actor=by, at=emoney.clock()
+        )
     _tell(answered, as_json)
 
 
@@ -209,7 +212,7 @@ def place(
 ) -> None:
     """Keep everything on a person, whatever expires, until another person releases the hold."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        tie = erasing.relationship(connection, persons.find(connection, person))
+        tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
         placed = [
             rights.place_hold(connection, subject, reference=reference, actor=by, at=emoney.clock())
             for subject in tie.subjects
@@ -243,7 +246,7 @@ def list_(as_json: AsJson = False) -> None:
 def _received(
     emoney: Emoney, connection: Connection, kind: Kind, person: str, by: str
 ) -> tuple[DataRequest, erasing.Relationship]:
-    tie = erasing.relationship(connection, persons.find(connection, person))
+    tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
     request = rights.receive(connection, kind, tie.subject, tie.subjects, actor=by, at=emoney.clock())
     return request, tie
 
