@@ -14,11 +14,11 @@ investigations, liens and errors stop the clock. One wallet and one step, one tr
 is recorded stand together. A step that was missed is made at the next run, one a run.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 from uuid import UUID
 
@@ -34,15 +34,15 @@ from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import Account
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import REASON_MAX
+from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Transfer
 
-READ_AT_ONCE = 1000
-_FIRST = UUID(int=0)
 _JOB = "dormancy"
 
 _queries = queries_beside(__file__)
@@ -73,9 +73,7 @@ class _Wallet:
     amount: int
 
 
-def run(
-    ledger: Ledger, rules: DormancyRules, at: datetime, *, seen: Callable[[int], None] = lambda _: None
-) -> dict[str, int]:
+def run(ledger: Ledger, rules: DormancyRules, at: datetime, *, progress: Progress = silent) -> dict[str, int]:
     """Make every step that is due at `at`; returns how many wallets came to each stage, and those skipped.
 
     Skipped: exempt, or with money reserved by a hold that is not over.
@@ -84,14 +82,15 @@ def run(
     for account_id in _due(ledger, at):
         done = ledger.run(partial(_advance, ledger, account_id, rules, at))
         made[done] = made.get(done, 0) + 1
-        seen(sum(made.values()))
+        progress("dormancy", sum(made.values()), None)
     for pack, rule in rules.packs.items():
         begins = rule.inactive_months - rule.notice_months_before
-        for account_id, last in _inactive(ledger, pack):
+        inactive = pages(ledger.database, _queries.inactive.sql, {"pack": pack})
+        for account_id, last in chain.from_iterable(inactive):
             if moment_months_after(last, begins) <= at:
                 done = ledger.run(partial(_notify, account_id, rule, at))
                 made[done] = made.get(done, 0) + 1
-                seen(sum(made.values()))
+                progress("dormancy", sum(made.values()), None)
     return made
 
 
@@ -156,7 +155,7 @@ def end_exemption(connection: Connection, account_id: UUID, ground: Ground, *, a
     return connection.execute(_queries.end_exemption.sql, about).rowcount > 0
 
 
-def listed(connection: Connection, *, after: UUID = _FIRST, most: int = READ_AT_ONCE) -> list[dict[str, Any]]:
+def listed(connection: Connection, *, after: UUID = FIRST, most: int = PAGE_ROWS) -> list[dict[str, Any]]:
     """The wallets on their way, in id order, each with its steps."""
     names = ("account", "wallet", "pack", "stage", "inactive_since", "next_at", "amount", "currency")
     rows = connection.execute(_queries.listed.sql, {"after": after, "most": most}).fetchall()
@@ -256,20 +255,8 @@ def _set_frozen(
 def _due(ledger: Ledger, at: datetime) -> list[UUID]:
     """All at once: 16 bytes each, and the steps themselves change what is due."""
     with ledger.database.connection() as connection:
-        rows = connection.execute(_queries.due.sql, {"at": at, "after": _FIRST, "most": None})
+        rows = connection.execute(_queries.due.sql, {"at": at, "after": FIRST, "most": None})
         return [row[0] for row in rows]
-
-
-def _inactive(ledger: Ledger, pack: str) -> Any:
-    after = _FIRST
-    while True:
-        about = {"after": after, "pack": pack, "most": READ_AT_ONCE}
-        with ledger.database.connection() as connection:
-            rows = connection.execute(_queries.inactive.sql, about).fetchall()
-        if not rows:
-            return
-        yield from rows
-        after = rows[-1][0]
 
 
 def _lock(connection: Connection, account_id: UUID) -> _Wallet:

@@ -187,8 +187,7 @@ class Pack(Part):
 
     `line`: packs of one line follow each other and are never in force together. `fiscal_year_starts`: a
     month, needed where a rule is over the fiscal year. `replaces`: that the file stands, on purpose, for the
-    shipped one of the same id. A library gives each pack the pack that follows it and the rates of its index
-    units (`link`).
+    shipped one of the same id.
     """
 
     format: Literal["emoney-policy-pack/1"]

@@ -8,7 +8,7 @@ transaction of its own; a run that was stopped goes on by running again, and day
 up for.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -24,17 +24,17 @@ from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, per_person
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.paging import PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitRule, OnExceed
 from emoney.ledger.reports import as_of
 
-READ_AT_ONCE = 1_000
 DAYS_BACK_MAX = 31
 """Days made up for at most, where no run was made."""
 
-_FIRST = UUID(int=0)
 _queries = queries_beside(__file__)
 
 
@@ -104,7 +104,7 @@ def run(
     packs: PackLibrary,
     steps: EndOfDay | None = None,
     policies: Downgrades | None = None,
-    seen: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> Ended:
     """Deal with every day that has ended by `at` in a pack's time zone and was not dealt with yet.
 
@@ -116,16 +116,14 @@ def run(
     for pack in filter(_measures, packs.packs()):
         for day in _days(database, pack, at):
             wallets = above = 0
-            for account_id, rule, held in _above(
-                database, pack, day, cache, lambda n: seen(done.wallets + n)
-            ):
-                wallets += 1
-                if rule is None:
-                    continue
-                above += 1
-                done.stopped += _deal_with(
-                    database, pack, account_id, rule, held, day, at, steps.of(pack.id), policies
-                )
+            for page in _above(database, pack, day, cache):
+                for account_id, rule, held in page:
+                    if rule is not None:
+                        above += 1
+                        about_it = (pack, account_id, rule, held, day, at)
+                        done.stopped += _deal_with(database, *about_it, steps.of(pack.id), policies)
+                wallets += len(page)
+                progress("end of the day", done.wallets + wallets, None)
             with database.connection() as connection:
                 about = {"pack": pack.id, "day": day, "wallets": wallets, "above": above, "at": at}
                 connection.execute(_queries.finish.sql, about)
@@ -153,29 +151,23 @@ def _days(database: Database, pack: Pack, at: datetime) -> list[date]:
 
 
 def _above(
-    database: Database, pack: Pack, day: date, cache: ProfileCache, seen: Callable[[int], None]
-) -> Iterator[tuple[UUID, LimitRule | None, int]]:
+    database: Database, pack: Pack, day: date, cache: ProfileCache
+) -> Iterator[list[tuple[UUID, LimitRule | None, int]]]:
     """Every wallet of a pack, with the cap that it was above when the day ended, and what that measured."""
-    moment, after, number = as_of.end_of_day(day, pack.time_zone), _FIRST, 0
-    while True:
+    about = {"pack": pack.id, "moment": as_of.end_of_day(day, pack.time_zone)}
+    for rows in pages(database, _queries.held_at.sql, about):
         with database.connection() as connection:
-            about = {"pack": pack.id, "moment": moment, "after": after, "most": READ_AT_ONCE}
-            rows = connection.execute(_queries.held_at.sql, about).fetchall()
             profiles = cache.get(connection, {row[1] for row in rows})
-        if not rows:
-            return
-        for account_id, profile_id, balance, together in rows:
-            passed = [
-                (rule, held)
-                for rule in caps(profiles[profile_id], day)
-                if rule.on_exceed is OnExceed.ALLOW_UNTIL_END_OF_DAY
-                and balance > 0
-                and (held := together if per_person(rule) else balance) > (rule.amount or 0)
-            ]
-            yield (account_id, *passed[0]) if passed else (account_id, None, 0)
-        number += len(rows)
-        seen(number)
-        after = rows[-1][0]
+        yield [(account_id, *_passed(profiles[id], day, own, all_)) for account_id, id, own, all_ in rows]
+
+
+def _passed(profile: LimitProfile, day: date, balance: int, together: int) -> tuple[LimitRule | None, int]:
+    """The first cap of the end of the day that is passed, and what it measured."""
+    for rule in caps(profile, day):
+        held = together if per_person(rule) else balance
+        if rule.on_exceed is OnExceed.ALLOW_UNTIL_END_OF_DAY and balance > 0 and held > (rule.amount or 0):
+            return rule, held
+    return None, 0
 
 
 def _deal_with(
@@ -220,7 +212,7 @@ def _deal_with(
     return stopped
 
 
-def listed(connection: Connection, since: date, *, most: int = READ_AT_ONCE) -> list[Above]:
+def listed(connection: Connection, since: date, *, most: int = PAGE_ROWS) -> list[Above]:
     """The wallets that ended a day from `since` on above a cap, the latest day first."""
     rows = connection.execute(_queries.listed.sql, {"since": since, "most": most})
     return [Above(*row) for row in rows]

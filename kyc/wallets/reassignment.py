@@ -7,7 +7,7 @@ nothing is kept of a run, so one that was stopped goes on where it was by runnin
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -23,14 +23,14 @@ from emoney.kyc.packs.schema import Pack, Transition
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.assignment import Wallet
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, restricted
+from emoney.ledger.base.paging import pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import LimitProfile
 
-READ_AT_ONCE = 1_000
 BECAUSE = "limits of the pack changed"
-_FIRST = UUID(int=0)
 
 _queries = queries_beside(__file__)
 
@@ -60,7 +60,7 @@ def rebind(
     *,
     packs: PackLibrary,
     policies: Downgrades | None = None,
-    seen: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> Rebound:
     """Bind anew every wallet whose limits are not what they should be at `at`.
 
@@ -68,22 +68,10 @@ def rebind(
     is not accepted as it is, keep their limits and are told of.
     """
     run = _Run(database, at, packs.reread(), policies or downgrades())
-    for ids in _wallets(database):
-        run.batch(ids)
-        seen(run.done.seen)
+    for page in pages(database, _queries.wallets.sql):
+        run.batch([row[0] for row in page])
+        progress("comparing wallets", run.done.seen, None)
     return run.done
-
-
-def _wallets(database: Database) -> Iterator[list[UUID]]:
-    after = _FIRST
-    while True:
-        with database.connection() as connection:
-            about = {"after": after, "most": READ_AT_ONCE}
-            ids = [row[0] for row in connection.execute(_queries.wallets.sql, about)]
-        if not ids:
-            return
-        yield ids
-        after = ids[-1]
 
 
 class _Run:

@@ -5,7 +5,7 @@ stages where its balance is above the new cap; one whose holder reaches no tier 
 restricted. A tier that two persons have set (`kyc.wallets.overrides`) stays until its date.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -21,6 +21,7 @@ from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.kyc.wallets.wallet import change_tier
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 
 PERSONS_MAX = 100_000
 """Persons of one run."""
@@ -109,7 +110,7 @@ def expire_evidence(
     *,
     packs: PackLibrary,
     policies: Downgrades | None = None,
-    seen: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> tuple[int, list[Moved]]:
     """Expire what is past its last day, and let the tiers follow: one person, one transaction.
 
@@ -117,7 +118,7 @@ def expire_evidence(
     """
     with database.connection() as connection:
         persons = evidence_records.persons_due(connection, at, most=PERSONS_MAX)
-    return len(persons), _follow_each(database, persons, at, "evidence expired", packs, policies, seen)
+    return len(persons), _follow_each(database, persons, at, "evidence expired", packs, policies, progress)
 
 
 def end_overrides(
@@ -144,11 +145,11 @@ def _follow_each(
     because: str,
     packs: PackLibrary,
     policies: Downgrades | None,
-    seen: Callable[[int], None],
+    progress: Progress,
 ) -> list[Moved]:
     moved: list[Moved] = []
     for number, person_id in enumerate(persons, 1):
         with database.connection() as connection:
             moved += follow(connection, person_id, packs=packs, at=at, because=because, policies=policies)
-        seen(number)
+        progress("expiring evidence", number, len(persons))
     return moved

@@ -146,15 +146,15 @@ def test_days_without_a_run_are_made_up_for_and_a_stopped_run_goes_on(
     run(
         database, MIDNIGHT - timedelta(days=1), packs=PACKS
     )  # a first run, so that there is a day to go on from
-    monkeypatch.setattr("emoney.kyc.wallets.end_of_day.READ_AT_ONCE", 2)
+    monkeypatch.setattr("emoney.ledger.base.paging.PAGE_ROWS", 2)
     seen: list[int] = []
 
-    def stop(number: int) -> None:
+    def stop(_phase: str, number: int, _of: int | None) -> None:
         seen.append(number)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(database, MIDNIGHT + timedelta(days=2), seen=stop, packs=PACKS)
+        run(database, MIDNIGHT + timedelta(days=2), progress=stop, packs=PACKS)
     assert seen == [2]
     done = run(database, MIDNIGHT + timedelta(days=2), packs=PACKS)
     assert (done.days, done.wallets, done.above, done.stopped) == (3, 9, 9, 1)

@@ -154,7 +154,11 @@ def test_rates_of_ones_own_stand_beside_the_shipped_ones(folder: Path) -> None:
     (folder / "rates").mkdir()
     own = folder / "rates" / "UITX.yaml"
     own.write_text(rates.replace("unit: UIT", "unit: UITX"), encoding="utf-8")
-    text = peru.replace("id: pe-sbs-2026", "id: own-peru").replace("unit: UIT", "unit: UITX")
+    text = (
+        peru.replace("id: pe-sbs-2026", "id: own-peru")
+        .replace("line: pe-emoney", "line: own")
+        .replace("unit: UIT", "unit: UITX")
+    )
     (folder / "own-peru.yaml").write_text(text, encoding="utf-8")
     library = PackLibrary.of(folder)
     pack, shipped = library.pack("own-peru"), library.pack("pe-sbs-2026")

@@ -142,14 +142,14 @@ def test_many_wallets_in_batches_and_a_stopped_run_goes_on(
     for _ in range(7):
         wallet(at, "gh-bog-2024", "minimum")
     edit("gh-bog-2024.yaml", "scope: wallet, amount: 5000,", "scope: wallet, amount: 6000,")
-    monkeypatch.setattr(rebinding, "READ_AT_ONCE", 3)
+    monkeypatch.setattr("emoney.ledger.base.paging.PAGE_ROWS", 3)
 
-    def stop(seen: int) -> None:
+    def stop(_phase: str, seen: int, _of: int | None) -> None:
         if seen == 6:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        rebinding.rebind(database, NOW, seen=stop, packs=edit.packs.reread())
+        rebinding.rebind(database, NOW, progress=stop, packs=edit.packs.reread())
     assert run(database, packs=edit.packs) == (7, {"gh-bog-2024": 1}, {})
 
 

@@ -48,7 +48,7 @@ def import_persons(
 ) -> None:
     """Enrol everyone in a file. Of a file with bad lines nobody is enrolled, unless they are skipped."""
     with Emoney.open() as emoney, progress() as observe:
-        done = import_file(emoney.kyc, path, pack_id=pack, skip_bad=skip_bad, observe=observe)
+        done = import_file(emoney.kyc, path, pack_id=pack, skip_bad=skip_bad, progress=observe)
     if as_json:
         print_json(
             {

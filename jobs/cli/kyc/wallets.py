@@ -80,7 +80,7 @@ def rebind(as_json: AsJson = False) -> None:
             emoney.clock(),
             packs=emoney.packs,
             policies=policies(emoney.home),
-            seen=lambda count: observe("comparing wallets", count, None),
+            progress=observe,
         )
     if as_json:
         left = [

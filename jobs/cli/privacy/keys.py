@@ -47,11 +47,11 @@ def rotate(
     """
     with Emoney.open() as emoney, progress() as observe:
         if what is What.INDEXES:
-            done = rotating.reindex(emoney, actor=by, observe=observe)
+            done = rotating.reindex(emoney, actor=by, progress=observe)
         elif what is What.FIELDS:
-            done = rotating.rotation(emoney).reencrypt(actor=by, observe=observe)
+            done = rotating.rotation(emoney).reencrypt(actor=by, progress=observe)
         else:
-            done = rotating.rotation(emoney).rewrap(actor=by, observe=observe)
+            done = rotating.rotation(emoney).rewrap(actor=by, progress=observe)
     if as_json:
         print_json(asdict(done))
         return
