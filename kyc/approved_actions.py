@@ -9,7 +9,7 @@ from emoney.kyc.approvals import request as approvals
 from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidRequest
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import State
+from emoney.kyc.evidence.records import EvidenceState
 from emoney.kyc.life import deaths
 from emoney.kyc.packs import acceptance
 from emoney.kyc.packs.library import PackLibrary
@@ -45,7 +45,7 @@ def _accept_evidence(connection: Connection, approval: Approval, means: Means) -
     before = evidence_records.change(
         connection,
         approval.subject,
-        State.VERIFIED,
+        EvidenceState.VERIFIED,
         by=approval.decided_by,
         because=f"accepted in request {approval.id}",
         at=approval.decided_at,

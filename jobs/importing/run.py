@@ -96,7 +96,7 @@ def run_import(
         result.skipped = sum(staging.skipped.values())
         result.rows = totals.transfers + result.skipped
         posting = _Posting(
-            database, ledger or Ledger(database), staging, given, result, totals, batch_rows, tell
+            database, ledger or Ledger(database), staging, given, result, totals, batch_rows, progress
         )
         posting.open_safeguarding()
         posting.open_accounts()

@@ -50,7 +50,7 @@ _queries = queries_beside(__file__)
 Ground = Literal["litigation", "fraud_investigation", "lien", "error_under_investigation"]
 
 
-class Stage(StrEnum):
+class DormancyStage(StrEnum):
     """Where a wallet stands on its way."""
 
     NOTIFIED = "notified"
@@ -62,11 +62,11 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Wallet:
+class _DormantWallet:
     account_id: UUID
     pack: str
     person_id: UUID | None
-    stage: Stage | None
+    stage: DormancyStage | None
     inactive_since: datetime | None
     blocked_at: datetime | None
     next_at: datetime | None
@@ -112,20 +112,20 @@ def reactivate(
 
     def work(connection: Connection) -> int:
         wallet = _lock(connection, account_id)
-        if wallet.stage in (None, Stage.ENDED):
+        if wallet.stage in (None, DormancyStage.ENDED):
             raise InvalidStep(f"wallet {account_id} is not dormant")
-        if wallet.stage is Stage.ESCHEATED:
+        if wallet.stage is DormancyStage.ESCHEATED:
             raise InvalidStep(f"the money of wallet {account_id} went to the state, which holds the claim")
         rule = _rule(rules, wallet)
         known = evidence_records.of_person(connection, wallet.person_id) if wallet.person_id else []
         day = packs.pack(wallet.pack).local_day(at)
-        if wallet.stage is not Stage.NOTIFIED and not evidence_records.verified(
+        if wallet.stage is not DormancyStage.NOTIFIED and not evidence_records.verified(
             known, day, frozenset(rule.reactivated_by)
         ):
             raise NotIdentified(f"reactivation takes one of {', '.join(rule.reactivated_by)}, verified")
         held = accounts.get(connection, account_id)
         transfer = None
-        _move(connection, wallet, Stage.ENDED, None, 0)
+        _move(connection, wallet, DormancyStage.ENDED, None, 0)
         if wallet.amount:
             _set_frozen(connection, account_id, False, by, because, at)
             dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
@@ -133,7 +133,7 @@ def reactivate(
                 ledger, connection, dormant, account_id, wallet.amount, held.currency, "reactivated"
             )
         freezing.settle(connection, account_id, by=by, because=because, at=at)
-        _record(connection, wallet, Stage.ENDED, rule, transfer, wallet.amount, by, because, at)
+        _record(connection, wallet, DormancyStage.ENDED, rule, transfer, wallet.amount, by, because, at)
         return wallet.amount
 
     return ledger.run(work)
@@ -172,7 +172,7 @@ def steps(connection: Connection, account_id: UUID) -> list[dict[str, Any]]:
 def _notify(account_id: UUID, rule: DormancyRule, at: datetime, connection: Connection) -> str:
     wallet = _lock(connection, account_id)
     last = _last_doing(connection, account_id)
-    if wallet.stage not in (None, Stage.ENDED) or _exempt(connection, account_id):
+    if wallet.stage not in (None, DormancyStage.ENDED) or _exempt(connection, account_id):
         return "skipped"
     if moment_months_after(last, rule.inactive_months - rule.notice_months_before) > at:
         return "skipped"  # used while we looked
@@ -181,8 +181,8 @@ def _notify(account_id: UUID, rule: DormancyRule, at: datetime, connection: Conn
         moment_months_after(last, rule.inactive_months), moment_months_after(at, rule.notice_months_before)
     )
     connection.execute(_queries.begin.sql, {"account": account_id, "since": last, "next_at": blocked_from})
-    _record(connection, wallet, Stage.NOTIFIED, rule, None, 0, _JOB, "inactive", at, blocked_from)
-    return Stage.NOTIFIED.value
+    _record(connection, wallet, DormancyStage.NOTIFIED, rule, None, 0, _JOB, "inactive", at, blocked_from)
+    return DormancyStage.NOTIFIED.value
 
 
 def _advance(
@@ -193,38 +193,43 @@ def _advance(
     if wallet.next_at is None or wallet.next_at > at or _exempt(connection, account_id):
         return "skipped"
     rule = _rule(rules, wallet)
-    if wallet.stage is Stage.NOTIFIED:
+    if wallet.stage is DormancyStage.NOTIFIED:
         last = _last_doing(connection, account_id)
         if wallet.inactive_since is not None and last > wallet.inactive_since:
-            _move(connection, wallet, Stage.ENDED, None, 0)
-            _record(connection, wallet, Stage.ENDED, rule, None, 0, _JOB, "used again", at)
-            return Stage.ENDED.value
+            _move(connection, wallet, DormancyStage.ENDED, None, 0)
+            _record(connection, wallet, DormancyStage.ENDED, rule, None, 0, _JOB, "used again", at)
+            return DormancyStage.ENDED.value
         told = working_days_after(at, rule.told_after_working_days, rule.holidays)
-        _move(connection, wallet, Stage.BLOCKED, told, 0, blocked_at=at)
+        _move(connection, wallet, DormancyStage.BLOCKED, told, 0, blocked_at=at)
         freezing.settle(connection, account_id, by=_JOB, because="inactive", at=at)
-        _record(connection, wallet, Stage.BLOCKED, rule, None, 0, _JOB, "inactive", at, told)
-        return Stage.BLOCKED.value
+        _record(connection, wallet, DormancyStage.BLOCKED, rule, None, 0, _JOB, "inactive", at, told)
+        return DormancyStage.BLOCKED.value
     assert wallet.blocked_at is not None
-    if wallet.stage is Stage.BLOCKED:
+    if wallet.stage is DormancyStage.BLOCKED:
         next_at = moment_months_after(wallet.blocked_at, rule.terminate_months)
-        _move(connection, wallet, Stage.TOLD, next_at, 0)
-        _record(connection, wallet, Stage.TOLD, rule, None, 0, _JOB, "how to reactivate", at, next_at)
-        return Stage.TOLD.value
+        _move(connection, wallet, DormancyStage.TOLD, next_at, 0)
+        _record(connection, wallet, DormancyStage.TOLD, rule, None, 0, _JOB, "how to reactivate", at, next_at)
+        return DormancyStage.TOLD.value
     held = accounts.get(connection, account_id)
-    if wallet.stage is Stage.TOLD:
+    if wallet.stage is DormancyStage.TOLD:
         return _terminate(ledger, connection, wallet, held, rule, at)
     transfer = None
     if wallet.amount:
         dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
         escheat = _chart_account(connection, AccountKind.ESCHEAT, held.currency, at)
         transfer = _post(ledger, connection, dormant, escheat, wallet.amount, held.currency, str(account_id))
-    _move(connection, wallet, Stage.ESCHEATED, None, wallet.amount)
-    _record(connection, wallet, Stage.ESCHEATED, rule, transfer, wallet.amount, _JOB, "unclaimed", at)
-    return Stage.ESCHEATED.value
+    _move(connection, wallet, DormancyStage.ESCHEATED, None, wallet.amount)
+    _record(connection, wallet, DormancyStage.ESCHEATED, rule, transfer, wallet.amount, _JOB, "unclaimed", at)
+    return DormancyStage.ESCHEATED.value
 
 
 def _terminate(
-    ledger: Ledger, connection: Connection, wallet: _Wallet, held: Account, rule: DormancyRule, at: datetime
+    ledger: Ledger,
+    connection: Connection,
+    wallet: _DormantWallet,
+    held: Account,
+    rule: DormancyRule,
+    at: datetime,
 ) -> str:
     if held.available != held.balance:
         return "skipped"  # a hold is not over: the whole moves, or nothing
@@ -237,10 +242,21 @@ def _terminate(
         transfer = _post(
             ledger, connection, wallet.account_id, dormant, held.balance, held.currency, "dormant"
         )
-    _move(connection, wallet, Stage.TERMINATED, next_at, held.balance)
+    _move(connection, wallet, DormancyStage.TERMINATED, next_at, held.balance)
     freezing.settle(connection, wallet.account_id, by=_JOB, because="inactive", at=at)
-    _record(connection, wallet, Stage.TERMINATED, rule, transfer, held.balance, _JOB, "inactive", at, next_at)
-    return Stage.TERMINATED.value
+    _record(
+        connection,
+        wallet,
+        DormancyStage.TERMINATED,
+        rule,
+        transfer,
+        held.balance,
+        _JOB,
+        "inactive",
+        at,
+        next_at,
+    )
+    return DormancyStage.TERMINATED.value
 
 
 def _set_frozen(
@@ -259,17 +275,17 @@ def _due(ledger: Ledger, at: datetime) -> list[UUID]:
         return [row[0] for row in rows]
 
 
-def _lock(connection: Connection, account_id: UUID) -> _Wallet:
+def _lock(connection: Connection, account_id: UUID) -> _DormantWallet:
     row = connection.execute(_queries.lock.sql, {"account": account_id}).fetchone()
     if row is None:
         raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
     freezing.lock(connection, account_id)
     pack, person, stage, since, blocked, next_at, amount = row
-    return _Wallet(
+    return _DormantWallet(
         account_id,
         pack,
         person,
-        None if stage is None else Stage(stage),
+        None if stage is None else DormancyStage(stage),
         since,
         blocked,
         next_at,
@@ -277,7 +293,7 @@ def _lock(connection: Connection, account_id: UUID) -> _Wallet:
     )
 
 
-def _rule(rules: DormancyRules, wallet: _Wallet) -> DormancyRule:
+def _rule(rules: DormancyRules, wallet: _DormantWallet) -> DormancyRule:
     rule = rules.packs.get(wallet.pack)
     if rule is None:
         raise InvalidStep(f"there is no dormancy rule for pack {wallet.pack} any more: restore it")
@@ -296,8 +312,8 @@ def _exempt(connection: Connection, account_id: UUID) -> bool:
 
 def _move(
     connection: Connection,
-    wallet: _Wallet,
-    stage: Stage,
+    wallet: _DormantWallet,
+    stage: DormancyStage,
     next_at: datetime | None,
     amount: int,
     *,
@@ -309,8 +325,8 @@ def _move(
 
 def _record(
     connection: Connection,
-    wallet: _Wallet,
-    stage: Stage,
+    wallet: _DormantWallet,
+    stage: DormancyStage,
     rule: DormancyRule,
     transfer: UUID | None,
     amount: int,

@@ -19,7 +19,7 @@ from psycopg.errors import UniqueViolation
 from emoney.kyc.errors import AlreadyEnrolled, InvalidGuardian, ReferenceTaken
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence import refresh
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.evidence.risk_rating import risk_policy
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.parties import guardians
@@ -281,7 +281,7 @@ def _evidence(candidate: Candidate, today: date) -> Iterator[NewEvidence]:
         else:
             yield NewEvidence(candidate.id, kind)
     for kind in sorted(candidate.declares - details.shows):
-        yield NewEvidence(candidate.id, kind, State.DECLARED)
+        yield NewEvidence(candidate.id, kind, EvidenceState.DECLARED)
 
 
 def _open_wallets(connection: Connection, candidates: list[Candidate], now: datetime) -> None:

@@ -16,7 +16,7 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.erasure import erasure
 from emoney.privacy.errors import InvalidDataRequest
 from emoney.privacy.rights import requests as rights
-from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, State
+from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, RequestState
 from emoney.privacy.rights.retention import Duty, duty
 from emoney.privacy.vault.vault import Vault
 
@@ -47,7 +47,7 @@ _REMOVED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class PersonAccount:
     """An account of a person. `pack`: the policy pack of a wallet."""
 
     id: UUID
@@ -63,7 +63,7 @@ class Relationship:
 
     subject: UUID
     subjects: tuple[UUID, ...]
-    accounts: tuple[Account, ...]
+    accounts: tuple[PersonAccount, ...]
     named_elsewhere: bool
     evidence: tuple[UUID, ...]
     ended_on: date | None
@@ -89,7 +89,7 @@ def relationship(connection: Connection, person: Person, packs: PackLibrary) -> 
     records = connection.execute(_queries.records.sql, {"holder": person.holder}).fetchall()
     subjects = [row[0] for row in records]
     about = {"subjects": subjects}
-    accounts = tuple(Account(*row) for row in connection.execute(_queries.accounts.sql, about))
+    accounts = tuple(PersonAccount(*row) for row in connection.execute(_queries.accounts.sql, about))
     evidence = tuple(row[0] for row in connection.execute(_queries.evidence.sql, about))
     named = connection.execute(_queries.named_elsewhere.sql, about).fetchone()
     elsewhere = bool(named and named[0])
@@ -128,7 +128,7 @@ def review_erasures(
     """Look again at erasures put off without a day: those whose relationship has ended since get one."""
     changed = []
     for request in rights.waiting(connection):
-        if request.kind is not Kind.ERASURE or request.state is not State.KEPT or request.keep_until:
+        if request.kind is not Kind.ERASURE or request.state is not RequestState.KEPT or request.keep_until:
             continue
         tie = _tie_of(connection, request, packs)
         if tie.ended_on is not None:
@@ -161,7 +161,7 @@ def withdraw_erasure(
     connection: Connection, vault: Vault, request: UUID, *, ground: str, actor: str, at: datetime
 ) -> DataRequest:
     """Take a request to erase back, as when a person is a customer again; nothing stays restricted."""
-    found = rights.decide(connection, request, State.WITHDRAWN, ground=ground, actor=actor, at=at)
+    found = rights.decide(connection, request, RequestState.WITHDRAWN, ground=ground, actor=actor, at=at)
     if rights.restricted(connection, found.subjects):
         rights.lift(connection, found.subjects, ground=ground, actor=actor, at=at, request=request)
     erasure.move_keys(connection, vault, list(found.subjects), None, vault.clock)
@@ -200,7 +200,7 @@ def _answer(
     answered = rights.decide(
         connection,
         request.id,
-        State.KEPT,
+        RequestState.KEPT,
         ground=owed.ground,
         source=owed.source,
         keep_until=owed.until,

@@ -22,7 +22,7 @@ from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidPerson, InvalidRequest, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.person import Person
-from emoney.kyc.evidence.records import Evidence, NewEvidence, State
+from emoney.kyc.evidence.records import Evidence, EvidenceState, NewEvidence
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.parties import guardians
 from emoney.kyc.parties.settings import Parties, parties
@@ -276,10 +276,12 @@ def _answer_requests(
 ) -> None:
     """What the person asked for is done."""
     for request in rights.of_subject(connection, person.holder):
-        asked = request.kind is rights.Kind.RECTIFICATION and request.state is rights.State.RECEIVED
+        asked = request.kind is rights.Kind.RECTIFICATION and request.state is rights.RequestState.RECEIVED
         if asked and person.id in request.subjects:
             ground = f"corrected: {', '.join(fields)}"
-            rights.decide(connection, request.id, rights.State.FULFILLED, ground=ground, actor=by, at=at)
+            rights.decide(
+                connection, request.id, rights.RequestState.FULFILLED, ground=ground, actor=by, at=at
+            )
 
 
 def versions(connection: Connection, person_id: UUID) -> list[Version]:
@@ -358,6 +360,6 @@ def _reopen(
             last = expires_on if another or kind not in ended else expires_on or ended[kind].expires_on
         if last is not None and last < at.date():
             continue
-        state = State.CAPTURED if kind in details.shows else State.DECLARED
+        state = EvidenceState.CAPTURED if kind in details.shows else EvidenceState.DECLARED
         new.append(NewEvidence(person_id, kind, state, "rectification", expires_on=last))
     evidence_records.record(connection, new, by=by, because="given at rectification", at=at)

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from emoney.kyc.packs.library import PackLibrary
-from emoney.kyc.wallets.restrictions import Downgrades, Stage, downgrades
+from emoney.kyc.wallets.restrictions import Downgrades, RestrictionStage, downgrades
 from emoney.kyc.wallets.wallet import review_restriction
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection, Database
@@ -62,7 +62,7 @@ def advance(
             pack = packs.pack(pack_id)
             now = review_restriction(connection, account_id, pack, at=at, policy=policies.of(pack_id))
         counted += 1
-        stopped += now is not None and now.stage is Stage.DEBITS_STOPPED
+        stopped += now is not None and now.stage is RestrictionStage.DEBITS_STOPPED
         lifted += now is None
         progress("restricted wallets", counted, None)
     return Advanced(counted, stopped, lifted)

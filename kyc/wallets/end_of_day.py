@@ -29,7 +29,7 @@ from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.limits.profiles import ProfileCache
-from emoney.ledger.limits.rules import LimitRule, OnExceed
+from emoney.ledger.limits.rules import LimitProfile, LimitRule, OnExceed
 from emoney.ledger.reports import as_of
 
 DAYS_BACK_MAX = 31

@@ -21,7 +21,7 @@ from emoney.kyc.packs import acceptance
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack, Transition
 from emoney.kyc.wallets import assignment as binding
-from emoney.kyc.wallets.assignment import Wallet
+from emoney.kyc.wallets.assignment import LockedWallet
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, restricted
 from emoney.ledger.base.paging import pages
 from emoney.ledger.base.postgres.database import Connection, Database
@@ -48,7 +48,7 @@ class Rebound:
 class _Bound:
     """A wallet as it is bound now. Amounts in minor units."""
 
-    wallet: Wallet
+    wallet: LockedWallet
     profile_id: UUID | None
     balance: int
     together: int
@@ -122,7 +122,7 @@ class _Run:
         self._evidence = evidence_records.of_persons(connection, sorted(filter(None, asked)))
         return found
 
-    def _asks_evidence(self, connection: Connection, wallet: Wallet) -> bool:
+    def _asks_evidence(self, connection: Connection, wallet: LockedWallet) -> bool:
         pack = self._pack(connection, wallet.pack_id)
         return isinstance(pack, Pack) and (wallet.restriction is not None or transitions.concern(pack))
 
@@ -190,5 +190,5 @@ class _Run:
             bound.append(self._expected(connection, each, pack)[1])
             self.done.rebound[pack.id] += 1
         ids = [each.wallet.account_id for each in wallets]
-        connection.execute(_queries.put_under.sql, {"accounts": ids, "profiles": bound})
+        connection.execute(_queries.assign.sql, {"accounts": ids, "profiles": bound})
         binding.record_rebinding(connection, ids, bound, because=BECAUSE, at=self._at)

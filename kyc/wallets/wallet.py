@@ -18,7 +18,7 @@ from emoney.kyc.limits.features import ORDINARY, Features
 from emoney.kyc.packs.evidence import KINDS_MAX
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.wallets import stated_features as wallet_features
-from emoney.kyc.wallets.assignment import limits_at, lock, profile_id, put_under
+from emoney.kyc.wallets.assignment import assign, limits_at, lock, profile_id
 from emoney.kyc.wallets.restrictions import Cause, DowngradePolicy, Restriction
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput
@@ -218,7 +218,7 @@ def change_tier(
         _queries.record_decision.sql,
         about | {"id": new_id(), "profile": under.profile_id, "because": because, "evidence": list(evidence)},
     )
-    put_under(connection, wallet, account, under, at)
+    assign(connection, wallet, account, under, at)
     return True
 
 
@@ -264,7 +264,7 @@ def review_restriction(
         connection, wallet, account, pack, pack.tier(wallet.tier), at, no_tier=no_tier, policy=policy
     )
     if under.profile_id != account.profile_id or under.restriction != wallet.restriction:
-        put_under(connection, wallet, account, under, at)
+        assign(connection, wallet, account, under, at)
     return under.restriction
 
 

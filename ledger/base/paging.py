@@ -1,5 +1,7 @@
-"""Going over many rows in the order of their ids, a page in a transaction of its own: no long transaction is held
-open, what was seen of a page is released, and memory is that of a page."""
+"""Going over many rows in the order of their ids, a page in a transaction of its own.
+
+No transaction stays open for long, and memory is that of a page.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -21,8 +23,8 @@ def pages(
 ) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of a query, page by page; by default PAGE_ROWS a page.
 
-    `query` gives at most `%(most)s` rows whose id is after `%(after)s`, in the order of their ids, which stand
-    in the first column. Rows that come in meanwhile are seen where their id is after the page.
+    `query` gives at most `%(most)s` rows whose id is after `%(after)s`, in the order of their ids, which
+    stand in the first column. Rows that come in meanwhile are seen where their id is after the page.
     """
     most = rows or PAGE_ROWS
 
@@ -36,8 +38,8 @@ def pages(
 def steps(database: Database, step: Callable[[Connection, UUID], tuple[Done, UUID | None]]) -> Iterator[Done]:
     """What each `step` did, in a transaction of its own, until one finds nothing.
 
-    `step` takes the id to go on after, and gives what it did with the last id that it looked at; None when there
-    was none.
+    `step` takes the id to go on after, and gives what it did with the last id that it looked at; None when
+    there was none.
     """
     after: UUID | None = FIRST
     while after is not None:

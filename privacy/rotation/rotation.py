@@ -31,13 +31,13 @@ from emoney.ledger.base.progress import Progress, silent
 from emoney.privacy.errors import RotationUnfinished
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys import keks
-from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
+from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.subject_keys import checked_name, subject_context
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.rotation import reindexing, resealing
 from emoney.privacy.search.blind_index import BlindIndex, index_context
-from emoney.privacy.vault.sealed_columns import sealed_tables
+from emoney.privacy.vault.sealed_columns import SealedTable, sealed_tables
 from emoney.privacy.vault.vault import Vault
 
 _queries = queries_beside(__file__)
@@ -243,7 +243,7 @@ class Rotation:
             again = holder.wrap(key, kek=target, context=context)
             row = {"index": name, "version": version, "wrapped": again, "kek": target}
             connection.execute(_queries.rewrap_index_key.sql, row)
-            event = KeyEvent(KeyKind.INDEX_KEY, target, Event.REWRAPPED, None, name, version)
+            event = KeyEvent(KeyKind.INDEX_KEY, target, KeyEventKind.REWRAPPED, None, name, version)
             key_events.record(connection, [event], self._clock())
         return len(found)
 
@@ -274,7 +274,7 @@ class Rotation:
                     },
                 )
                 events = [
-                    KeyEvent(KeyKind.SUBJECT_KEY, target, Event.REWRAPPED, row[0], None, row[1])
+                    KeyEvent(KeyKind.SUBJECT_KEY, target, KeyEventKind.REWRAPPED, row[0], None, row[1])
                     for row, _ in mine
                 ]
                 key_events.record(connection, events, self._clock())

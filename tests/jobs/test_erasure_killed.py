@@ -243,7 +243,7 @@ class House:
                 for table in ("kyc.person", "kyc.person_version", "kyc.rectification"):
                     assert certificate.content["rows"][table] == 1
                 assert certificate.content["rows"]["privacy.pseudonym_token"] == 1
-                assert rights.find(connection, self.requests[ref]).state is rights.State.ERASED
+                assert rights.find(connection, self.requests[ref]).state is rights.RequestState.ERASED
                 code, out, err = self.run("privacy", "retention", "check", str(certificate.id))
                 assert (code, [line[:7].strip() for line in out.splitlines()]) == (0, ["so"] * 3), out + err
 

@@ -14,7 +14,7 @@ from emoney.kyc.approvals import request as approvals
 from emoney.kyc.approvals.request import Action
 from emoney.kyc.errors import InvalidEvidence, InvalidRequest, RequestClosed, SamePerson
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import State
+from emoney.kyc.evidence.records import EvidenceState
 from emoney.kyc.wallets import freezing, overrides
 from emoney.kyc.wallets.retiering import end_overrides
 from emoney.ledger import Database
@@ -236,7 +236,7 @@ def test_evidence_is_verified_by_two_and_not_by_one(database: Database, enrolled
         ]
         with pytest.raises(InvalidEvidence, match="two persons"):
             evidence_records.change(
-                connection, document.id, State.VERIFIED, by="clerk-1", because="I say so", at=SOON
+                connection, document.id, EvidenceState.VERIFIED, by="clerk-1", because="I say so", at=SOON
             )
         request = approved_actions.request_acceptance(
             connection, document.id, method="seen in person", by="clerk-1", because="original shown", at=NOW
@@ -245,7 +245,7 @@ def test_evidence_is_verified_by_two_and_not_by_one(database: Database, enrolled
             connection, request, packs=PACKS, by="clerk-2", because="copy compared", at=SOON
         )
         now = evidence_records.of_person(connection, enrolled.person_id)
-        assert {(each.kind, each.state) for each in now} >= {("id_document", State.VERIFIED)}
+        assert {(each.kind, each.state) for each in now} >= {("id_document", EvidenceState.VERIFIED)}
         states = [(row["state"], row["method"]) for row in evidence_records.history(connection, document.id)]
         assert states == [("captured", "enrolment"), ("verified", "seen in person")]
         with pytest.raises(InvalidEvidence, match="does not become verified"):

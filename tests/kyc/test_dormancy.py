@@ -11,7 +11,7 @@ from shipped import PACKS
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson, UnknownWallet
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.life import deaths, dormancy
 from emoney.kyc.life.dormancy_rules import dormancy_rules
 from emoney.kyc.wallets import freezing
@@ -64,7 +64,7 @@ def stages(database: Database, account: UUID) -> list[str]:
 
 def verify(database: Database, person: UUID, kind: str = "id_document") -> None:
     with database.connection() as connection:
-        new = NewEvidence(person, kind, State.REGISTRY_VERIFIED, "register")
+        new = NewEvidence(person, kind, EvidenceState.REGISTRY_VERIFIED, "register")
         evidence_records.record(connection, [new], by="desk", because="asked", at=NOW, provider="registry")
 
 

@@ -12,7 +12,7 @@ from shipped import PACKS
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.errors import InvalidSettings
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.wallets import downgrade, overrides
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.kyc.wallets.retiering import end_overrides, follow
@@ -47,7 +47,7 @@ def revoke(database: Database, person: UUID, kind: str) -> None:
 
 def verify(database: Database, person: UUID, kind: str = "passport") -> None:
     with database.connection() as connection:
-        new = NewEvidence(person, kind, State.REGISTRY_VERIFIED, "register")
+        new = NewEvidence(person, kind, EvidenceState.REGISTRY_VERIFIED, "register")
         evidence_records.record(connection, [new], by="desk", because="asked", at=NOW, provider="registry")
         follow(connection, person, packs=PACKS, at=NOW)
 

@@ -43,7 +43,7 @@ from emoney.privacy.keys.subject_keys import subject_context
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.pseudonyms.domains import Pseudonyms
 from emoney.privacy.rights import requests as rights
-from emoney.privacy.rights.requests import DataRequest, Kind, State
+from emoney.privacy.rights.requests import DataRequest, Kind, RequestState
 from emoney.privacy.rotation.rotation import Rotation
 from emoney.privacy.vault.vault import Place
 
@@ -144,7 +144,7 @@ class Office:
             [name] = self.vault.open(connection, [item], purpose=purpose, actor="clerk-1")
         return name
 
-    def state(self, request: DataRequest) -> State:
+    def state(self, request: DataRequest) -> RequestState:
         with self.database.connection() as connection:
             return rights.find(connection, request.id).state
 
@@ -163,7 +163,7 @@ def office(database: Database, home: Path) -> Office:
 def test_a_customer_is_kept_and_nothing_is_restricted_yet(office: Office) -> None:
     office.enrol("P-1")
     request = office.ask("P-1")
-    assert (request.kind, request.state, request.keep_until) == (Kind.ERASURE, State.KEPT, None)
+    assert (request.kind, request.state, request.keep_until) == (Kind.ERASURE, RequestState.KEPT, None)
     assert "relationship goes on" in request.ground
     assert request.due_on == date(2026, 7, 10)
     assert office.name("P-1", Purpose.CUSTOMER_SERVICE) == "Planted P-1"
@@ -174,7 +174,7 @@ def test_a_customer_is_kept_and_nothing_is_restricted_yet(office: Office) -> Non
 def test_with_the_relationship_over_the_duty_is_named_and_processing_restricted_to_it(office: Office) -> None:
     request = office.ended("P-1")
     assert (request.state, request.keep_until, request.source) == (
-        State.KEPT,
+        RequestState.KEPT,
         EXPIRY,
         "FATF Recommendation 11",
     )
@@ -258,7 +258,7 @@ def test_whoever_opens_an_account_again_is_not_erased(office: Office) -> None:
     office.agree()
     with pytest.raises(InvalidDataRequest, match="open account"):
         office.execute()
-    assert office.state(request) is State.KEPT
+    assert office.state(request) is RequestState.KEPT
 
 
 def test_a_guardian_is_kept_as_long_as_the_minors_records(office: Office) -> None:
@@ -287,7 +287,7 @@ def test_a_request_that_is_taken_back_restricts_nothing(office: Office) -> None:
     office.clock.now = AFTER
     with pytest.raises(KeptByLaw, match="Nothing"):
         office.agree()
-    assert office.state(request) is State.WITHDRAWN
+    assert office.state(request) is RequestState.WITHDRAWN
 
 
 # The end.
@@ -309,7 +309,7 @@ def test_two_must_agree(office: Office) -> None:
         office.execute()
     with office.database.connection() as connection, pytest.raises(DualControl):
         office.vault.control.approve(connection, asked.request_id, actor="Retention")
-    assert office.state(request) is State.KEPT
+    assert office.state(request) is RequestState.KEPT
     assert office.name("P-1", Purpose.AUTHORITY_REQUEST) == "Planted P-1"
 
 
@@ -338,7 +338,7 @@ def test_at_expiry_all_rows_go_keys_end_and_the_books_still_balance(
         ).fetchall()
     with office.database.connection() as connection:
         assert trial_balance(connection).balanced
-    assert found.state is State.ERASED
+    assert found.state is RequestState.ERASED
     assert rows == [(office.people["P-2"],)]
     assert wallets == [(office.people["P-2"],), (None,)]
     assert states == [("destroyed", True)]
@@ -485,7 +485,7 @@ def test_a_hold_that_comes_after_the_agreement_still_blocks(office: Office) -> N
             connection, office.people["P-1"], reference="c 1", actor="legal-1", at=office.clock()
         )
     assert [each.request_id for each in office.execute()] == [second.id]
-    assert office.state(first) is State.KEPT
+    assert office.state(first) is RequestState.KEPT
     assert office.name("P-1", Purpose.AUTHORITY_REQUEST) == "Planted P-1"
 
 
@@ -495,12 +495,12 @@ def test_a_run_killed_after_the_provider_destroyed_the_key_is_finished_by_the_ne
     office.agree()
 
     office.kill()
-    assert office.state(request) is State.KEPT
+    assert office.state(request) is RequestState.KEPT
     with pytest.raises(KeyUnavailable):
         office.name("P-1", Purpose.AUTHORITY_REQUEST)
     [erased] = office.execute()
     assert (erased.request_id, erased.resumed) == (request.id, True)
-    assert office.state(request) is State.ERASED
+    assert office.state(request) is RequestState.ERASED
 
 
 def test_whoever_is_held_after_a_killed_run_does_not_stand_in_the_others_way(office: Office) -> None:
@@ -513,13 +513,13 @@ def test_whoever_is_held_after_a_killed_run_does_not_stand_in_the_others_way(off
             connection, office.people["P-1"], reference="c 1", actor="legal-1", at=office.clock()
         )
     [erased] = office.execute()
-    assert (erased.request_id, erased.resumed, office.state(held)) == (other.id, True, State.KEPT)
+    assert (erased.request_id, erased.resumed, office.state(held)) == (other.id, True, RequestState.KEPT)
     with pytest.raises(KeyDestroyed):  # what is held is there; the key was gone before the hold came
         office.name("P-1", Purpose.AUTHORITY_REQUEST)
     with office.database.connection() as connection:
         rights.release_hold(connection, hold, actor="legal-2", at=office.clock())
     assert [each.request_id for each in office.execute()] == [held.id]
-    assert office.state(held) is State.ERASED
+    assert office.state(held) is RequestState.ERASED
 
 
 def test_whoever_is_released_after_a_killed_run_gets_another_key_that_two_agree_to_end(
@@ -540,7 +540,7 @@ def test_whoever_is_released_after_a_killed_run_gets_another_key_that_two_agree_
     assert office.name("P-1", Purpose.AUTHORITY_REQUEST) == "Planted P-1"
     office.agree()
     assert {each.request_id for each in office.execute()} == {held.id, other.id}
-    assert office.state(held) is office.state(other) is State.ERASED
+    assert office.state(held) is office.state(other) is RequestState.ERASED
 
 
 def test_a_database_from_an_older_backup_opens_and_is_erased_again(office: Office, home: Path) -> None:
@@ -569,7 +569,7 @@ def test_rectifications_and_tokens_go_too(office: Office) -> None:
         tokens = study.of(connection, [person, other])
         subject = persons.find(connection, "P-1")
         rectification.ask(connection, subject, {"name": "Planted Corrected"}, **said)
-        new = NewEvidence(person, "phone", evidence_records.State.REGISTRY_VERIFIED, "register")
+        new = NewEvidence(person, "phone", evidence_records.EvidenceState.REGISTRY_VERIFIED, "register")
         evidence_records.record(connection, [new], provider="registry", **said)
         two = rectification.ask(connection, subject, {"name": "Planted Twice"}, **said)
         assert two.request is not None  # waits for a second person, and never gets one

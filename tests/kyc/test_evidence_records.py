@@ -13,14 +13,19 @@ from shipped import PACKS
 from emoney.kyc import Enrolment
 from emoney.kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import BY_WORD, Assurance, Evidence, NewEvidence, State
+from emoney.kyc.evidence.records import BY_WORD, Assurance, Evidence, EvidenceState, NewEvidence
 from emoney.kyc.wallets.retiering import expire_evidence, follow, reached
 from emoney.ledger import Database
 from emoney.ledger.base.ids import new_id
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 GHANA = PACKS.pack("gh-bog-2024")
-LIVE = [State.DECLARED, State.CAPTURED, State.VERIFIED, State.REGISTRY_VERIFIED]
+LIVE = [
+    EvidenceState.DECLARED,
+    EvidenceState.CAPTURED,
+    EvidenceState.VERIFIED,
+    EvidenceState.REGISTRY_VERIFIED,
+]
 
 
 @pytest.fixture
@@ -38,10 +43,12 @@ def tier(connection: Any) -> str:
 
 
 @pytest.mark.parametrize("before", LIVE)
-@pytest.mark.parametrize("after", list(State))
-def test_states_rise_or_end(database: Database, enrolled: Any, before: State, after: State) -> None:
+@pytest.mark.parametrize("after", list(EvidenceState))
+def test_states_rise_or_end(
+    database: Database, enrolled: Any, before: EvidenceState, after: EvidenceState
+) -> None:
     rises = after in LIVE and LIVE.index(after) > LIVE.index(before)
-    allowed = rises or after in (State.REJECTED, State.EXPIRED)
+    allowed = rises or after in (EvidenceState.REJECTED, EvidenceState.EXPIRED)
     with database.connection() as connection:
         new = NewEvidence(enrolled.person_id, "selfie", before)
         [evidence] = evidence_records.record(
@@ -124,7 +131,7 @@ def test_the_tier_follows_what_expires_by_the_job_and_on_the_call(database: Data
     assert (persons, moved.before, moved.tier) == (1, "enhanced", "minimum")
     with database.connection() as connection:
         document = of_kind(connection, enrolled.person_id, "id_document")
-        assert (document.state, document.recorded_by) == (State.EXPIRED, "evidence-expiry")
+        assert (document.state, document.recorded_by) == (EvidenceState.EXPIRED, "evidence-expiry")
         assert document.because == "past its last day, 2026-06-30"
     assert expire_evidence(database, last_day + timedelta(days=9), packs=PACKS) == (0, [])
 
@@ -149,8 +156,8 @@ def test_who_shows_nothing_any_more_is_at_the_least_tier_and_restricted(
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"state": State.REJECTED},
-        {"state": State.VERIFIED},
+        {"state": EvidenceState.REJECTED},
+        {"state": EvidenceState.VERIFIED},
         {"method": ""},
         {"method": "a\nb"},
         {"expires_on": date(2026, 6, 9)},
@@ -178,7 +185,7 @@ pieces = st.builds(
         new_id(), new_id(), kind, 1, state, "m", Assurance.LOW, expires, "clerk-1", "x", None, NOW
     ),
     st.sampled_from(["phone", "id_document", "address_proof", "name", "selfie"]),
-    st.sampled_from(list(State)),
+    st.sampled_from(list(EvidenceState)),
     st.none() | st.dates(date(2026, 6, 1), date(2026, 6, 30)),
 )
 days = st.dates(date(2026, 6, 1), date(2026, 7, 2))
@@ -198,9 +205,9 @@ def test_the_tier_is_what_the_counting_evidence_asks_for(known: list[Evidence], 
     counting = {
         each.kind
         for each in known
-        if each.state not in (State.REJECTED, State.EXPIRED)
+        if each.state not in (EvidenceState.REJECTED, EvidenceState.EXPIRED)
         and not (each.expires_on and each.expires_on < day)
-        and (each.state is not State.DECLARED or each.kind in BY_WORD)
+        and (each.state is not EvidenceState.DECLARED or each.kind in BY_WORD)
     }
     tier, no_tier, _ = reached(GHANA, known, day)
     assert no_tier == ("phone" not in counting)

@@ -11,7 +11,7 @@ from emoney.jobs.migrate import _run, is_current, upgrade
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence import refresh
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.evidence.risk_rating import risk_policy
 from emoney.kyc.life import deaths, dormancy
 from emoney.kyc.life.dormancy_rules import dormancy_rules
@@ -31,7 +31,7 @@ def test_down_and_up_again_with_rows(
     first, _ = desk.enrol_many([ama, ama | {"external_ref": "P-2"}])
     said: dict[str, Any] = {"by": "clerk-1", "because": "papers", "at": NOW}
     with database.connection() as connection:
-        new = [NewEvidence(first.person_id, "passport", State.REGISTRY_VERIFIED)]
+        new = [NewEvidence(first.person_id, "passport", EvidenceState.REGISTRY_VERIFIED)]
         evidence_records.record(connection, new, provider="registry", **said)
         refresh.rate(connection, first.person_id, [], risk_policy(), **said)
         deaths.report(connection, first.person_id, **said)

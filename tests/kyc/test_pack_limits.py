@@ -14,7 +14,7 @@ from emoney import data
 from emoney.kyc.errors import InvalidPack
 from emoney.kyc.limits.compile import Features, compile_profile
 from emoney.kyc.limits.explain import Explanation, explain
-from emoney.kyc.limits.stated import StatedStanding, read_state
+from emoney.kyc.limits.stated import StatedUsage, read_state
 from emoney.kyc.packs.contradictions import demand_none_between
 from emoney.kyc.packs.rates import IndexUnit
 from emoney.ledger.limits.rules import Bound, Direction, Window
@@ -350,7 +350,7 @@ def test_what_is_used_counts_where_it_may_belong(used: list[tuple[str, str, str]
     )
     profile = compile_profile(pack, pack.tier("personal"))
     [rule] = [each for each in profile.rules if each.id.endswith("flow-in-load_cash-calendar_month")]
-    moved, _ = StatedStanding(read_state(state), "BDT", date(2026, 6, 1)).moved(rule, date(2026, 6, 1), None)
+    moved, _ = StatedUsage(read_state(state), "BDT", date(2026, 6, 1)).moved(rule, date(2026, 6, 1), None)
     assert Decimal(300000) - Decimal(moved) / 100 == Decimal(left)
 
 

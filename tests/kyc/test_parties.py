@@ -23,7 +23,7 @@ from emoney.kyc.errors import (
 )
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.parties import businesses, guardians, ownership
 from emoney.kyc.parties.businesses import Role
 from emoney.kyc.parties.ownership import Owner
@@ -48,7 +48,7 @@ def guardian(desk: Enrolment, database: Database, ama: dict[str, Any]) -> Any:
 
 def verify(database: Database, person: UUID) -> None:
     with database.connection() as connection:
-        new = NewEvidence(person, "id_document", State.REGISTRY_VERIFIED, "register")
+        new = NewEvidence(person, "id_document", EvidenceState.REGISTRY_VERIFIED, "register")
         evidence_records.record(connection, [new], by="desk", because="asked", at=NOW, provider="registry")
 
 

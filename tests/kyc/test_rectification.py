@@ -13,7 +13,7 @@ from emoney.kyc.approvals.request import Approval
 from emoney.kyc.errors import InvalidPerson, InvalidRequest, SamePerson
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.parties import guardians
 from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons import duplicates
@@ -80,7 +80,9 @@ class Office:
 
     def verify(self, person: UUID, kind: str = "id_document") -> None:
         with self.database.connection() as connection:
-            new = NewEvidence(person, kind, State.REGISTRY_VERIFIED, "register", expires_on=date(2030, 1, 1))
+            new = NewEvidence(
+                person, kind, EvidenceState.REGISTRY_VERIFIED, "register", expires_on=date(2030, 1, 1)
+            )
             evidence_records.record(connection, [new], provider="registry", **SAID)
 
 

@@ -1,5 +1,6 @@
 """`emoney kyc packs`, `emoney kyc pack`: the policy packs, what they say, and who answers for them."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -61,11 +62,9 @@ def _show_packs(library: PackLibrary, loaded: Sequence[Pack]) -> None:
         for pack in loaded
     ]
     table("Policy packs", ("id", "currency", "in force", "tiers", "numbers from"), rows)
-    folders = {library.folder_of(pack.id): [] for pack in loaded}  # type: dict[str, list[str]]
-    for pack in loaded:
-        folders[library.folder_of(pack.id)].append(pack.id)
-    for folder, ids in folders.items():
-        screen.print(f"{folder}: {len(ids)} packs", markup=False, highlight=False, soft_wrap=True)
+    for folder, count in Counter(library.folder_of(pack.id) for pack in loaded).items():
+        packs = "1 pack" if count == 1 else f"{count} packs"
+        screen.print(f"{folder}: {packs}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _summary(pack: Pack) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from emoney.kyc import approved_actions
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence import refresh
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.evidence.risk_rating import risk_policy
 from emoney.kyc.limits.features import Features
 from emoney.kyc.persons import duplicates
@@ -138,7 +138,7 @@ def add_evidence(
     by: By,
     because: Because,
     method: Annotated[str, typer.Option(help="How it was taken in.")] = "captured by staff",
-    state: Annotated[State, typer.Option(help="declared or captured.")] = State.CAPTURED,
+    state: Annotated[EvidenceState, typer.Option(help="declared or captured.")] = EvidenceState.CAPTURED,
     expires_on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Its last day.")] = None,
     as_json: AsJson = False,
 ) -> None:

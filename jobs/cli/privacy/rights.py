@@ -24,7 +24,7 @@ from emoney.ledger.base.files import replace_file
 from emoney.ledger.base.postgres.database import Connection
 from emoney.privacy.erasure import access
 from emoney.privacy.rights import requests as rights
-from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, State
+from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, RequestState
 
 app = typer.Typer(help="What persons ask for: access, correction, restriction, objection, erasure.")
 holds = typer.Typer(help="Legal holds: what is kept whatever expires.", no_args_is_help=True)
@@ -58,7 +58,7 @@ def waiting(context: typer.Context, as_json: AsJson = False) -> None:
             for each in found
         ]
         table("Requests", ("request", "to", "state", "due", "kept until", "ground"), rows)
-    if any(each.state is State.RECEIVED and each.due_on < today for each in found):
+    if any(each.state is RequestState.RECEIVED and each.due_on < today for each in found):
         raise typer.Exit(1)
 
 
@@ -90,7 +90,7 @@ def access_(
         )
         for name, text in (("access.html", page), ("access.json", content)):
             replace_file(out / name, partial(Path.write_text, data=text, encoding="utf-8"))
-        _decided(emoney, connection, request, State.FULFILLED, "access given", by)
+        _decided(emoney, connection, request, RequestState.FULFILLED, "access given", by)
     screen.print(
         f"request {request.id}: wrote access.html and access.json to {out}", highlight=False, soft_wrap=True
     )
@@ -140,7 +140,7 @@ def restrict(
             at=emoney.clock(),
             request=request.id,
         )
-        _tell(_decided(emoney, connection, request, State.FULFILLED, ground, by), as_json)
+        _tell(_decided(emoney, connection, request, RequestState.FULFILLED, ground, by), as_json)
 
 
 @app.command()
@@ -178,7 +178,7 @@ def object_(
                 at=emoney.clock(),
                 request=request.id,
             )
-        state = State.FULFILLED if refused_by is None else State.REFUSED
+        state = RequestState.FULFILLED if refused_by is None else RequestState.REFUSED
         _tell(_decided(emoney, connection, request, state, ground, by, refused_by), as_json)
 
 
@@ -255,7 +255,7 @@ def _decided(
     emoney: Emoney,
     connection: Connection,
     request: DataRequest,
-    state: State,
+    state: RequestState,
     ground: str,
     by: str,
     source: str | None = None,
