@@ -253,7 +253,7 @@ JOBS = {
         Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor),
         Job(
             "reconcile",
-            "Hold outstanding e-money, the books and the banks against each other",
+            "Compare outstanding e-money, the books and the banks",
             "0 9 * * *",
             _reconcile,
             configured_at=_reconcile_at,

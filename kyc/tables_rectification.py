@@ -27,7 +27,7 @@ def _sealed(info: dict[str, Any]) -> Any:
 
 
 class RectificationRow(SQLModel, table=True):
-    """What is to be changed; sealed columns hold the new values."""
+    """What is to be changed; sealed columns have the new values."""
 
     __tablename__ = "rectification"
     __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}

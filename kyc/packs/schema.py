@@ -80,7 +80,7 @@ class TimeLimit(Sourced):
 
 
 class Says(Sourced):
-    """Something the text says that no rule here holds."""
+    """Something the text says that no rule here enforces."""
 
     says: Text
 
@@ -89,7 +89,7 @@ class Tier(Part):
     """A level of identification, or a kind of instrument: what it asks for and what it allows.
 
     `assigned`: by the evidence shown, or by the operator who opens this kind of wallet. `requires`: what a
-    wallet has to be. `left_to_operator`: conditions of the text that no rule here can hold.
+    wallet has to be. `left_to_operator`: conditions of the text that no rule here can enforce.
     """
 
     id: TierId

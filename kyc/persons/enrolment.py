@@ -2,7 +2,7 @@
 
 One call is one transaction: a person without a wallet, or a wallet without its limits, cannot remain, and of
 a batch all persons are enrolled or none. Rows are written in the order of their references, so that two
-batches with persons in common wait for each other and never in a circle.
+batches with persons in common wait for each other and never deadlock.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 """Rectification: what is known of a person is corrected, and what it was is kept.
 
 One person asks; where anything of the person is verified it takes a second one (`kyc.approvals.request`),
-which the database holds. Values lie sealed while they wait, as they become the person's, and as they were:
+which the database enforces. Values lie sealed while they wait, as they become the person's, and as they were:
 `versions` tells of these without opening any. Evidence that rests on what changed counts no more; what the
 new details show by themselves is recorded anew, and the tiers follow. Indexes for duplicates follow too.
 

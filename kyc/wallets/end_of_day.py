@@ -57,7 +57,7 @@ class EndOfDay(_Part):
     packs: Mapping[str, Steps] = Field(default_factory=dict, max_length=1000)
 
     def of(self, pack_id: str) -> Steps:
-        """What holds for the wallets of a pack."""
+        """What applies to the wallets of a pack."""
         return self.packs.get(pack_id, self.default)
 
 

@@ -32,7 +32,7 @@ def open_wallet(
     """Open a further wallet for an enrolled person at the tier that the evidence reaches; gives its id.
 
     `tier_id`: one that the operator assigns, in place of that. `features`: what the wallet is. All wallets of
-    a person have one holder, so limits per person hold over them together. Raises TooManyWallets where the
+    a person have one holder, so limits per person apply to them together. Raises TooManyWallets where the
     pack has a maximum, NoTier, PackNotInForce, ReferenceTaken, UnfitAccount.
     """
     pack.demand_in_force(at)

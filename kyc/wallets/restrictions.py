@@ -87,7 +87,7 @@ class Downgrades(BaseModel):
     packs: Mapping[str, _Change] = Field(default_factory=dict, max_length=1000)
 
     def of(self, pack_id: str) -> DowngradePolicy:
-        """What holds for the wallets of a pack."""
+        """What applies to the wallets of a pack."""
         change = self.packs.get(pack_id)
         if change is None:
             return self.default

@@ -1,7 +1,7 @@
-"""What a wallet is, such as not reloadable: stated, kept, and held in every posting from then on.
+"""What a wallet is, such as not reloadable: stated, kept, and enforced in every posting from then on.
 
 A statement replaces the one before it and edits nothing; that an instrument is loaded once is never taken
-back, which the database holds.
+back, which the database enforces.
 """
 
 from collections.abc import Mapping

@@ -126,7 +126,7 @@ def adopt_wallets(
     because: str = AS_GIVEN,
     evidence: Sequence[str] = (),
 ) -> int:
-    """Put customers' accounts that the ledger holds already at the tiers that a file gives them.
+    """Put customers' accounts that the ledger has already at the tiers that a file gives them.
 
     Those that are wallets already stay as they are, so that sending the same again changes nothing; returns
     how many were adopted. At most WALLETS_MAX a call. Raises UnknownTier, UnfitAccount when an account is
@@ -274,7 +274,7 @@ def wallets_per_tier(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def _limits(connection: Connection, pack: Pack, kinds: set[_Kind]) -> dict[_Kind, UUID]:
-    """In one order for everyone: two calls that store the same profiles first must not wait in a circle."""
+    """In one order for everyone: two calls that store the same profiles first would deadlock."""
     return {kind: profile_id(connection, pack, *kind) for kind in sorted(kinds, key=repr)}
 
 
