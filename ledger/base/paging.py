@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from psycopg.abc import Query
-
 from emoney.ledger.base.postgres.database import Connection, Database
 
 FIRST = UUID(int=0)
@@ -19,7 +17,7 @@ Done = TypeVar("Done")
 
 
 def pages(
-    database: Database, query: Query, values: Mapping[str, Any] | None = None, *, rows: int | None = None
+    database: Database, query: str, values: Mapping[str, Any] | None = None, *, rows: int | None = None
 ) -> Iterator[list[tuple[Any, ...]]]:
     """The rows of a query, page by page; by default PAGE_ROWS a page.
 

@@ -14,7 +14,7 @@ from shipped import PACKS
 
 from emoney import data
 from emoney.jobs.installation import Emoney
-from emoney.kyc import approved_actions
+from emoney.kyc import PackLibrary, approved_actions
 from emoney.kyc.errors import InvalidRequest, PackNotAccepted
 from emoney.kyc.packs import acceptance
 from emoney.kyc.packs.acceptance import ENVIRONMENT
@@ -370,11 +370,14 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
 
 
 def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
-    command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
+    command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "production")
     pack = PACKS.pack("gh-bog-2024")
-    changed = pack.model_copy(update={"legal": "another text"})
+    text = (data.folder("policies") / "gh-bog-2024.yaml").read_text(encoding="utf-8")
+    (tmp_path / "gh-bog-2024.yaml").write_text(text.replace("legal: ", "legal: Another text, after "))
+    others = PackLibrary([tmp_path])
+    changed = others.pack("gh-bog-2024")
     with Emoney.open(clock=lambda: NOW) as emoney, emoney.database.connection() as connection:
         asked = acceptance.request(connection, pack, by="efua", because="verified", at=NOW)
         key = proofs.signing_key(connection, emoney.home)
@@ -384,10 +387,11 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
             connection.transaction(),
         ):
             approved_actions.approve(connection, asked, packs=PACKS, **said)
-        with monkeypatch.context() as patched, connection.transaction(force_rollback=True):
-            patched.setattr(acceptance, "load_pack", lambda _id: changed)
-            with pytest.raises(InvalidRequest, match="was changed since: ask anew"):
-                approved_actions.approve(connection, asked, packs=PACKS, key=key, **said)
+        with (
+            pytest.raises(InvalidRequest, match="was changed since: ask anew"),
+            connection.transaction(force_rollback=True),
+        ):
+            approved_actions.approve(connection, asked, packs=others, key=key, **said)
         with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
             acceptance.accept(connection, pack, key, by="efua", at=NOW, approval=asked)  # not approved yet
         approved_actions.approve(connection, asked, packs=PACKS, key=key, **said)
