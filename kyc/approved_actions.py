@@ -46,8 +46,8 @@ def _accept_evidence(connection: Connection, approval: Approval, means: Means) -
         connection,
         approval.subject,
         EvidenceState.VERIFIED,
-        by=approval.decided_by,
-        because=f"accepted in request {approval.id}",
+        actor=approval.decided_by,
+        reason=f"accepted in request {approval.id}",
         at=approval.decided_at,
         method=approval.details.get("method"),
         approval=approval.id,
@@ -57,7 +57,7 @@ def _accept_evidence(connection: Connection, approval: Approval, means: Means) -
         before.person_id,
         packs=means.packs,
         at=approval.decided_at,
-        because="evidence verified",
+        reason="evidence verified",
         policies=means.policies,
     )
 
@@ -109,7 +109,7 @@ APPLY: dict[Action, Done] = {
 
 
 def request_acceptance(
-    connection: Connection, evidence_id: UUID, *, method: str, by: str, because: str, at: datetime
+    connection: Connection, evidence_id: UUID, *, method: str, actor: str, reason: str, at: datetime
 ) -> UUID:
     """Ask that captured evidence be taken as verified by `method`; returns the request's id.
 
@@ -121,8 +121,8 @@ def request_acceptance(
         Action.EVIDENCE_ACCEPTANCE,
         evidence_id,
         {"method": method},
-        by=by,
-        because=because,
+        actor=actor,
+        reason=reason,
         at=at,
     )
 
@@ -132,8 +132,8 @@ def approve(
     request_id: UUID,
     *,
     packs: PackLibrary,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     ledger: Ledger | None = None,
     policies: Downgrades | None = None,
@@ -151,4 +151,4 @@ def approve(
     def apply(connection: Connection, approval: Approval) -> None:
         APPLY[approval.action](connection, approval, means)
 
-    return approvals.approve(connection, request_id, by=by, because=because, at=at, apply=apply)
+    return approvals.approve(connection, request_id, actor=actor, reason=reason, at=at, apply=apply)

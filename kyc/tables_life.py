@@ -35,7 +35,7 @@ class DuplicateDecisionRow(SQLModel, table=True):
     person_b: UUID = reference()
     verdict: str = text()
     decided_by: str = text()
-    because: str = text()
+    reason: str = text()
     decided_at: datetime = timestamp_column()
     request_id: UUID | None = reference(nullable=True)
 
@@ -69,7 +69,7 @@ class RiskRatingRow(SQLModel, table=True):
     reasons: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     policy: str = text(info=NOT_PERSONAL)
     rated_by: str = text()
-    because: str = text()
+    reason: str = text()
     rated_at: datetime = timestamp_column()
 
 
@@ -97,7 +97,7 @@ class ReviewDoneRow(SQLModel, table=True):
     was_due_on: date = Field(sa_column=Column(Date, nullable=False))
     next_due_on: date = Field(sa_column=Column(Date, nullable=False))
     reviewed_by: str = text()
-    because: str = text()
+    reason: str = text()
     reviewed_at: datetime = timestamp_column()
 
 
@@ -158,7 +158,7 @@ class DormancyStepRow(SQLModel, table=True):
     transfer_id: UUID | None = reference(nullable=True)
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
     source: str = text(info=NOT_PERSONAL)
-    because: str = text()
+    reason: str = text()
     made_by: str = text()
     made_at: datetime = timestamp_column()
 
@@ -173,7 +173,7 @@ class DormancyExemptionRow(SQLModel, table=True):
     account_id: UUID = reference()
     ground: str = text()
     recorded_by: str = text()
-    because: str = text()
+    reason: str = text()
     since: datetime = timestamp_column()
     ended_at: datetime | None = timestamp_column(nullable=True)
 
@@ -199,7 +199,7 @@ class DeathStepRow(SQLModel, table=True):
     stage: str = text()
     evidence_id: UUID | None = reference(nullable=True)
     made_by: str = text()
-    because: str = text()
+    reason: str = text()
     made_at: datetime = timestamp_column()
     approval_id: UUID | None = reference(nullable=True)
     approval_action: str = text(info=NOT_PERSONAL)

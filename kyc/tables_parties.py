@@ -21,7 +21,7 @@ class OwnershipStatementRow(SQLModel, table=True):
     named_bp: int = Field(sa_column=Column(Integer, nullable=False))
     dispersed_bp: int = Field(sa_column=Column(Integer, nullable=False))
     recorded_by: str = text()
-    because: str = text()
+    reason: str = text()
     recorded_at: datetime = timestamp_column()
 
 
@@ -52,7 +52,7 @@ class GuardianshipRow(SQLModel, table=True):
     recorded_by: str = text()
     recorded_at: datetime = timestamp_column()
     ended_at: datetime | None = timestamp_column(nullable=True)
-    ended_because: str | None = text(nullable=True)
+    ended_reason: str | None = text(nullable=True)
 
 
 class BusinessAccountRow(SQLModel, table=True):
@@ -66,5 +66,5 @@ class BusinessAccountRow(SQLModel, table=True):
     role: str = text()
     under_account: UUID | None = reference(nullable=True)
     recorded_by: str = text()
-    because: str = text()
+    reason: str = text()
     recorded_at: datetime = timestamp_column()

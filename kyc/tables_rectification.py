@@ -50,7 +50,7 @@ class RectificationRow(SQLModel, table=True):
     id_expires_on: date | None = Field(sa_column=Column(Date))
     needs_two: bool = Field(sa_column=Column(Boolean, nullable=False))
     requested_by: str = text()
-    because: str = text()
+    reason: str = text()
     requested_at: datetime = timestamp_column()
 
 
@@ -78,7 +78,7 @@ class PersonVersionRow(SQLModel, table=True):
     needs_two: bool = Field(sa_column=Column(Boolean, nullable=False))
     fields_: list[str] = Field(sa_column=Column("fields", ARRAY(Text), nullable=False))
     replaced_by: str = text()
-    because: str = text()
+    reason: str = text()
     replaced_at: datetime = timestamp_column()
     approval_id: UUID | None = reference(nullable=True)
     approval_action: str = text(info=NOT_PERSONAL)

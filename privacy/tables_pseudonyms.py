@@ -88,7 +88,7 @@ class ReidentificationRequest(SQLModel, table=True):
     reversible: bool
     token: bytes = Field(repr=False, sa_type=LargeBinary)
     purpose: str
-    because: str
+    reason: str
     requested_by: str
     requested_at: datetime = timestamp_column()
     expires_at: datetime = timestamp_column()
@@ -108,7 +108,7 @@ class ReidentificationDecision(SQLModel, table=True):
     expires_at: datetime = timestamp_column()
     outcome: str
     decided_by: str
-    because: str
+    reason: str
     decided_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()

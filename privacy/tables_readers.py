@@ -53,7 +53,7 @@ class Breach(SQLModel, table=True):
     subjects: int = Field(sa_column=Column(BigInteger, nullable=False))
     measures: str
     notified_at: datetime | None = timestamp_column(nullable=True)
-    late_because: str | None = None
-    no_risk_because: str | None = None
+    late_reason: str | None = None
+    no_risk_reason: str | None = None
     recorded_by: str
     recorded_at: datetime = timestamp_column()

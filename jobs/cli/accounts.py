@@ -63,7 +63,7 @@ def show(account_ref: Ref, as_json: AsJson = False) -> None:
     if changes:
         table(
             "Changes",
-            ("no", "when (UTC)", "what", "by", "why"),
+            ("no", "when (UTC)", "what", "actor", "why"),
             [
                 (c.number, f"{c.at.astimezone(UTC):%Y-%m-%d %H:%M}", _said(c, account), c.actor, c.reason)
                 for c in changes

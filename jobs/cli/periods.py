@@ -56,7 +56,7 @@ def list_(as_json: AsJson = False) -> None:
         )
         for period in found
     ]
-    columns = ("period", "from", "to before", "transfers", "closed", "by")
+    columns = ("period", "from", "to before", "transfers", "closed", "actor")
     table("Closed periods", columns, rows, right=("transfers",))
 
 

@@ -14,6 +14,6 @@ def same_actor(one: str, other: str) -> bool:
     return one.lower() == other.lower()
 
 
-def checked_reason(because: str) -> str:
-    """`because` when it says something that can be stored. Raises InvalidRequest."""
-    return checked_ground(because, InvalidRequest)
+def checked_reason(reason: str) -> str:
+    """`reason` when it says something that can be stored. Raises InvalidRequest."""
+    return checked_ground(reason, InvalidRequest)

@@ -60,7 +60,7 @@ class Approval:
     action: Action
     subject: UUID
     details: dict[str, Any]
-    because: str
+    reason: str
     requested_by: str
     requested_at: datetime
     expires_at: datetime
@@ -80,8 +80,8 @@ def request(
     subject: UUID,
     details: dict[str, Any],
     *,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     open_for: timedelta = OPEN_FOR,
 ) -> UUID:
@@ -96,8 +96,8 @@ def request(
     request_id = new_id()
     about = {"id": request_id, "action": action.value, "subject": subject, "details": Jsonb(details)}
     said = {
-        "because": checked_reason(because),
-        "by": checked_actor(by),
+        "reason": checked_reason(reason),
+        "actor": checked_actor(actor),
         "at": at,
         "expires_at": at + open_for,
     }
@@ -106,33 +106,35 @@ def request(
 
 
 def approve(
-    connection: Connection, request_id: UUID, *, by: str, because: str, at: datetime, apply: Apply
+    connection: Connection, request_id: UUID, *, actor: str, reason: str, at: datetime, apply: Apply
 ) -> Approval:
     """Approve, and do with `apply` what was asked for: both are committed, or neither.
 
     Raises InvalidRequest, SamePerson, RequestClosed, and what `apply` raises.
     """
-    approval = _decide(connection, request_id, "approved", by, because, at)
+    approval = _decide(connection, request_id, "approved", actor, reason, at)
     apply(connection, approval)
     return approval
 
 
-def reject(connection: Connection, request_id: UUID, *, by: str, because: str, at: datetime) -> Approval:
+def reject(connection: Connection, request_id: UUID, *, actor: str, reason: str, at: datetime) -> Approval:
     """Refuse what was asked for; raises as `approve`. Whoever asked cannot reject, but may let it expire."""
-    return _decide(connection, request_id, "rejected", by, because, at)
+    return _decide(connection, request_id, "rejected", actor, reason, at)
 
 
 def _decide(
-    connection: Connection, request_id: UUID, outcome: str, by: str, because: str, at: datetime
+    connection: Connection, request_id: UUID, outcome: str, actor: str, reason: str, at: datetime
 ) -> Approval:
     wanted = find(connection, request_id)
-    if same_actor(checked_actor(by), wanted.requested_by):
-        raise SamePerson(f"{by} asked for {wanted.action} and cannot decide on it: it takes a second person")
+    if same_actor(checked_actor(actor), wanted.requested_by):
+        raise SamePerson(
+            f"{actor} asked for {wanted.action} and cannot decide on it: it takes a second person"
+        )
     if wanted.outcome is not None:
         raise RequestClosed(f"request {request_id} was {wanted.outcome} by {wanted.decided_by} already")
     if at >= wanted.expires_at:
         raise RequestClosed(f"request {request_id} expired at {wanted.expires_at}: ask anew")
-    about = {"id": request_id, "outcome": outcome, "by": by, "because": checked_reason(because), "at": at}
+    about = {"id": request_id, "outcome": outcome, "actor": actor, "reason": checked_reason(reason), "at": at}
     try:
         with connection.transaction():
             connection.execute(_queries.decide.sql, about)

@@ -1,29 +1,29 @@
 -- name: request!
-INSERT INTO kyc.approval_request (id, action, subject, details, because, requested_by, requested_at, expires_at)
-VALUES (:id, :action, :subject, :details, :because, :by, :at, :expires_at);
+INSERT INTO kyc.approval_request (id, action, subject, details, reason, requested_by, requested_at, expires_at)
+VALUES (:id, :action, :subject, :details, :reason, :actor, :at, :expires_at);
 
 -- name: decide!
 INSERT INTO kyc.approval_decision
-    (request_id, action, subject, requested_by, requested_at, expires_at, outcome, decided_by, because, decided_at)
-SELECT id, action, subject, requested_by, requested_at, expires_at, :outcome, :by, :because, :at
+    (request_id, action, subject, requested_by, requested_at, expires_at, outcome, decided_by, reason, decided_at)
+SELECT id, action, subject, requested_by, requested_at, expires_at, :outcome, :actor, :reason, :at
 FROM kyc.approval_request WHERE id = :id;
 
 -- name: find
-SELECT r.id, r.action, r.subject, r.details, r.because, r.requested_by, r.requested_at, r.expires_at,
-       d.outcome, d.decided_by, d.because, d.decided_at
+SELECT r.id, r.action, r.subject, r.details, r.reason, r.requested_by, r.requested_at, r.expires_at,
+       d.outcome, d.decided_by, d.reason, d.decided_at
 FROM kyc.approval_request AS r LEFT JOIN kyc.approval_decision AS d ON d.request_id = r.id
 WHERE r.id = :id;
 
 -- name: waiting
-SELECT r.id, r.action, r.subject, r.details, r.because, r.requested_by, r.requested_at, r.expires_at,
+SELECT r.id, r.action, r.subject, r.details, r.reason, r.requested_by, r.requested_at, r.expires_at,
        NULL, NULL, NULL, NULL
 FROM kyc.approval_request AS r
 WHERE r.expires_at > :at AND NOT EXISTS (SELECT FROM kyc.approval_decision AS d WHERE d.request_id = r.id)
 ORDER BY r.requested_at, r.id LIMIT :most;
 
 -- name: every
-SELECT r.id, r.action, r.subject, r.details, r.because, r.requested_by, r.requested_at, r.expires_at,
-       d.outcome, d.decided_by, d.because, d.decided_at
+SELECT r.id, r.action, r.subject, r.details, r.reason, r.requested_by, r.requested_at, r.expires_at,
+       d.outcome, d.decided_by, d.reason, d.decided_at
 FROM kyc.approval_request AS r LEFT JOIN kyc.approval_decision AS d ON d.request_id = r.id
 ORDER BY r.requested_at DESC, r.id LIMIT :most;
 

@@ -82,7 +82,7 @@ class NewEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Evidence as it stands. `recorded_by`, `because`: who brought it into its state, and why."""
+    """Evidence as it stands. `recorded_by`, `reason`: who brought it into its state, and why."""
 
     id: UUID
     person_id: UUID
@@ -93,7 +93,7 @@ class Evidence:
     assurance: Assurance
     expires_on: date | None
     recorded_by: str
-    because: str
+    reason: str
     provider: str | None
     recorded_at: datetime
 
@@ -118,8 +118,8 @@ def record(
     connection: Connection,
     new: Sequence[NewEvidence],
     *,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     provider: str | None = None,
 ) -> list[UUID]:
@@ -149,8 +149,8 @@ def record(
                 "methods": [each.method for each in new],
                 "assurances": [each.assurance.value for each in new],
                 "expiries": [each.expires_on for each in new],
-                "by": checked_actor(by),
-                "because": checked_reason(because),
+                "actor": checked_actor(actor),
+                "reason": checked_reason(reason),
                 "provider": None if provider is None else checked_actor(provider),
                 "at": at,
             },
@@ -165,8 +165,8 @@ def change(
     evidence_id: UUID,
     state: EvidenceState,
     *,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     method: str | None = None,
     assurance: Assurance | None = None,
@@ -201,16 +201,16 @@ def change(
         "assurance": (assurance or before.assurance).value,
         "expires_on": expires_on or before.expires_on,
         "provider": checked_actor(provider) if provider else before.provider,
-        "by": checked_actor(by),
-        "because": checked_reason(because),
+        "actor": checked_actor(actor),
+        "reason": checked_reason(reason),
     }
     connection.execute(_queries.change.sql, about | how)
     return before
 
 
-def reject(connection: Connection, evidence_id: UUID, *, by: str, because: str, at: datetime) -> Evidence:
+def reject(connection: Connection, evidence_id: UUID, *, actor: str, reason: str, at: datetime) -> Evidence:
     """Revoke evidence: it counts no more, and never again. Raises as `change`."""
-    return change(connection, evidence_id, EvidenceState.REJECTED, by=by, because=because, at=at)
+    return change(connection, evidence_id, EvidenceState.REJECTED, actor=actor, reason=reason, at=at)
 
 
 def demand_verifiable(connection: Connection, evidence_id: UUID, method: str) -> None:
@@ -244,8 +244,8 @@ def history(connection: Connection, evidence_id: UUID) -> list[dict[str, Any]]:
         "method",
         "assurance",
         "expires_on",
-        "by",
-        "because",
+        "actor",
+        "reason",
         "provider",
         "approval",
         "at",

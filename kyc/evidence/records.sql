@@ -1,7 +1,7 @@
 -- name: record!
-INSERT INTO kyc.evidence (id, person_id, kind, number, state, method, assurance, expires_on, recorded_by, because,
+INSERT INTO kyc.evidence (id, person_id, kind, number, state, method, assurance, expires_on, recorded_by, reason,
     provider, recorded_at)
-SELECT id, person_id, kind, 1, state, method, assurance, expires_on, :by, :because, :provider, :at
+SELECT id, person_id, kind, 1, state, method, assurance, expires_on, :actor, :reason, :provider, :at
 FROM unnest(:ids::uuid[], :persons::uuid[], :kinds::text[], :states::text[], :methods::text[], :assurances::text[],
             :expiries::date[]) AS new (id, person_id, kind, state, method, assurance, expires_on);
 
@@ -9,19 +9,19 @@ FROM unnest(:ids::uuid[], :persons::uuid[], :kinds::text[], :states::text[], :me
 -- The state it is in is part of the condition: of two who change it at once, one changes nothing.
 UPDATE kyc.evidence
 SET number = number + 1, state = :state, method = :method, assurance = :assurance, expires_on = :expires_on,
-    recorded_by = :by, because = :because, provider = :provider, approval_id = :approval, recorded_at = :at
+    recorded_by = :actor, reason = :reason, provider = :provider, approval_id = :approval, recorded_at = :at
 WHERE id = :id AND number = :number;
 
 -- name: lock_one
-SELECT id, person_id, kind, number, state, method, assurance, expires_on, recorded_by, because, provider, recorded_at
+SELECT id, person_id, kind, number, state, method, assurance, expires_on, recorded_by, reason, provider, recorded_at
 FROM kyc.evidence WHERE id = :id FOR NO KEY UPDATE;
 
 -- name: of_persons
-SELECT id, person_id, kind, number, state, method, assurance, expires_on, recorded_by, because, provider, recorded_at
+SELECT id, person_id, kind, number, state, method, assurance, expires_on, recorded_by, reason, provider, recorded_at
 FROM kyc.evidence WHERE person_id = ANY(:persons::uuid[]) ORDER BY person_id, recorded_at, id;
 
 -- name: history
-SELECT number, state, method, assurance, expires_on, recorded_by, because, provider, approval_id, recorded_at
+SELECT number, state, method, assurance, expires_on, recorded_by, reason, provider, approval_id, recorded_at
 FROM kyc.evidence_state WHERE evidence_id = :id ORDER BY number;
 
 -- name: persons_due
@@ -39,5 +39,5 @@ WITH due AS (
 )
 UPDATE kyc.evidence AS e
 SET number = number + 1, state = 'expired', recorded_by = 'evidence-expiry',
-    because = 'past its last day, ' || expires_on, recorded_at = greatest(:at, recorded_at)
+    reason = 'past its last day, ' || expires_on, recorded_at = greatest(:at, recorded_at)
 FROM due WHERE e.id = due.id;

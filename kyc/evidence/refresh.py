@@ -67,8 +67,8 @@ def rate(
     factors: Iterable[str],
     policy: RiskPolicy,
     *,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
 ) -> Rated:
     """Rate a person from declared factors: kept with its reasons, and the next review moves to its date.
@@ -77,26 +77,26 @@ def rate(
     """
     rated = risk_rating.rate(policy, factors)
     _, reviewed_at, _ = _lock(connection, person_id)
-    risk_rating.record(connection, person_id, rated, by=by, because=because, at=at)
+    risk_rating.record(connection, person_id, rated, actor=actor, reason=reason, at=at)
     _move(connection, person_id, policy.refresh, rated.rating, reviewed_at, at)
     return rated
 
 
 def review(
-    connection: Connection, person_id: UUID, policy: Refresh, *, by: str, because: str, at: datetime
+    connection: Connection, person_id: UUID, policy: Refresh, *, actor: str, reason: str, at: datetime
 ) -> date:
     """Record that a person was reviewed; gives the day the next review is due. Raises UnknownPerson."""
     rating, _, was_due = _lock(connection, person_id)
     due = _move(connection, person_id, policy, rating, at, at)
     about = {"id": new_id(), "person": person_id, "was_due_on": was_due, "next_due_on": due}
-    said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
+    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
     connection.execute(_queries.done.sql, about | said)
     return due
 
 
-def due(connection: Connection, by: date, *, most: int = LISTED_MAX) -> list[Due]:
+def due(connection: Connection, actor: date, *, most: int = LISTED_MAX) -> list[Due]:
     """The persons whose review is due on or before a day, the longest overdue first."""
-    return [Due(*row) for row in connection.execute(_queries.due.sql, {"by": by, "most": most})]
+    return [Due(*row) for row in connection.execute(_queries.due.sql, {"actor": actor, "most": most})]
 
 
 def remind(connection: Connection, policy: Refresh, at: datetime, *, most: int = REMINDED_AT_ONCE) -> int:

@@ -114,7 +114,7 @@ def rate(policy: RiskPolicy, declared: Iterable[str]) -> Rated:
 
 
 def record(
-    connection: Connection, person_id: UUID, rated: Rated, *, by: str, because: str, at: datetime
+    connection: Connection, person_id: UUID, rated: Rated, *, actor: str, reason: str, at: datetime
 ) -> None:
     """Keep a rating. What follows for the next review is `kyc.evidence.refresh.rerated`."""
     connection.execute(
@@ -128,8 +128,8 @@ def record(
             list(rated.factors),
             list(rated.reasons),
             rated.policy,
-            checked_actor(by),
-            checked_reason(because),
+            checked_actor(actor),
+            checked_reason(reason),
             at,
         ),
     )

@@ -54,20 +54,20 @@ class Step:
 
     stage: str
     evidence: UUID | None
-    by: str
-    because: str
+    actor: str
+    reason: str
     at: datetime
     approval: UUID | None
 
 
-def report(connection: Connection, person_id: UUID, *, by: str, because: str, at: datetime) -> None:
+def report(connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Report that a person has died: debits of all their wallets stop. Raises UnknownPerson, InvalidStep."""
     _demand_stage(connection, person_id, (None, DeathStage.WITHDRAWN), "reported")
-    _step(connection, person_id, DeathStage.REPORTED, by, because, at)
-    _settle(connection, person_id, by, because, at)
+    _step(connection, person_id, DeathStage.REPORTED, actor, reason, at)
+    _settle(connection, person_id, actor, reason, at)
 
 
-def verify(connection: Connection, person_id: UUID, *, by: str, because: str, at: datetime) -> None:
+def verify(connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Take the death as verified, on a `death_certificate` of the person that is verified itself.
 
     Raises InvalidStep, NotIdentified when there is no such evidence.
@@ -81,7 +81,7 @@ def verify(connection: Connection, person_id: UUID, *, by: str, because: str, at
     ]
     if not found:
         raise NotIdentified(f"a death is verified by a verified {CERTIFICATE}; there is none on record")
-    _step(connection, person_id, DeathStage.VERIFIED, by, because, at, evidence=found[-1].id)
+    _step(connection, person_id, DeathStage.VERIFIED, actor, reason, at, evidence=found[-1].id)
 
 
 def request_release(
@@ -90,8 +90,8 @@ def request_release(
     funds: UUID,
     *,
     reference: str,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
 ) -> UUID:
     """Ask that all balances be redeemed to the estate, out of `funds` (safeguarding or in transit).
@@ -103,7 +103,7 @@ def request_release(
         raise InvalidStep(f"account {funds} holds no funds behind e-money: redemption is paid out of those")
     details = {"funds": str(funds), "reference": reference}
     return approvals.request(
-        connection, Action.ESTATE_RELEASE, person_id, details, by=by, because=because, at=at
+        connection, Action.ESTATE_RELEASE, person_id, details, actor=actor, reason=reason, at=at
     )
 
 
@@ -155,26 +155,28 @@ def release(
         [outcome] = ledger.post_in(connection, [transfer])
         if outcome.refusal is not None:
             raise InvalidStep(f"the ledger refused to redeem wallet {account_id}: {outcome.refusal.rule}")
-    because = f"approved in request {approval.id}"
+    reason = f"approved in request {approval.id}"
     _step(
         connection,
         approval.subject,
         DeathStage.RELEASED,
         approval.decided_by,
-        because,
+        reason,
         approval.decided_at,
         approval=approval.id,
     )
-    _settle(connection, approval.subject, approval.decided_by, because, approval.decided_at)
+    _settle(connection, approval.subject, approval.decided_by, reason, approval.decided_at)
 
 
 def request_withdrawal(
-    connection: Connection, person_id: UUID, *, by: str, because: str, at: datetime
+    connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
     """Ask that a report be withdrawn, for the person lives. Returns the request's id. Raises InvalidStep."""
     _demand_stage(connection, person_id, (DeathStage.REPORTED, DeathStage.VERIFIED), "withdrawn")
     details = {"of": "death"}
-    return approvals.request(connection, Action.UNFREEZING, person_id, details, by=by, because=because, at=at)
+    return approvals.request(
+        connection, Action.UNFREEZING, person_id, details, actor=actor, reason=reason, at=at
+    )
 
 
 def withdraw(connection: Connection, approval: Approval) -> None:
@@ -182,17 +184,17 @@ def withdraw(connection: Connection, approval: Approval) -> None:
     assert approval.decided_by is not None
     assert approval.decided_at is not None
     _demand_stage(connection, approval.subject, (DeathStage.REPORTED, DeathStage.VERIFIED), "withdrawn")
-    because = f"approved in request {approval.id}"
+    reason = f"approved in request {approval.id}"
     _step(
         connection,
         approval.subject,
         DeathStage.WITHDRAWN,
         approval.decided_by,
-        because,
+        reason,
         approval.decided_at,
         approval=approval.id,
     )
-    _settle(connection, approval.subject, approval.decided_by, because, approval.decided_at)
+    _settle(connection, approval.subject, approval.decided_by, reason, approval.decided_at)
 
 
 def steps(connection: Connection, person_id: UUID) -> list[Step]:
@@ -216,8 +218,8 @@ def _step(
     connection: Connection,
     person_id: UUID,
     stage: DeathStage,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     *,
     evidence: UUID | None = None,
@@ -226,7 +228,7 @@ def _step(
     """The step, the stage it leads to, and the event that tells it."""
     about: dict[str, Any] = {"person": person_id, "stage": stage.value}
     connection.execute(_queries.put.sql, about)
-    said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
+    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
     connection.execute(
         _queries.step.sql, about | said | {"id": new_id(), "evidence": evidence, "approval": approval}
     )
@@ -239,7 +241,7 @@ def _wallets(connection: Connection, person_id: UUID) -> list[tuple[UUID, str, s
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _settle(connection: Connection, person_id: UUID, by: str, because: str, at: datetime) -> None:
+def _settle(connection: Connection, person_id: UUID, actor: str, reason: str, at: datetime) -> None:
     for account_id, _, _ in _wallets(connection, person_id):
         freezing.lock(connection, account_id)
-        freezing.settle(connection, account_id, by=by, because=because, at=at)
+        freezing.settle(connection, account_id, actor=actor, reason=reason, at=at)

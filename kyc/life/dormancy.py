@@ -100,8 +100,8 @@ def reactivate(
     rules: DormancyRules,
     *,
     packs: PackLibrary,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
 ) -> int:
     """Let the holder, who is identified again, use the wallet; returns what came back, in minor units.
@@ -127,24 +127,24 @@ def reactivate(
         transfer = None
         _move(connection, wallet, DormancyStage.ENDED, None, 0)
         if wallet.amount:
-            _set_frozen(connection, account_id, False, by, because, at)
+            _set_frozen(connection, account_id, False, actor, reason, at)
             dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
             transfer = _post(
                 ledger, connection, dormant, account_id, wallet.amount, held.currency, "reactivated"
             )
-        freezing.settle(connection, account_id, by=by, because=because, at=at)
-        _record(connection, wallet, DormancyStage.ENDED, rule, transfer, wallet.amount, by, because, at)
+        freezing.settle(connection, account_id, actor=actor, reason=reason, at=at)
+        _record(connection, wallet, DormancyStage.ENDED, rule, transfer, wallet.amount, actor, reason, at)
         return wallet.amount
 
     return ledger.run(work)
 
 
 def exempt(
-    connection: Connection, account_id: UUID, ground: Ground, *, by: str, because: str, at: datetime
+    connection: Connection, account_id: UUID, ground: Ground, *, actor: str, reason: str, at: datetime
 ) -> None:
     """Stop the clock of a wallet: no step is made until `end_exemption`. Raises UnknownWallet."""
     about = {"id": new_id(), "account": account_id, "ground": ground, "at": at}
-    said = {"by": checked_actor(by), "because": checked_reason(because)}
+    said = {"actor": checked_actor(actor), "reason": checked_reason(reason)}
     _lock(connection, account_id)
     connection.execute(_queries.add_exemption.sql, about | said)
 
@@ -164,7 +164,7 @@ def listed(connection: Connection, *, after: UUID = FIRST, most: int = PAGE_ROWS
 
 def steps(connection: Connection, account_id: UUID) -> list[dict[str, Any]]:
     """Every step of a wallet, the first one first."""
-    names = ("stage", "transfer", "amount", "source", "because", "by", "at")
+    names = ("stage", "transfer", "amount", "source", "reason", "actor", "at")
     rows = connection.execute(_queries.steps.sql, {"account": account_id})
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -201,7 +201,7 @@ def _advance(
             return DormancyStage.ENDED.value
         told = working_days_after(at, rule.told_after_working_days, rule.holidays)
         _move(connection, wallet, DormancyStage.BLOCKED, told, 0, blocked_at=at)
-        freezing.settle(connection, account_id, by=_JOB, because="inactive", at=at)
+        freezing.settle(connection, account_id, actor=_JOB, reason="inactive", at=at)
         _record(connection, wallet, DormancyStage.BLOCKED, rule, None, 0, _JOB, "inactive", at, told)
         return DormancyStage.BLOCKED.value
     assert wallet.blocked_at is not None
@@ -243,7 +243,7 @@ def _terminate(
             ledger, connection, wallet.account_id, dormant, held.balance, held.currency, "dormant"
         )
     _move(connection, wallet, DormancyStage.TERMINATED, next_at, held.balance)
-    freezing.settle(connection, wallet.account_id, by=_JOB, because="inactive", at=at)
+    freezing.settle(connection, wallet.account_id, actor=_JOB, reason="inactive", at=at)
     _record(
         connection,
         wallet,
@@ -260,11 +260,11 @@ def _terminate(
 
 
 def _set_frozen(
-    connection: Connection, account_id: UUID, credit: bool, by: str, because: str, at: datetime
+    connection: Connection, account_id: UUID, credit: bool, actor: str, reason: str, at: datetime
 ) -> None:
     """For the moment of moving the money: debits are open, credits as said."""
     account_changes.set_frozen(
-        connection, account_id, debit=False, credit=credit, actor=by, reason=because[:REASON_MAX], at=at
+        connection, account_id, debit=False, credit=credit, actor=actor, reason=reason[:REASON_MAX], at=at
     )
 
 
@@ -330,14 +330,14 @@ def _record(
     rule: DormancyRule,
     transfer: UUID | None,
     amount: int,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     next_at: datetime | None = None,
 ) -> None:
     """The step, and the event that tells it."""
     about = {"id": new_id(), "account": wallet.account_id, "stage": stage.value, "transfer": transfer}
-    said = {"source": rule.source, "because": checked_reason(because), "by": checked_actor(by), "at": at}
+    said = {"source": rule.source, "reason": checked_reason(reason), "actor": checked_actor(actor), "at": at}
     connection.execute(_queries.step.sql, about | said | {"amount": amount})
     payload = {"amount": amount, "next_at": next_at.isoformat() if next_at else None}
     outbox.append(connection, f"wallet.dormancy_{stage.value}", wallet.account_id, payload, at=at)

@@ -45,15 +45,15 @@ UPDATE kyc.dormancy SET stage = :stage, blocked_at = :blocked_at, next_at = :nex
 WHERE account_id = :account;
 
 -- name: step!
-INSERT INTO kyc.dormancy_step (id, account_id, stage, transfer_id, amount, source, because, made_by, made_at)
-VALUES (:id, :account, :stage, :transfer, :amount, :source, :because, :by, :at);
+INSERT INTO kyc.dormancy_step (id, account_id, stage, transfer_id, amount, source, reason, made_by, made_at)
+VALUES (:id, :account, :stage, :transfer, :amount, :source, :reason, :actor, :at);
 
 -- name: exempt
 SELECT ground FROM kyc.dormancy_exemption WHERE account_id = :account AND ended_at IS NULL LIMIT 1;
 
 -- name: add_exemption!
-INSERT INTO kyc.dormancy_exemption (id, account_id, ground, recorded_by, because, since)
-VALUES (:id, :account, :ground, :by, :because, :at);
+INSERT INTO kyc.dormancy_exemption (id, account_id, ground, recorded_by, reason, since)
+VALUES (:id, :account, :ground, :actor, :reason, :at);
 
 -- name: end_exemption!
 UPDATE kyc.dormancy_exemption SET ended_at = :at
@@ -67,5 +67,5 @@ JOIN ledger.account AS a ON a.id = d.account_id
 WHERE d.stage <> 'ended' AND d.account_id > :after ORDER BY d.account_id LIMIT :most;
 
 -- name: steps
-SELECT stage, transfer_id, amount, source, because, made_by, made_at FROM kyc.dormancy_step
+SELECT stage, transfer_id, amount, source, reason, made_by, made_at FROM kyc.dormancy_step
 WHERE account_id = :account ORDER BY made_at, id;

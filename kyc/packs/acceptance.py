@@ -91,7 +91,7 @@ def content_hash(pack: Pack) -> str:
     return hashlib.sha256("\n".join([pack.content_hash, *units]).encode()).hexdigest()
 
 
-def request(connection: Connection, pack: Pack, *, by: str, because: str, at: datetime) -> UUID:
+def request(connection: Connection, pack: Pack, *, actor: str, reason: str, at: datetime) -> UUID:
     """Ask that `pack` be accepted as it is; returns the id of the request for a second person.
 
     Raises InvalidRequest.
@@ -99,7 +99,7 @@ def request(connection: Connection, pack: Pack, *, by: str, because: str, at: da
     content = content_hash(pack)
     about = {"pack": pack.id, "content": content}
     return approvals.request(
-        connection, Action.PACK_ACCEPTANCE, _subject(content), about, by=by, because=because, at=at
+        connection, Action.PACK_ACCEPTANCE, _subject(content), about, actor=actor, reason=reason, at=at
     )
 
 
@@ -113,7 +113,7 @@ def apply(connection: Connection, approval: Approval, key: SigningKey, *, packs:
     if content_hash(pack) != approval.details["content"]:
         raise InvalidRequest(f"policy pack {pack.id} or a rate it needs was changed since: ask anew")
     return accept(
-        connection, pack, key, by=approval.requested_by, at=approval.decided_at, approval=approval.id
+        connection, pack, key, actor=approval.requested_by, at=approval.decided_at, approval=approval.id
     )
 
 
@@ -127,15 +127,15 @@ def accept(
     pack: Pack,
     key: SigningKey,
     *,
-    by: str,
+    actor: str,
     at: datetime,
     approval: UUID | None = None,
 ) -> Acceptance:
-    """Record that `by` answers for `pack` as it is; in production it counts only with an `approval`.
+    """Record that `actor` answers for `pack` as it is; in production it counts only with an `approval`.
 
     Raises InvalidDecision for a name that is none.
     """
-    name = by.strip()
+    name = actor.strip()
     if not 0 < len(name) <= NAME_MAX or not name.isprintable():
         raise InvalidDecision(f"who accepts a pack is named in 1 to {NAME_MAX} printable characters")
     approved_by = None if approval is None else approvals.find(connection, approval).decided_by
@@ -147,7 +147,7 @@ def accept(
             "id": accepted.id,
             "pack": accepted.pack_id,
             "hash": accepted.content_hash,
-            "by": accepted.accepted_by,
+            "actor": accepted.accepted_by,
             "at": accepted.accepted_at,
             "note": accepted.note,
             "approval": accepted.approval,
@@ -180,6 +180,6 @@ def demand(connection: Connection, pack: Pack) -> None:
     for pack_id in missing(connection, pack):
         raise PackNotAccepted(
             f"policy pack {pack_id} has numbers that were not read in the legal text, and no two have "
-            f"accepted it as it is: verify them, then `emoney kyc pack accept {pack_id} --by NAME`, and "
+            f"accepted it as it is: verify them, then `emoney kyc pack accept {pack_id} --actor NAME`, and "
             "a second person approves with `emoney kyc approvals approve`"
         )

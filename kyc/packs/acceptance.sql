@@ -1,6 +1,6 @@
 -- name: record!
 INSERT INTO kyc.pack_acceptance (id, pack_id, content_hash, accepted_by, accepted_at, note, approval_id)
-VALUES (:id, :pack, :hash, :by, :at, :note, :approval);
+VALUES (:id, :pack, :hash, :actor, :at, :note, :approval);
 
 -- name: accepted
 -- Which of these contents someone accepted; with :by_two, only those that a second person approved.

@@ -41,8 +41,8 @@ def open_account(
     currency: str,
     external_ref: str,
     *,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     under: UUID | None = None,
 ) -> UUID:
@@ -68,7 +68,7 @@ def open_account(
         [accounts.NewAccount(account_id, kind, currency, at, external_ref, holder=person.holder)],
     )
     about = {"account": account_id, "person": person.id, "role": role.value, "under": under}
-    said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
+    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
     connection.execute(_queries.record.sql, about | said)
     return account_id
 

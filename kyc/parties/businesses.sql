@@ -1,6 +1,6 @@
 -- name: record!
-INSERT INTO kyc.business_account (account_id, person_id, role, under_account, recorded_by, because, recorded_at)
-VALUES (:account, :person, :role, :under, :by, :because, :at);
+INSERT INTO kyc.business_account (account_id, person_id, role, under_account, recorded_by, reason, recorded_at)
+VALUES (:account, :person, :role, :under, :actor, :reason, :at);
 
 -- name: role_of
 SELECT role FROM kyc.business_account WHERE account_id = :account;

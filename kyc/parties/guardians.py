@@ -44,14 +44,16 @@ def record(
     tier: Tier,
     *,
     parties: Parties,
-    by: str,
+    actor: str,
     at: datetime,
 ) -> None:
     """Record who answers for a minor. Raises InvalidGuardian when the guardian may not."""
     guardian = demand(connection, vault, minor, pack, tier, parties=parties, at=at)
     about = {"id": new_id(), "minor": minor.person_id, "guardian": guardian, "authority": minor.authority}
     until = parties.of_age_on(minor.born, pack.id).year
-    connection.execute(_queries.record.sql, about | {"until_year": until, "by": checked_actor(by), "at": at})
+    connection.execute(
+        _queries.record.sql, about | {"until_year": until, "actor": checked_actor(actor), "at": at}
+    )
 
 
 def demand(
@@ -95,7 +97,7 @@ def _demand_room(connection: Connection, guardian: UUID, tier: Tier) -> None:
 
 def of_minor(connection: Connection, minor_id: UUID) -> list[dict[str, Any]]:
     """Everyone who answers or has answered for a minor, the earliest first."""
-    names = ("guardian", "authority", "since", "ended_at", "ended_because")
+    names = ("guardian", "authority", "since", "ended_at", "ended_reason")
     rows = connection.execute(_queries.of_minor.sql, {"minor": minor_id})
     return [dict(zip(names, row, strict=True)) for row in rows]
 
@@ -113,16 +115,16 @@ def pack_of(connection: Connection, person_id: UUID) -> str | None:
 
 
 def go_on(
-    connection: Connection, minor_id: UUID, guardian: UUID, until_year: int, *, by: str, at: datetime
+    connection: Connection, minor_id: UUID, guardian: UUID, until_year: int, *, actor: str, at: datetime
 ) -> None:
     """Let a guardian whose last record has ended answer until another year, by the same authority."""
     about = {"id": new_id(), "minor": minor_id, "guardian": guardian, "until_year": until_year}
-    connection.execute(_queries.go_on.sql, about | {"by": checked_actor(by), "at": at})
+    connection.execute(_queries.go_on.sql, about | {"actor": checked_actor(actor), "at": at})
 
 
-def end(connection: Connection, minor_id: UUID, *, because: str, at: datetime) -> bool:
+def end(connection: Connection, minor_id: UUID, *, reason: str, at: datetime) -> bool:
     """End who answers for a minor; False when nobody does."""
-    about = {"minor": minor_id, "because": because, "at": at}
+    about = {"minor": minor_id, "reason": reason, "at": at}
     return connection.execute(_queries.end.sql, about).rowcount == 1
 
 
@@ -151,7 +153,7 @@ def come_of_age(
         if parties.of_age_on(birth_date, row[2] or "") <= today
     ]
     for minor_id in grown:  # in id order
-        end(connection, minor_id, because="came of age", at=at)
+        end(connection, minor_id, reason="came of age", at=at)
         outbox.append(connection, "person.came_of_age", minor_id, {}, at=at)
     return grown, rows[-1][0]
 

@@ -12,10 +12,10 @@ SELECT EXISTS (SELECT FROM kyc.guardianship WHERE minor_id = :person AND ended_a
 
 -- name: record!
 INSERT INTO kyc.guardianship (id, minor_id, guardian_id, authority, until_year, recorded_by, recorded_at)
-VALUES (:id, :minor, :guardian, :authority, :until_year, :by, :at);
+VALUES (:id, :minor, :guardian, :authority, :until_year, :actor, :at);
 
 -- name: of_minor
-SELECT guardian_id, authority, recorded_at, ended_at, ended_because FROM kyc.guardianship
+SELECT guardian_id, authority, recorded_at, ended_at, ended_reason FROM kyc.guardianship
 WHERE minor_id = :minor ORDER BY recorded_at, id;
 
 -- name: maybe_of_age
@@ -28,7 +28,7 @@ WHERE g.ended_at IS NULL AND g.until_year <= :year AND g.minor_id > :after
 ORDER BY g.minor_id LIMIT :most;
 
 -- name: end!
-UPDATE kyc.guardianship SET ended_at = :at, ended_because = :because WHERE minor_id = :minor AND ended_at IS NULL;
+UPDATE kyc.guardianship SET ended_at = :at, ended_reason = :reason WHERE minor_id = :minor AND ended_at IS NULL;
 
 -- name: guardian_of
 SELECT guardian_id FROM kyc.guardianship WHERE minor_id = :minor AND ended_at IS NULL;
@@ -38,6 +38,6 @@ SELECT pack_id FROM kyc.wallet WHERE person_id = :person ORDER BY account_id LIM
 
 -- name: go_on!
 INSERT INTO kyc.guardianship (id, minor_id, guardian_id, authority, until_year, recorded_by, recorded_at)
-SELECT :id, minor_id, guardian_id, authority, :until_year, :by, :at
+SELECT :id, minor_id, guardian_id, authority, :until_year, :actor, :at
 FROM kyc.guardianship WHERE minor_id = :minor AND guardian_id = :guardian
 ORDER BY recorded_at DESC, id DESC LIMIT 1;

@@ -56,8 +56,8 @@ def state(
     *,
     dispersed_bp: int = 0,
     threshold_bp: int,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
 ) -> list[BeneficialOwner]:
     """State who owns an entity, in place of what was stated before; gives its beneficial owners.
@@ -86,7 +86,7 @@ def state(
         "named": WHOLE_BP - dispersed_bp,
         "dispersed": dispersed_bp,
     }
-    said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
+    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
     connection.execute(_queries.state.sql, about | said)
     if owners:
         columns = {
@@ -97,7 +97,7 @@ def state(
         }
         connection.execute(_queries.name_owners.sql, columns | {"statement": statement})
     found = beneficial_owners(connection, entity_id, threshold_bp)
-    _note_identified(connection, entity_id, found, by, at)
+    _note_identified(connection, entity_id, found, actor, at)
     return found
 
 
@@ -177,12 +177,12 @@ def _demand_whole(owners: Sequence[Owner], dispersed_bp: int) -> None:
 
 
 def _note_identified(
-    connection: Connection, entity_id: UUID, found: list[BeneficialOwner], by: str, at: datetime
+    connection: Connection, entity_id: UUID, found: list[BeneficialOwner], actor: str, at: datetime
 ) -> None:
     """What was known of earlier owners counts no more; the present ones count when all are identified."""
     for known in evidence_records.of_person(connection, entity_id):
         if known.kind == EVIDENCE and known.counts(at.date()):
-            evidence_records.reject(connection, known.id, by=by, because="owners stated anew", at=at)
+            evidence_records.reject(connection, known.id, actor=actor, reason="owners stated anew", at=at)
     evidence = evidence_records.of_persons(connection, [owner.person_id for owner in found])
     identified = all(
         "id_document" in evidence_records.shown(evidence.get(owner.person_id, []), at.date())
@@ -190,4 +190,4 @@ def _note_identified(
     )
     if found and identified:
         new = NewEvidence(entity_id, EVIDENCE, EvidenceState.CAPTURED, "ownership statement")
-        evidence_records.record(connection, [new], by=by, because="every owner is identified", at=at)
+        evidence_records.record(connection, [new], actor=actor, reason="every owner is identified", at=at)

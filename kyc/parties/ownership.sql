@@ -5,8 +5,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('kyc.ownership', 0));
 SELECT id, kind FROM kyc.person WHERE id = ANY(:persons::uuid[]);
 
 -- name: state!
-INSERT INTO kyc.ownership_statement (id, entity_id, named_bp, dispersed_bp, recorded_by, because, recorded_at)
-VALUES (:id, :entity, :named, :dispersed, :by, :because, :at);
+INSERT INTO kyc.ownership_statement (id, entity_id, named_bp, dispersed_bp, recorded_by, reason, recorded_at)
+VALUES (:id, :entity, :named, :dispersed, :actor, :reason, :at);
 
 -- name: name_owners!
 INSERT INTO kyc.ownership (statement_id, owner_id, share_bp, control, senior_manager)

@@ -42,7 +42,7 @@ def publish(
     text: bytes,
     *,
     effective_from: date,
-    by: str,
+    actor: str,
     at: datetime,
 ) -> UUID:
     """Publish a version of a text, such as `terms_of_use`; returns its id. Raises InvalidTerms."""
@@ -53,7 +53,7 @@ def publish(
     said = {"sha256": hashlib.sha256(text).digest(), "effective_from": effective_from}
     try:
         with connection.transaction():
-            connection.execute(_queries.publish.sql, about | said | {"by": checked_actor(by), "at": at})
+            connection.execute(_queries.publish.sql, about | said | {"actor": checked_actor(actor), "at": at})
     except psycopg.errors.UniqueViolation:
         raise InvalidTerms(f"{kind} {version} ({locale}) is published already: give a new version") from None
     except psycopg.errors.CheckViolation:
@@ -72,7 +72,7 @@ def record(
     *,
     given: bool,
     channel: str,
-    by: str,
+    actor: str,
     at: datetime,
 ) -> None:
     """Record that a person agreed to a published text, or withdrew (`given` False).
@@ -90,7 +90,7 @@ def record(
     about = {"id": new_id(), "person": person_id, "terms": terms[0], "given": given, "channel": channel}
     try:
         with connection.transaction():
-            connection.execute(_queries.record.sql, about | {"by": checked_actor(by), "at": at})
+            connection.execute(_queries.record.sql, about | {"actor": checked_actor(actor), "at": at})
     except psycopg.errors.CheckViolation:
         raise InvalidTerms("a channel is named in small letters, such as app or branch") from None
     except psycopg.errors.ForeignKeyViolation:

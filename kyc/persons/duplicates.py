@@ -80,7 +80,7 @@ def open_pairs(connection: Connection, at: datetime, *, most: int = LISTED_MAX) 
 
 
 def decide(
-    connection: Connection, one: UUID, other: UUID, *, same: bool, by: str, because: str, at: datetime
+    connection: Connection, one: UUID, other: UUID, *, same: bool, actor: str, reason: str, at: datetime
 ) -> UUID | None:
     """Record a human's decision on an open pair.
 
@@ -90,7 +90,7 @@ def decide(
     """
     a, b = sorted((one, other))
     pair = {"a": a, "b": b}
-    said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
+    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
     connection.execute(_queries.lock_pair.sql, pair)
     found = connection.execute(
         "SELECT EXISTS (SELECT FROM kyc.duplicate WHERE person_a = %(a)s AND person_b = %(b)s)", pair
@@ -100,7 +100,7 @@ def decide(
     waits = connection.execute(_queries.pair_is_open.sql, pair | {"at": at}).fetchone()
     if waits is None or not waits[0]:
         raise InvalidRequest(f"{a} and {b} are decided on already, or wait for an approval")
-    request = request_link(connection, a, b, by=by, because=because, at=at) if same else None
+    request = request_link(connection, a, b, actor=actor, reason=reason, at=at) if same else None
     verdict = "same" if same else "different"
     about = {"id": new_id(), "verdict": verdict, "request": request}
     connection.execute(_queries.decide.sql, pair | said | about)
@@ -108,7 +108,7 @@ def decide(
 
 
 def request_link(
-    connection: Connection, one: UUID, other: UUID, *, by: str, because: str, at: datetime
+    connection: Connection, one: UUID, other: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
     """Ask that two records be taken as of one person: the later record is linked to the earlier one.
 
@@ -122,12 +122,12 @@ def request_link(
         raise InvalidRequest(f"{one} and {other} are linked already")
     details = {"into": str(earlier)}
     return approvals.request(
-        connection, Action.LINKING_PERSONS, later, details, by=by, because=because, at=at
+        connection, Action.LINKING_PERSONS, later, details, actor=actor, reason=reason, at=at
     )
 
 
 def request_separation(
-    connection: Connection, person_id: UUID, *, by: str, because: str, at: datetime
+    connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
     """Ask that a link be taken back. Raises UnknownPerson, InvalidRequest when there is none."""
     rows = connection.execute(_queries.enrolled_order.sql, {"persons": [person_id]}).fetchall()
@@ -137,7 +137,7 @@ def request_separation(
         raise InvalidRequest(f"{person_id} is not linked to another record")
     details = {"into": str(person_id)}
     return approvals.request(
-        connection, Action.SEPARATING_PERSONS, person_id, details, by=by, because=because, at=at
+        connection, Action.SEPARATING_PERSONS, person_id, details, actor=actor, reason=reason, at=at
     )
 
 

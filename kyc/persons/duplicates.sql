@@ -46,8 +46,8 @@ SELECT NOT EXISTS (
 );
 
 -- name: decide!
-INSERT INTO kyc.duplicate_decision (id, person_a, person_b, verdict, decided_by, because, decided_at, request_id)
-VALUES (:id, :a, :b, :verdict, :by, :because, :at, :request);
+INSERT INTO kyc.duplicate_decision (id, person_a, person_b, verdict, decided_by, reason, decided_at, request_id)
+VALUES (:id, :a, :b, :verdict, :actor, :reason, :at, :request);
 
 -- name: link!
 INSERT INTO kyc.person_link (id, person_id, into_id, made_at, approval_id)

@@ -172,8 +172,8 @@ class Enrolment:
         evidence_records.record(
             connection,
             [row for each in candidates for row in _evidence(each, now.date())],
-            by="enrolment",
-            because="given at enrolment",
+            actor="enrolment",
+            reason="given at enrolment",
             at=now,
         )
 
@@ -201,7 +201,7 @@ class Enrolment:
                     each.pack,
                     each.tier,
                     parties=self._parties,
-                    by="enrolment",
+                    actor="enrolment",
                     at=now,
                 )
             except InvalidGuardian as error:

@@ -129,8 +129,8 @@ def enrol_entity(
     details: Any,
     parties: Parties,
     *,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     pack_id: str | None = None,
 ) -> EnrolledParty:
@@ -147,7 +147,14 @@ def enrol_entity(
         raise InvalidOwnership("kind: owners are of a legal_entity")
     [enrolled] = enrolment.enrol_in(connection, [given], pack_id=pack_id)
     found = state_owners(
-        connection, enrolled.person_id, stated, parties, pack_id=enrolled.pack, by=by, because=because, at=at
+        connection,
+        enrolled.person_id,
+        stated,
+        parties,
+        pack_id=enrolled.pack,
+        actor=actor,
+        reason=reason,
+        at=at,
     )
     return EnrolledParty(enrolled, found)
 
@@ -159,8 +166,8 @@ def state_owners(
     parties: Parties,
     *,
     pack_id: str | None,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
 ) -> list[BeneficialOwner]:
     """State who owns an entity, by references. Raises UnknownPerson, InvalidOwnership."""
@@ -174,8 +181,8 @@ def state_owners(
         owners,
         dispersed_bp=stated.dispersed_bp,
         threshold_bp=parties.owner_share_bp(pack_id),
-        by=by,
-        because=because,
+        actor=actor,
+        reason=reason,
         at=at,
     )
 
@@ -187,8 +194,8 @@ def enrol_business(
     role: Role,
     parties: Parties,
     *,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     pack_id: str | None = None,
 ) -> EnrolledParty:
@@ -199,7 +206,7 @@ def enrol_business(
     """
     given = dict(_object(details))
     account = parse_account(given.pop("account", None))
-    said: dict[str, Any] = {"by": by, "because": because, "at": at}
+    said: dict[str, Any] = {"actor": actor, "reason": reason, "at": at}
     if "owners" in given or given.get("kind") == "legal_entity":
         party = enrol_entity(enrolment, connection, given, parties, pack_id=pack_id, **said)
     else:
@@ -215,8 +222,8 @@ def open_business(
     role: Role,
     account: GivenAccount,
     *,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
 ) -> UUID:
     """Open the account of a business for an enrolled person; gives its id. Raises as `businesses`."""
@@ -228,8 +235,8 @@ def open_business(
         account.currency,
         account.external_ref,
         under=under,
-        by=by,
-        because=because,
+        actor=actor,
+        reason=reason,
         at=at,
     )
 

@@ -148,8 +148,8 @@ def enrol_from(
                 )
                 for each in person.evidence
             ],
-            by=provider.name,
-            because=f"identified by provider {provider.name}",
+            actor=provider.name,
+            reason=f"identified by provider {provider.name}",
             at=at,
             provider=provider.name,
         )
@@ -158,7 +158,7 @@ def enrol_from(
             enrolled.person_id,
             packs=enrolment.packs,
             at=at,
-            because="identified by provider",
+            reason="identified by provider",
             policies=enrolment.policies,
         )
     tier = moved[0].tier if moved else enrolled.tier

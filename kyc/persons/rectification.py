@@ -74,8 +74,8 @@ class Version:
 
     number: int
     fields: tuple[str, ...]
-    by: str
-    because: str
+    actor: str
+    reason: str
     at: datetime
     approval: UUID | None
 
@@ -109,8 +109,8 @@ class Rectification:
         person: Person,
         changes: Mapping[str, Any],
         *,
-        by: str,
-        because: str,
+        actor: str,
+        reason: str,
         at: datetime,
     ) -> Asked:
         """Ask that details be changed; done at once where nothing of the person is verified.
@@ -118,7 +118,7 @@ class Rectification:
         `changes`: fields of `PersonDetails` in FIELDS with their new value, None to remove it; of a document
         also `id_expires_on` and `mrz`. Raises InvalidPerson, which names no values, and InvalidRequest.
         """
-        who, why = checked_actor(by), checked_reason(because)
+        who, why = checked_actor(actor), checked_reason(reason)
         rights.demand_open_for(connection, [person.id], Purpose.DATA_SUBJECT_REQUEST)
         version, sealed = _lock(connection, person.id)
         before = self._open(connection, person.id, _PERSON, person.id, sealed, who)
@@ -138,8 +138,8 @@ class Rectification:
             "fields": list(fields),
             "id_expires_on": details.id_valid_through(at.date()),
             "needs_two": needs_two,
-            "by": who,
-            "because": why,
+            "actor": who,
+            "reason": why,
             "at": at,
         }
         columns = self._seal(connection, person.id, _ASKED, asked, new)
@@ -150,12 +150,12 @@ class Rectification:
                 Action.RECTIFICATION,
                 asked,
                 {"fields": list(fields)},
-                by=by,
-                because=because,
+                actor=actor,
+                reason=reason,
                 at=at,
             )
             return Asked(asked, fields, request)
-        self._make(connection, asked, by=who, at=at, approval=None)
+        self._make(connection, asked, actor=who, at=at, approval=None)
         return Asked(asked, fields, None)
 
     def apply(self, connection: Connection, approval: Approval) -> None:
@@ -163,43 +163,47 @@ class Rectification:
         assert approval.decided_by is not None
         assert approval.decided_at is not None
         self._make(
-            connection, approval.subject, by=approval.decided_by, at=approval.decided_at, approval=approval.id
+            connection,
+            approval.subject,
+            actor=approval.decided_by,
+            at=approval.decided_at,
+            approval=approval.id,
         )
 
     def _make(
-        self, connection: Connection, asked: UUID, *, by: str, at: datetime, approval: UUID | None
+        self, connection: Connection, asked: UUID, *, actor: str, at: datetime, approval: UUID | None
     ) -> None:
         row = connection.execute(_queries.asked.sql, {"id": asked}).fetchone()
         if row is None:
             raise InvalidRequest(f"there is no rectification {asked}")
-        person_id, ref, kind, holder, enrolled_at, version, fields, needs_two, because, expires_on, *new = row
+        person_id, ref, kind, holder, enrolled_at, version, fields, needs_two, reason, expires_on, *new = row
         person = Person(person_id, ref, kind, holder, enrolled_at)
         now, sealed = _lock(connection, person_id)
         if now != version:
             raise InvalidRequest("the details have changed since this was asked for: reject it and ask anew")
-        before = self._open(connection, person_id, _PERSON, person_id, sealed, by)
-        given = self._open(connection, person_id, _ASKED, asked, dict(zip(FIELDS, new, strict=True)), by)
+        before = self._open(connection, person_id, _PERSON, person_id, sealed, actor)
+        given = self._open(connection, person_id, _ASKED, asked, dict(zip(FIELDS, new, strict=True)), actor)
         after = {field: value for field, value in before.items() if field not in fields} | given
         details = _details(person, after, at)
         self._keep(
-            connection, person_id, before, version, asked, needs_two, fields, by, because, at, approval
+            connection, person_id, before, version, asked, needs_two, fields, actor, reason, at, approval
         )
         columns = self._seal(connection, person_id, _PERSON, person_id, after)
         connection.execute(_queries.rectify.sql, {"person": person_id, **columns})
         search.index_again(connection, self._vault, person_id, details)
         duplicates.note(connection, self._vault, [person_id], at)
-        _reopen(connection, person_id, details, frozenset(fields), expires_on, by, at)
+        _reopen(connection, person_id, details, frozenset(fields), expires_on, actor, at)
         if "birth_date" in fields:
-            self._answer_for(connection, person_id, details, by, at)
+            self._answer_for(connection, person_id, details, actor, at)
         following.follow(
             connection,
             person_id,
             packs=self._packs,
             at=at,
-            because="details rectified",
+            reason="details rectified",
             policies=self._policies,
         )
-        _answer_requests(connection, person, fields, by, at)
+        _answer_requests(connection, person, fields, actor, at)
         outbox.append(
             connection, "person.rectified", person_id, {"fields": fields, "version": version + 1}, at=at
         )
@@ -213,19 +217,19 @@ class Rectification:
         asked: UUID,
         needs_two: bool,
         fields: list[str],
-        by: str,
-        because: str,
+        actor: str,
+        reason: str,
         at: datetime,
         approval: UUID | None,
     ) -> None:
         kept = new_id()
         columns = self._seal(connection, person_id, _BEFORE, kept, before)
         about = {"id": kept, "person": person_id, "number": number, "asked": asked, "needs_two": needs_two}
-        said = {"fields": fields, "by": by, "because": because, "at": at, "approval": approval}
+        said = {"fields": fields, "actor": actor, "reason": reason, "at": at, "approval": approval}
         connection.execute(_queries.keep.sql, about | said | columns)
 
     def _answer_for(
-        self, connection: Connection, person_id: UUID, details: PersonDetails, by: str, at: datetime
+        self, connection: Connection, person_id: UUID, details: PersonDetails, actor: str, at: datetime
     ) -> None:
         """A minor's guardianship lasts by the new date; an adult does not become a minor by it."""
         guardian = guardians.guardian_of(connection, person_id)
@@ -240,10 +244,10 @@ class Rectification:
             return
         if details.birth_date is None:
             raise InvalidPerson("birth_date: of a minor with a guardian cannot be removed")
-        guardians.end(connection, person_id, because="birth date rectified", at=at)
+        guardians.end(connection, person_id, reason="birth date rectified", at=at)
         if minor:
             until = self._parties.of_age_on(details.birth_date, pack_id).year
-            guardians.go_on(connection, person_id, guardian, until, by=by, at=at)
+            guardians.go_on(connection, person_id, guardian, until, actor=actor, at=at)
 
     def _open(
         self,
@@ -272,7 +276,7 @@ class Rectification:
 
 
 def _answer_requests(
-    connection: Connection, person: Person, fields: list[str], by: str, at: datetime
+    connection: Connection, person: Person, fields: list[str], actor: str, at: datetime
 ) -> None:
     """What the person asked for is done."""
     for request in rights.of_subject(connection, person.holder):
@@ -280,7 +284,7 @@ def _answer_requests(
         if asked and person.id in request.subjects:
             ground = f"corrected: {', '.join(fields)}"
             rights.decide(
-                connection, request.id, rights.RequestState.FULFILLED, ground=ground, actor=by, at=at
+                connection, request.id, rights.RequestState.FULFILLED, ground=ground, actor=actor, at=at
             )
 
 
@@ -334,7 +338,7 @@ def _reopen(
     details: PersonDetails,
     fields: AbstractSet[str],
     expires_on: date | None,
-    by: str,
+    actor: str,
     at: datetime,
 ) -> None:
     """End the evidence that no longer fits, and record what the new details show by themselves."""
@@ -347,7 +351,7 @@ def _reopen(
             counting.add(each.kind)
             continue
         evidence_records.reject(
-            connection, each.id, by=by, because="rested on details that were rectified", at=at
+            connection, each.id, actor=actor, reason="rested on details that were rectified", at=at
         )
         ended[each.kind] = each
     new = []
@@ -362,4 +366,4 @@ def _reopen(
             continue
         state = EvidenceState.CAPTURED if kind in details.shows else EvidenceState.DECLARED
         new.append(NewEvidence(person_id, kind, state, "rectification", expires_on=last))
-    evidence_records.record(connection, new, by=by, because="given at rectification", at=at)
+    evidence_records.record(connection, new, actor=actor, reason="given at rectification", at=at)

@@ -62,7 +62,7 @@ ID_NUMBER = BlindIndex(
     ("id_country", "id_kind", "id_number"),
     spelled_id_number,
     value_bits=26,
-    because="issuers number their documents without repeating, 10^8 and more of them",
+    reason="issuers number their documents without repeating, 10^8 and more of them",
 )
 TAX_NUMBER = BlindIndex(
     "kyc.person.tax_number",
@@ -70,7 +70,7 @@ TAX_NUMBER = BlindIndex(
     ("tax_country", "id_country", "tax_number"),
     spelled_tax_number,
     value_bits=26,
-    because="a tax authority numbers its payers without repeating, 10^8 and more of them",
+    reason="a tax authority numbers its payers without repeating, 10^8 and more of them",
 )
 PHONE = BlindIndex(
     "kyc.person.phone",
@@ -78,7 +78,7 @@ PHONE = BlindIndex(
     ("phone",),
     spelled_phone,
     value_bits=26,
-    because="a national numbering plan has some 10^8 subscriber numbers, and few persons share one",
+    reason="a national numbering plan has some 10^8 subscriber numbers, and few persons share one",
 )
 NAME_BIRTH_DATE = BlindIndex(
     "kyc.person.name_birth_date",
@@ -86,7 +86,7 @@ NAME_BIRTH_DATE = BlindIndex(
     ("name", "birth_date"),
     name_and_birth_date,
     value_bits=26,
-    because="a full name has 12 bits and more even where surnames are few, a birth date has 14.8",
+    reason="a full name has 12 bits and more even where surnames are few, a birth date has 14.8",
 )
 GROUNDS = {
     ID_NUMBER: "id_number",

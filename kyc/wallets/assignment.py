@@ -233,7 +233,7 @@ def rebind(
     wallet: LockedWallet,
     pack: Pack,
     *,
-    because: str,
+    reason: str,
     at: datetime,
     policy: DowngradePolicy | None = None,
     day_has_ended: bool = False,
@@ -258,14 +258,14 @@ def rebind(
     if under.profile_id == account.profile_id and under.restriction == wallet.restriction:
         return False
     if under.profile_id != account.profile_id:
-        record_rebinding(connection, [wallet.account_id], [under.profile_id], because=because, at=at)
+        record_rebinding(connection, [wallet.account_id], [under.profile_id], reason=reason, at=at)
     assign(connection, wallet, account, under, at)
     return True
 
 
 def record_rebinding(
-    connection: Connection, wallets: Sequence[UUID], bound: Sequence[UUID], *, because: str, at: datetime
+    connection: Connection, wallets: Sequence[UUID], bound: Sequence[UUID], *, reason: str, at: datetime
 ) -> None:
     """Record that wallets, at the tiers they were at, are bound to other profiles."""
     about = {"ids": [new_id() for _ in wallets], "accounts": list(wallets), "profiles": list(bound)}
-    connection.execute(_queries.record_rebinding.sql, about | {"because": because, "at": at})
+    connection.execute(_queries.record_rebinding.sql, about | {"reason": reason, "at": at})

@@ -30,8 +30,8 @@ VALUES (:id, :account, :step, :told_cause, :profile, :balance, :cap, :next_at, :
 
 -- name: record_rebinding!
 -- The pack, the tier and what it rests on stay; the limits are others.
-INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, because, evidence, decided_at)
-SELECT new.id, w.account_id, w.pack_id, w.tier, new.profile_id, :because, coalesce(d.evidence, '{}'), :at
+INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, reason, evidence, decided_at)
+SELECT new.id, w.account_id, w.pack_id, w.tier, new.profile_id, :reason, coalesce(d.evidence, '{}'), :at
 FROM unnest(:ids::uuid[], :accounts::uuid[], :profiles::uuid[]) AS new (id, account_id, profile_id)
 JOIN kyc.wallet AS w ON w.account_id = new.account_id
 LEFT JOIN LATERAL (

@@ -28,6 +28,6 @@ def issue(
     tier = pack.tier(tier_id)
     if missing := tier.evidence.missing(frozenset()):
         raise NoTier(f"{pack.id}/{tier.id} is for no bearer: it asks for {', '.join(missing)}")
-    wallet = NewWallet(new_id(), external_ref, tier.id, at, because="bearer instrument", features=features)
+    wallet = NewWallet(new_id(), external_ref, tier.id, at, reason="bearer instrument", features=features)
     open_wallets(connection, pack, [wallet])
     return wallet.account_id

@@ -197,7 +197,7 @@ def _deal_with(
                 connection,
                 wallet,
                 pack,
-                because=f"above {rule.id} at the end of {day}",
+                reason=f"above {rule.id} at the end of {day}",
                 at=at,
                 policy=policies.of(pack.id),
                 day_has_ended=True,

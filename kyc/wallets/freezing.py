@@ -27,8 +27,8 @@ def freeze(
     *,
     debit: bool = True,
     credit: bool = True,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
 ) -> None:
     """Stop debits, credits or both; what is stopped stays so. Raises UnknownAccount, InvalidRequest."""
@@ -36,18 +36,18 @@ def freeze(
         raise InvalidRequest("freezing stops debits, credits or both; letting go takes an approval")
     frozen = lock(connection, account_id)
     about = {"account": account_id, "debit": debit or frozen[0], "credit": credit or frozen[1]}
-    said = {"because": checked_reason(because), "by": checked_actor(by), "at": at, "approval": None}
+    said = {"reason": checked_reason(reason), "actor": checked_actor(actor), "at": at, "approval": None}
     connection.execute(_queries.record.sql, about | said | {"id": new_id()})
-    settle(connection, account_id, by=by, because=because, at=at)
+    settle(connection, account_id, actor=actor, reason=reason, at=at)
 
 
 def request_unfreezing(
-    connection: Connection, account_id: UUID, *, by: str, because: str, at: datetime
+    connection: Connection, account_id: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
     """Ask that the staff's freeze be lifted; returns the request's id. Raises as `freeze`."""
     if lock(connection, account_id) == (False, False):
         raise InvalidRequest(f"account {account_id} is not frozen by the staff")
-    return approvals.request(connection, Action.UNFREEZING, account_id, {}, by=by, because=because, at=at)
+    return approvals.request(connection, Action.UNFREEZING, account_id, {}, actor=actor, reason=reason, at=at)
 
 
 def apply(connection: Connection, approval: Approval) -> None:
@@ -60,19 +60,19 @@ def apply(connection: Connection, approval: Approval) -> None:
             "account": approval.subject,
             "debit": False,
             "credit": False,
-            "because": f"approved in request {approval.id}",
-            "by": approval.decided_by,
+            "reason": f"approved in request {approval.id}",
+            "actor": approval.decided_by,
             "at": approval.decided_at,
             "approval": approval.id,
         },
     )
     assert approval.decided_by is not None
     assert approval.decided_at is not None
-    because = f"approved in request {approval.id}"
-    settle(connection, approval.subject, by=approval.decided_by, because=because, at=approval.decided_at)
+    reason = f"approved in request {approval.id}"
+    settle(connection, approval.subject, actor=approval.decided_by, reason=reason, at=approval.decided_at)
 
 
-def settle(connection: Connection, account_id: UUID, *, by: str, because: str, at: datetime) -> None:
+def settle(connection: Connection, account_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Freeze the account where any reason for it stands, and only there. The caller has locked it."""
     debit = credit = False
     for query in (_queries.frozen_by_staff, _queries.frozen_by_dormancy, _queries.frozen_by_death):
@@ -80,7 +80,7 @@ def settle(connection: Connection, account_id: UUID, *, by: str, because: str, a
         if row is not None:
             debit, credit = debit or row[0], credit or row[1]
     account_changes.set_frozen(
-        connection, account_id, debit=debit, credit=credit, actor=by, reason=because[:REASON_MAX], at=at
+        connection, account_id, debit=debit, credit=credit, actor=actor, reason=reason[:REASON_MAX], at=at
     )
 
 

@@ -53,7 +53,7 @@ def open_wallet(
         holder=person.holder,
         person_id=person.id,
         evidence=kinds,
-        because="evidence on record",
+        reason="evidence on record",
         features=features,
     )
     if external_ref in accounts.find(connection, [external_ref]):

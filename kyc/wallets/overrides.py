@@ -33,8 +33,8 @@ def request(
     *,
     packs: PackLibrary,
     until: datetime,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
 ) -> UUID:
     """Ask for an override; returns the request's id. Raises UnknownWallet, UnknownTier, InvalidRequest."""
@@ -44,7 +44,7 @@ def request(
         raise InvalidRequest(f"an override ends within {LASTS_MAX.days} days, at a moment with a time zone")
     details = {"pack": pack.id, "tier": tier_id, "until": until.isoformat()}
     return approvals.request(
-        connection, Action.TIER_OVERRIDE, account_id, details, by=by, because=because, at=at
+        connection, Action.TIER_OVERRIDE, account_id, details, actor=actor, reason=reason, at=at
     )
 
 
@@ -64,7 +64,7 @@ def apply(
         approval.subject,
         pack,
         tier_id,
-        because=f"override approved in request {approval.id}",
+        reason=f"override approved in request {approval.id}",
         evidence=(),
         at=at,
         policy=(policies or downgrades()).of(pack.id),

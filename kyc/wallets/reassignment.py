@@ -109,7 +109,7 @@ class _Run:
                 wallet = binding.lock(connection, each.wallet.account_id)
                 pack = self._library.pack(wallet.pack_id)
                 policy = self._policies.of(pack.id)
-                moved = binding.rebind(connection, wallet, pack, because=BECAUSE, at=self._at, policy=policy)
+                moved = binding.rebind(connection, wallet, pack, reason=BECAUSE, at=self._at, policy=policy)
             self.done.rebound[pack.id] += moved
 
     def _read(self, connection: Connection, ids: Sequence[UUID]) -> list[_Bound]:
@@ -191,4 +191,4 @@ class _Run:
             self.done.rebound[pack.id] += 1
         ids = [each.wallet.account_id for each in wallets]
         connection.execute(_queries.assign.sql, {"accounts": ids, "profiles": bound})
-        binding.record_rebinding(connection, ids, bound, because=BECAUSE, at=self._at)
+        binding.record_rebinding(connection, ids, bound, reason=BECAUSE, at=self._at)

@@ -61,7 +61,7 @@ def follow(
     *,
     packs: PackLibrary,
     at: datetime,
-    because: str = "evidence changed",
+    reason: str = "evidence changed",
     policies: Downgrades | None = None,
 ) -> list[Moved]:
     """Put all wallets of a person at the tier that the evidence reaches now; gives those that moved.
@@ -87,14 +87,14 @@ def follow(
         if tier.id == now.id and cause is None and not no_tier:
             if transitions.concern(bound):
                 policy = policies.of(bound.id)
-                rebind(connection, lock(connection, account_id), bound, because=because, at=at, policy=policy)
+                rebind(connection, lock(connection, account_id), bound, reason=reason, at=at, policy=policy)
             continue
         if change_tier(
             connection,
             account_id,
             pack,
             tier.id,
-            because=because,
+            reason=reason,
             evidence=kinds,
             at=at,
             no_tier=no_tier,
@@ -133,7 +133,7 @@ def end_overrides(
             connection.execute(_queries.end_override.sql, {"account": account_id, "at": at})
             if person_id is not None:
                 moved += follow(
-                    connection, person_id, packs=packs, at=at, because="override ended", policies=policies
+                    connection, person_id, packs=packs, at=at, reason="override ended", policies=policies
                 )
     return moved
 
@@ -142,7 +142,7 @@ def _follow_each(
     database: Database,
     persons: Sequence[UUID],
     at: datetime,
-    because: str,
+    reason: str,
     packs: PackLibrary,
     policies: Downgrades | None,
     progress: Progress,
@@ -150,6 +150,6 @@ def _follow_each(
     moved: list[Moved] = []
     for number, person_id in enumerate(persons, 1):
         with database.connection() as connection:
-            moved += follow(connection, person_id, packs=packs, at=at, because=because, policies=policies)
+            moved += follow(connection, person_id, packs=packs, at=at, reason=reason, policies=policies)
         progress("expiring evidence", number, len(persons))
     return moved

@@ -36,8 +36,8 @@ class Statement:
 
     number: int
     features: Features
-    by: str
-    because: str
+    actor: str
+    reason: str
     at: datetime
 
 
@@ -47,8 +47,8 @@ def state(
     features: Features,
     *,
     packs: PackLibrary,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
     policy: DowngradePolicy | None = None,
 ) -> bool:
@@ -66,12 +66,12 @@ def state(
         raise InvalidDecision("an instrument that is not reloadable stays so: open another one")
     if features.reloadable is False and wallet.features.reloadable is not False:
         _demand_loads_counted(connection, account_id)
-    record(connection, {account_id: features}, by=by, because=because, at=at)
+    record(connection, {account_id: features}, actor=actor, reason=reason, at=at)
     binding.rebind(
         connection,
         replace(wallet, features=features),
         pack,
-        because="features stated",
+        reason="features stated",
         at=at,
         policy=policy,
     )
@@ -82,12 +82,12 @@ def record(
     connection: Connection,
     wallets: Mapping[UUID, Features],
     *,
-    by: str,
-    because: str,
+    actor: str,
+    reason: str,
     at: datetime,
 ) -> None:
     """Keep a statement on each of some wallets, which the caller has locked or just opened."""
-    said = {"by": checked_actor(by), "because": checked_reason(because), "at": at}
+    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
     rows: list[dict[str, Any]] = []
     for account_id, features in sorted(wallets.items()):
         if len(features.cohorts) > COHORTS_MAX:
@@ -107,8 +107,8 @@ def history(connection: Connection, account_id: UUID) -> list[Statement]:
     """Every statement on a wallet, the first one first."""
     rows = connection.execute(_queries.history.sql, {"account": account_id})
     return [
-        Statement(number, binding.features_of_row(*stated), by, because, at)
-        for number, *stated, by, because, at in rows
+        Statement(number, binding.features_of_row(*stated), actor, reason, at)
+        for number, *stated, actor, reason, at in rows
     ]
 
 

@@ -40,7 +40,7 @@ _queries = queries_beside(__file__)
 
 @dataclass(frozen=True, slots=True)
 class NewWallet:
-    """A wallet to open. `evidence`: what the tier rests on; `because`: why in a few words.
+    """A wallet to open. `evidence`: what the tier rests on; `reason`: why in a few words.
 
     `features`: what it is, such as not reloadable.
     """
@@ -52,7 +52,7 @@ class NewWallet:
     holder: UUID | None = None
     person_id: UUID | None = None
     evidence: tuple[str, ...] = ()
-    because: str = "evidence at enrolment"
+    reason: str = "evidence at enrolment"
     features: Features = ORDINARY
 
 
@@ -77,7 +77,7 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
     """
     _demand_bounded([wallet.account_id for wallet in wallets])
     for wallet in wallets:
-        _demand_reasons(wallet.because, wallet.evidence, wallet.opened_at)
+        _demand_reasons(wallet.reason, wallet.evidence, wallet.opened_at)
     limits = _limits(connection, pack, {(wallet.tier, wallet.features) for wallet in wallets})
     _open_accounts(connection, pack, wallets, limits)
     opened = {
@@ -105,7 +105,7 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
             "pack": pack.id,
             "tiers": Texts.of(wallet.tier for wallet in new),
             "profiles": Uuids.of(limits[wallet.tier, wallet.features] for wallet in new),
-            "because": Texts.of(wallet.because for wallet in new),
+            "reason": Texts.of(wallet.reason for wallet in new),
             "evidence": Texts.of(_array(wallet.evidence) for wallet in new),
             "at": Times.of(wallet.opened_at for wallet in new),
         },
@@ -113,7 +113,7 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
     said = {wallet.account_id: wallet.features for wallet in new if wallet.features != ORDINARY}
     if said:
         at = min(wallet.opened_at for wallet in wallets)
-        wallet_features.record(connection, said, by="opening", because="as opened", at=at)
+        wallet_features.record(connection, said, actor="opening", reason="as opened", at=at)
     return len(opened)
 
 
@@ -123,7 +123,7 @@ def adopt_wallets(
     given: Sequence[GivenTier],
     *,
     at: datetime,
-    because: str = AS_GIVEN,
+    reason: str = AS_GIVEN,
     evidence: Sequence[str] = (),
 ) -> int:
     """Put customers' accounts that the ledger has already at the tiers that a file gives them.
@@ -133,7 +133,7 @@ def adopt_wallets(
     missing, not a customer's, in another currency than the pack or under other limits: nothing was written.
     """
     _demand_bounded([each.account_id for each in given])
-    _demand_reasons(because, evidence, at)
+    _demand_reasons(reason, evidence, at)
     limits = _limits(connection, pack, {(each.tier, each.features) for each in given})
     new = connection.execute(
         _queries.not_wallets.sql, {"accounts": [each.account_id for each in given]}
@@ -165,10 +165,10 @@ def adopt_wallets(
         accounts_, tiers_, profiles_, decisions = (list(column) for column in zip(*rows, strict=True))
         about = {"accounts": accounts_, "tiers": tiers_, "profiles": profiles_, "ids": decisions}
         connection.execute(_queries.put_under_limits.sql, about)
-        why = {"pack": pack.id, "because": because, "evidence": list(evidence), "at": at}
+        why = {"pack": pack.id, "reason": reason, "evidence": list(evidence), "at": at}
         connection.execute(_queries.record_decisions.sql, about | why)
         said = {each: kinds[each][1] for each in accounts_ if kinds[each][1] != ORDINARY}
-        wallet_features.record(connection, said, by="adoption", because="as the file says", at=at)
+        wallet_features.record(connection, said, actor="adoption", reason="as the file says", at=at)
     return len(rows)
 
 
@@ -178,7 +178,7 @@ def change_tier(
     pack: Pack,
     tier_id: str,
     *,
-    because: str,
+    reason: str,
     evidence: Sequence[str],
     at: datetime,
     no_tier: bool = False,
@@ -186,15 +186,15 @@ def change_tier(
 ) -> bool:
     """Move a wallet to a tier: its limits change with the next transfer, what it has used stays used.
 
-    `because`: the decision in a few words, no personal data; `evidence`: the kinds it rests on. A balance
+    `reason`: the decision in a few words, no personal data; `evidence`: the kinds it rests on. A balance
     above the new tier's cap stays the holder's: the wallet is restricted by stages
     (`kyc.wallets.restrictions`) under `policy`, by default the shipped one of the pack; so it is with
     `no_tier`, when the holder's evidence reaches none. Returns False, and writes nothing, when the wallet
     stands under just these limits already. Raises UnknownWallet, UnknownTier, UnfitAccount, PackNotInForce,
     InvalidDecision.
     """
-    _demand_reasons(because, evidence, at)
-    if not because.strip():
+    _demand_reasons(reason, evidence, at)
+    if not reason.strip():
         raise InvalidDecision("a change of tier says why: because is empty")
     limits = pack.tier(tier_id)
     pack.demand_in_force(at)
@@ -216,7 +216,7 @@ def change_tier(
     connection.execute(_queries.move_wallet.sql, about)
     connection.execute(
         _queries.record_decision.sql,
-        about | {"id": new_id(), "profile": under.profile_id, "because": because, "evidence": list(evidence)},
+        about | {"id": new_id(), "profile": under.profile_id, "reason": reason, "evidence": list(evidence)},
     )
     assign(connection, wallet, account, under, at)
     return True
@@ -330,10 +330,10 @@ def _array(kinds: Sequence[str]) -> str:
     return "{" + ",".join(f'"{kind}"' for kind in kinds) + "}"
 
 
-def _demand_reasons(because: str, evidence: Sequence[str], at: datetime) -> None:
-    if len(because) > BECAUSE_MAX or "\0" in because:
+def _demand_reasons(reason: str, evidence: Sequence[str], at: datetime) -> None:
+    if len(reason) > BECAUSE_MAX or "\0" in reason:
         raise InvalidDecision(
-            f"because has {len(because)} characters; up to {BECAUSE_MAX}, without NUL, are taken"
+            f"because has {len(reason)} characters; up to {BECAUSE_MAX}, without NUL, are taken"
         )
     if isinstance(evidence, str) or len(evidence) > KINDS_MAX or len(set(evidence)) < len(evidence):
         raise InvalidDecision(f"evidence is a list of up to {KINDS_MAX} kinds, each once")

@@ -52,19 +52,19 @@ FROM unnest(:accounts::uuid[], :profiles::uuid[]) AS new (account_id, profile_id
 WHERE a.id = new.account_id AND a.profile_id IS DISTINCT FROM new.profile_id;
 
 -- name: record_openings!
-INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, because, evidence, decided_at)
-SELECT id, account_id, :pack, tier, profile_id, because, evidence::text[], at
-FROM unnest(:ids::uuid[], :accounts::uuid[], :tiers::text[], :profiles::uuid[], :because::text[], :evidence::text[],
-            :at::timestamptz[]) AS new (id, account_id, tier, profile_id, because, evidence, at);
+INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, reason, evidence, decided_at)
+SELECT id, account_id, :pack, tier, profile_id, reason, evidence::text[], at
+FROM unnest(:ids::uuid[], :accounts::uuid[], :tiers::text[], :profiles::uuid[], :reason::text[], :evidence::text[],
+            :at::timestamptz[]) AS new (id, account_id, tier, profile_id, reason, evidence, at);
 
 -- name: record_decisions!
-INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, because, evidence, decided_at)
-SELECT id, account_id, :pack, tier, profile_id, :because, :evidence::text[], :at
+INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, reason, evidence, decided_at)
+SELECT id, account_id, :pack, tier, profile_id, :reason, :evidence::text[], :at
 FROM unnest(:ids::uuid[], :accounts::uuid[], :tiers::text[], :profiles::uuid[]) AS new (id, account_id, tier, profile_id);
 
 -- name: record_decision!
-INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, because, evidence, decided_at)
-VALUES (:id, :account, :pack, :tier, :profile, :because, :evidence::text[], :at);
+INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, reason, evidence, decided_at)
+VALUES (:id, :account, :pack, :tier, :profile, :reason, :evidence::text[], :at);
 
 -- name: move_wallet!
 UPDATE kyc.wallet SET pack_id = :pack, tier = :tier, tier_since = :at WHERE account_id = :account;

@@ -58,8 +58,8 @@ class Breach:
     subjects: int
     measures: str
     notified_at: datetime | None
-    late_because: str | None
-    no_risk_because: str | None
+    late_reason: str | None
+    no_risk_reason: str | None
     recorded_by: str
     recorded_at: datetime
 
@@ -74,7 +74,7 @@ class Breach:
             return (
                 BreachStanding.NOTIFIED if self.notified_at <= self.due_at else BreachStanding.NOTIFIED_LATE
             )
-        if self.no_risk_because is not None:
+        if self.no_risk_reason is not None:
             return BreachStanding.NO_RISK
         return BreachStanding.RUNNING if now <= self.due_at else BreachStanding.OVERDUE
 
@@ -100,8 +100,8 @@ class BreachChange:
     subjects: int | None = None
     measures: str | None = None
     notified_at: datetime | None = None
-    late_because: str | None = None
-    no_risk_because: str | None = None
+    late_reason: str | None = None
+    no_risk_reason: str | None = None
     risk_found: bool = False
 
 
@@ -115,8 +115,8 @@ def register(
     measures: str,
     actor: str,
     notified_at: datetime | None = None,
-    late_because: str | None = None,
-    no_risk_because: str | None = None,
+    late_reason: str | None = None,
+    no_risk_reason: str | None = None,
     clock: Clock = system_clock,
     breach_id: UUID | None = None,
 ) -> Breach:
@@ -134,8 +134,8 @@ def register(
         subjects=subjects,
         measures=measures,
         notified_at=notified_at,
-        late_because=late_because,
-        no_risk_because=no_risk_because,
+        late_reason=late_reason,
+        no_risk_reason=no_risk_reason,
         recorded_by=checked_name(actor, "actor"),
         recorded_at=clock(),
     )
@@ -153,9 +153,9 @@ def amend(
     known = _breach(row)
     given: dict[str, Any] = {name: value for name, value in asdict(change).items() if value is not None}
     if given.pop("risk_found"):
-        if change.no_risk_because is not None:
+        if change.no_risk_reason is not None:
             raise InvalidBreach("A risk is either likely or not: give risk_found or no_risk_because.")
-        given["no_risk_because"] = None
+        given["no_risk_reason"] = None
     if not given:
         raise InvalidBreach("Nothing is added to the breach: say what has become known.")
     if known.notified_at is not None and given.get("notified_at", known.notified_at) != known.notified_at:
@@ -191,7 +191,7 @@ def _add(connection: Connection, breach: Breach, kind: str) -> Breach:
 
 
 def _check(breach: Breach) -> None:
-    for name in ("what", "measures", "late_because", "no_risk_because"):
+    for name in ("what", "measures", "late_reason", "no_risk_reason"):
         text = getattr(breach, name)
         if text is not None and not (
             1 <= len(text) <= TEXT_LENGTH_MAX and text.isprintable() and text.strip()
@@ -208,11 +208,11 @@ def _check(breach: Breach) -> None:
     late = breach.notified_at is not None and breach.notified_at > breach.due_at
     if breach.notified_at is not None and not breach.noticed_at <= breach.notified_at <= breach.recorded_at:
         raise InvalidBreach("notified_at: a time after the breach was noticed, not in the future")
-    if late and breach.late_because is None:
+    if late and breach.late_reason is None:
         raise InvalidBreach(
             f"late_because: a notification after {breach.due_at.isoformat()} needs the reasons for the delay"
         )
-    if breach.late_because is not None and not late:
+    if breach.late_reason is not None and not late:
         raise InvalidBreach("late_because: only a notification after the due time has reasons for a delay")
 
 

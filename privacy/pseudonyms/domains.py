@@ -90,28 +90,28 @@ class Pseudonyms:
         self._clock = clock
         self.domain = checked_name(domain)
 
-    def create(self, connection: Connection, *, purpose: str, reversible: bool = False, by: str) -> Domain:
+    def create(self, connection: Connection, *, purpose: str, reversible: bool = False, actor: str) -> Domain:
         """Make this domain and start its first epoch. `purpose`: 1 to 200 characters, no personal data.
 
         Raises InvalidDomain when it is there already or the purpose says nothing, InvalidRequest for an actor
         that cannot stand in a record.
         """
         checked_purpose(purpose)
-        values = self._epoch_values(connection, 1, bool(reversible), by)
+        values = self._epoch_values(connection, 1, bool(reversible), actor)
         made = connection.execute(_queries.create.sql, values | {"purpose": purpose})
         if made.rowcount == 0:
             raise InvalidDomain(f"the domain {self.domain} is there already; start a new epoch instead")
         return Domain(self.domain, purpose, bool(reversible), 1, values["at"])
 
-    def rotate(self, connection: Connection, *, by: str) -> int:
+    def rotate(self, connection: Connection, *, actor: str) -> int:
         """Start the next epoch and return its number. Pseudonyms of earlier epochs stay what they were.
 
         Raises UnknownDomain, InvalidRequest.
         """
-        checked_actor(by)
+        checked_actor(actor)
         connection.execute(_queries.lock_domain.sql, {"domain": self.domain})
         newest = self._epoch(connection, None)
-        values = self._epoch_values(connection, newest.number + 1, newest.reversible, by)
+        values = self._epoch_values(connection, newest.number + 1, newest.reversible, actor)
         connection.execute(_queries.next_epoch.sql, values)
         return newest.number + 1
 
@@ -180,8 +180,10 @@ class Pseudonyms:
             )
         return _Epoch(*row)
 
-    def _epoch_values(self, connection: Connection, epoch: int, reversible: bool, by: str) -> dict[str, Any]:
-        actor = checked_actor(by)
+    def _epoch_values(
+        self, connection: Connection, epoch: int, reversible: bool, actor: str
+    ) -> dict[str, Any]:
+        actor = checked_actor(actor)
         wrapped, kek = None, None
         if not reversible:
             wrapped, kek = wrapped_key(
@@ -194,7 +196,7 @@ class Pseudonyms:
             "reversible": reversible,
             "wrapped": wrapped,
             "kek": kek,
-            "by": actor,
+            "actor": actor,
             "at": self._clock(),
         }
 

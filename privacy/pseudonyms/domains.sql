@@ -2,15 +2,15 @@
 -- A domain with its first epoch, or neither; nothing where there is one of this name.
 WITH made AS (
     INSERT INTO privacy.pseudonym_domain (name, purpose, reversible, created_by, created_at)
-    VALUES (:domain, :purpose, :reversible, :by, :at)
+    VALUES (:domain, :purpose, :reversible, :actor, :at)
     ON CONFLICT (name) DO NOTHING RETURNING name
 )
 INSERT INTO privacy.pseudonym_epoch (id, domain, epoch, reversible, wrapped, kek, started_by, started_at)
-SELECT :id, name, 1, :reversible, :wrapped, :kek, :by, :at FROM made;
+SELECT :id, name, 1, :reversible, :wrapped, :kek, :actor, :at FROM made;
 
 -- name: next_epoch!
 INSERT INTO privacy.pseudonym_epoch (id, domain, epoch, reversible, wrapped, kek, started_by, started_at)
-VALUES (:id, :domain, :epoch, :reversible, :wrapped, :kek, :by, :at);
+VALUES (:id, :domain, :epoch, :reversible, :wrapped, :kek, :actor, :at);
 
 -- name: lock_domain
 -- Two rotations of one domain go one after the other.

@@ -42,7 +42,7 @@ class Reidentification:
     id: UUID
     domain: str
     purpose: str
-    because: str
+    reason: str
     requested_by: str
     requested_at: datetime
     expires_at: datetime
@@ -54,11 +54,11 @@ class Reidentification:
 
 
 def request(
-    connection: Connection, domain: str, token: str, *, purpose: str, because: str, by: str, at: datetime
+    connection: Connection, domain: str, token: str, *, purpose: str, reason: str, actor: str, at: datetime
 ) -> UUID:
     """Ask whom `token` stands for; returns the request, open for 7 days.
 
-    `purpose`: one of `privacy.Purpose`. `because`: 1 to 500 characters, no personal data. Raises
+    `purpose`: one of `privacy.Purpose`. `reason`: 1 to 500 characters, no personal data. Raises
     UnknownPurpose, InvalidRequest, UnknownPseudonym for what is not written as a token, UnknownDomain, and
     NotReversible where there is no way back.
     """
@@ -68,8 +68,8 @@ def request(
         "domain": domain,
         "token": _checked_token(token),
         "purpose": known(purpose).value,
-        "because": checked_ground(because, InvalidRequest),
-        "by": checked_actor(by),
+        "reason": checked_ground(reason, InvalidRequest),
+        "actor": checked_actor(actor),
         "at": at,
         "expires_at": at + OPEN_FOR,
     }
@@ -85,7 +85,7 @@ def request(
     return request_id
 
 
-def approve(database: Database, request_id: UUID, *, by: str, because: str, at: datetime) -> UUID:
+def approve(database: Database, request_id: UUID, *, actor: str, reason: str, at: datetime) -> UUID:
     """Grant a request of another person; returns the subject, whose disclosure is recorded by then.
 
     In two transactions of its own, decision and disclosure: when it ended between them, the same person
@@ -93,9 +93,9 @@ def approve(database: Database, request_id: UUID, *, by: str, because: str, at: 
     UnknownPseudonym when the subject was erased in the meantime.
     """
     with database.connection() as connection:
-        unfinished = {"id": request_id, "by": checked_actor(by)}
+        unfinished = {"id": request_id, "actor": checked_actor(actor)}
         if connection.execute(_queries.undisclosed.sql, unfinished).fetchone() is None:
-            _decide(connection, request_id, "approved", by=by, because=because, at=at)
+            _decide(connection, request_id, "approved", actor=actor, reason=reason, at=at)
     with database.connection() as connection:
         row = connection.execute(_queries.disclose.sql, {"id": request_id, "at": at}).fetchone()
     if row is None or not isinstance(row[0], UUID):
@@ -103,9 +103,9 @@ def approve(database: Database, request_id: UUID, *, by: str, because: str, at: 
     return row[0]
 
 
-def reject(connection: Connection, request_id: UUID, *, by: str, because: str, at: datetime) -> None:
+def reject(connection: Connection, request_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Refuse a request of another person. Raises SamePerson, RequestClosed, InvalidRequest."""
-    _decide(connection, request_id, "rejected", by=by, because=because, at=at)
+    _decide(connection, request_id, "rejected", actor=actor, reason=reason, at=at)
 
 
 def every(connection: Connection) -> list[Reidentification]:
@@ -115,10 +115,10 @@ def every(connection: Connection) -> list[Reidentification]:
 
 
 def _decide(
-    connection: Connection, request_id: UUID, outcome: str, *, by: str, because: str, at: datetime
+    connection: Connection, request_id: UUID, outcome: str, *, actor: str, reason: str, at: datetime
 ) -> None:
-    values = {"id": request_id, "outcome": outcome, "by": checked_actor(by), "at": at}
-    values["because"] = checked_ground(because, InvalidRequest)
+    values = {"id": request_id, "outcome": outcome, "actor": checked_actor(actor), "at": at}
+    values["reason"] = checked_ground(reason, InvalidRequest)
     try:
         written = connection.execute(_queries.decide.sql, values)
     except CheckViolation as error:

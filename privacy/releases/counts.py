@@ -88,14 +88,14 @@ class Question:
 
 
 def open_budget(
-    connection: Connection, name: str, *, purpose: str, epsilon: Decimal | str, by: str, at: datetime
+    connection: Connection, name: str, *, purpose: str, epsilon: Decimal | str, actor: str, at: datetime
 ) -> None:
     """Open a budget for one purpose of publication; it can be spent, and never raised or refilled.
 
     `epsilon`: 0.000001 to 10, in steps of 0.000001. Raises InvalidBudget, InvalidRequest.
     """
     values = {"id": new_id(), "name": checked_name(name), "purpose": checked_purpose(purpose)}
-    values |= {"epsilon": _epsilon(epsilon, InvalidBudget), "by": checked_actor(by), "at": at}
+    values |= {"epsilon": _epsilon(epsilon, InvalidBudget), "actor": checked_actor(actor), "at": at}
     if connection.execute(_queries.budget.sql, {"name": name}).fetchone():
         raise InvalidBudget(f"there is a budget {name} already, and a budget is not raised: open another")
     try:
@@ -110,7 +110,7 @@ def publish(
     question: Question,
     *,
     epsilon: Decimal | str,
-    by: str,
+    actor: str,
     clock: Clock = system_clock,
 ) -> Published:
     """Count, add noise, spend `epsilon` of the budget, record, and tell: see the module's header.
@@ -121,7 +121,7 @@ def publish(
     spend = _epsilon(epsilon, InvalidCount)
     noise = _Noise(spend)
     cells = _checked_cells(question)
-    published_by, at, answer_id = checked_actor(by), clock(), new_id()
+    published_by, at, answer_id = checked_actor(actor), clock(), new_id()
     with database.connection() as connection:
         found = connection.execute(_queries.budget.sql, {"name": budget}).fetchone()
         if found is None:
@@ -132,7 +132,7 @@ def publish(
             raise InvalidCount("the count has a cell that its question does not name, or is out of bounds")
         told = dict(zip(cells, noise.on([true.get(cell, 0) for cell in cells]), strict=True))
         values = {"id": answer_id, "budget": budget, "question": question.text, "epsilon": spend}
-        values |= {"scale": noise.scale, "cells": Jsonb(told), "by": published_by, "at": at}
+        values |= {"scale": noise.scale, "cells": Jsonb(told), "actor": published_by, "at": at}
         try:
             connection.execute(_queries.publish.sql, values)
         except CheckViolation as error:
@@ -151,8 +151,8 @@ def every(connection: Connection) -> list[Published]:
     """All answers, the newest first; at most 1,000."""
     rows = connection.execute(_queries.every.sql, {"most": LISTED_MAX}).fetchall()
     return [
-        Published(id_, budget, question, epsilon, cells, _within(scale), by, at)
-        for id_, budget, question, epsilon, scale, cells, by, at in rows
+        Published(id_, budget, question, epsilon, cells, _within(scale), actor, at)
+        for id_, budget, question, epsilon, scale, cells, actor, at in rows
     ]
 
 

@@ -1,5 +1,5 @@
 -- name: open_budget
-SELECT privacy.open_budget_v1(:id, :name, :purpose, :epsilon, :by, :at);
+SELECT privacy.open_budget_v1(:id, :name, :purpose, :epsilon, :actor, :at);
 
 -- name: budget
 SELECT b.name, b.purpose, b.epsilon, s.spent
@@ -7,7 +7,7 @@ FROM privacy.count_budget AS b JOIN privacy.count_spent AS s ON s.budget = b.nam
 WHERE b.name = :name;
 
 -- name: publish
-SELECT privacy.publish_count_v1(:id, :budget, :question, :epsilon, :scale, :cells, :by, :at);
+SELECT privacy.publish_count_v1(:id, :budget, :question, :epsilon, :scale, :cells, :actor, :at);
 
 -- name: budgets
 SELECT b.name, b.purpose, b.epsilon, s.spent,

@@ -84,7 +84,7 @@ def release(
     records: Iterable[Mapping[str, object]],
     out: Path,
     *,
-    by: str,
+    actor: str,
     clock: Clock = system_clock,
 ) -> tuple[Released, Anonymised]:
     """Write the records as they may leave by `plan` to `out`, a CSV file that only its owner may read.
@@ -94,7 +94,7 @@ def release(
     ProcessingRestricted where somebody's processing was restricted meanwhile, and what pseudonyms raise; then
     there is no file, and no record either.
     """
-    checked_actor(by)
+    checked_actor(actor)
     if out.exists():
         raise InvalidPlan(f"{out} is there already: a release is written once, under a name of its own")
     if plan.pseudonyms is not None:
@@ -112,7 +112,7 @@ def release(
             epoch, pseudonyms = _pseudonyms(connection, providers, plan, result, clock)
             _write_csv(aside, result, pseudonyms)
             content_hash = hashlib.sha256(aside.read_bytes()).digest()
-            recorded.append(_record(connection, plan, result, epoch, content_hash, by, clock()))
+            recorded.append(_record(connection, plan, result, epoch, content_hash, actor, clock()))
 
     replace_file(out, write)
     return recorded[0], result
@@ -161,7 +161,7 @@ def _record(
     result: Anonymised,
     epoch: int | None,
     content_hash: bytes,
-    by: str,
+    actor: str,
     at: datetime,
 ) -> Released:
     sensitive = {
@@ -190,7 +190,7 @@ def _record(
         "sensitive": Jsonb(sensitive),
         "generalised": Jsonb(result.generalised),
         "content_hash": content_hash,
-        "released_by": by,
+        "released_by": actor,
         "released_at": at,
     }
     try:

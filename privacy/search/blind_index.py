@@ -49,7 +49,7 @@ class BlindIndex:
 
     `columns`: the sealed columns of `table` that `normalise` takes, in this order, each None where it is
     empty; it gives the spellings to index, or none. `bits`: a code's length. `value_bits`: the base-2
-    logarithm of how many values are about equally likely, by `because`; `rows_per_value`: how many rows
+    logarithm of how many values are about equally likely, by `reason`; `rows_per_value`: how many rows
     share a value on average, at most. `kyc.persons.search` has examples.
     """
 
@@ -58,12 +58,12 @@ class BlindIndex:
     columns: tuple[str, ...]
     normalise: Normalise = field(repr=False)
     value_bits: float
-    because: str
+    reason: str
     bits: int = 128
     rows_per_value: float = 1.5
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.name) <= 100 or not self.columns or not self.because:
+        if not 1 <= len(self.name) <= 100 or not self.columns or not self.reason:
             raise IndexRefused(
                 "An index has a name of 1 to 100 characters, columns, and a reason for value_bits."
             )

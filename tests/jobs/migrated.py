@@ -68,17 +68,17 @@ def use(url: str) -> None:
 
 def change_accounts(ledger: Ledger, a: UUID, b: UUID, paid: UUID) -> None:
     """Each change that an account can see but closing, and a dispute that is upheld in part."""
-    by: dict[str, str] = {"actor": "ops-1", "reason": "test"}
-    account_changes.freeze(ledger, a, **by)
-    account_changes.unfreeze(ledger, a, **by)
-    account_changes.set_bounds(ledger, a, floor=None, ceiling=1000, **by)
-    account_changes.move(ledger, a, b, **by)
+    actor: dict[str, str] = {"actor": "ops-1", "reason": "test"}
+    account_changes.freeze(ledger, a, **actor)
+    account_changes.unfreeze(ledger, a, **actor)
+    account_changes.set_bounds(ledger, a, floor=None, ceiling=1000, **actor)
+    account_changes.move(ledger, a, b, **actor)
     with ledger.database.connection() as connection:
         accounts.set_metadata(connection, a, {"branch": "north"}, at=NOW)
     opened = disputes.open_dispute(
         ledger, paid, new_id(), reason_code="10.4", expires_at=ledger.clock() + timedelta(days=1), actor="x"
     )
-    assert disputes.uphold(ledger, opened.transfer_id, new_id(), 20, **by).posted
+    assert disputes.uphold(ledger, opened.transfer_id, new_id(), 20, **actor).posted
 
 
 def schema(url: str) -> list[tuple[Any, ...]]:

@@ -331,12 +331,12 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "production")
     with Emoney.open(clock=lambda: NOW) as emoney:
-        with pytest.raises(PackNotAccepted, match="emoney kyc pack accept gh-bog-2024 --by NAME"):
+        with pytest.raises(PackNotAccepted, match="emoney kyc pack accept gh-bog-2024 --actor NAME"):
             emoney.kyc.enrol(PERSON)
         # all of these numbers were read in the legal text
         assert emoney.kyc.enrol({"external_ref": "a", "currency": "EUR"}).pack == "eu-amld5-art12"
     monkeypatch.setenv(ENVIRONMENT, "development")
-    code, out, err = command("kyc", "pack", "accept", "gh-bog-2024", "--by", "Efua Mensah", "--json")
+    code, out, err = command("kyc", "pack", "accept", "gh-bog-2024", "--actor", "Efua Mensah", "--json")
     assert code == 0, err
     accepted = json.loads(out)
     assert accepted["still_missing"] == []
@@ -344,9 +344,17 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
     monkeypatch.setenv(ENVIRONMENT, "production")
     with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
         emoney.kyc.enrol(PERSON)  # one person's word
-    code, out, err = command("kyc", "pack", "accept", "gh-bog-2024", "--by", "efua", "--json")
+    code, out, err = command("kyc", "pack", "accept", "gh-bog-2024", "--actor", "efua", "--json")
     assert code == 0, err
-    approve = ("kyc", "approvals", "approve", json.loads(out)["request"], "--because", "read it too", "--by")
+    approve = (
+        "kyc",
+        "approvals",
+        "approve",
+        json.loads(out)["request"],
+        "--reason",
+        "read it too",
+        "--actor",
+    )
     assert command(*approve, "Efua")[0] == 1
     with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
         emoney.kyc.enrol(PERSON)  # asked for only
@@ -379,9 +387,9 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
     others = PackLibrary([tmp_path])
     changed = others.pack("gh-bog-2024")
     with Emoney.open(clock=lambda: NOW) as emoney, emoney.database.connection() as connection:
-        asked = acceptance.request(connection, pack, by="efua", because="verified", at=NOW)
+        asked = acceptance.request(connection, pack, actor="efua", reason="verified", at=NOW)
         key = proofs.signing_key(connection, emoney.home)
-        said: dict[str, Any] = {"by": "kofi", "because": "read too", "at": NOW}
+        said: dict[str, Any] = {"actor": "kofi", "reason": "read too", "at": NOW}
         with (
             pytest.raises(InvalidRequest, match="approve it with the installation's key"),
             connection.transaction(),
@@ -393,10 +401,10 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
         ):
             approved_actions.approve(connection, asked, packs=others, key=key, **said)
         with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
-            acceptance.accept(connection, pack, key, by="efua", at=NOW, approval=asked)  # not approved yet
+            acceptance.accept(connection, pack, key, actor="efua", at=NOW, approval=asked)  # not approved yet
         approved_actions.approve(connection, asked, packs=PACKS, key=key, **said)
         with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
-            acceptance.accept(connection, changed, key, by="efua", at=NOW, approval=asked)
+            acceptance.accept(connection, changed, key, actor="efua", at=NOW, approval=asked)
         [accepted] = acceptance.every(connection)
         assert acceptance.missing(connection, pack) == []
     assert accepted.note.splitlines()[0] == "emoney/kyc/pack-acceptance/v2"
@@ -410,8 +418,8 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
 def test_an_acceptance_is_append_only_and_a_forged_one_is_found(
     command: Command, home: Path, owner_url: str
 ) -> None:
-    assert command("kyc", "pack", "accept", "gh-bog-2024", "--by", " ")[0] == 1
-    assert command("kyc", "pack", "accept", "gh-bog-2024", "--by", "Efua")[0] == 0
+    assert command("kyc", "pack", "accept", "gh-bog-2024", "--actor", " ")[0] == 1
+    assert command("kyc", "pack", "accept", "gh-bog-2024", "--actor", "Efua")[0] == 0
     with psycopg.connect(owner_url, autocommit=True) as connection:
         for change in (
             "UPDATE kyc.pack_acceptance SET accepted_by = 'Kofi'",
@@ -491,4 +499,4 @@ def test_a_pack_of_ones_own_is_listed_enrolled_under_and_its_limit_refuses(
     assert code == 1
     [left] = json.loads(out)["left"]
     assert left["pack"] == "own-2026"
-    assert "the pack is broken" in left["because"]
+    assert "the pack is broken" in left["reason"]

@@ -13,7 +13,7 @@ from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 
-BY = ("--by", "clerk-1", "--because", "papers seen")
+BY = ("--actor", "clerk-1", "--reason", "papers seen")
 AMA = {
     "external_ref": "ama",
     "currency": "GHS",
@@ -43,7 +43,7 @@ def ama(ask: Ask, tmp_path: Path) -> Any:
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         person = persons.find(connection, "ama").id
         new = [NewEvidence(person, "id_document", EvidenceState.REGISTRY_VERIFIED, "register")]
-        said: dict[str, Any] = {"by": "desk", "because": "asked", "at": emoney.clock()}
+        said: dict[str, Any] = {"actor": "desk", "reason": "asked", "at": emoney.clock()}
         evidence_records.record(connection, new, provider="registry", **said)
     return enrolled
 
@@ -138,8 +138,8 @@ def test_a_minor_names_who_answers(run: Command, ask: Ask, ama: Any) -> None:
     assert ask("kyc", "enrol-minor", "-", given=child)["wallet"] == "child"
     [answers] = ask("kyc", "guardian", "list", "child")
     assert (answers["ref"], answers["authority"], answers["ended_at"]) == ("ama", "court", None)
-    assert ask("kyc", "guardian", "end", "child", "--because", "another court decided")["ended"]
-    assert run("kyc", "guardian", "end", "child", "--because", "again")[0] == 1
+    assert ask("kyc", "guardian", "end", "child", "--reason", "another court decided")["ended"]
+    assert run("kyc", "guardian", "end", "child", "--reason", "again")[0] == 1
     assert "another court decided" in run("kyc", "guardian", "list", "child")[1]
 
 
@@ -149,7 +149,7 @@ def test_a_bearer_instrument_and_what_it_is(run: Command, ask: Ask) -> None:
     told = ask("kyc", "features", "card-1")
     assert (told["features"]["reloadable"], told["features"]["goods_only"]) == (False, None)
     told = ask("kyc", "features", "card-1", "--goods-only", *BY)
-    assert [each["by"] for each in told["statements"]] == ["opening", "clerk-1"]
+    assert [each["actor"] for each in told["statements"]] == ["opening", "clerk-1"]
     assert (told["features"]["reloadable"], told["features"]["goods_only"]) == (False, True)
     code, out, _ = run("kyc", "features", "card-1")
     assert code == 0
@@ -158,7 +158,7 @@ def test_a_bearer_instrument_and_what_it_is(run: Command, ask: Ask) -> None:
     code, _, err = run("kyc", "features", "card-1", "--reloadable", *BY)
     assert code == 1
     assert "stays so" in err
-    assert run("kyc", "features", "card-1", "--one-country", "--by", "clerk-1")[0] == 2
+    assert run("kyc", "features", "card-1", "--one-country", "--actor", "clerk-1")[0] == 2
     code, _, err = run("kyc", "issue-bearer", "gh-bog-2024", "minimum", "card-2")
     assert code == 1
     assert "is for no bearer" in err
@@ -178,11 +178,11 @@ def test_a_correction_waits_for_a_second_person(run: Command, ask: Ask, ama: Any
     code, out, _ = run("kyc", "approvals", "list")
     assert code == 0
     assert "rectification of" in out
-    approve = ("kyc", "approvals", "approve", asked["request"], "--because", "seen too", "--by")
+    approve = ("kyc", "approvals", "approve", asked["request"], "--reason", "seen too", "--actor")
     assert run(*approve, "clerk-1")[0] == 1
     assert run(*approve, "clerk-2")[0] == 0
     [version] = ask("kyc", "versions", "ama")
-    assert (version["version"], version["fields"], version["by"]) == (1, ["name"], "clerk-2")
+    assert (version["version"], version["fields"], version["actor"]) == (1, ["name"], "clerk-2")
     states = [
         each["state"] for each in ask("kyc", "evidence", "list", "ama") if each["kind"] == "id_document"
     ]

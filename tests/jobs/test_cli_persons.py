@@ -18,8 +18,8 @@ AMA = {
     "id_number": "GHA-PLANTED-1",
 }
 TWIN = AMA | {"external_ref": "twin", "phone": "+233201234568"}
-BY = ("--by", "clerk-1", "--because", "papers seen")
-BY_OTHER = ("--by", "clerk-2", "--because", "seen too")
+BY = ("--actor", "clerk-1", "--reason", "papers seen")
+BY_OTHER = ("--actor", "clerk-2", "--reason", "seen too")
 Ask = Callable[..., Any]
 
 
@@ -98,7 +98,7 @@ def test_wallets_opened_overridden_frozen_and_let_go(run: Command, ask: Ask, imp
     assert (code, "is not frozen" in err) == (1, True)
     code, _, err = run("kyc", "override", "ama", "golden", "--until", "2026-12-01", *BY)
     assert (code, "has no tier" in err) == (1, True)
-    code, _, err = run("kyc", "freeze", "ama-2", "--by", "clerk one", "--because", "x")
+    code, _, err = run("kyc", "freeze", "ama-2", "--actor", "clerk one", "--reason", "x")
     assert (code, "an actor is an id of your own" in err) == (1, True)
 
 
@@ -116,13 +116,13 @@ def test_reviews_are_rated_and_due(run: Command, ask: Ask, imported: None) -> No
 def test_terms_death_and_dormancy(run: Command, ask: Ask, imported: None, tmp_path: Path) -> None:
     text = tmp_path / "terms.txt"
     text.write_text("The terms.")
-    by = ("--by", "legal-1")
+    actor = ("--actor", "legal-1")
     publish = ("kyc", "terms", "publish", "terms_of_use", "1", str(text), "--effective-from", "2020-01-01")
-    assert run(*publish, *by)[0] == 0
-    assert run(*publish, *by)[0] == 1
+    assert run(*publish, *actor)[0] == 0
+    assert run(*publish, *actor)[0] == 1
     assert ask("kyc", "terms", "standing", "ama") == {"said": [], "outdated": ["terms_of_use"]}
     consent = ("kyc", "terms", "consent", "ama", "terms_of_use", "1", "--channel", "app")
-    assert run(*consent, *by)[0] == 0
+    assert run(*consent, *actor)[0] == 0
     assert [each["given"] for each in ask("kyc", "terms", "standing", "ama")["said"]] == [True]
     assert run("kyc", "death", "report", "twin", *BY)[0] == 0
     assert [each["stage"] for each in ask("kyc", "death", "steps", "twin")] == ["reported"]

@@ -47,7 +47,7 @@ def run(command: Command) -> Command:
 def test_rotate_says_what_it_did_and_that_nothing_is_left(
     run: Command, what: str, kind: str, keys: int, fields: int, tables: set[str]
 ) -> None:
-    code, out, _ = run("rotate", what, "--by", "ops-1", "--json")
+    code, out, _ = run("rotate", what, "--actor", "ops-1", "--json")
     told = json.loads(out)
     assert (code, told["kind"], told["keys"], told["fields"], told["resumed"]) == (
         0,
@@ -58,21 +58,21 @@ def test_rotate_says_what_it_did_and_that_nothing_is_left(
     )
     assert set(told["left"]) >= tables
     assert set(told["left"].values()) == {0}
-    code, out, _ = run("rotate", what, "--by", "ops-1")
+    code, out, _ = run("rotate", what, "--actor", "ops-1")
     assert code == 0
     assert "left under old keys: 0 in" in out
 
 
 def test_rotate_wants_to_know_who_and_what(run: Command) -> None:
     assert run("rotate")[0] == 2
-    assert run("rotate", "everything", "--by", "ops-1")[0] == 2
-    code, _, told = run("rotate", "--by", "a\tb")
+    assert run("rotate", "everything", "--actor", "ops-1")[0] == 2
+    code, _, told = run("rotate", "--actor", "a\tb")
     assert code == 1
     assert "actor" in told
 
 
 def test_the_key_inventory(run: Command, owner_url: str) -> None:
-    assert run("rotate", "wraps", "--by", "ops-1")[0] == 0
+    assert run("rotate", "wraps", "--actor", "ops-1")[0] == 0
     code, out, _ = run("keys", "--json")
     told = json.loads(out)
     keks = {(each["use"], each["state"]): each["wraps"] for each in told["key_encryption_keys"]}

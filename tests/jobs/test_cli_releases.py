@@ -46,13 +46,13 @@ def files(directory: Path, ages: int = 30) -> tuple[str, str]:
 
 def test_records_leave_checked_pseudonymous_and_listed(run: Command, tmp_path: Path) -> None:
     plan, records = files(tmp_path)
-    assert run("pseudonyms", "create", "study", "--purpose", "a study", "--by", "dpo-1")[0] == 0
+    assert run("pseudonyms", "create", "study", "--purpose", "a study", "--actor", "dpo-1")[0] == 0
     code, out, _ = run("release", "check", plan, "--records", records, "--json")
     checked = json.loads(out)
     assert (code, checked["records"], checked["withheld"]) == (0, 60, ["name"])
     assert checked["k"]["reached"] >= 5
     target = tmp_path / "out.csv"
-    make = ("release", "make", plan, "--records", records, "--out", str(target), "--by", "dpo-1")
+    make = ("release", "make", plan, "--records", records, "--out", str(target), "--actor", "dpo-1")
     code, out, _ = run(*make)
     assert code == 0
     assert f"study: 60 of 60 records, k {checked['k']['reached']} (wanted 5)" in out
@@ -116,7 +116,7 @@ def test_a_plan_is_a_file_or_a_shipped_name(run: Command, tmp_path: Path) -> Non
 
 
 def test_counts_are_published_until_the_budget_is_spent(run: Command) -> None:
-    opened = ("count", "open-budget", "annual", "--purpose", "report", "--epsilon", "0.5", "--by", "dpo-1")
+    opened = ("count", "open-budget", "annual", "--purpose", "report", "--epsilon", "0.5", "--actor", "dpo-1")
     assert run(*opened)[0] == 0
     assert "not raised" in run(*opened)[2]
     publish = (
@@ -127,7 +127,7 @@ def test_counts_are_published_until_the_budget_is_spent(run: Command) -> None:
         "gh-bog-2024",
         "--budget",
         "annual",
-        "--by",
+        "--actor",
         "dpo-1",
     )
     code, out, _ = run(*publish, "--epsilon", "0.4", "--json")
@@ -146,29 +146,29 @@ def test_counts_are_published_until_the_budget_is_spent(run: Command) -> None:
 
 @pytest.mark.parametrize("question", ["holders-by-tier", "holders-active", "balances"])
 def test_a_question_that_is_not_whole_is_a_misuse(run: Command, question: str) -> None:
-    code, out, _ = run("count", "publish", question, "--budget", "b", "--epsilon", "0.1", "--by", "dpo-1")
+    code, out, _ = run("count", "publish", question, "--budget", "b", "--epsilon", "0.1", "--actor", "dpo-1")
     assert (code, out) == (2, "")
 
 
 def test_a_token_leads_back_by_two_persons(run: Command) -> None:
-    create = ("pseudonyms", "create", "audit", "--purpose", "an audit", "--reversible", "--by", "dpo-1")
+    create = ("pseudonyms", "create", "audit", "--purpose", "an audit", "--reversible", "--actor", "dpo-1")
     assert json.loads(run(*create, "--json")[1])["reversible"] is True
     subject = new_id()
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         domain = Pseudonyms(emoney.vault.providers, "audit")
         token = domain.of(connection, [subject])[subject]
-    ask = ("reidentify", "request", "audit", token, "--purpose", "authority request", "--because", "order 7")
-    request = json.loads(run(*ask, "--by", "clerk-7", "--json")[1])["request"]
-    because = ("--because", "seen")
-    code, out, err = run("reidentify", "approve", request, "--by", "clerk-7", *because)
+    ask = ("reidentify", "request", "audit", token, "--purpose", "authority request", "--reason", "order 7")
+    request = json.loads(run(*ask, "--actor", "clerk-7", "--json")[1])["request"]
+    reason = ("--reason", "seen")
+    code, out, err = run("reidentify", "approve", request, "--actor", "clerk-7", *reason)
     assert (code, out) == (1, "")
     assert "cannot decide" in err
-    assert run("reidentify", "approve", request, "--by", "clerk-8", *because)[1] == f"subject {subject}\n"
+    assert run("reidentify", "approve", request, "--actor", "clerk-8", *reason)[1] == f"subject {subject}\n"
     listed = run("reidentify", "list")[1]
     assert "approved by clerk-8" in listed
     assert token not in listed
     assert str(subject) not in listed
-    other = json.loads(run(*ask, "--by", "clerk-7", "--json")[1])["request"]
-    assert "rejected" in run("reidentify", "reject", other, "--by", "clerk-8", *because)[1]
-    assert run("pseudonyms", "rotate", "audit", "--by", "dpo-1")[1] == "audit: epoch 2 started\n"
+    other = json.loads(run(*ask, "--actor", "clerk-7", "--json")[1])["request"]
+    assert "rejected" in run("reidentify", "reject", other, "--actor", "clerk-8", *reason)[1]
+    assert run("pseudonyms", "rotate", "audit", "--actor", "dpo-1")[1] == "audit: epoch 2 started\n"
     assert "an audit" in run("pseudonyms", "list")[1]

@@ -160,7 +160,7 @@ def test_an_erasure_up_to_its_certificate(
     assert run("privacy", "retention", "destroy", month)[0] == 1  # nobody has agreed
     [asked] = json.loads(run("privacy", "retention", "ask", month, "--json")[1])
     assert run("privacy", "retention", "approve", asked["request_id"])[0] == 1  # the same person
-    assert run("privacy", "retention", "approve", asked["request_id"], "--by", "dpo-2")[0] == 0
+    assert run("privacy", "retention", "approve", asked["request_id"], "--actor", "dpo-2")[0] == 0
     [erased] = json.loads(run("privacy", "retention", "destroy", month, "--json")[1])
     [certificate] = json.loads(run("privacy", "retention", "certificates", "--json")[1])
     assert certificate["id"] == erased["certificate_id"]
@@ -184,6 +184,6 @@ def test_the_rules_and_the_holds_are_listed(run: Command, ama: None) -> None:
         "holds"
     ]
     assert run("privacy", "hold", "release", hold)[0] == 1
-    assert run("privacy", "hold", "release", hold, "--by", "legal-2")[0] == 0
+    assert run("privacy", "hold", "release", hold, "--actor", "legal-2")[0] == 0
     assert json.loads(run("privacy", "hold", "list", "--json")[1]) == []
     assert run("privacy", "retention")[0] == run("privacy", "hold", "list")[0] == 0

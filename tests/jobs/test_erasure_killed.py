@@ -273,7 +273,7 @@ def house(home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
             )
         study = Pseudonyms(emoney.vault.providers, "study", clock)
         with emoney.database.connection() as connection:
-            study.create(connection, purpose="a study", reversible=True, by="dpo-1")
+            study.create(connection, purpose="a study", reversible=True, actor="dpo-1")
 
         def enrol(ref: str) -> UUID:
             """A person whose name was corrected, who has a token, and whose wallet was used."""
@@ -301,8 +301,8 @@ def house(home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
                     connection,
                     person,
                     {"name": f"Planted {ref} Corrected"},
-                    by="clerk-1",
-                    because="wrote",
+                    actor="clerk-1",
+                    reason="wrote",
                     at=clock(),
                 )
                 study.of(connection, [enrolled.person_id])

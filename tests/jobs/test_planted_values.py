@@ -201,12 +201,12 @@ def _plant_by_commands(left: Left, patch: pytest.MonkeyPatch) -> None:
     persons.write_text("\n".join(lines), encoding="utf-8")
     run("kyc", "import", str(persons))
     run("kyc", "import", str(persons), "--skip-bad")
-    by = ("--by", "clerk-1", "--because", "papers seen")
+    actor = ("--actor", "clerk-1", "--reason", "papers seen")
     run("kyc", "duplicates", "list")
-    run("kyc", "duplicates", "decide", CONTROL, "w-2", "same", *by, "--json")
+    run("kyc", "duplicates", "decide", CONTROL, "w-2", "same", *actor, "--json")
     run("kyc", "evidence", "list", CONTROL)
-    run("kyc", "evidence", "add", CONTROL, "address_proof", "--expires-on", "2099-01-31", *by)
-    run("kyc", "reviews", "rate", CONTROL, *by)
+    run("kyc", "evidence", "add", CONTROL, "address_proof", "--expires-on", "2099-01-31", *actor)
+    run("kyc", "reviews", "rate", CONTROL, *actor)
     run("kyc", "approvals", "list", "--all")
     # an operator's history, with columns that slipped
     accounts = inputs / "accounts.csv"

@@ -34,13 +34,15 @@ def asked(database: Database, account: UUID, tier: str = "enhanced", days: int =
     with database.connection() as connection:
         until = NOW + timedelta(days=days)
         return overrides.request(
-            connection, account, tier, packs=PACKS, until=until, by="clerk-1", because="papers seen", at=NOW
+            connection, account, tier, packs=PACKS, until=until, actor="clerk-1", reason="papers seen", at=NOW
         )
 
 
-def approve(database: Database, request: UUID, by: str = "clerk-2", at: datetime = SOON) -> Any:
+def approve(database: Database, request: UUID, actor: str = "clerk-2", at: datetime = SOON) -> Any:
     with database.connection() as connection:
-        return approved_actions.approve(connection, request, packs=PACKS, by=by, because="seen too", at=at)
+        return approved_actions.approve(
+            connection, request, packs=PACKS, actor=actor, reason="seen too", at=at
+        )
 
 
 def tier(database: Database, account: UUID) -> str:
@@ -63,20 +65,20 @@ def test_what_one_asks_another_approves_and_it_is_done(database: Database, enrol
         assert [each.outcome for each in approvals.every(connection)] == ["approved"]
 
 
-@pytest.mark.parametrize("by", ["clerk-1", "CLERK-1", "Clerk-1"])
-def test_the_one_who_asked_cannot_decide(database: Database, enrolled: Any, by: str) -> None:
+@pytest.mark.parametrize("actor", ["clerk-1", "CLERK-1", "Clerk-1"])
+def test_the_one_who_asked_cannot_decide(database: Database, enrolled: Any, actor: str) -> None:
     request = asked(database, enrolled.account_id)
     with pytest.raises(SamePerson, match="second person"):
-        approve(database, request, by)
+        approve(database, request, actor)
     with database.connection() as connection, pytest.raises(SamePerson):
-        approvals.reject(connection, request, by=by, because="no", at=SOON)
+        approvals.reject(connection, request, actor=actor, reason="no", at=SOON)
     assert tier(database, enrolled.account_id) == "medium"
 
 
-@pytest.mark.parametrize("by", ["clerk-1 ", "", "clerk one", "\u0441lerk-1", "x" * 101, "clerk\n1"])
-def test_no_name_that_only_looks_like_another(database: Database, enrolled: Any, by: str) -> None:
+@pytest.mark.parametrize("actor", ["clerk-1 ", "", "clerk one", "\u0441lerk-1", "x" * 101, "clerk\n1"])
+def test_no_name_that_only_looks_like_another(database: Database, enrolled: Any, actor: str) -> None:
     with pytest.raises(InvalidRequest):
-        approve(database, asked(database, enrolled.account_id), by)
+        approve(database, asked(database, enrolled.account_id), actor)
 
 
 @pytest.mark.parametrize("column", ["requested_by", "expires_at", "action", "subject"])
@@ -121,12 +123,12 @@ def test_the_database_refuses_a_decision_after_its_time(database: Database, enro
 def test_the_database_takes_no_override_without_its_own_approval(database: Database, enrolled: Any) -> None:
     request = asked(database, enrolled.account_id)
     with database.connection() as connection:
-        freezing.freeze(connection, enrolled.account_id, by="clerk-1", because="court order", at=NOW)
+        freezing.freeze(connection, enrolled.account_id, actor="clerk-1", reason="court order", at=NOW)
         other = freezing.request_unfreezing(
-            connection, enrolled.account_id, by="clerk-1", because="order lifted", at=NOW
+            connection, enrolled.account_id, actor="clerk-1", reason="order lifted", at=NOW
         )
-        approved_actions.approve(connection, other, packs=PACKS, by="clerk-2", because="seen", at=SOON)
-        rejected = approvals.reject(connection, request, by="clerk-2", because="no", at=SOON)
+        approved_actions.approve(connection, other, packs=PACKS, actor="clerk-2", reason="seen", at=SOON)
+        rejected = approvals.reject(connection, request, actor="clerk-2", reason="no", at=SOON)
     assert rejected.outcome == "rejected"
     insert = (
         "INSERT INTO kyc.tier_override (id, account_id, pack_id, tier, made_at, until, approval_id)"
@@ -166,14 +168,14 @@ def test_of_two_who_approve_at_once_one_does(
 ) -> None:
     request, told = asked(database, enrolled.account_id), []
 
-    def decide(by: str) -> None:
+    def decide(actor: str) -> None:
         try:
-            approve(database, request, by)
+            approve(database, request, actor)
             told.append("approved")
         except RequestClosed:
             told.append("closed")
 
-    threads = [threading.Thread(target=decide, args=(by,)) for by in ("clerk-2", "clerk-3")]
+    threads = [threading.Thread(target=decide, args=(actor,)) for actor in ("clerk-2", "clerk-3")]
     with database.connection() as connection:
         connection.execute(
             "SELECT FROM kyc.wallet FOR UPDATE"
@@ -209,19 +211,19 @@ def test_an_override_ends_on_its_date(database: Database, enrolled: Any) -> None
 def test_frozen_by_one_let_go_by_two(database: Database, enrolled: Any) -> None:
     account = enrolled.account_id
     with database.connection() as connection:
-        freezing.freeze(connection, account, credit=False, by="clerk-1", because="complaint", at=NOW)
+        freezing.freeze(connection, account, credit=False, actor="clerk-1", reason="complaint", at=NOW)
         held = accounts.get(connection, account)
         assert (held.frozen_debit, held.frozen_credit) == (True, False)
-        freezing.freeze(connection, account, debit=False, by="clerk-1", because="more", at=NOW)
+        freezing.freeze(connection, account, debit=False, actor="clerk-1", reason="more", at=NOW)
         held = accounts.get(connection, account)
         assert (held.frozen_debit, held.frozen_credit) == (True, True)
-        request = freezing.request_unfreezing(connection, account, by="clerk-1", because="settled", at=SOON)
-        approved_actions.approve(connection, request, packs=PACKS, by="clerk-2", because="settled", at=SOON)
+        request = freezing.request_unfreezing(connection, account, actor="clerk-1", reason="settled", at=SOON)
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-2", reason="settled", at=SOON)
         held = accounts.get(connection, account)
         assert (held.frozen_debit, held.frozen_credit) == (False, False)
     with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="takes_two"):
         connection.execute(
-            "INSERT INTO kyc.freeze (id, account_id, debit, credit, because, made_by, made_at)"
+            "INSERT INTO kyc.freeze (id, account_id, debit, credit, reason, made_by, made_at)"
             " VALUES (%s, %s, false, false, 'x', 'clerk-1', now())",
             (new_id(), account),
         )
@@ -236,13 +238,13 @@ def test_evidence_is_verified_by_two_and_not_by_one(database: Database, enrolled
         ]
         with pytest.raises(InvalidEvidence, match="two persons"):
             evidence_records.change(
-                connection, document.id, EvidenceState.VERIFIED, by="clerk-1", because="I say so", at=SOON
+                connection, document.id, EvidenceState.VERIFIED, actor="clerk-1", reason="I say so", at=SOON
             )
         request = approved_actions.request_acceptance(
-            connection, document.id, method="seen in person", by="clerk-1", because="original shown", at=NOW
+            connection, document.id, method="seen in person", actor="clerk-1", reason="original shown", at=NOW
         )
         approved_actions.approve(
-            connection, request, packs=PACKS, by="clerk-2", because="copy compared", at=SOON
+            connection, request, packs=PACKS, actor="clerk-2", reason="copy compared", at=SOON
         )
         now = evidence_records.of_person(connection, enrolled.person_id)
         assert {(each.kind, each.state) for each in now} >= {("id_document", EvidenceState.VERIFIED)}
@@ -250,19 +252,19 @@ def test_evidence_is_verified_by_two_and_not_by_one(database: Database, enrolled
         assert states == [("captured", "enrolment"), ("verified", "seen in person")]
         with pytest.raises(InvalidEvidence, match="does not become verified"):
             approved_actions.request_acceptance(
-                connection, document.id, method="again", by="clerk-1", because="x", at=SOON
+                connection, document.id, method="again", actor="clerk-1", reason="x", at=SOON
             )
 
 
 def test_a_request_says_what_by_whom_and_why(database: Database, enrolled: Any) -> None:
     with database.connection() as connection:
         for wrong in (
-            {"because": " "},
-            {"because": "x" * 501},
-            {"by": "a b"},
+            {"reason": " "},
+            {"reason": "x" * 501},
+            {"actor": "a b"},
             {"open_for": timedelta(days=91)},
         ):
-            said: dict[str, Any] = {"by": "clerk-1", "because": "why", "at": NOW} | wrong
+            said: dict[str, Any] = {"actor": "clerk-1", "reason": "why", "at": NOW} | wrong
             with pytest.raises(InvalidRequest):
                 approvals.request(connection, Action.PACK_ACCEPTANCE, new_id(), {}, **said)
         with pytest.raises(InvalidRequest, match="there is no request"):

@@ -41,7 +41,7 @@ def test_what_is_decided_stated_corrected_or_opened_and_tampered_with_is_named(
 ) -> None:
     enrolled = desk.enrol(ama)
     person = enrolled.person_id
-    said: dict[str, Any] = {"by": "clerk-1", "because": "as told", "at": NOW}
+    said: dict[str, Any] = {"actor": "clerk-1", "reason": "as told", "at": NOW}
     with database.connection() as connection:
         not_reloadable = Features(reloadable=False)
         wallet_features.state(connection, enrolled.account_id, not_reloadable, packs=PACKS, **said)

@@ -65,7 +65,7 @@ def stages(database: Database, account: UUID) -> list[str]:
 def verify(database: Database, person: UUID, kind: str = "id_document") -> None:
     with database.connection() as connection:
         new = NewEvidence(person, kind, EvidenceState.REGISTRY_VERIFIED, "register")
-        evidence_records.record(connection, [new], by="desk", because="asked", at=NOW, provider="registry")
+        evidence_records.record(connection, [new], actor="desk", reason="asked", at=NOW, provider="registry")
 
 
 COURSE = [
@@ -118,8 +118,8 @@ def test_the_whole_way_on_its_dates(database: Database, wallet: Any, at: Any) ->
             wallet.account_id,
             RULES,
             packs=PACKS,
-            by="clerk-1",
-            because="came",
+            actor="clerk-1",
+            reason="came",
             at=day(2041, 6, 10),
         )
 
@@ -160,8 +160,8 @@ def test_reactivated_by_identification(
             wallet.account_id,
             RULES,
             packs=PACKS,
-            by="clerk-1",
-            because="came with the card",
+            actor="clerk-1",
+            reason="came with the card",
             at=again,
         )
 
@@ -178,12 +178,12 @@ def test_reactivated_by_identification(
 
 def test_other_reasons_for_a_freeze_stay(database: Database, wallet: Any, at: Any) -> None:
     with database.connection() as connection:
-        freezing.freeze(connection, wallet.account_id, credit=False, by="clerk-1", because="court", at=NOW)
+        freezing.freeze(connection, wallet.account_id, credit=False, actor="clerk-1", reason="court", at=NOW)
     for moment, _ in COURSE[:4]:
         run(at, moment)
     verify(database, wallet.person_id)
     dormancy.reactivate(
-        at.ledger, wallet.account_id, RULES, packs=PACKS, by="clerk-1", because="came", at=day(2027, 6, 11)
+        at.ledger, wallet.account_id, RULES, packs=PACKS, actor="clerk-1", reason="came", at=day(2027, 6, 11)
     )
     with database.connection() as connection:
         held = accounts.get(connection, wallet.account_id)
@@ -192,7 +192,7 @@ def test_other_reasons_for_a_freeze_stay(database: Database, wallet: Any, at: An
 
 def test_an_exemption_stops_the_clock(database: Database, wallet: Any, at: Any) -> None:
     with database.connection() as connection:
-        dormancy.exempt(connection, wallet.account_id, "litigation", by="clerk-1", because="case 7", at=NOW)
+        dormancy.exempt(connection, wallet.account_id, "litigation", actor="clerk-1", reason="case 7", at=NOW)
     assert run(at, day(2027, 5, 10)) == {"skipped": 1}
     with database.connection() as connection:
         assert dormancy.end_exemption(connection, wallet.account_id, "litigation", at=day(2027, 5, 11))
@@ -221,7 +221,7 @@ def test_wallets_of_packs_without_a_rule_are_left_alone(
     desk.enrol({"external_ref": "A-1", "currency": "EUR"})
     assert run(europe, day(2036, 1, 1)) == {}
     with pytest.raises(UnknownWallet):
-        dormancy.reactivate(europe.ledger, new_id(), RULES, packs=PACKS, by="c", because="x", at=NOW)
+        dormancy.reactivate(europe.ledger, new_id(), RULES, packs=PACKS, actor="c", reason="x", at=NOW)
 
 
 def test_steps_are_never_changed(owner_url: str, wallet: Any, at: Any) -> None:
@@ -232,7 +232,7 @@ def test_steps_are_never_changed(owner_url: str, wallet: Any, at: Any) -> None:
 
 def reported(database: Database, person: UUID) -> None:
     with database.connection() as connection:
-        deaths.report(connection, person, by="clerk-1", because="the sister called", at=NOW)
+        deaths.report(connection, person, actor="clerk-1", reason="the sister called", at=NOW)
 
 
 def test_a_death_stops_debits_and_two_release_the_money(database: Database, wallet: Any, at: Any) -> None:
@@ -243,28 +243,34 @@ def test_a_death_stops_debits_and_two_release_the_money(database: Database, wall
     assert at.receive(account, "20000", Operation.P2P).posted
     with database.connection() as connection:
         with pytest.raises(NotIdentified, match="death_certificate"):
-            deaths.verify(connection, person, by="clerk-1", because="said so", at=NOW)
+            deaths.verify(connection, person, actor="clerk-1", reason="said so", at=NOW)
         with pytest.raises(InvalidStep, match="is reported; it cannot be released"):
             deaths.request_release(
-                connection, person, funds, reference="bank-7", by="clerk-1", because="x", at=NOW
+                connection, person, funds, reference="bank-7", actor="clerk-1", reason="x", at=NOW
             )
     verify(database, person, "death_certificate")
     with database.connection() as connection:
-        deaths.verify(connection, person, by="clerk-1", because="certificate", at=NOW)
+        deaths.verify(connection, person, actor="clerk-1", reason="certificate", at=NOW)
         with pytest.raises(InvalidStep, match="holds no funds behind e-money"):
             deaths.request_release(
-                connection, person, at.peer, reference="bank-7", by="clerk-1", because="x", at=NOW
+                connection, person, at.peer, reference="bank-7", actor="clerk-1", reason="x", at=NOW
             )
         request = deaths.request_release(
-            connection, person, funds, reference="bank-7", by="clerk-1", because="letters of probate", at=NOW
+            connection,
+            person,
+            funds,
+            reference="bank-7",
+            actor="clerk-1",
+            reason="letters of probate",
+            at=NOW,
         )
     with database.connection() as connection:
         approved_actions.approve(
             connection,
             request,
             packs=PACKS,
-            by="clerk-2",
-            because="seen",
+            actor="clerk-2",
+            reason="seen",
             at=NOW,
             ledger=Ledger(database, lambda: NOW),
         )
@@ -288,13 +294,13 @@ def test_a_mistake_is_withdrawn_by_two(database: Database, wallet: Any, at: Any)
         reported(database, wallet.person_id)
     with database.connection() as connection:
         request = deaths.request_withdrawal(
-            connection, wallet.person_id, by="clerk-1", because="she came in", at=NOW
+            connection, wallet.person_id, actor="clerk-1", reason="she came in", at=NOW
         )
-        approved_actions.approve(connection, request, packs=PACKS, by="clerk-2", because="met her", at=NOW)
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-2", reason="met her", at=NOW)
     assert at.send(wallet.account_id, "1", Operation.PAY).posted
     reported(database, wallet.person_id)
     with database.connection() as connection, pytest.raises(UnknownPerson):
-        deaths.report(connection, new_id(), by="clerk-1", because="x", at=NOW)
+        deaths.report(connection, new_id(), actor="clerk-1", reason="x", at=NOW)
 
 
 def test_the_database_lets_no_money_of_the_dead_go_by_one(database: Database, wallet: Any) -> None:
@@ -305,7 +311,7 @@ def test_the_database_lets_no_money_of_the_dead_go_by_one(database: Database, wa
             pytest.raises(psycopg.errors.CheckViolation, match="takes_two"),
         ):
             connection.execute(
-                "INSERT INTO kyc.death_step (id, person_id, stage, made_by, because, made_at)"
+                "INSERT INTO kyc.death_step (id, person_id, stage, made_by, reason, made_at)"
                 " VALUES (%s, %s, %s, 'clerk-1', 'x', now())",
                 (new_id(), wallet.person_id, stage),
             )

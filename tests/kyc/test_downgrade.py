@@ -41,14 +41,14 @@ def revoke(database: Database, person: UUID, kind: str) -> None:
     with database.connection() as connection:
         for each in evidence_records.of_person(connection, person):
             if each.kind == kind:
-                evidence_records.reject(connection, each.id, by="clerk-1", because="revoked", at=NOW)
+                evidence_records.reject(connection, each.id, actor="clerk-1", reason="revoked", at=NOW)
         follow(connection, person, packs=PACKS, at=NOW)
 
 
 def verify(database: Database, person: UUID, kind: str = "passport") -> None:
     with database.connection() as connection:
         new = NewEvidence(person, kind, EvidenceState.REGISTRY_VERIFIED, "register")
-        evidence_records.record(connection, [new], by="desk", because="asked", at=NOW, provider="registry")
+        evidence_records.record(connection, [new], actor="desk", reason="asked", at=NOW, provider="registry")
         follow(connection, person, packs=PACKS, at=NOW)
 
 
@@ -197,10 +197,10 @@ def test_what_two_approve_uses_the_operators_policy(database: Database, desk: En
     with database.connection() as connection:
         until = NOW + timedelta(days=2)
         request = overrides.request(
-            connection, wallet, "enhanced", packs=PACKS, until=until, by="clerk-1", because="papers", at=NOW
+            connection, wallet, "enhanced", packs=PACKS, until=until, actor="clerk-1", reason="papers", at=NOW
         )
         approved_actions.approve(
-            connection, request, packs=PACKS, by="clerk-2", because="papers", at=NOW, policies=ours
+            connection, request, packs=PACKS, actor="clerk-2", reason="papers", at=NOW, policies=ours
         )
     assert at.load(wallet, "70000").posted
     assert len(end_overrides(database, until, policies=ours, packs=PACKS)) == 1

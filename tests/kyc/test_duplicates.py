@@ -135,8 +135,8 @@ def decide(database: Database, twins: list[Any], *, same: bool, at: datetime = N
             twins[0].person_id,
             twins[1].person_id,
             same=same,
-            by="clerk-1",
-            because="papers compared",
+            actor="clerk-1",
+            reason="papers compared",
             at=at,
         )
 
@@ -153,7 +153,7 @@ def test_nothing_merges_by_itself_and_one_word_is_not_enough(database: Database,
     assert len(holders(database, twins)) == 2
     assert pairs(database) == []  # it waits for the second person
     with database.connection() as connection, pytest.raises(SamePerson):
-        approved_actions.approve(connection, request, packs=PACKS, by="clerk-1", because="sure", at=NOW)
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-1", reason="sure", at=NOW)
 
 
 def test_a_link_that_two_approve_moves_the_holder_and_can_be_taken_back(
@@ -163,7 +163,7 @@ def test_a_link_that_two_approve_moves_the_holder_and_can_be_taken_back(
     assert request is not None
     with database.connection() as connection:
         approved_actions.approve(
-            connection, request, packs=PACKS, by="clerk-2", because="compared too", at=NOW
+            connection, request, packs=PACKS, actor="clerk-2", reason="compared too", at=NOW
         )
     [holder] = holders(database, twins)
     with database.connection() as connection:
@@ -171,13 +171,13 @@ def test_a_link_that_two_approve_moves_the_holder_and_can_be_taken_back(
         assert first.holder == second.holder == holder
         linked = second if second.id != holder else first
         with pytest.raises(InvalidRequest, match="linked already"):
-            duplicates.request_link(connection, first.id, second.id, by="clerk-1", because="again", at=NOW)
+            duplicates.request_link(connection, first.id, second.id, actor="clerk-1", reason="again", at=NOW)
         further = opening.open_wallet(connection, linked, GHANA, "P-2-b", at=NOW)
         assert accounts.get(connection, further).holder == holder
         apart = duplicates.request_separation(
-            connection, linked.id, by="clerk-1", because="they are sisters", at=NOW
+            connection, linked.id, actor="clerk-1", reason="they are sisters", at=NOW
         )
-        approved_actions.approve(connection, apart, packs=PACKS, by="clerk-2", because="seen both", at=NOW)
+        approved_actions.approve(connection, apart, packs=PACKS, actor="clerk-2", reason="seen both", at=NOW)
         assert accounts.get(connection, further).holder == linked.id
     assert len(holders(database, twins)) == 2
     assert pairs(database) != []
@@ -204,7 +204,7 @@ def test_a_limit_of_the_person_follows_a_link(
     assert at.load(two, "1").posted
     with database.connection() as connection:
         approved_actions.approve(
-            connection, request, packs=PACKS, by="clerk-2", because="compared too", at=NOW
+            connection, request, packs=PACKS, actor="clerk-2", reason="compared too", at=NOW
         )
     refused = at.load(two, "1")
     assert refused.refusal is not None
@@ -213,8 +213,10 @@ def test_a_limit_of_the_person_follows_a_link(
         linked = next(
             each for each in map(partial(persons.find, connection), ("P-1", "P-2")) if each.holder != each.id
         )
-        apart = duplicates.request_separation(connection, linked.id, by="clerk-1", because="sisters", at=NOW)
-        approved_actions.approve(connection, apart, packs=PACKS, by="clerk-2", because="seen both", at=NOW)
+        apart = duplicates.request_separation(
+            connection, linked.id, actor="clerk-1", reason="sisters", at=NOW
+        )
+        approved_actions.approve(connection, apart, packs=PACKS, actor="clerk-2", reason="seen both", at=NOW)
     assert at.load(two, "1").posted
 
 
@@ -224,9 +226,11 @@ def test_a_chain_of_links_has_one_holder(desk: Enrolment, database: Database, am
     with database.connection() as connection:
         for one, two in ((0, 1), (2, 3), (1, 3)):
             request = duplicates.request_link(
-                connection, ids[one], ids[two], by="clerk-1", because="papers", at=NOW
+                connection, ids[one], ids[two], actor="clerk-1", reason="papers", at=NOW
             )
-            approved_actions.approve(connection, request, packs=PACKS, by="clerk-2", because="papers", at=NOW)
+            approved_actions.approve(
+                connection, request, packs=PACKS, actor="clerk-2", reason="papers", at=NOW
+            )
     assert holders(database, enrolled) == {ids[0]}
 
 
@@ -240,7 +244,7 @@ def test_the_database_moves_no_holder_without_its_approval(
         assert request is not None
         subject = approvals.find(connection, request).subject
         if forged == "elsewhere":
-            approvals.approve(connection, request, by="clerk-2", because="x", at=NOW, apply=lambda *_: None)
+            approvals.approve(connection, request, actor="clerk-2", reason="x", at=NOW, apply=lambda *_: None)
     with database.connection() as connection, pytest.raises(psycopg.errors.IntegrityError):
         connection.execute(
             "INSERT INTO kyc.person_link (id, person_id, into_id, made_at, approval_id)"
@@ -283,10 +287,10 @@ def test_strangers_are_not_decided_on(database: Database, twins: list[Any]) -> N
     with database.connection() as connection:
         with pytest.raises(InvalidRequest, match="never found"):
             duplicates.decide(
-                connection, twins[0].person_id, new_id(), same=False, by="c", because="x", at=NOW
+                connection, twins[0].person_id, new_id(), same=False, actor="c", reason="x", at=NOW
             )
         with pytest.raises(UnknownPerson):
-            duplicates.request_separation(connection, new_id(), by="c", because="x", at=NOW)
+            duplicates.request_separation(connection, new_id(), actor="c", reason="x", at=NOW)
 
 
 def test_of_two_who_decide_at_once_one_does(database: Database, twins: list[Any], count: Any) -> None:
@@ -341,7 +345,7 @@ def test_no_more_wallets_than_the_pack_lets_a_person_have(
     assert request is not None
     told: list[str] = []
     with database.connection() as connection:
-        approved_actions.approve(connection, request, packs=PACKS, by="clerk-2", because="x", at=NOW)
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-2", reason="x", at=NOW)
     start = threading.Barrier(2)
 
     def open_one(ref: str) -> None:

@@ -166,7 +166,7 @@ def test_a_change_of_tier_within_the_day_restricts_nobody(at: Any, database: Dat
     above = wallet(at)
     at.load(above, "20001")
     with database.connection() as connection:
-        assert not change_tier(connection, above, SINGAPORE, TIER, because="x", evidence=(), at=NOW)
+        assert not change_tier(connection, above, SINGAPORE, TIER, reason="x", evidence=(), at=NOW)
     assert restriction(database, above) is None
 
 

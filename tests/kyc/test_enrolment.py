@@ -63,7 +63,7 @@ def test_enrolled_with_a_wallet_at_the_tier_the_details_reach(
             ("enhanced", enrolled.person_id)
         ]
         assert connection.execute(
-            "SELECT tier, profile_id, because, evidence, decided_at FROM kyc.tier_decision"
+            "SELECT tier, profile_id, reason, evidence, decided_at FROM kyc.tier_decision"
         ).fetchall() == [
             (
                 "enhanced",

@@ -563,9 +563,9 @@ def test_rectifications_and_tokens_go_too(office: Office) -> None:
     person, other = office.people["P-1"], office.people["P-2"]
     study = Pseudonyms(office.vault.providers, "study", office.clock)
     rectification = Rectification(office.vault, PACKS, downgrades(), parties())
-    said: dict[str, Any] = {"by": "clerk-1", "because": "the holder wrote", "at": office.clock()}
+    said: dict[str, Any] = {"actor": "clerk-1", "reason": "the holder wrote", "at": office.clock()}
     with office.database.connection() as connection:
-        study.create(connection, purpose="a study", reversible=True, by="dpo-1")
+        study.create(connection, purpose="a study", reversible=True, actor="dpo-1")
         tokens = study.of(connection, [person, other])
         subject = persons.find(connection, "P-1")
         rectification.ask(connection, subject, {"name": "Planted Corrected"}, **said)
@@ -601,7 +601,7 @@ def test_a_token_that_was_made_after_the_erasure_is_told(office: Office) -> None
     [erased] = office.execute()
     study = Pseudonyms(office.vault.providers, "study", office.clock)
     with office.database.connection() as connection:
-        study.create(connection, purpose="a study", reversible=True, by="dpo-1")
+        study.create(connection, purpose="a study", reversible=True, actor="dpo-1")
         assert study.of(connection, [person]) == {}  # still restricted
         rights.lift(connection, [person], ground="by mistake", actor="dpo-1", at=AFTER)
         study.of(connection, [person])

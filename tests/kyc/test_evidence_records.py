@@ -52,9 +52,9 @@ def test_states_rise_or_end(
     with database.connection() as connection:
         new = NewEvidence(enrolled.person_id, "selfie", before)
         [evidence] = evidence_records.record(
-            connection, [new], by="clerk-1", because="x", at=NOW, provider="desk"
+            connection, [new], actor="clerk-1", reason="x", at=NOW, provider="desk"
         )
-        said: dict[str, Any] = {"by": "clerk-1", "because": "y", "at": NOW, "provider": "desk"}
+        said: dict[str, Any] = {"actor": "clerk-1", "reason": "y", "at": NOW, "provider": "desk"}
         if allowed:
             evidence_records.change(connection, evidence, after, **said)
             states = [row["state"] for row in evidence_records.history(connection, evidence)]
@@ -72,11 +72,11 @@ def test_states_rise_or_end(
 def test_what_has_ended_stays_ended(database: Database, enrolled: Any) -> None:
     with database.connection() as connection:
         phone = of_kind(connection, enrolled.person_id, "phone")
-        evidence_records.reject(connection, phone.id, by="clerk-1", because="not theirs", at=NOW)
+        evidence_records.reject(connection, phone.id, actor="clerk-1", reason="not theirs", at=NOW)
         with pytest.raises(InvalidEvidence, match="final"):
-            evidence_records.reject(connection, phone.id, by="clerk-1", because="again", at=NOW)
+            evidence_records.reject(connection, phone.id, actor="clerk-1", reason="again", at=NOW)
         with pytest.raises(UnknownEvidence):
-            evidence_records.reject(connection, new_id(), by="clerk-1", because="x", at=NOW)
+            evidence_records.reject(connection, new_id(), actor="clerk-1", reason="x", at=NOW)
 
 
 def test_history_is_the_databases_own(owner_url: str, database: Database, enrolled: Any) -> None:
@@ -109,12 +109,12 @@ def test_the_tier_follows_what_is_revoked_and_added(database: Database, enrolled
     with database.connection() as connection:
         assert tier(connection) == "enhanced"
         proof = of_kind(connection, enrolled.person_id, "address_proof")
-        evidence_records.reject(connection, proof.id, by="clerk-1", because="forged", at=NOW)
+        evidence_records.reject(connection, proof.id, actor="clerk-1", reason="forged", at=NOW)
         [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.before, moved.tier, tier(connection)) == ("enhanced", "medium", "medium")
         assert follow(connection, enrolled.person_id, packs=PACKS, at=NOW) == []
         again = NewEvidence(enrolled.person_id, "address_proof", method="utility bill")
-        evidence_records.record(connection, [again], by="clerk-1", because="new bill", at=NOW)
+        evidence_records.record(connection, [again], actor="clerk-1", reason="new bill", at=NOW)
         [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.tier, moved.no_tier) == ("enhanced", False)
 
@@ -132,7 +132,7 @@ def test_the_tier_follows_what_expires_by_the_job_and_on_the_call(database: Data
     with database.connection() as connection:
         document = of_kind(connection, enrolled.person_id, "id_document")
         assert (document.state, document.recorded_by) == (EvidenceState.EXPIRED, "evidence-expiry")
-        assert document.because == "past its last day, 2026-06-30"
+        assert document.reason == "past its last day, 2026-06-30"
     assert expire_evidence(database, last_day + timedelta(days=9), packs=PACKS) == (0, [])
 
 
@@ -141,13 +141,13 @@ def test_who_shows_nothing_any_more_is_at_the_least_tier_and_restricted(
 ) -> None:
     with database.connection() as connection:
         phone = of_kind(connection, enrolled.person_id, "phone")
-        evidence_records.reject(connection, phone.id, by="clerk-1", because="number reassigned", at=NOW)
+        evidence_records.reject(connection, phone.id, actor="clerk-1", reason="number reassigned", at=NOW)
         [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.tier, moved.no_tier) == ("minimum", True)
         row = connection.execute("SELECT restriction, restriction_cause FROM kyc.wallet").fetchone()
         assert row == ("credits_stopped", "no_tier")
         new = NewEvidence(enrolled.person_id, "phone", method="one-time code")
-        evidence_records.record(connection, [new], by="clerk-1", because="new number", at=NOW)
+        evidence_records.record(connection, [new], actor="clerk-1", reason="new number", at=NOW)
         [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.tier, moved.no_tier) == ("enhanced", False)
         assert connection.execute("SELECT restriction FROM kyc.wallet").fetchone() == (None,)
@@ -169,14 +169,14 @@ def test_evidence_that_cannot_be_is_not_recorded(
     before = count("kyc.evidence")
     new = NewEvidence(enrolled.person_id, "selfie", **wrong)
     with database.connection() as connection, pytest.raises(InvalidEvidence):
-        evidence_records.record(connection, [new], by="clerk-1", because="x", at=NOW)
+        evidence_records.record(connection, [new], actor="clerk-1", reason="x", at=NOW)
     assert count("kyc.evidence") == before
 
 
 def test_evidence_of_nobody_is_refused(database: Database) -> None:
     with database.connection() as connection, pytest.raises(UnknownPerson):
         evidence_records.record(
-            connection, [NewEvidence(new_id(), "selfie")], by="clerk-1", because="x", at=NOW
+            connection, [NewEvidence(new_id(), "selfie")], actor="clerk-1", reason="x", at=NOW
         )
 
 

@@ -29,7 +29,7 @@ def test_down_and_up_again_with_rows(
     owner_url: str, database: Database, desk: Enrolment, ama: dict[str, Any]
 ) -> None:
     first, _ = desk.enrol_many([ama, ama | {"external_ref": "P-2"}])
-    said: dict[str, Any] = {"by": "clerk-1", "because": "papers", "at": NOW}
+    said: dict[str, Any] = {"actor": "clerk-1", "reason": "papers", "at": NOW}
     with database.connection() as connection:
         new = [NewEvidence(first.person_id, "passport", EvidenceState.REGISTRY_VERIFIED)]
         evidence_records.record(connection, new, provider="registry", **said)
@@ -39,7 +39,7 @@ def test_down_and_up_again_with_rows(
         request = overrides.request(
             connection, first.account_id, "enhanced", packs=PACKS, until=until, **said
         )
-        approved_actions.approve(connection, request, packs=PACKS, by="clerk-2", because="seen", at=NOW)
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-2", reason="seen", at=NOW)
     dormancy.run(Ledger(database, lambda: NOW), dormancy_rules(), NOW + timedelta(days=340))
     with psycopg.connect(owner_url) as connection:
         tracked = connection.execute(

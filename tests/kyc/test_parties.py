@@ -49,7 +49,7 @@ def guardian(desk: Enrolment, database: Database, ama: dict[str, Any]) -> Any:
 def verify(database: Database, person: UUID) -> None:
     with database.connection() as connection:
         new = NewEvidence(person, "id_document", EvidenceState.REGISTRY_VERIFIED, "register")
-        evidence_records.record(connection, [new], by="desk", because="asked", at=NOW, provider="registry")
+        evidence_records.record(connection, [new], actor="desk", reason="asked", at=NOW, provider="registry")
 
 
 def test_a_minor_has_a_verified_adult_who_answers(desk: Enrolment, database: Database, guardian: Any) -> None:
@@ -122,7 +122,7 @@ def test_one_who_comes_of_age_needs_no_guardian_any_more(
     assert grown(datetime(2028, 6, 12, tzinfo=UTC)) == []
     with database.connection() as connection:
         [row] = guardians.of_minor(connection, minor.person_id)
-        assert row["ended_because"] == "came of age"
+        assert row["ended_reason"] == "came of age"
         assert connection.execute("SELECT kind FROM ledger.event").fetchall() == [("person.came_of_age",)]
 
 
@@ -194,8 +194,8 @@ class Register:
                 stated,
                 dispersed_bp=dispersed,
                 threshold_bp=2500,
-                by="clerk-1",
-                because="extract of the register",
+                actor="clerk-1",
+                reason="extract of the register",
                 at=NOW,
             )
         return self.behind(name)
@@ -309,7 +309,7 @@ def test_agents_and_merchants_are_identified_and_under_agents_only(
         with database.connection() as connection:
             person = persons.find(connection, name)
             return businesses.open_account(
-                connection, person, role, "GHS", ref, by="clerk-1", because="contract", at=NOW, under=under
+                connection, person, role, "GHS", ref, actor="clerk-1", reason="contract", at=NOW, under=under
             )
 
     principal = opened("E-1", Role.AGENT, "agent-1")

@@ -97,7 +97,7 @@ def test_a_changed_number_binds_every_wallet_anew_and_says_so(
     assert run(database, packs=edit.packs) == (2, {}, {})
     with database.connection() as connection:
         decided = connection.execute(
-            "SELECT d.account_id, d.tier, d.because, d.decided_at, d.profile_id = a.profile_id"
+            "SELECT d.account_id, d.tier, d.reason, d.decided_at, d.profile_id = a.profile_id"
             " FROM kyc.tier_decision AS d JOIN ledger.account AS a ON a.id = d.account_id ORDER BY d.id"
         ).fetchall()
     assert decided[-1] == (one, "minimum", rebinding.BECAUSE, NOW, True)
@@ -205,7 +205,7 @@ def drop(database: Database, person: UUID, kind: str, at: datetime = NOW) -> Non
     with database.connection() as connection:
         for each in evidence_records.of_person(connection, person):
             if each.kind == kind:
-                evidence_records.reject(connection, each.id, by="clerk-1", because="revoked", at=at)
+                evidence_records.reject(connection, each.id, actor="clerk-1", reason="revoked", at=at)
 
 
 @pytest.mark.parametrize(("funded", "day"), [(True, "2024-03-01"), (False, "2023-12-01")])
@@ -236,7 +236,7 @@ def test_evidence_that_comes_lifts_a_transition_at_once(
     assert not at.load(account, "1").posted
     with database.connection() as connection:
         evidence_records.record(
-            connection, [NewEvidence(nigerian.person_id, "NIN")], by="clerk-1", because="seen", at=NOW
+            connection, [NewEvidence(nigerian.person_id, "NIN")], actor="clerk-1", reason="seen", at=NOW
         )
         follow(connection, nigerian.person_id, packs=PACKS, at=NOW)
     assert at.load(account, "1").posted

@@ -24,7 +24,7 @@ from emoney.privacy import Place, Sealed, SealedField, Vault
 from emoney.privacy.errors import CannotOpen
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
-SAID: dict[str, Any] = {"by": "clerk-1", "because": "the holder wrote", "at": NOW}
+SAID: dict[str, Any] = {"actor": "clerk-1", "reason": "the holder wrote", "at": NOW}
 
 
 class Office:
@@ -39,15 +39,15 @@ class Office:
             person = persons.find(connection, ref)
             return self.rectification.ask(connection, person, changes, **(SAID | said))
 
-    def approve(self, asked: Asked, by: str = "clerk-2") -> Approval:
+    def approve(self, asked: Asked, actor: str = "clerk-2") -> Approval:
         assert asked.request is not None
         with self.database.connection() as connection:
             return approved_actions.approve(
                 connection,
                 asked.request,
                 packs=PACKS,
-                by=by,
-                because="seen too",
+                actor=actor,
+                reason="seen too",
                 at=NOW,
                 rectification=self.rectification,
             )
@@ -104,7 +104,7 @@ def test_an_unverified_detail_is_corrected_by_one_and_what_it_was_is_kept(
         [told] = versions(connection, person)
         [kept] = connection.execute("SELECT id FROM kyc.person_version").fetchone() or (None,)
         events = connection.execute("SELECT kind, subject, payload FROM ledger.event").fetchall()
-    assert (told.number, told.fields, told.by, told.approval) == (1, ("phone", "address"), "clerk-1", None)
+    assert (told.number, told.fields, told.actor, told.approval) == (1, ("phone", "address"), "clerk-1", None)
     assert office.opened("kyc.person_version", kept, person, "address") == ama["address"]
     assert office.opened("kyc.person_version", kept, person, "phone") == "+233244771902"
     assert office.opened("kyc.person_version", kept, person, "id_number") == ama["id_number"]
@@ -124,7 +124,7 @@ def test_where_something_is_verified_it_takes_two(
     assert office.now(person, "name") == ama["name"]
     assert office.opened("kyc.rectification", asked.id, person, "name") == "Ama Serwaa Quartey-Mensah"
     with pytest.raises(SamePerson):
-        office.approve(asked, by="Clerk-1")
+        office.approve(asked, actor="Clerk-1")
     office.approve(asked)
     assert office.now(person, "name") == "Ama Serwaa Quartey-Mensah"
     # the document bears another name now: it is to be verified again
@@ -135,7 +135,7 @@ def test_where_something_is_verified_it_takes_two(
         last = [
             each for each in evidence_records.of_person(connection, person) if each.kind == "id_document"
         ][-1]
-    assert (told.by, told.approval, told.fields) == ("clerk-2", asked.request, ("name",))
+    assert (told.actor, told.approval, told.fields) == ("clerk-2", asked.request, ("name",))
     assert (last.kind, last.expires_on) == ("id_document", date(2030, 1, 1))  # the same document
 
 
@@ -149,7 +149,7 @@ def test_the_database_itself_wants_two_and_the_version_before(
         ("UPDATE kyc.person SET details_version = 3", "was not kept"),
         (
             "INSERT INTO kyc.person_version (id, person_id, number, rectification_id, needs_two, fields,"
-            " replaced_by, because, replaced_at) SELECT gen_random_uuid(), person_id, 2, rectification_id,"
+            " replaced_by, reason, replaced_at) SELECT gen_random_uuid(), person_id, 2, rectification_id,"
             " false, fields, replaced_by, because, replaced_at FROM kyc.person_version",
             "takes two",
         ),
@@ -161,7 +161,7 @@ def test_the_database_itself_wants_two_and_the_version_before(
             connection.execute(statement)
     with psycopg.connect(owner_url, autocommit=True) as owner:
         for change, said in (
-            ("UPDATE kyc.person_version SET because = 'x'", "append-only"),
+            ("UPDATE kyc.person_version SET reason = 'x'", "append-only"),
             ("DELETE FROM kyc.person_version", "only when a person they are about is erased"),
             ("DELETE FROM kyc.rectification", "only when a person they are about is erased"),
             ("UPDATE kyc.rectification SET needs_two = false", "append-only"),

@@ -73,9 +73,9 @@ def person(desk: Enrolment, ama: dict[str, Any]) -> Any:
     return desk.enrol(ama).person_id
 
 
-def dues(database: Database, by: date) -> list[tuple[str, date]]:
+def dues(database: Database, actor: date) -> list[tuple[str, date]]:
     with database.connection() as connection:
-        return [(each.rating, each.due_on) for each in refresh.due(connection, by)]
+        return [(each.rating, each.due_on) for each in refresh.due(connection, actor)]
 
 
 def test_reviewed_within_five_years_or_one_at_high_risk(database: Database, person: Any) -> None:
@@ -84,17 +84,17 @@ def test_reviewed_within_five_years_or_one_at_high_risk(database: Database, pers
     assert dues(database, date(2031, 6, 9)) == []
     with database.connection() as connection:
         rated = refresh.rate(
-            connection, person, ["politically_exposed"], POLICY, by="clerk-1", because="declared", at=NOW
+            connection, person, ["politically_exposed"], POLICY, actor="clerk-1", reason="declared", at=NOW
         )
         assert rated.rating == "high"
     assert dues(database, far) == [("high", date(2027, 6, 10))]
     with database.connection() as connection:
         next_due = refresh.review(
-            connection, person, POLICY.refresh, by="clerk-1", because="met", at=NOW + timedelta(days=300)
+            connection, person, POLICY.refresh, actor="clerk-1", reason="met", at=NOW + timedelta(days=300)
         )
     assert next_due == date(2028, 4, 6)
     with database.connection() as connection:
-        refresh.rate(connection, person, [], POLICY, by="clerk-1", because="left office", at=NOW)
+        refresh.rate(connection, person, [], POLICY, actor="clerk-1", reason="left office", at=NOW)
     assert dues(database, far) == [("standard", date(2032, 4, 6))]
 
 
@@ -118,7 +118,7 @@ def test_reminders_are_events_each_once(database: Database, person: Any) -> None
 def test_what_a_new_rating_puts_into_the_past_is_told_of_at_once(database: Database, person: Any) -> None:
     late = NOW + timedelta(days=800)
     with database.connection() as connection:
-        refresh.rate(connection, person, ["suspicion"], POLICY, by="clerk-1", because="reported", at=late)
+        refresh.rate(connection, person, ["suspicion"], POLICY, actor="clerk-1", reason="reported", at=late)
         assert refresh.remind(connection, POLICY.refresh, late) == 1
         assert refresh.remind(connection, POLICY.refresh, late) == 0
     assert dues(database, late.date()) == [("high", date(2027, 6, 10))]
@@ -126,13 +126,13 @@ def test_what_a_new_rating_puts_into_the_past_is_told_of_at_once(database: Datab
 
 def test_nobody_unknown_is_rated(database: Database) -> None:
     with database.connection() as connection, pytest.raises(UnknownPerson):
-        refresh.rate(connection, new_id(), [], POLICY, by="clerk-1", because="x", at=NOW)
+        refresh.rate(connection, new_id(), [], POLICY, actor="clerk-1", reason="x", at=NOW)
 
 
 def test_ratings_and_reviews_are_never_changed(owner_url: str, database: Database, person: Any) -> None:
     with database.connection() as connection:
-        refresh.rate(connection, person, [], POLICY, by="clerk-1", because="x", at=NOW)
-        refresh.review(connection, person, POLICY.refresh, by="clerk-1", because="x", at=NOW)
+        refresh.rate(connection, person, [], POLICY, actor="clerk-1", reason="x", at=NOW)
+        refresh.review(connection, person, POLICY.refresh, actor="clerk-1", reason="x", at=NOW)
     for table in ("risk_rating", "review_done"):
         with (
             psycopg.connect(owner_url) as connection,
@@ -164,7 +164,7 @@ def published(database: Database, version: str, since: date) -> None:
             "en-GH",
             f"Terms {version}".encode(),
             effective_from=since,
-            by="legal-1",
+            actor="legal-1",
             at=NOW,
         )
 
@@ -179,7 +179,7 @@ def said(database: Database, person: Any, version: str, given: bool, minutes: in
             "en-GH",
             given=given,
             channel="app",
-            by="app-1",
+            actor="app-1",
             at=NOW + timedelta(minutes=minutes),
         )
 

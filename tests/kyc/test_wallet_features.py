@@ -34,7 +34,7 @@ NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 FRANCE, EUROPE, INDIA = (
     PACKS.pack(pack) for pack in ("fr-cmf-r561-16-1", "eu-amld5-art12", "in-rbi-ppi-2021")
 )
-SAID: dict[str, Any] = {"by": "clerk-1", "because": "as sold", "at": NOW}
+SAID: dict[str, Any] = {"actor": "clerk-1", "reason": "as sold", "at": NOW}
 Open = Callable[[str], Any]
 
 
@@ -89,13 +89,13 @@ def test_what_is_stated_later_holds_from_the_next_transfer_on(till: Open, databa
     with database.connection() as connection:
         told = wallet_features.history(connection, card)
         decisions = connection.execute(
-            "SELECT because, profile_id FROM kyc.tier_decision WHERE account_id = %s ORDER BY id", (card,)
+            "SELECT reason, profile_id FROM kyc.tier_decision WHERE account_id = %s ORDER BY id", (card,)
         ).fetchall()
-    assert [(each.number, each.features.one_country, each.by) for each in told] == [
+    assert [(each.number, each.features.one_country, each.actor) for each in told] == [
         (1, True, "clerk-1"),
         (2, False, "clerk-1"),
     ]
-    assert [because for because, _ in decisions] == ["evidence at enrolment"] + ["features stated"] * 2
+    assert [reason for reason, _ in decisions] == ["evidence at enrolment"] + ["features stated"] * 2
     assert decisions[-1][1] == bound(database, card)
 
 
@@ -206,7 +206,7 @@ def test_a_wallet_that_moved_does_not_become_a_kind_that_counts_from_the_first_l
     at.load(used, "1")
     for account in (fresh, used):
         with database.connection() as connection:
-            about: dict[str, Any] = {"because": "sold as a gift", "evidence": (), "at": NOW}
+            about: dict[str, Any] = {"reason": "sold as a gift", "evidence": (), "at": NOW}
             if account is used:
                 with pytest.raises(UnfitAccount, match="not counted so far: money in by lifetime"):
                     change_tier(connection, account, INDIA, "gift", **about)
@@ -215,7 +215,7 @@ def test_a_wallet_that_moved_does_not_become_a_kind_that_counts_from_the_first_l
     assert at.load(fresh, "1").posted
     assert refused(at.load(fresh, "1")) == "denied-load_reload"
     with database.connection() as connection:  # less counted is no hindrance
-        assert change_tier(connection, used, INDIA, "small_no_cash", because="x", evidence=(), at=NOW)
+        assert change_tier(connection, used, INDIA, "small_no_cash", reason="x", evidence=(), at=NOW)
 
 
 # Further wallets
@@ -245,7 +245,7 @@ def test_one_low_amount_deposit_a_person_in_colombia(
             connection, colombian.account_id, "low_amount_deposit", packs=PACKS, until=until, **SAID
         )
         with pytest.raises(TooManyWallets), connection.transaction():
-            approved_actions.approve(connection, asked, packs=PACKS, by="clerk-2", because="seen", at=NOW)
+            approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="seen", at=NOW)
     assert first != colombian.account_id
 
 

@@ -32,7 +32,7 @@ Count = Callable[[str], int]
 
 
 def _change(database: Database, wallet: UUID, tier: str, **given: Any) -> bool:
-    said = {"because": "document checked", "evidence": ("phone", "id_document"), "at": NOW} | given
+    said = {"reason": "document checked", "evidence": ("phone", "id_document"), "at": NOW} | given
     pack = said.pop("pack", GHANA)
     with database.connection() as connection:
         return change_tier(connection, wallet, pack, tier, **said)
@@ -41,7 +41,7 @@ def _change(database: Database, wallet: UUID, tier: str, **given: Any) -> bool:
 def _decisions(database: Database) -> list[tuple[Any, ...]]:
     with database.connection() as connection:
         return connection.execute(
-            "SELECT tier, because, evidence, decided_at FROM kyc.tier_decision ORDER BY id"
+            "SELECT tier, reason, evidence, decided_at FROM kyc.tier_decision ORDER BY id"
         ).fetchall()
 
 
@@ -67,7 +67,7 @@ def test_a_downgrade_takes_nothing_away_but_stops_credits(till: Open, database: 
     at = till("GHS")
     wallet = at.wallet(GHANA, "medium")
     at.load(wallet, "20000")
-    assert _change(database, wallet, "minimum", because="document expired")
+    assert _change(database, wallet, "minimum", reason="document expired")
     assert at.load(wallet, "0.01").refusal.rule == "gh-bog-2024/minimum/credits-stopped"
     assert at.send(wallet, "3000", Operation.REDEEM_BANK).posted
 
@@ -81,9 +81,9 @@ def test_no_change_writes_nothing(till: Open, database: Database) -> None:
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
-        ({"because": " "}, InvalidDecision, "because is empty"),
-        ({"because": "x" * 501}, InvalidDecision, "because has 501 characters"),
-        ({"because": "a\0b"}, InvalidDecision, "without NUL"),
+        ({"reason": " "}, InvalidDecision, "because is empty"),
+        ({"reason": "x" * 501}, InvalidDecision, "because has 501 characters"),
+        ({"reason": "a\0b"}, InvalidDecision, "without NUL"),
         ({"evidence": "phone"}, InvalidDecision, "a list of up to 20 kinds"),
         ({"evidence": ["phone", "phone"]}, InvalidDecision, "each once"),
         ({"evidence": ["x" * 41]}, InvalidDecision, "names of kinds"),
@@ -275,6 +275,6 @@ def test_changed_numbers_are_another_profile(database: Database, imported: list[
     content["tiers"][0]["rules"][0]["amount"] = 2500
     corrected = PACKS.parse(content)
     _adopt(database, [GivenTier(imported[0], "minimum")])
-    assert _change(database, imported[0], "minimum", pack=corrected, because="pack corrected")
+    assert _change(database, imported[0], "minimum", pack=corrected, reason="pack corrected")
     with database.connection() as connection:
         assert profile_id(connection, corrected, "minimum") != profile_id(connection, GHANA, "minimum")

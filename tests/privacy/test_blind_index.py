@@ -37,7 +37,7 @@ def declared(**changed: Any) -> BlindIndex:
         "columns": ("phone",),
         "normalise": folded,
         "value_bits": 26.0,
-        "because": "numbers are given once",
+        "reason": "numbers are given once",
     }
     return BlindIndex(**(given_ | changed))
 
@@ -77,7 +77,7 @@ def find(database: Database, vault: Vault, phone: str) -> list[UUID]:
         ({"bits": 100}, "whole bytes"),
         ({"bits": 264}, "32 to 256 bits"),
         ({"columns": ()}, "columns"),
-        ({"because": ""}, "reason"),
+        ({"reason": ""}, "reason"),
         ({"name": "x" * 101}, "100 characters"),
         ({"rows_per_value": 40}, "1 to 2 rows"),
     ],

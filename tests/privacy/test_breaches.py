@@ -98,8 +98,8 @@ def test_a_late_notification_needs_reasons_and_a_timely_one_has_none(database: D
     with pytest.raises(InvalidBreach, match="reasons for the delay"):
         amend(database, first, 80, notified_at=at(79)())
     with pytest.raises(InvalidBreach, match="only a notification after"):
-        amend(database, first, 80, notified_at=at(20)(), late_because="closed")
-    late = amend(database, first, 80, notified_at=at(79)(), late_because="the office was closed")
+        amend(database, first, 80, notified_at=at(20)(), late_reason="closed")
+    late = amend(database, first, 80, notified_at=at(79)(), late_reason="the office was closed")
     assert late.standing(at(80)()) is BreachStanding.NOTIFIED_LATE
 
 
@@ -111,13 +111,13 @@ def test_the_time_of_a_notification_does_not_change(database: Database) -> None:
 
 
 def test_without_a_risk_nothing_is_due_until_one_is_found(database: Database) -> None:
-    first = enter(database, no_risk_because="the disk was encrypted")
+    first = enter(database, no_risk_reason="the disk was encrypted")
     assert first.standing(at(100)()) is BreachStanding.NO_RISK
     assert first.hours_left(at(100)()) is None
     found = amend(database, first, 101, risk_found=True)
     assert found.standing(at(101)()) is BreachStanding.OVERDUE
     with pytest.raises(InvalidBreach, match="either likely or not"):
-        amend(database, first, 102, risk_found=True, no_risk_because="x")
+        amend(database, first, 102, risk_found=True, no_risk_reason="x")
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_without_a_risk_nothing_is_due_until_one_is_found(database: Database) ->
         {"noticed_at": NOTICED - timedelta(days=4000)},
         {"notified_at": NOTICED - timedelta(hours=1)},
         {"notified_at": NOTICED + timedelta(hours=2)},
-        {"late_because": "not late"},
-        {"no_risk_because": ""},
+        {"late_reason": "not late"},
+        {"no_risk_reason": ""},
     ],
 )
 def test_a_bad_entry_is_refused_and_nothing_is_written(database: Database, bad: dict[str, Any]) -> None:

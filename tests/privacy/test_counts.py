@@ -49,11 +49,11 @@ def budget(database: Database) -> str:
 
 def opened(database: Database, name: str, epsilon: str) -> None:
     with database.connection() as connection:
-        open_budget(connection, name, purpose="annual report", epsilon=epsilon, by="dpo-1", at=NOW)
+        open_budget(connection, name, purpose="annual report", epsilon=epsilon, actor="dpo-1", at=NOW)
 
 
 def ask(database: Database, budget: str, epsilon: str = "0.1", asked: Question | None = None) -> Published:
-    return publish(database, budget, asked or question(), epsilon=epsilon, by="dpo-1", clock=lambda: NOW)
+    return publish(database, budget, asked or question(), epsilon=epsilon, actor="dpo-1", clock=lambda: NOW)
 
 
 def state(database: Database, name: str = "annual") -> Budget:
@@ -264,7 +264,7 @@ def test_bad_input_is_refused_before_anything_is_written(database: Database, bud
     with pytest.raises(InvalidBudget, match="no such budget"):
         ask(database, "nowhere")
     with pytest.raises(InvalidRequest):
-        publish(database, budget, question(), epsilon="0.1", by="two words")
+        publish(database, budget, question(), epsilon="0.1", actor="two words")
     for asked in (Question("q", [], dict), Question("q", ["a", "a"], dict), Question("", ["a"], dict)):
         with pytest.raises(InvalidCount):
             ask(database, budget, asked=asked)

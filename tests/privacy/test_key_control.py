@@ -244,7 +244,7 @@ def test_what_searches_and_pseudonyms_rest_on_is_never_shredded(
     domain = Pseudonyms(vault.providers, "study")
     with database.connection() as connection:
         vault.indexes.sealing_keys(connection, [search.PHONE])
-        domain.create(connection, purpose="a study", reversible=False, by="dpo-1")
+        domain.create(connection, purpose="a study", reversible=False, actor="dpo-1")
         token = domain.of(connection, [subject := new_id()])
         [kek] = [each for each in keks.listed(connection) if each.use == use]
         asked = vault.control.request(connection, DESTROY, KeyKind.KEK, kek.id, actor="a", reason="r")

@@ -24,8 +24,8 @@ from emoney.privacy.rotation.rotation import Rotation
 def _study(database: Database, vault: Vault) -> Pseudonyms:
     study = Pseudonyms(vault.providers, "study")
     with database.connection() as connection:
-        study.create(connection, purpose="a study", by="dpo-1")
-        study.rotate(connection, by="dpo-1")
+        study.create(connection, purpose="a study", actor="dpo-1")
+        study.rotate(connection, actor="dpo-1")
     return study
 
 
@@ -36,8 +36,8 @@ def test_the_key_of_an_epoch_that_is_over_ends_by_two_and_nothing_else_does(
     control, about = vault.control, {"actor": "dpo-1", "reason": "study is over"}
     other = Pseudonyms(vault.providers, "study-1")  # whose name looks like another's target
     with database.connection() as connection:
-        other.create(connection, purpose="a study", by="dpo-1")
-        other.rotate(connection, by="dpo-1")
+        other.create(connection, purpose="a study", actor="dpo-1")
+        other.rotate(connection, actor="dpo-1")
         told = [study.of(connection, [subject], epoch=epoch) for epoch in (1, 2)]
         others = other.of(connection, [subject], epoch=1)
         asked = control.request(connection, DESTROY, KeyKind.PSEUDONYM_KEY, "study/1", **about)
@@ -55,7 +55,7 @@ def test_the_key_of_an_epoch_that_is_over_ends_by_two_and_nothing_else_does(
             study.of(connection, [subject], epoch=1)
         assert study.of(connection, [subject]) == told[1]
         assert other.of(connection, [subject], epoch=1) == others
-        assert study.rotate(connection, by="dpo-1") == 3
+        assert study.rotate(connection, actor="dpo-1") == 3
         events = connection.execute(
             "SELECT event, domain, version, actor, reason FROM privacy.key_event"
             " WHERE kind = 'pseudonym key' ORDER BY id"
@@ -95,11 +95,11 @@ def test_the_newest_epoch_and_what_has_no_key_are_not_destroyed(database: Databa
         with pytest.raises(InvalidInput, match="next epoch"):
             vault.control.compromise(connection, KeyKind.PSEUDONYM_KEY, "study/1", **ask)
         random = Pseudonyms(vault.providers, "random")
-        random.create(connection, purpose="a study", reversible=True, by="dpo-1")
-        random.rotate(connection, by="dpo-1")
+        random.create(connection, purpose="a study", reversible=True, actor="dpo-1")
+        random.rotate(connection, actor="dpo-1")
         with pytest.raises(InvalidInput, match="no living"):
             vault.control.request(connection, DESTROY, KeyKind.PSEUDONYM_KEY, "random/1", **ask)
-        study.rotate(connection, by="dpo-1")
+        study.rotate(connection, actor="dpo-1")
         assert vault.control.request(connection, DESTROY, KeyKind.PSEUDONYM_KEY, "study/2", **ask)
 
 
@@ -125,7 +125,7 @@ def test_the_database_lets_no_key_of_an_epoch_end_otherwise(
 ) -> None:
     study = _study(database, vault)
     with database.connection() as connection:
-        study.rotate(connection, by="dpo-1")
+        study.rotate(connection, actor="dpo-1")
         for number in (1, 2, 3):
             connection.execute(
                 "INSERT INTO privacy.key_request"

@@ -50,7 +50,7 @@ def made(database: Database, keyring: LocalKeyring) -> Maker:
     def make(name: str, reversible: bool = False) -> Pseudonyms:
         pseudonyms = Pseudonyms(Providers(keyring), name)
         with database.connection() as connection:
-            pseudonyms.create(connection, purpose="a study", reversible=reversible, by="dpo-1")
+            pseudonyms.create(connection, purpose="a study", reversible=reversible, actor="dpo-1")
         return pseudonyms
 
     return make
@@ -100,7 +100,7 @@ def test_an_epoch_has_new_pseudonyms_and_the_old_ones_stay(
     study, subjects = made("study", reversible), [new_id() for _ in range(20)]
     before = of(database, study, subjects)
     with database.connection() as connection:
-        assert study.rotate(connection, by="dpo-1") == 2
+        assert study.rotate(connection, actor="dpo-1") == 2
     after = of(database, study, subjects)
     assert set(before.values()).isdisjoint(after.values())
     assert of(database, study, subjects, epoch=1) == before
@@ -209,17 +209,20 @@ def test_bad_input_is_refused_before_anything_is_written(
     with database.connection() as connection:
         for purpose in ("", "  ", "x" * 201, "a\nb", None):
             with pytest.raises(InvalidDomain):
-                study.create(connection, purpose=purpose, by="dpo-1")
+                study.create(connection, purpose=purpose, actor="dpo-1")
         for actor in ("", "a b", "x" * 101, "dpo\u00a01", None):
             with pytest.raises(InvalidRequest):
-                study.create(connection, purpose="a study", by=actor)
-        for call in (lambda: study.of(connection, [new_id()]), lambda: study.rotate(connection, by="dpo-1")):
+                study.create(connection, purpose="a study", actor=actor)
+        for call in (
+            lambda: study.of(connection, [new_id()]),
+            lambda: study.rotate(connection, actor="dpo-1"),
+        ):
             with pytest.raises(UnknownDomain):
                 call()
         assert domains(connection) == []
-        study.create(connection, purpose="a study", by="dpo-1")
+        study.create(connection, purpose="a study", actor="dpo-1")
         with pytest.raises(InvalidDomain, match="already"):
-            study.create(connection, purpose="a study", by="dpo-1")
+            study.create(connection, purpose="a study", actor="dpo-1")
         for epoch in (0, -1, 2, 1 << 40):
             with pytest.raises(UnknownDomain):
                 study.of(connection, [new_id()], epoch=epoch)
@@ -233,7 +236,7 @@ def test_callers_at_once_agree_on_tokens_and_epochs(database: Database, made: Ma
 
     def rotate(_: int) -> int:
         with database.connection() as connection:
-            return study.rotate(connection, by="dpo-1")
+            return study.rotate(connection, actor="dpo-1")
 
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda n: of(database, study, subjects[:: 1 if n % 2 else -1]), range(4)))
@@ -262,7 +265,7 @@ def test_tokens_are_counted_in_a_transaction_that_may_not_write(
     of(database, study, subjects[:3])
     of(database, made("other", True), subjects[:1])
     with database.connection() as connection:
-        study.rotate(connection, by="dpo-1")
+        study.rotate(connection, actor="dpo-1")
         study.of(connection, subjects[2:])
     with database.connection() as connection:
         connection.execute("SET TRANSACTION READ ONLY")
@@ -306,9 +309,9 @@ def test_a_domain_and_its_first_epoch_come_together_or_not_at_all(
     with monkeypatch.context() as patched:
         patched.setattr(LocalKeyring, "wrap", down)
         with pytest.raises(KeyUnavailable), database.connection() as connection:
-            study.create(connection, purpose="a study", by="dpo-1")
+            study.create(connection, purpose="a study", actor="dpo-1")
     with database.connection() as connection:
-        assert study.create(connection, purpose="a study", by="dpo-1").epoch == 1
+        assert study.create(connection, purpose="a study", actor="dpo-1").epoch == 1
 
 
 def test_a_key_moves_to_another_key_encryption_key_and_the_pseudonyms_stay(
@@ -319,8 +322,8 @@ def test_a_key_moves_to_another_key_encryption_key_and_the_pseudonyms_stay(
     with database.connection() as connection:
         for name, reversible in (("study", False), ("random", True)):
             domain = Pseudonyms(providers, name)
-            domain.create(connection, purpose="a study", reversible=reversible, by="dpo-1")
-        study.rotate(connection, by="dpo-1")
+            domain.create(connection, purpose="a study", reversible=reversible, actor="dpo-1")
+        study.rotate(connection, actor="dpo-1")
     before = [of(database, study, subjects, epoch) for epoch in (1, 2)]
     with database.connection() as connection:
         assert rewrap(connection, providers, system_clock) == 0

@@ -31,22 +31,27 @@ def known(database: Database, home: Path, subject: UUID) -> str:
     with database.connection() as connection:
         keyring = open_keyring(home, connection)
         study = Pseudonyms(Providers(keyring), "study")
-        study.create(connection, purpose="a study", reversible=True, by="dpo-1")
-        Pseudonyms(Providers(keyring), "keyed").create(connection, purpose="a study", by="dpo-1")
+        study.create(connection, purpose="a study", reversible=True, actor="dpo-1")
+        Pseudonyms(Providers(keyring), "keyed").create(connection, purpose="a study", actor="dpo-1")
         Pseudonyms(Providers(keyring), "other").create(
-            connection, purpose="a study", reversible=True, by="dpo-1"
+            connection, purpose="a study", reversible=True, actor="dpo-1"
         )
         return study.of(connection, [subject, new_id()])[subject]
 
 
 def ask(database: Database, token: str, domain: str = "study", **changed: object) -> UUID:
-    given = {"purpose": Purpose.AUTHORITY_REQUEST, "because": "order 7", "by": "clerk-7", "at": NOW} | changed
+    given = {
+        "purpose": Purpose.AUTHORITY_REQUEST,
+        "reason": "order 7",
+        "actor": "clerk-7",
+        "at": NOW,
+    } | changed
     with database.connection() as connection:
         return reidentification.request(connection, domain, token, **given)
 
 
-def grant(database: Database, request: UUID, by: str = "clerk-8", at: datetime = NOW) -> UUID:
-    return reidentification.approve(database, request, by=by, because="checked", at=at)
+def grant(database: Database, request: UUID, actor: str = "clerk-8", at: datetime = NOW) -> UUID:
+    return reidentification.approve(database, request, actor=actor, reason="checked", at=at)
 
 
 def test_a_second_person_learns_the_subject_and_it_is_recorded(
@@ -58,7 +63,7 @@ def test_a_second_person_learns_the_subject_and_it_is_recorded(
         [seen] = reidentification.every(connection)
         [(logged,)] = connection.execute("SELECT subject FROM privacy.reidentification").fetchall()
     assert (seen.requested_by, seen.decided_by, seen.outcome) == ("clerk-7", "clerk-8", "approved")
-    assert (seen.purpose, seen.because, seen.disclosed_at) == ("authority request", "order 7", NOW)
+    assert (seen.purpose, seen.reason, seen.disclosed_at) == ("authority request", "order 7", NOW)
     assert logged == subject
 
 
@@ -66,9 +71,9 @@ def test_a_second_person_learns_the_subject_and_it_is_recorded(
 def test_who_asks_cannot_decide(database: Database, known: str, again: str) -> None:
     request = ask(database, known)
     with pytest.raises(SamePerson):
-        grant(database, request, by=again)
+        grant(database, request, actor=again)
     with pytest.raises(SamePerson), database.connection() as connection:
-        reidentification.reject(connection, request, by=again, because="no", at=NOW)
+        reidentification.reject(connection, request, actor=again, reason="no", at=NOW)
 
 
 def test_the_database_itself_demands_the_second_person_and_the_decision(
@@ -120,7 +125,7 @@ def test_a_request_is_decided_once_and_in_its_time(database: Database, known: st
 def test_a_rejected_request_discloses_nothing(database: Database, known: str) -> None:
     request = ask(database, known)
     with database.connection() as connection:
-        reidentification.reject(connection, request, by="clerk-8", because="no order", at=NOW)
+        reidentification.reject(connection, request, actor="clerk-8", reason="no order", at=NOW)
         assert connection.execute("SELECT privacy.reidentify_v1(%s, %s)", (request, NOW)).fetchone() == (
             None,
         )
@@ -175,7 +180,7 @@ def test_an_approval_that_was_cut_off_is_carried_out_by_the_same_person_only(
         with pytest.raises(SystemExit):
             grant(database, request)
     with pytest.raises(RequestClosed, match="already"):
-        grant(database, request, by="clerk-9")
+        grant(database, request, actor="clerk-9")
     assert grant(database, request) == subject
     with pytest.raises(RequestClosed, match="already"):
         grant(database, request)
@@ -222,10 +227,10 @@ def test_what_is_recorded_is_in_the_proof_log(
 def test_bad_requests_are_refused_and_say_no_more_than_needed(database: Database, known: str) -> None:
     for error, arguments in (
         (UnknownPurpose, {"purpose": "curiosity"}),
-        (InvalidRequest, {"by": "clerk 7"}),
-        (InvalidRequest, {"because": " "}),
-        (InvalidRequest, {"because": "x" * 501}),
-        (InvalidRequest, {"because": "a\0b"}),
+        (InvalidRequest, {"actor": "clerk 7"}),
+        (InvalidRequest, {"reason": " "}),
+        (InvalidRequest, {"reason": "x" * 501}),
+        (InvalidRequest, {"reason": "a\0b"}),
         (NotReversible, {"domain": "keyed"}),
         (UnknownDomain, {"domain": "nowhere"}),
     ):

@@ -47,17 +47,17 @@ def use(database: Database, home: Path) -> None:
     with database.connection() as connection:
         keyring = open_keyring(home, connection)
         study = Pseudonyms(Providers(keyring), "study")
-        study.create(connection, purpose="a study", reversible=True, by="dpo-1")
-        Pseudonyms(Providers(keyring), "keyed").create(connection, purpose="a study", by="dpo-1")
+        study.create(connection, purpose="a study", reversible=True, actor="dpo-1")
+        Pseudonyms(Providers(keyring), "keyed").create(connection, purpose="a study", actor="dpo-1")
         token = study.of(connection, subjects)[subjects[0]]
-        asked = {"purpose": Purpose.AUTHORITY_REQUEST, "because": "order 7", "by": "clerk-7", "at": NOW}
+        asked = {"purpose": Purpose.AUTHORITY_REQUEST, "reason": "order 7", "actor": "clerk-7", "at": NOW}
         request = reidentification.request(connection, "study", token, **asked)
-        open_budget(connection, "annual", purpose="annual report", epsilon="1", by="dpo-1", at=NOW)
-    reidentification.approve(database, request, by="clerk-8", because="seen", at=NOW)
+        open_budget(connection, "annual", purpose="annual report", epsilon="1", actor="dpo-1", at=NOW)
+    reidentification.approve(database, request, actor="clerk-8", reason="seen", at=NOW)
     found = [{"holder": subject, "age": 40} for subject in subjects]
     (home / f"{request}.csv").unlink(missing_ok=True)
-    release(database, Providers(keyring), PLAN, found, home / f"{request}.csv", by="dpo-1")
-    publish(database, "annual", Question("all", ["all"], lambda _: {"all": 4}), epsilon="0.5", by="dpo-1")
+    release(database, Providers(keyring), PLAN, found, home / f"{request}.csv", actor="dpo-1")
+    publish(database, "annual", Question("all", ["all"], lambda _: {"all": 4}), epsilon="0.5", actor="dpo-1")
 
 
 def filled(url: str) -> set[str]:

@@ -50,7 +50,7 @@ def keyring(database: Database, home: Path) -> LocalKeyring:
     with database.connection() as connection:
         made = open_keyring(home, connection)
         for name in ("one", "two"):
-            Pseudonyms(Providers(made), name).create(connection, purpose="a study", by="dpo-1")
+            Pseudonyms(Providers(made), name).create(connection, purpose="a study", actor="dpo-1")
         return made
 
 
@@ -62,7 +62,7 @@ def subjects() -> list[UUID]:
 def let_go(
     database: Database, keyring: LocalKeyring, wanted: Plan, found: list[dict[str, object]], out: Path
 ) -> Released:
-    return release(database, Providers(keyring), wanted, found, out, by="dpo-1", clock=lambda: NOW)[0]
+    return release(database, Providers(keyring), wanted, found, out, actor="dpo-1", clock=lambda: NOW)[0]
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -135,7 +135,7 @@ def test_an_epochs_pseudonyms_leave_once(
         let_go(database, keyring, plan("one"), records(subjects[:30]), tmp_path / "2")
     assert not (tmp_path / "2").exists()
     with database.connection() as connection:
-        Pseudonyms(Providers(keyring), "one").rotate(connection, by="dpo-1")
+        Pseudonyms(Providers(keyring), "one").rotate(connection, actor="dpo-1")
     assert let_go(database, keyring, plan("one"), records(subjects), tmp_path / "3").epoch == 2
     assert {row["pseudonym"] for row in read(tmp_path / "1")}.isdisjoint(
         row["pseudonym"] for row in read(tmp_path / "3")
@@ -265,7 +265,7 @@ def test_what_is_refused_leaves_no_file_and_no_record(
         with pytest.raises(error):
             let_go(database, keyring, wanted, found, path)
     with pytest.raises(InvalidRequest):
-        release(database, Providers(keyring), plan(), records(subjects), out, by="two words")
+        release(database, Providers(keyring), plan(), records(subjects), out, actor="two words")
     assert not out.exists()
     assert there.read_text() == "kept"
     assert listed(database) == []

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from emoney.jobs.cli.options import Because, By
+from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import AsJson, print_json, screen
 from emoney.jobs.installation import Emoney
 from emoney.kyc import approved_actions
@@ -46,7 +46,7 @@ def list_(
             f"{each.id}  {each.action.replace('_', ' ')} of {each.subject}", highlight=False, soft_wrap=True
         )
         asked = f"asked by {each.requested_by}, open until {each.expires_at:%Y-%m-%d %H:%M}, {_state(each)}"
-        for line in filter(None, (what, asked, each.because)):
+        for line in filter(None, (what, asked, each.reason)):
             screen.print(f"    {line}", markup=False, highlight=False, soft_wrap=True)
     if not found:
         screen.print("nothing waits for a second person" if not every else "nothing was ever asked for")
@@ -55,8 +55,8 @@ def list_(
 @app.command()
 def approve(
     request: Annotated[UUID, typer.Argument(help="The request's id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Approve a request of another one, and do what it asks for."""
@@ -68,8 +68,8 @@ def approve(
                 connection,
                 request,
                 packs=emoney.packs,
-                by=by,
-                because=because,
+                actor=actor,
+                reason=reason,
                 at=emoney.clock(),
                 ledger=emoney.ledger,
                 policies=downgrades(emoney.home),
@@ -82,13 +82,13 @@ def approve(
 @app.command()
 def reject(
     request: Annotated[UUID, typer.Argument(help="The request's id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Refuse a request of another one."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        done = approvals.reject(connection, request, by=by, because=because, at=emoney.clock())
+        done = approvals.reject(connection, request, actor=actor, reason=reason, at=emoney.clock())
     _tell(done, as_json)
 
 
@@ -96,8 +96,8 @@ def override(
     wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
     tier: Annotated[str, typer.Argument(help="The tier to put it at.")],
     until: Annotated[datetime, typer.Option(help="When it ends, in UTC.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Ask that a wallet be put at a tier that the evidence does not reach, for a time."""
@@ -110,8 +110,8 @@ def override(
             tier,
             packs=emoney.packs,
             until=ends,
-            by=by,
-            because=because,
+            actor=actor,
+            reason=reason,
             at=emoney.clock(),
         )
     tell_request(asked, as_json)
@@ -119,8 +119,8 @@ def override(
 
 def freeze(
     wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     debit: Annotated[bool, typer.Option(help="Stop debits.")] = True,
     credit: Annotated[bool, typer.Option(help="Stop credits.")] = True,
     as_json: AsJson = False,
@@ -129,7 +129,7 @@ def freeze(
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         account = accounts.by_ref_or_id(connection, wallet).id
         freezing.freeze(
-            connection, account, debit=debit, credit=credit, by=by, because=because, at=emoney.clock()
+            connection, account, debit=debit, credit=credit, actor=actor, reason=reason, at=emoney.clock()
         )
         now = accounts.get(connection, account)
     stopped = {"wallet": wallet, "debits stopped": now.frozen_debit, "credits stopped": now.frozen_credit}
@@ -141,14 +141,16 @@ def freeze(
 
 def unfreeze(
     wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Ask that a frozen wallet be let go."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         account = accounts.by_ref_or_id(connection, wallet).id
-        asked = freezing.request_unfreezing(connection, account, by=by, because=because, at=emoney.clock())
+        asked = freezing.request_unfreezing(
+            connection, account, actor=actor, reason=reason, at=emoney.clock()
+        )
     tell_request(asked, as_json)
 
 
@@ -159,7 +161,7 @@ def tell_request(request: UUID, as_json: bool) -> None:
         return
     screen.print(f"request {request} waits for a second person:", highlight=False, soft_wrap=True)
     screen.print(
-        f"  emoney kyc approvals approve {request} --by … --because …", highlight=False, soft_wrap=True
+        f"  emoney kyc approvals approve {request} --actor … --reason …", highlight=False, soft_wrap=True
     )
 
 
@@ -180,7 +182,7 @@ def _json(each: Approval) -> dict[str, Any]:
         "action": each.action,
         "subject": each.subject,
         "details": each.details,
-        "because": each.because,
+        "reason": each.reason,
         "requested_by": each.requested_by,
         "requested_at": each.requested_at,
         "expires_at": each.expires_at,

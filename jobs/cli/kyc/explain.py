@@ -127,7 +127,7 @@ _REFUSED = {
     "limit": "limit",
     "used": "used so far",
     "headroom": "still allowed",
-    "source": "by",
+    "source": "actor",
 }
 _ANSWERED = {**_REFUSED, "until": "again from"}
 _UNKNOWN = "the number is not known, so nothing is allowed"

@@ -230,8 +230,8 @@ def schema() -> None:
 @app.command()
 def accept(
     pack_id: PackId,
-    by: Annotated[str, typer.Option(help="Who answers for the pack's numbers.")],
-    because: Annotated[
+    actor: Annotated[str, typer.Option(help="Who answers for the pack's numbers.")],
+    reason: Annotated[
         str, typer.Option(help="Why, in a few words, without personal data.")
     ] = "its numbers were verified against the official text",
     as_json: AsJson = False,
@@ -245,11 +245,11 @@ def accept(
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         pack = emoney.packs.pack(pack_id)
         if acceptance.in_production():
-            asked = acceptance.request(connection, pack, by=by, because=because, at=emoney.clock())
+            asked = acceptance.request(connection, pack, actor=actor, reason=reason, at=emoney.clock())
             tell_request(asked, as_json)
             return
         key = proofs.signing_key(connection, emoney.home)
-        accepted = acceptance.accept(connection, pack, key, by=by, at=emoney.clock())
+        accepted = acceptance.accept(connection, pack, key, actor=actor, at=emoney.clock())
         missing = acceptance.missing(connection, pack)
     if as_json:
         print_json(_accepted(accepted) | {"note": accepted.note, "still_missing": missing})
@@ -300,7 +300,7 @@ def acceptances(as_json: AsJson = False) -> None:
             )
             for each in found
         ]
-        table("Accepted packs", ("pack", "by", "approved by", "at", "as it is now", "signature"), rows)
+        table("Accepted packs", ("pack", "actor", "approved by", "at", "as it is now", "signature"), rows)
     if wrong:
         raise typer.Exit(1)
 

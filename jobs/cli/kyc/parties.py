@@ -8,7 +8,7 @@ import typer
 
 from emoney.jobs.cli.json_input import JsonInput, read_object
 from emoney.jobs.cli.kyc.approvals import tell_request
-from emoney.jobs.cli.options import Because, By, GoodsOnly, OneCountry, PackOption, Person, Reloadable
+from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, PackOption, Person, Reason, Reloadable
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.kyc.evidence import person as persons
@@ -45,7 +45,7 @@ def register(kyc: typer.Typer) -> None:
 
 
 def enrol_entity(
-    source: JsonInput, by: By, because: Because, pack: PackOption = None, as_json: AsJson = False
+    source: JsonInput, actor: Actor, reason: Reason, pack: PackOption = None, as_json: AsJson = False
 ) -> None:
     """Enrol a legal entity with all who own it.
 
@@ -54,7 +54,7 @@ def enrol_entity(
     """
 
     def make(emoney: Emoney, connection: Connection, details: dict[str, Any]) -> EnrolledParty:
-        said: dict[str, Any] = {"by": by, "because": because, "at": emoney.clock()}
+        said: dict[str, Any] = {"actor": actor, "reason": reason, "at": emoney.clock()}
         settled = parties(emoney.home)
         return party_details.enrol_entity(emoney.kyc, connection, details, settled, pack_id=pack, **said)
 
@@ -75,30 +75,32 @@ def enrol_minor(source: JsonInput, pack: PackOption = None, as_json: AsJson = Fa
 
 
 def enrol_agent(
-    source: JsonInput, by: By, because: Because, pack: PackOption = None, as_json: AsJson = False
+    source: JsonInput, actor: Actor, reason: Reason, pack: PackOption = None, as_json: AsJson = False
 ) -> None:
     """Enrol an agent, a person or an entity, and open the account of its float.
 
     The object of `emoney kyc enrol` or `enrol-entity`, with account beside: {"external_ref", "currency",
     "under": the reference of the agent it works under}.
     """
-    _enrol_business(source, Role.AGENT, by, because, pack, as_json)
+    _enrol_business(source, Role.AGENT, actor, reason, pack, as_json)
 
 
 def enrol_merchant(
-    source: JsonInput, by: By, because: Because, pack: PackOption = None, as_json: AsJson = False
+    source: JsonInput, actor: Actor, reason: Reason, pack: PackOption = None, as_json: AsJson = False
 ) -> None:
     """Enrol a merchant, a person or an entity, and open its account.
 
     The object of `emoney kyc enrol` or `enrol-entity`, with account beside: {"external_ref", "currency"}.
     """
-    _enrol_business(source, Role.MERCHANT, by, because, pack, as_json)
+    _enrol_business(source, Role.MERCHANT, actor, reason, pack, as_json)
 
 
-def _enrol_business(source: str, role: Role, by: str, because: str, pack: str | None, as_json: bool) -> None:
+def _enrol_business(
+    source: str, role: Role, actor: str, reason: str, pack: str | None, as_json: bool
+) -> None:
 
     def make(emoney: Emoney, connection: Connection, details: dict[str, Any]) -> EnrolledParty:
-        said: dict[str, Any] = {"by": by, "because": because, "at": emoney.clock()}
+        said: dict[str, Any] = {"actor": actor, "reason": reason, "at": emoney.clock()}
         settled = parties(emoney.home)
         return party_details.enrol_business(
             emoney.kyc, connection, details, role, settled, pack_id=pack, **said
@@ -167,7 +169,7 @@ def issue_bearer(
 
 @owners.command("state")
 def state_owners(
-    entity: Person, source: JsonInput, by: By, because: Because, as_json: AsJson = False
+    entity: Person, source: JsonInput, actor: Actor, reason: Reason, as_json: AsJson = False
 ) -> None:
     """State who owns an entity, in place of what was stated before: {"owners": […], "dispersed_bp": …}."""
     stated = party_details.parse_owners(read_object(source))
@@ -179,8 +181,8 @@ def state_owners(
             stated,
             parties(emoney.home),
             pack_id=guardians.pack_of(connection, found.id),
-            by=by,
-            because=because,
+            actor=actor,
+            reason=reason,
             at=emoney.clock(),
         )
         told = _owners(connection, behind)
@@ -218,7 +220,7 @@ def _tell_owners(told: list[dict[str, Any]], as_json: bool) -> None:
 
 def _show_owners(told: list[dict[str, Any]]) -> None:
     rows = [(each["ref"], each["share_percent"], ", ".join(each["grounds"])) for each in told]
-    table("Beneficial owners", ("person", "share %", "by"), rows, right=("share %",))
+    table("Beneficial owners", ("person", "share %", "actor"), rows, right=("share %",))
 
 
 @business.command("open")
@@ -227,8 +229,8 @@ def open_business(
     role: Annotated[Role, typer.Argument(help="agent or merchant.")],
     reference: Annotated[str, typer.Argument(help="The account's reference.")],
     currency: Annotated[str, typer.Option(help="ISO 4217, such as GHS.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     under: Annotated[str | None, typer.Option(help="The account of the agent it works under.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -237,7 +239,7 @@ def open_business(
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
         account = party_details.open_business(
-            connection, found, role, given, by=by, because=because, at=emoney.clock()
+            connection, found, role, given, actor=actor, reason=reason, at=emoney.clock()
         )
     if as_json:
         print_json({"reference": reference, "account": account, "person": found.id, "role": role})
@@ -306,23 +308,23 @@ def list_guardians(minor: Person, as_json: AsJson = False) -> None:
             each["authority"],
             _day(each["since"]),
             _day(each["ended_at"]),
-            each["ended_because"] or "",
+            each["ended_reason"] or "",
         )
         for each in told
     ]
-    table("Guardians", ("guardian", "authority", "since", "until", "because"), rows)
+    table("Guardians", ("guardian", "authority", "since", "until", "reason"), rows)
 
 
 @guardian.command("end")
 def end_guardian(
     minor: Person,
-    because: Because,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Record that nobody answers for a person any more."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, minor)
-        if not guardians.end(connection, found.id, because=because, at=emoney.clock()):
+        if not guardians.end(connection, found.id, reason=reason, at=emoney.clock()):
             fail(f"nobody answers for {minor}")
     if as_json:
         print_json({"person": found.id, "ended": True})
@@ -334,7 +336,7 @@ def _day(at: datetime | None) -> str:
     return "" if at is None else f"{at:%Y-%m-%d}"
 
 
-def rectify(person: Person, source: JsonInput, by: By, because: Because, as_json: AsJson = False) -> None:
+def rectify(person: Person, source: JsonInput, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Correct details of a person; what they were is kept, sealed.
 
     Reads one JSON object with the fields that change, null to remove one. Where something of the person is
@@ -344,7 +346,7 @@ def rectify(person: Person, source: JsonInput, by: By, because: Because, as_json
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
         asked = Rectification.of(emoney).ask(
-            connection, found, changes, by=by, because=because, at=emoney.clock()
+            connection, found, changes, actor=actor, reason=reason, at=emoney.clock()
         )
     if asked.request is not None and not as_json:
         tell_request(asked.request, as_json)
@@ -364,8 +366,8 @@ def versions(person: Person, as_json: AsJson = False) -> None:
                 {
                     "version": each.number,
                     "fields": each.fields,
-                    "by": each.by,
-                    "because": each.because,
+                    "actor": each.actor,
+                    "reason": each.reason,
                     "at": each.at,
                     "approval": each.approval,
                 }
@@ -374,7 +376,7 @@ def versions(person: Person, as_json: AsJson = False) -> None:
         )
         return
     rows = [
-        (each.number, ", ".join(each.fields), each.by, each.because, f"{each.at:%Y-%m-%d %H:%M}")
+        (each.number, ", ".join(each.fields), each.actor, each.reason, f"{each.at:%Y-%m-%d %H:%M}")
         for each in found
     ]
-    table("Earlier versions", ("version", "changed", "by", "because", "at"), rows)
+    table("Earlier versions", ("version", "changed", "actor", "reason", "at"), rows)

@@ -8,7 +8,7 @@ from uuid import UUID
 import typer
 
 from emoney.jobs.cli.kyc.approvals import tell_request
-from emoney.jobs.cli.options import Because, By, GoodsOnly, OneCountry, PackOption, Person, Reloadable
+from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, PackOption, Person, Reason, Reloadable
 from emoney.jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.kyc import approved_actions
@@ -115,7 +115,7 @@ def list_evidence(person: Person, as_json: AsJson = False) -> None:
                     "method": each.method,
                     "assurance": each.assurance,
                     "expires_on": each.expires_on,
-                    "by": each.recorded_by,
+                    "actor": each.recorded_by,
                     "provider": each.provider,
                     "history": histories[each.id],
                 }
@@ -135,8 +135,8 @@ def list_evidence(person: Person, as_json: AsJson = False) -> None:
 def add_evidence(
     person: Person,
     kind: Annotated[str, typer.Argument(help="The kind, such as address_proof.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     method: Annotated[str, typer.Option(help="How it was taken in.")] = "captured by staff",
     state: Annotated[EvidenceState, typer.Option(help="declared or captured.")] = EvidenceState.CAPTURED,
     expires_on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Its last day.")] = None,
@@ -147,7 +147,7 @@ def add_evidence(
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
         new = NewEvidence(found.id, kind, state, method, expires_on=last)
-        [recorded] = evidence_records.record(connection, [new], by=by, because=because, at=emoney.clock())
+        [recorded] = evidence_records.record(connection, [new], actor=actor, reason=reason, at=emoney.clock())
         moved = following.follow(
             connection,
             found.id,
@@ -161,13 +161,13 @@ def add_evidence(
 @evidence.command("reject")
 def reject_evidence(
     number: Annotated[UUID, typer.Argument(metavar="EVIDENCE", help="The evidence's id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Revoke evidence; the tiers of the wallets follow."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        before = evidence_records.reject(connection, number, by=by, because=because, at=emoney.clock())
+        before = evidence_records.reject(connection, number, actor=actor, reason=reason, at=emoney.clock())
         moved = following.follow(
             connection,
             before.person_id,
@@ -181,15 +181,15 @@ def reject_evidence(
 @evidence.command("accept")
 def accept_evidence(
     number: Annotated[UUID, typer.Argument(metavar="EVIDENCE", help="The evidence's id.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     method: Annotated[str, typer.Option(help="How it was verified, such as seen in person.")],
     as_json: AsJson = False,
 ) -> None:
     """Ask that captured evidence be taken as verified."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         asked = approved_actions.request_acceptance(
-            connection, number, method=method, by=by, because=because, at=emoney.clock()
+            connection, number, method=method, actor=actor, reason=reason, at=emoney.clock()
         )
     tell_request(asked, as_json)
 
@@ -238,8 +238,8 @@ def decide_duplicate(
     one: Annotated[str, typer.Argument(help="A person's reference or id.")],
     other: Annotated[str, typer.Argument(help="The other one's.")],
     verdict: Annotated[str, typer.Argument(help="same or different.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     as_json: AsJson = False,
 ) -> None:
     """Say whether two records are of one person. `same` waits for a second person before they are linked."""
@@ -251,8 +251,8 @@ def decide_duplicate(
             persons.find(connection, one).id,
             persons.find(connection, other).id,
             same=verdict == "same",
-            by=by,
-            because=because,
+            actor=actor,
+            reason=reason,
             at=emoney.clock(),
         )
     if asked is not None:
@@ -264,11 +264,13 @@ def decide_duplicate(
 
 
 @pairs.command("separate")
-def separate(person: Person, by: By, because: Because, as_json: AsJson = False) -> None:
+def separate(person: Person, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Ask that a link of a record be taken back."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        asked = duplicates.request_separation(connection, found.id, by=by, because=because, at=emoney.clock())
+        asked = duplicates.request_separation(
+            connection, found.id, actor=actor, reason=reason, at=emoney.clock()
+        )
     tell_request(asked, as_json)
 
 
@@ -279,8 +281,8 @@ def due(
 ) -> None:
     """The persons whose review is due, the longest overdue first."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        by = (emoney.clock() + timedelta(days=days)).date()
-        found = refresh.due(connection, by)
+        actor = (emoney.clock() + timedelta(days=days)).date()
+        found = refresh.due(connection, actor)
     if as_json:
         print_json(
             [
@@ -300,12 +302,12 @@ def due(
 
 
 @reviews.command("done")
-def done(person: Person, by: By, because: Because, as_json: AsJson = False) -> None:
+def done(person: Person, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Record that a person was reviewed; the next period begins."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         policy = risk_policy(emoney.home).refresh
         found = persons.find(connection, person)
-        next_due = refresh.review(connection, found.id, policy, by=by, because=because, at=emoney.clock())
+        next_due = refresh.review(connection, found.id, policy, actor=actor, reason=reason, at=emoney.clock())
     if as_json:
         print_json({"person": found.id, "due_on": next_due})
     else:
@@ -315,8 +317,8 @@ def done(person: Person, by: By, because: Because, as_json: AsJson = False) -> N
 @reviews.command("rate")
 def rate(
     person: Person,
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     factor: Annotated[list[str] | None, typer.Option(help="A factor that applies; repeatable.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -328,8 +330,8 @@ def rate(
             found.id,
             factor or [],
             risk_policy(emoney.home),
-            by=by,
-            because=because,
+            actor=actor,
+            reason=reason,
             at=emoney.clock(),
         )
     if as_json:

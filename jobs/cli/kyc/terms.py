@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from emoney.jobs.cli.options import By, Person
+from emoney.jobs.cli.options import Actor, Person
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.kyc.evidence import person as persons
@@ -25,7 +25,7 @@ def publish(
     version: Version,
     text: Annotated[Path, typer.Argument(help="The file of the text.")],
     effective_from: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="From which day on.")],
-    by: By,
+    actor: Actor,
     locale: Locale = "en",
 ) -> None:
     """Publish a version of a text."""
@@ -37,7 +37,7 @@ def publish(
             locale,
             text.read_bytes(),
             effective_from=effective_from.date(),
-            by=by,
+            actor=actor,
             at=emoney.clock(),
         )
     screen.print(f"{kind} {version} ({locale}) is published", highlight=False)
@@ -48,7 +48,7 @@ def consent(
     person: Person,
     kind: Kind,
     version: Version,
-    by: By,
+    actor: Actor,
     channel: Annotated[str, typer.Option(help="Where it was said, such as app.")],
     locale: Locale = "en",
     withdrawn: Annotated[bool, typer.Option("--withdrawn", help="The person takes it back.")] = False,
@@ -64,7 +64,7 @@ def consent(
             locale,
             given=not withdrawn,
             channel=channel,
-            by=by,
+            actor=actor,
             at=emoney.clock(),
         )
     said = "takes back" if withdrawn else "agreed to"

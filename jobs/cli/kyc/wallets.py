@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from emoney.jobs.cli.options import Because, By, GoodsOnly, OneCountry, Reloadable
+from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, Reason, Reloadable
 from emoney.jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.kyc.life import dormancy
@@ -84,15 +84,14 @@ def rebind(as_json: AsJson = False) -> None:
         )
     if as_json:
         left = [
-            {"pack": pack, "because": because, "wallets": count}
-            for (pack, because), count in done.left.items()
+            {"pack": pack, "reason": reason, "wallets": count} for (pack, reason), count in done.left.items()
         ]
         print_json({"wallets": done.seen, "rebound": dict(done.rebound), "left": left})
     else:
         for pack, count in sorted(done.rebound.items()):
             screen.print(f"{pack}: {count:,} wallets bound anew", highlight=False)
-        for (pack, because), count in sorted(done.left.items()):
-            notices.print(f"{pack}: {count:,} wallets left as they were: {because}", highlight=False)
+        for (pack, reason), count in sorted(done.left.items()):
+            notices.print(f"{pack}: {count:,} wallets left as they were: {reason}", highlight=False)
         screen.print(f"{done.seen:,} wallets compared", highlight=False)
     if done.left:
         raise typer.Exit(1)
@@ -139,10 +138,10 @@ def features(
     cohort: Annotated[
         list[str] | None, typer.Option(help="A cohort of the pack's overrides; repeatable.")
     ] = None,
-    by: Annotated[
+    actor: Annotated[
         str | None, typer.Option(help="Who does it: an id of your own.", envvar="EMONEY_ACTOR")
     ] = None,
-    because: Annotated[str | None, typer.Option(help="Why, without personal data.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Why, without personal data.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """What a wallet is, as far as limits depend on it. With options it is stated anew; the rest stays."""
@@ -155,23 +154,24 @@ def features(
         "cohorts": None if cohort is None else frozenset(cohort),
     }
     stated = {name: value for name, value in given.items() if value is not None}
-    if stated and (not by or not because):
-        fail("to state what a wallet is, say --by and --because", 2)
+    if stated and (not actor or not reason):
+        fail("to state what a wallet is, say --actor and --reason", 2)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         account = accounts.by_ref_or_id(connection, wallet).id
         now = binding.lock(connection, account).features
         if stated:
-            assert by is not None
-            assert because is not None
+            assert actor is not None
+            assert reason is not None
             now = replace(now, **stated)  # type: ignore[arg-type]
             wallet_features.state(
-                connection, account, now, packs=emoney.packs, by=by, because=because, at=emoney.clock()
+                connection, account, now, packs=emoney.packs, actor=actor, reason=reason, at=emoney.clock()
             )
         told = wallet_features.history(connection, account)
     what = {name: getattr(now, name) for name in given} | {"cohorts": sorted(now.cohorts)}
     if as_json:
         statements = [
-            {"number": each.number, "by": each.by, "because": each.because, "at": each.at} for each in told
+            {"number": each.number, "actor": each.actor, "reason": each.reason, "at": each.at}
+            for each in told
         ]
         print_json({"wallet": wallet, "account": account, "features": what, "statements": statements})
         return
@@ -208,8 +208,8 @@ def list_dormant(as_json: AsJson = False) -> None:
 def exempt(
     wallet: Wallet,
     ground: Annotated[str, typer.Argument(help=f"One of {', '.join(GROUNDS)}.")],
-    by: By,
-    because: Because,
+    actor: Actor,
+    reason: Reason,
     end: Annotated[bool, typer.Option("--end", help="Let the clock run again.")] = False,
 ) -> None:
     """Stop the clock of a wallet, or let it run again."""
@@ -222,12 +222,12 @@ def exempt(
             if not ended:
                 fail(f"the clock of {wallet} is not stopped on the ground of {ground}")
         else:
-            dormancy.exempt(connection, account, ground, by=by, because=because, at=emoney.clock())  # type: ignore[arg-type]
+            dormancy.exempt(connection, account, ground, actor=actor, reason=reason, at=emoney.clock())  # type: ignore[arg-type]
     screen.print(f"{wallet}: {ground} {'ended' if end else 'recorded'}", highlight=False)
 
 
 @app.command()
-def reactivate(wallet: Wallet, by: By, because: Because, as_json: AsJson = False) -> None:
+def reactivate(wallet: Wallet, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Let the holder, who is identified again, use the wallet; what was moved comes back."""
     with Emoney.open() as emoney:
         with emoney.database.connection() as connection:
@@ -238,8 +238,8 @@ def reactivate(wallet: Wallet, by: By, because: Because, as_json: AsJson = False
             account.id,
             rules,
             packs=emoney.packs,
-            by=by,
-            because=because,
+            actor=actor,
+            reason=reason,
             at=emoney.clock(),
         )
     if as_json:

@@ -18,17 +18,17 @@ from emoney.privacy.breaches.register import Breach, BreachChange, BreachStandin
 
 app = typer.Typer(help="Breaches: what was opened in a period; the register and its 72-hour clock.")
 
-By = Annotated[
+Actor = Annotated[
     str, typer.Option(envvar="EMONEY_ACTOR", help="Who enters it, as an id of your own; no person's name.")
 ]
 Id = Annotated[UUID, typer.Argument(help="The breach, as `list` names it.")]
 NotifiedAt = Annotated[
     datetime | None, typer.Option(help="When the supervisory authority was notified, UTC.")
 ]
-LateBecause = Annotated[
+LateReason = Annotated[
     str | None, typer.Option(help="The reasons for a notification after the due time (GDPR art. 33(1)).")
 ]
-NoRiskBecause = Annotated[
+NoRiskReason = Annotated[
     str | None, typer.Option(help="Why a risk to persons is unlikely, so that no notification is due.")
 ]
 _COUNTED = ("category", "columns", "fields", "subjects")
@@ -83,9 +83,9 @@ def register_(
     subjects: Annotated[int, typer.Option(help="How many persons, as far as known.")],
     measures: Annotated[str, typer.Option(help="What was done about it. No person's name or data.")],
     notified_at: NotifiedAt = None,
-    late_because: LateBecause = None,
-    no_risk_because: NoRiskBecause = None,
-    actor: By = "command line",
+    late_reason: LateReason = None,
+    no_risk_reason: NoRiskReason = None,
+    actor: Actor = "command line",
     as_json: AsJson = False,
 ) -> None:
     """Enter a breach in the register."""
@@ -98,8 +98,8 @@ def register_(
             subjects=subjects,
             measures=measures,
             notified_at=_maybe(notified_at),
-            late_because=late_because,
-            no_risk_because=no_risk_because,
+            late_reason=late_reason,
+            no_risk_reason=no_risk_reason,
             actor=actor,
             clock=emoney.clock,
         )
@@ -115,10 +115,10 @@ def amend(
     subjects: Annotated[int | None, typer.Option(help="How many persons, as known now.")] = None,
     measures: Annotated[str | None, typer.Option(help="What was done about it until now.")] = None,
     notified_at: NotifiedAt = None,
-    late_because: LateBecause = None,
-    no_risk_because: NoRiskBecause = None,
+    late_reason: LateReason = None,
+    no_risk_reason: NoRiskReason = None,
     risk_found: Annotated[bool, typer.Option("--risk-found", help="A risk is likely after all.")] = False,
-    actor: By = "command line",
+    actor: Actor = "command line",
     as_json: AsJson = False,
 ) -> None:
     """Add what has become known of a breach, or that the authority was notified. Earlier entries stay."""
@@ -128,8 +128,8 @@ def amend(
         subjects=subjects,
         measures=measures,
         notified_at=_maybe(notified_at),
-        late_because=late_because,
-        no_risk_because=no_risk_because,
+        late_reason=late_reason,
+        no_risk_reason=no_risk_reason,
         risk_found=risk_found,
     )
     with Emoney.open() as emoney, emoney.database.connection() as connection:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emoney.jobs.cli.options import By
+from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
 from emoney.jobs.installation import Emoney, policy_packs
 from emoney.kyc.persons import population
@@ -37,12 +37,12 @@ def open_budget(
     name: Annotated[str, typer.Argument(help="The budget's name, such as annual-report-2026.")],
     purpose: Annotated[str, typer.Option(help="What the counts are published for.")],
     epsilon: Epsilon,
-    by: By,
+    actor: Actor,
     as_json: AsJson = False,
 ) -> None:
     """Open a budget: what all counts published under it may add up to."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        counts.open_budget(connection, name, purpose=purpose, epsilon=epsilon, by=by, at=emoney.clock())
+        counts.open_budget(connection, name, purpose=purpose, epsilon=epsilon, actor=actor, at=emoney.clock())
     if as_json:
         print_json({"budget": name, "epsilon": epsilon})
     else:
@@ -54,7 +54,7 @@ def publish(
     question: Annotated[Asked, typer.Argument(help="What is counted: natural persons with an open wallet.")],
     budget: Annotated[str, typer.Option(help="The budget to spend from.")],
     epsilon: Epsilon,
-    by: By,
+    actor: Actor,
     pack: Annotated[str | None, typer.Option(help="The policy pack, for holders-by-tier.")] = None,
     since: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The first day, for holders-active.")
@@ -64,7 +64,9 @@ def publish(
     """Count, with noise, and spend from the budget. The true count is told to nobody."""
     asked = _question(question, pack, since)
     with Emoney.open() as emoney:
-        told = counts.publish(emoney.database, budget, asked, epsilon=epsilon, by=by, clock=emoney.clock)
+        told = counts.publish(
+            emoney.database, budget, asked, epsilon=epsilon, actor=actor, clock=emoney.clock
+        )
         with emoney.database.connection() as connection:
             left = next(each.left for each in counts.budgets(connection) if each.name == budget)
     if as_json:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from emoney.jobs import rotation as rotating
-from emoney.jobs.cli.options import By
+from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, progress, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.privacy.keys import algorithms, keks
@@ -31,7 +31,7 @@ def register(privacy: typer.Typer) -> None:
 
 
 def rotate(
-    by: By,
+    actor: Actor,
     what: Annotated[
         What,
         typer.Argument(
@@ -47,11 +47,11 @@ def rotate(
     """
     with Emoney.open() as emoney, progress() as observe:
         if what is What.INDEXES:
-            done = rotating.reindex(emoney, actor=by, progress=observe)
+            done = rotating.reindex(emoney, actor=actor, progress=observe)
         elif what is What.FIELDS:
-            done = rotating.rotation(emoney).reencrypt(actor=by, progress=observe)
+            done = rotating.rotation(emoney).reencrypt(actor=actor, progress=observe)
         else:
-            done = rotating.rotation(emoney).rewrap(actor=by, progress=observe)
+            done = rotating.rotation(emoney).rewrap(actor=actor, progress=observe)
     if as_json:
         print_json(asdict(done))
         return

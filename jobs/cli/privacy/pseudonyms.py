@@ -6,7 +6,7 @@ from uuid import UUID
 
 import typer
 
-from emoney.jobs.cli.options import Because, By
+from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.privacy.pseudonyms import reidentification
@@ -30,14 +30,14 @@ def register(privacy: typer.Typer) -> None:
 def create(
     name: Name,
     purpose: Annotated[str, typer.Option(help="What the analysis is for.")],
-    by: By,
+    actor: Actor,
     reversible: Annotated[bool, typer.Option(help="Random tokens, with a way back.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a domain and start its first epoch."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         made = Pseudonyms(emoney.vault.providers, name, emoney.clock).create(
-            connection, purpose=purpose, reversible=reversible, by=by
+            connection, purpose=purpose, reversible=reversible, actor=actor
         )
     if as_json:
         print_json(asdict(made))
@@ -46,10 +46,10 @@ def create(
 
 
 @pseudonyms.command("rotate")
-def rotate(name: Name, by: By, as_json: AsJson = False) -> None:
+def rotate(name: Name, actor: Actor, as_json: AsJson = False) -> None:
     """Start a domain's next epoch: new pseudonyms that cannot be joined with those before."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        epoch = Pseudonyms(emoney.vault.providers, name, emoney.clock).rotate(connection, by=by)
+        epoch = Pseudonyms(emoney.vault.providers, name, emoney.clock).rotate(connection, actor=actor)
     if as_json:
         print_json({"domain": name, "epoch": epoch})
     else:
@@ -73,21 +73,21 @@ def request(
     domain: Name,
     token: Annotated[str, typer.Argument(help="The pseudonym, 32 hexadecimal digits.")],
     purpose: Annotated[str, typer.Option(help="A purpose that fields are opened for.")],
-    because: Because,
-    by: By,
+    reason: Reason,
+    actor: Actor,
     as_json: AsJson = False,
 ) -> None:
     """Ask whom a token stands for."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         asked = reidentification.request(
-            connection, domain, token, purpose=purpose, because=because, by=by, at=emoney.clock()
+            connection, domain, token, purpose=purpose, reason=reason, actor=actor, at=emoney.clock()
         )
     if as_json:
         print_json({"request": asked})
         return
     screen.print(f"request {asked} waits for a second person:", highlight=False, soft_wrap=True)
     screen.print(
-        f"  emoney privacy reidentify approve {asked} --by … --because …", highlight=False, soft_wrap=True
+        f"  emoney privacy reidentify approve {asked} --actor … --reason …", highlight=False, soft_wrap=True
     )
 
 
@@ -95,11 +95,11 @@ Request = Annotated[UUID, typer.Argument(help="The request's id.")]
 
 
 @reidentify.command("approve")
-def approve(request: Request, by: By, because: Because, as_json: AsJson = False) -> None:
+def approve(request: Request, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Grant a request of another person, and tell the subject."""
     with Emoney.open() as emoney:
         subject = reidentification.approve(
-            emoney.database, request, by=by, because=because, at=emoney.clock()
+            emoney.database, request, actor=actor, reason=reason, at=emoney.clock()
         )
     if as_json:
         print_json({"request": request, "subject": subject})
@@ -108,10 +108,10 @@ def approve(request: Request, by: By, because: Because, as_json: AsJson = False)
 
 
 @reidentify.command("reject")
-def reject(request: Request, by: By, because: Because, as_json: AsJson = False) -> None:
+def reject(request: Request, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Refuse a request of another person."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        reidentification.reject(connection, request, by=by, because=because, at=emoney.clock())
+        reidentification.reject(connection, request, actor=actor, reason=reason, at=emoney.clock())
     if as_json:
         print_json({"request": request, "outcome": "rejected"})
     else:

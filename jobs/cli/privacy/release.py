@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from emoney.jobs.cli.options import By
+from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.kyc.persons import population
@@ -55,7 +55,7 @@ def check(plan: PlanName, records: Records = None, as_json: AsJson = False) -> N
 def make(
     plan: PlanName,
     out: Annotated[Path, typer.Option(help="The CSV file to write; it must not be there yet.")],
-    by: By,
+    actor: Actor,
     records: Records = None,
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +63,7 @@ def make(
     read = _plan(plan)
     with Emoney.open() as emoney, _opened(emoney, records) as found:
         released, result = releases.release(
-            emoney.database, emoney.vault.providers, read, found, out, by=by, clock=emoney.clock
+            emoney.database, emoney.vault.providers, read, found, out, actor=actor, clock=emoney.clock
         )
     _print(read, result, asdict(released) | {"file": out}, as_json)
 
@@ -87,7 +87,7 @@ def list_releases(as_json: AsJson = False) -> None:
         )
         for each in found
     ]
-    table("Releases", ("at", "plan", "by", "records", "k", "pseudonyms"), rows, right=("records", "k"))
+    table("Releases", ("at", "plan", "actor", "records", "k", "pseudonyms"), rows, right=("records", "k"))
 
 
 @release.command()

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from emoney.jobs.cli.options import By
+from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.kyc.persons import erasure as erasing
@@ -52,12 +52,12 @@ def rules(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def sweep(by: By, as_json: AsJson = False) -> None:
+def sweep(actor: Actor, as_json: AsJson = False) -> None:
     """Give all whose relationship has ended the day on which their records end; run it every day."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        begun = erasing.sweep(connection, emoney.vault, packs=emoney.packs, actor=by, at=emoney.clock())
+        begun = erasing.sweep(connection, emoney.vault, packs=emoney.packs, actor=actor, at=emoney.clock())
         changed = erasing.review_erasures(
-            connection, emoney.vault, packs=emoney.packs, actor=by, at=emoney.clock()
+            connection, emoney.vault, packs=emoney.packs, actor=actor, at=emoney.clock()
         )
     if as_json:
         print_json([asdict(each) for each in [*begun, *changed]])
@@ -82,10 +82,10 @@ def due(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def ask(month: Month, by: By, as_json: AsJson = False) -> None:
+def ask(month: Month, actor: Actor, as_json: AsJson = False) -> None:
     """Ask that the keys of a month be destroyed. Another person approves each request within seven days."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        asked = erasure.ask(connection, emoney.vault, _first(month), actor=by)
+        asked = erasure.ask(connection, emoney.vault, _first(month), actor=actor)
     if as_json:
         print_json([asdict(each) for each in asked])
     else:
@@ -96,22 +96,22 @@ def ask(month: Month, by: By, as_json: AsJson = False) -> None:
 
 @app.command()
 def approve(
-    request: Annotated[UUID, typer.Argument(help="The key request, as `ask` gave it.")], by: By
+    request: Annotated[UUID, typer.Argument(help="The key request, as `ask` gave it.")], actor: Actor
 ) -> None:
     """Agree to the destruction of a month's key, as another person than asked for it."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        emoney.vault.control.approve(connection, request, actor=by)
+        emoney.vault.control.approve(connection, request, actor=actor)
     screen.print("approved", highlight=False)
 
 
 @app.command()
-def destroy(month: Month, by: By, as_json: AsJson = False) -> None:
+def destroy(month: Month, actor: Actor, as_json: AsJson = False) -> None:
     """Destroy the keys of a month, remove all rows of the persons, and issue the certificates. No way back.
 
     A run that was killed is finished by the next, which says so.
     """
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        erased = erasure.execute(connection, emoney.vault, _first(month), erasing.remove, actor=by)
+        erased = erasure.execute(connection, emoney.vault, _first(month), erasing.remove, actor=actor)
     if as_json:
         print_json([asdict(each) for each in erased])
         return

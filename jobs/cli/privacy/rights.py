@@ -13,7 +13,7 @@ from sqlmodel import SQLModel
 
 import emoney.jobs.tables  # noqa: F401  access is to what every package's tables hold
 from emoney.jobs.cli.kyc.approvals import tell_request
-from emoney.jobs.cli.options import By
+from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, screen, table, utc
 from emoney.jobs.installation import Emoney
 from emoney.kyc.evidence import person as persons
@@ -66,21 +66,21 @@ def waiting(context: typer.Context, as_json: AsJson = False) -> None:
 def access_(
     person: PersonName,
     out: Annotated[Path, typer.Option(help="The directory to write access.html and access.json to.")],
-    by: By,
+    actor: Actor,
 ) -> None:
     """Write everything that is held on a person, to be read and as JSON, and record that it was asked for.
 
     The files hold personal data in clear: only their owner can read them. Hand them over and delete them.
     """
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        request, tie = _received(emoney, connection, Kind.ACCESS, person, by)
+        request, tie = _received(emoney, connection, Kind.ACCESS, person, actor)
         held = access.collect(
             connection,
             emoney.vault,
             SQLModel.metadata,
             tie.subjects,
             [each.id for each in tie.accounts],
-            actor=by,
+            actor=actor,
             related=tie.evidence,
         )
         out.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -90,7 +90,7 @@ def access_(
         )
         for name, text in (("access.html", page), ("access.json", content)):
             replace_file(out / name, partial(Path.write_text, data=text, encoding="utf-8"))
-        _decided(emoney, connection, request, RequestState.FULFILLED, "access given", by)
+        _decided(emoney, connection, request, RequestState.FULFILLED, "access given", actor)
     screen.print(
         f"request {request.id}: wrote access.html and access.json to {out}", highlight=False, soft_wrap=True
     )
@@ -100,17 +100,22 @@ def access_(
 def rectify(
     person: PersonName,
     field: Annotated[str, typer.Argument(help=f"One of {', '.join(rectification.FIELDS)}.")],
-    by: By,
+    actor: Actor,
     as_json: AsJson = False,
 ) -> None:
     """Correct a detail of a person. The right value is read from standard input, so that no list of processes
     and no shell history shows it. Where something of the person is verified it waits for a second person."""
     value = sys.stdin.buffer.read(VALUE_BYTES_MAX + 2).decode(errors="replace").removesuffix("\n")
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        request, _ = _received(emoney, connection, Kind.RECTIFICATION, person, by)
+        request, _ = _received(emoney, connection, Kind.RECTIFICATION, person, actor)
         found = persons.find(connection, person)
         asked = Rectification.of(emoney).ask(
-            connection, found, {field: value}, by=by, because="asked for by the person", at=emoney.clock()
+            connection,
+            found,
+            {field: value},
+            actor=actor,
+            reason="asked for by the person",
+            at=emoney.clock(),
         )
         answered = rights.find(connection, request.id)
     if asked.request is not None and not as_json:
@@ -122,7 +127,7 @@ def rectify(
 def restrict(
     person: PersonName,
     ground: Ground,
-    by: By,
+    actor: Actor,
     purpose: Annotated[
         list[str] | None, typer.Option("--for", help="A purpose that is left; may be repeated.")
     ] = None,
@@ -130,25 +135,25 @@ def restrict(
 ) -> None:
     """Open a person's fields for some purposes only; by default for reporting, authorities and the person."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        request, tie = _received(emoney, connection, Kind.RESTRICTION, person, by)
+        request, tie = _received(emoney, connection, Kind.RESTRICTION, person, actor)
         rights.restrict(
             connection,
             tie.subjects,
             purpose or list(DUTY_PURPOSES),
             ground=ground,
-            actor=by,
+            actor=actor,
             at=emoney.clock(),
             request=request.id,
         )
-        _tell(_decided(emoney, connection, request, RequestState.FULFILLED, ground, by), as_json)
+        _tell(_decided(emoney, connection, request, RequestState.FULFILLED, ground, actor), as_json)
 
 
 @app.command()
-def lift(person: PersonName, ground: Ground, by: By) -> None:
+def lift(person: PersonName, ground: Ground, actor: Actor) -> None:
     """Take a restriction back. Tell the person before (GDPR art. 18(3))."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
-        rights.lift(connection, tie.subjects, ground=ground, actor=by, at=emoney.clock())
+        rights.lift(connection, tie.subjects, ground=ground, actor=actor, at=emoney.clock())
     screen.print("not restricted any more", highlight=False)
 
 
@@ -156,7 +161,7 @@ def lift(person: PersonName, ground: Ground, by: By) -> None:
 def object_(
     person: PersonName,
     ground: Ground,
-    by: By,
+    actor: Actor,
     refused_by: Annotated[
         str | None,
         typer.Option(
@@ -167,38 +172,38 @@ def object_(
 ) -> None:
     """Record an objection: upheld, what is held opens for reporting, authorities and the person only."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        request, tie = _received(emoney, connection, Kind.OBJECTION, person, by)
+        request, tie = _received(emoney, connection, Kind.OBJECTION, person, actor)
         if refused_by is None:
             rights.restrict(
                 connection,
                 tie.subjects,
                 DUTY_PURPOSES,
                 ground=ground,
-                actor=by,
+                actor=actor,
                 at=emoney.clock(),
                 request=request.id,
             )
         state = RequestState.FULFILLED if refused_by is None else RequestState.REFUSED
-        _tell(_decided(emoney, connection, request, state, ground, by, refused_by), as_json)
+        _tell(_decided(emoney, connection, request, state, ground, actor, refused_by), as_json)
 
 
 @app.command()
-def erase(person: PersonName, by: By, as_json: AsJson = False) -> None:
+def erase(person: PersonName, actor: Actor, as_json: AsJson = False) -> None:
     """Record that a person asks to be erased, and say until when the law keeps what is held, and why."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
         answered = erasing.ask_for_erasure(
-            connection, emoney.vault, found, packs=emoney.packs, actor=by, at=emoney.clock()
+            connection, emoney.vault, found, packs=emoney.packs, actor=actor, at=emoney.clock()
         )
     _tell(answered, as_json)
 
 
 @app.command()
-def withdraw(request: Request, ground: Ground, by: By, as_json: AsJson = False) -> None:
+def withdraw(request: Request, ground: Ground, actor: Actor, as_json: AsJson = False) -> None:
     """Take a request to erase back, for the person."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = erasing.withdraw_erasure(
-            connection, emoney.vault, request, ground=ground, actor=by, at=emoney.clock()
+            connection, emoney.vault, request, ground=ground, actor=actor, at=emoney.clock()
         )
     _tell(found, as_json)
 
@@ -207,14 +212,14 @@ def withdraw(request: Request, ground: Ground, by: By, as_json: AsJson = False) 
 def place(
     person: PersonName,
     reference: Annotated[str, typer.Option(help="Of the order, such as a court's file number.")],
-    by: By,
+    actor: Actor,
     as_json: AsJson = False,
 ) -> None:
     """Keep everything on a person, whatever expires, until another person releases the hold."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
         placed = [
-            rights.place_hold(connection, subject, reference=reference, actor=by, at=emoney.clock())
+            rights.place_hold(connection, subject, reference=reference, actor=actor, at=emoney.clock())
             for subject in tie.subjects
         ]
     if as_json:
@@ -224,10 +229,12 @@ def place(
 
 
 @holds.command("release")
-def release(hold: Annotated[UUID, typer.Argument(help="The hold, as `list` names it.")], by: By) -> None:
+def release(
+    hold: Annotated[UUID, typer.Argument(help="The hold, as `list` names it.")], actor: Actor
+) -> None:
     """Release a hold. Another person does so than placed it."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        rights.release_hold(connection, hold, actor=by, at=emoney.clock())
+        rights.release_hold(connection, hold, actor=actor, at=emoney.clock())
     screen.print("released", highlight=False)
 
 
@@ -244,10 +251,10 @@ def list_(as_json: AsJson = False) -> None:
 
 
 def _received(
-    emoney: Emoney, connection: Connection, kind: Kind, person: str, by: str
+    emoney: Emoney, connection: Connection, kind: Kind, person: str, actor: str
 ) -> tuple[DataRequest, erasing.Relationship]:
     tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
-    request = rights.receive(connection, kind, tie.subject, tie.subjects, actor=by, at=emoney.clock())
+    request = rights.receive(connection, kind, tie.subject, tie.subjects, actor=actor, at=emoney.clock())
     return request, tie
 
 
@@ -257,11 +264,11 @@ def _decided(
     request: DataRequest,
     state: RequestState,
     ground: str,
-    by: str,
+    actor: str,
     source: str | None = None,
 ) -> DataRequest:
     return rights.decide(
-        connection, request.id, state, ground=ground, source=source, actor=by, at=emoney.clock()
+        connection, request.id, state, ground=ground, source=source, actor=actor, at=emoney.clock()
     )
 
 

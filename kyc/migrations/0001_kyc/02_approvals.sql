@@ -5,7 +5,7 @@ CREATE TABLE kyc.approval_request (
     action text NOT NULL CHECK (action ~ '^[a-z_]{1,40}$'),
     subject uuid NOT NULL,
     details jsonb NOT NULL CHECK (jsonb_typeof(details) = 'object' AND octet_length(details::text) <= 8192),
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     requested_by kyc.actor NOT NULL,
     requested_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL CHECK (expires_at > requested_at),
@@ -26,7 +26,7 @@ CREATE TABLE kyc.approval_decision (
     expires_at timestamptz NOT NULL,
     outcome text NOT NULL CHECK (outcome IN ('approved', 'rejected')),
     decided_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     decided_at timestamptz NOT NULL,
     FOREIGN KEY (request_id, action, subject, requested_by, requested_at, expires_at)
         REFERENCES kyc.approval_request (id, action, subject, requested_by, requested_at, expires_at),

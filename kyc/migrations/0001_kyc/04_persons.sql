@@ -57,7 +57,7 @@ CREATE TABLE kyc.rectification (
     id_expires_on date,
     needs_two boolean NOT NULL,
     requested_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     requested_at timestamptz NOT NULL,
     UNIQUE (id, person_id, version, needs_two)
 );
@@ -68,7 +68,7 @@ GRANT UPDATE (name, birth_date, phone, id_kind, id_number, id_country, tax_numbe
 
 -- Values may be sealed anew under another key, and nothing else of the row changes.
 CREATE TRIGGER append_only BEFORE UPDATE OF id, person_id, version, fields, id_expires_on, needs_two, requested_by,
-        because, requested_at ON kyc.rectification
+        reason, requested_at ON kyc.rectification
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER no_removal BEFORE TRUNCATE ON kyc.rectification
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
@@ -94,7 +94,7 @@ CREATE TABLE kyc.person_version (
     needs_two boolean NOT NULL,
     fields text[] NOT NULL,
     replaced_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     replaced_at timestamptz NOT NULL,
     approval_id uuid,
     approval_action text NOT NULL GENERATED ALWAYS AS ('rectification') STORED,
@@ -108,13 +108,13 @@ CREATE TABLE kyc.person_version (
 );
 GRANT SELECT, DELETE ON kyc.person_version TO emoney_app;
 GRANT INSERT (id, person_id, number, name, birth_date, phone, id_kind, id_number, id_country, tax_number, tax_country,
-    address, rectification_id, needs_two, fields, replaced_by, because, replaced_at, approval_id)
+    address, rectification_id, needs_two, fields, replaced_by, reason, replaced_at, approval_id)
     ON kyc.person_version TO emoney_app;
 GRANT UPDATE (name, birth_date, phone, id_kind, id_number, id_country, tax_number, tax_country, address)
     ON kyc.person_version TO emoney_app;
 
 CREATE TRIGGER append_only BEFORE UPDATE OF id, person_id, number, rectification_id, needs_two, fields, replaced_by,
-        because, replaced_at, approval_id ON kyc.person_version
+        reason, replaced_at, approval_id ON kyc.person_version
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER no_removal BEFORE TRUNCATE ON kyc.person_version
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

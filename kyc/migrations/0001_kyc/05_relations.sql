@@ -8,7 +8,7 @@ CREATE TABLE kyc.ownership_statement (
     named_bp integer NOT NULL CHECK (named_bp BETWEEN 0 AND 10000),
     dispersed_bp integer NOT NULL CHECK (dispersed_bp >= 0),
     recorded_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     recorded_at timestamptz NOT NULL,
     CONSTRAINT ownership_is_whole CHECK (named_bp + dispersed_bp = 10000)
 );
@@ -68,15 +68,15 @@ CREATE TABLE kyc.guardianship (
     recorded_by kyc.actor NOT NULL,
     recorded_at timestamptz NOT NULL,
     ended_at timestamptz,
-    ended_because text CHECK (length(ended_because) BETWEEN 1 AND 500),
+    ended_reason text CHECK (length(ended_reason) BETWEEN 1 AND 500),
     CHECK (minor_id <> guardian_id),
-    CHECK ((ended_at IS NULL) = (ended_because IS NULL))
+    CHECK ((ended_at IS NULL) = (ended_reason IS NULL))
 );
 CREATE UNIQUE INDEX guardianship_minor ON kyc.guardianship (minor_id) WHERE ended_at IS NULL;
 CREATE INDEX guardianship_guardian ON kyc.guardianship (guardian_id) WHERE ended_at IS NULL;
 CREATE INDEX guardianship_until ON kyc.guardianship (until_year) WHERE ended_at IS NULL;
 GRANT SELECT, INSERT, DELETE ON kyc.guardianship TO emoney_app;
-GRANT UPDATE (ended_at, ended_because) ON kyc.guardianship TO emoney_app;
+GRANT UPDATE (ended_at, ended_reason) ON kyc.guardianship TO emoney_app;
 
 CREATE TRIGGER no_removal BEFORE TRUNCATE ON kyc.guardianship
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

@@ -24,7 +24,7 @@ CREATE TABLE kyc.duplicate_decision (
     person_b uuid NOT NULL,
     verdict text NOT NULL CHECK (verdict IN ('same', 'different')),
     decided_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     decided_at timestamptz NOT NULL,
     request_id uuid REFERENCES kyc.approval_request (id),
     CHECK (person_a < person_b),

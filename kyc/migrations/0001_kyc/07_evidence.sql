@@ -13,7 +13,7 @@ CREATE TABLE kyc.evidence (
     assurance text NOT NULL CHECK (assurance IN ('low', 'substantial', 'high')),
     expires_on date,
     recorded_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     provider kyc.actor,
     approval_id uuid,
     approval_action text NOT NULL GENERATED ALWAYS AS ('evidence_acceptance') STORED,
@@ -33,7 +33,7 @@ CREATE INDEX evidence_person ON kyc.evidence (person_id);
 CREATE INDEX evidence_expiring ON kyc.evidence (expires_on)
     WHERE expires_on IS NOT NULL AND state NOT IN ('rejected', 'expired');
 GRANT SELECT, INSERT, DELETE ON kyc.evidence TO emoney_app;
-GRANT UPDATE (number, state, method, assurance, expires_on, recorded_by, because, provider, approval_id, recorded_at)
+GRANT UPDATE (number, state, method, assurance, expires_on, recorded_by, reason, provider, approval_id, recorded_at)
     ON kyc.evidence TO emoney_app;
 
 CREATE TRIGGER no_removal BEFORE TRUNCATE ON kyc.evidence
@@ -70,7 +70,7 @@ CREATE TABLE kyc.evidence_state (
     assurance text NOT NULL,
     expires_on date,
     recorded_by text NOT NULL,
-    because text NOT NULL,
+    reason text NOT NULL,
     provider text,
     approval_id uuid,
     recorded_at timestamptz NOT NULL,
@@ -93,8 +93,8 @@ BEGIN
         RAISE EXCEPTION 'kyc: states are kept of kyc.evidence only' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     INSERT INTO kyc.evidence_state (evidence_id, number, state, method, assurance, expires_on, recorded_by,
-        because, provider, approval_id, recorded_at)
-    SELECT id, number, state, method, assurance, expires_on, recorded_by, because, provider, approval_id, recorded_at
+        reason, provider, approval_id, recorded_at)
+    SELECT id, number, state, method, assurance, expires_on, recorded_by, reason, provider, approval_id, recorded_at
     FROM changed;
     RETURN NULL;
 END

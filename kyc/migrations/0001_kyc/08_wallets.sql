@@ -38,7 +38,7 @@ CREATE TABLE kyc.tier_decision (
     pack_id text NOT NULL,
     tier text NOT NULL,
     profile_id uuid NOT NULL REFERENCES ledger.limit_profile (id),
-    because text NOT NULL CHECK (length(because) <= 500),
+    reason text NOT NULL CHECK (length(reason) <= 500),
     evidence text[] NOT NULL CHECK (cardinality(evidence) <= 20),
     decided_at timestamptz NOT NULL,
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
@@ -48,12 +48,12 @@ CREATE INDEX tier_decision_account ON kyc.tier_decision (account_id);
 CREATE INDEX tier_decision_xact ON kyc.tier_decision
     USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 GRANT SELECT ON kyc.tier_decision TO emoney_app;
-GRANT INSERT (id, account_id, pack_id, tier, profile_id, because, evidence, decided_at)
+GRANT INSERT (id, account_id, pack_id, tier, profile_id, reason, evidence, decided_at)
     ON kyc.tier_decision TO emoney_app;
 
 INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
     (64, 'kyc.tier_decision', 1, 'id', ARRAY[
-        'salt uuid', 'account_id uuid', 'pack_id text', 'tier text', 'profile_id uuid', 'because text',
+        'salt uuid', 'account_id uuid', 'pack_id text', 'tier text', 'profile_id uuid', 'reason text',
         'evidence json', 'decided_at time']);
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.tier_decision
@@ -92,7 +92,7 @@ CREATE TABLE kyc.wallet_features (
     phone_not_validated boolean NOT NULL,
     cohorts text[] NOT NULL CHECK (cardinality(cohorts) <= 20),
     recorded_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     recorded_at timestamptz NOT NULL,
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -102,12 +102,12 @@ CREATE INDEX wallet_features_xact ON kyc.wallet_features
     USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 GRANT SELECT ON kyc.wallet_features TO emoney_app;
 GRANT INSERT (id, account_id, number, reloadable, one_country, goods_only, loaded_with_cash, phone_not_validated,
-    cohorts, recorded_by, because, recorded_at) ON kyc.wallet_features TO emoney_app;
+    cohorts, recorded_by, reason, recorded_at) ON kyc.wallet_features TO emoney_app;
 
 INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
     (65, 'kyc.wallet_features', 1, 'id', ARRAY[
         'salt uuid', 'account_id uuid', 'number integer', 'reloadable json', 'one_country json', 'goods_only json',
-        'loaded_with_cash json', 'phone_not_validated json', 'cohorts json', 'recorded_by text', 'because text',
+        'loaded_with_cash json', 'phone_not_validated json', 'cohorts json', 'recorded_by text', 'reason text',
         'recorded_at time']);
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.wallet_features
@@ -142,7 +142,7 @@ CREATE TABLE kyc.business_account (
     role text NOT NULL CHECK (role IN ('agent', 'merchant')),
     under_account uuid REFERENCES kyc.business_account (account_id) CHECK (under_account <> account_id),
     recorded_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     recorded_at timestamptz NOT NULL
 );
 CREATE INDEX business_account_person ON kyc.business_account (person_id);

@@ -25,7 +25,7 @@ CREATE TABLE kyc.freeze (
     account_id uuid NOT NULL REFERENCES ledger.account (id),
     debit boolean NOT NULL,
     credit boolean NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     made_by kyc.actor NOT NULL,
     made_at timestamptz NOT NULL,
     approval_id uuid UNIQUE,

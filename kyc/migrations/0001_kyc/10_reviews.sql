@@ -9,7 +9,7 @@ CREATE TABLE kyc.risk_rating (
     reasons text[] NOT NULL CHECK (cardinality(reasons) <= 50),
     policy text NOT NULL CHECK (length(policy) BETWEEN 1 AND 200),
     rated_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     rated_at timestamptz NOT NULL
 );
 CREATE INDEX risk_rating_person ON kyc.risk_rating (person_id, rated_at);
@@ -44,7 +44,7 @@ CREATE TABLE kyc.review_done (
     was_due_on date NOT NULL,
     next_due_on date NOT NULL,
     reviewed_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     reviewed_at timestamptz NOT NULL
 );
 CREATE INDEX review_done_person ON kyc.review_done (person_id);

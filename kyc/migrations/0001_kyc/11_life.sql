@@ -20,7 +20,7 @@ CREATE TABLE kyc.dormancy_step (
     transfer_id uuid,
     amount bigint NOT NULL CHECK (amount >= 0),
     source text NOT NULL CHECK (length(source) BETWEEN 1 AND 500),
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     made_by kyc.actor NOT NULL,
     made_at timestamptz NOT NULL,
     CHECK ((transfer_id IS NOT NULL) = (amount > 0))
@@ -37,7 +37,7 @@ CREATE TABLE kyc.dormancy_exemption (
     account_id uuid NOT NULL REFERENCES kyc.wallet (account_id),
     ground text NOT NULL CHECK (ground IN ('litigation', 'fraud_investigation', 'lien', 'error_under_investigation')),
     recorded_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     since timestamptz NOT NULL,
     ended_at timestamptz CHECK (ended_at >= since)
 );
@@ -66,7 +66,7 @@ CREATE TABLE kyc.death_step (
     stage text NOT NULL CHECK (stage IN ('reported', 'verified', 'released', 'withdrawn')),
     evidence_id uuid REFERENCES kyc.evidence (id),
     made_by kyc.actor NOT NULL,
-    because text NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     made_at timestamptz NOT NULL,
     approval_id uuid UNIQUE,
     approval_action text NOT NULL

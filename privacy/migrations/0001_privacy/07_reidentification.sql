@@ -6,7 +6,7 @@ CREATE TABLE privacy.reidentification_request (
     reversible   boolean             NOT NULL DEFAULT true CHECK (reversible),
     token        bytea               NOT NULL CHECK (octet_length(token) = 16),
     purpose      text                NOT NULL CHECK (length(purpose) BETWEEN 1 AND 100),
-    because      text                NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason      text                NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     requested_by privacy.actor       NOT NULL,
     requested_at timestamptz         NOT NULL,
     expires_at   timestamptz         NOT NULL CHECK (expires_at > requested_at),
@@ -18,7 +18,7 @@ CREATE TABLE privacy.reidentification_request (
 COMMENT ON TABLE privacy.reidentification_request IS 'Append-only. Someone asks whom a token stands for.';
 CREATE INDEX reidentification_request_xact ON privacy.reidentification_request
     USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
-GRANT SELECT, INSERT (id, domain, token, purpose, because, requested_by, requested_at, expires_at)
+GRANT SELECT, INSERT (id, domain, token, purpose, reason, requested_by, requested_at, expires_at)
     ON privacy.reidentification_request TO emoney_app;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.reidentification_request
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
@@ -30,7 +30,7 @@ CREATE TABLE privacy.reidentification_decision (
     expires_at   timestamptz   NOT NULL,
     outcome      text          NOT NULL CHECK (outcome IN ('approved', 'rejected')),
     decided_by   privacy.actor NOT NULL,
-    because      text          NOT NULL CHECK (length(because) BETWEEN 1 AND 500),
+    reason      text          NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     decided_at   timestamptz   NOT NULL,
     xact         bigint        NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt         uuid          NOT NULL DEFAULT gen_random_uuid(),
@@ -43,7 +43,7 @@ CREATE TABLE privacy.reidentification_decision (
 COMMENT ON TABLE privacy.reidentification_decision IS 'Append-only. The word of a second person on a request.';
 CREATE INDEX reidentification_decision_xact ON privacy.reidentification_decision
     USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
-GRANT SELECT, INSERT (request_id, requested_by, requested_at, expires_at, outcome, decided_by, because, decided_at)
+GRANT SELECT, INSERT (request_id, requested_by, requested_at, expires_at, outcome, decided_by, reason, decided_at)
     ON privacy.reidentification_decision TO emoney_app;
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.reidentification_decision
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

@@ -10,14 +10,14 @@ CREATE TABLE privacy.breach (
     subjects     bigint      NOT NULL CHECK (subjects >= 0),
     measures     text        NOT NULL CHECK (length(measures) BETWEEN 1 AND 2000),
     notified_at  timestamptz,
-    late_because text        CHECK (length(late_because) BETWEEN 1 AND 2000),
-    no_risk_because text     CHECK (length(no_risk_because) BETWEEN 1 AND 2000),
+    late_reason text        CHECK (length(late_reason) BETWEEN 1 AND 2000),
+    no_risk_reason text     CHECK (length(no_risk_reason) BETWEEN 1 AND 2000),
     recorded_by  text        NOT NULL CHECK (length(recorded_by) BETWEEN 1 AND 200),
     recorded_at  timestamptz NOT NULL,
     PRIMARY KEY (breach_id, number),
     CHECK (noticed_at <= recorded_at),
     CHECK (notified_at BETWEEN noticed_at AND recorded_at),
-    CHECK (late_because IS NULL OR notified_at IS NOT NULL)
+    CHECK (late_reason IS NULL OR notified_at IS NOT NULL)
 );
 COMMENT ON TABLE privacy.breach IS
     'Append-only. The register of GDPR art. 33(5): what becomes known later, the notification too, is a further row.';
