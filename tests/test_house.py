@@ -11,22 +11,82 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("jobs", "aml", "kyc", "privacy", "ledger", "data")
 LINES_MAX = 450
+MODULES_MAX = 15
 
 
 def modules() -> list[Path]:
     return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
+def rooms() -> list[Path]:
+    """Every folder that holds modules; migrations are revisions, not rooms."""
+    return sorted({path.parent for path in modules() if "migrations" not in path.parts})
+
+
 def test_imports_point_down_only() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
-        (contract,) = tomllib.load(file)["tool"]["importlinter"]["contracts"]
-    assert contract["type"] == "layers"
-    assert contract["layers"] == [f"emoney.{package}" for package in PACKAGES]
+        house, *inside = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    assert house["type"] == "layers"
+    assert house["layers"] == [f"emoney.{package}" for package in PACKAGES]
+    assert [each["containers"] for each in inside] == [
+        [f"emoney.{package}"] for package in ("ledger", "kyc", "privacy", "aml")
+    ]
     script = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
     checked = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_floor_of_a_package_is_in_its_contract() -> None:
+    """A new room or file has its place, or the contract would pass it over."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        _, *inside = tomllib.load(file)["tool"]["importlinter"]["contracts"]
+    for contract in inside:
+        (container,) = contract["containers"]
+        package = ROOT / container.removeprefix("emoney.")
+        placed = {name.strip() for floor in contract["layers"] for name in floor.split("|")}
+        there = {path.stem for path in package.glob("*.py")} | {
+            room.name for room in package.iterdir() if (room / "__init__.py").is_file()
+        }
+        unplaced = {name for name in there - placed if name != "__init__" and not name.startswith("tables")}
+        assert unplaced == set(), package
+        assert placed <= there, package
+
+
+def test_the_bare_names_of_the_packages_are_not_importable() -> None:
+    """An operator has packages of these names; a second copy of a module would be a second registry."""
+    script = (
+        "import importlib, pkgutil, sys, emoney\n"
+        "for each in pkgutil.walk_packages(emoney.__path__, 'emoney.'):\n"
+        "    if '.migrations' not in each.name: importlib.import_module(each.name)\n"
+        f"old = {PACKAGES!r}\n"
+        "assert not [name for name in sys.modules if name.split('.')[0] in old]\n"
+        "assert not [name for name in old if importlib.util.find_spec(name)]\n"
+    )
+    checked = subprocess.run(
+        [sys.executable, "-c", script], cwd="/", capture_output=True, text=True, timeout=120
+    )
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_a_room_is_seen_at_a_glance() -> None:
+    crowded = {
+        str(room.relative_to(ROOT)): len(list(room.glob("*.py")))
+        for room in rooms()
+        if len(list(room.glob("*.py"))) - 1 > MODULES_MAX
+    }
+    assert crowded == {}
+
+
+def test_no_two_names_in_a_room_differ_by_an_s() -> None:
+    alike = [
+        str(path.relative_to(ROOT))
+        for room in rooms()
+        for path in room.glob("*.py")
+        if (room / f"{path.stem}s.py").is_file() or (room / f"{path.stem}s" / "__init__.py").is_file()
+    ]
+    assert alike == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)

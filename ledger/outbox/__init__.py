@@ -5,7 +5,7 @@ Why the order holds: docs/events.md.
 """
 
 from emoney.ledger.outbox.consumer import Consumer, ConsumerMoved, Start
-from emoney.ledger.outbox.consumers import ConsumerState, consumers
+from emoney.ledger.outbox.consumer_states import ConsumerState, consumers
 from emoney.ledger.outbox.dead_letters import DeadLetter, dead_letters
 from emoney.ledger.outbox.event import Event
 from emoney.ledger.outbox.recorded import append, find

@@ -36,6 +36,7 @@ from emoney.privacy.keys.subject_keys import subject_context
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.rights import requests as rights
 from emoney.privacy.rights.requests import DataRequest, RequestState
+from emoney.privacy.vault.field_format import COMMITMENT, HEAD
 from emoney.privacy.vault.vault import Vault, rows_of
 
 HELD = date(9999, 12, 1)
@@ -47,8 +48,6 @@ Remove = Callable[[Connection, Sequence[UUID]], dict[str, int]]
 """Removes all rows about some subjects, and tells how many of which table."""
 
 _queries = queries_beside(__file__)
-_MARKS = {1: 5, 2: 10}
-"""Where, by format, the commitment to the key stands in a sealed field: a mark that anyone can search for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,12 +214,8 @@ def _marks(connection: Connection, subjects: list[UUID]) -> list[str]:
     for table, row, columns in places:
         for _, fields in rows_of(connection, table, sorted(columns), [row]):
             raws = [sealed.ciphertext for sealed in fields.values()]
-            found |= {_base64(raw, _MARKS[raw[0]]) for raw in raws if raw[0] in _MARKS}
+            found |= {b64encode(raw[COMMITMENT]).decode() for raw in raws if raw.startswith(HEAD)}
     return sorted(found)
-
-
-def _base64(raw: bytes, start: int) -> str:
-    return b64encode(raw[start : start + 32]).decode()
 
 
 def _certify(

@@ -97,11 +97,7 @@ class LocalKeyring(EachAlone):
     def split_root(self, *, shares: int, threshold: int) -> list[str]:
         """The root key in shares, see `root_key.split`. Asked for under dual control by
         `privacy.keys.control`."""
-        content = self._file.read()
-        if content.root is None:  # format 1 had none
-            content = self._file.change(lambda before: before.keys)
-        assert content.root is not None
-        return root_key.split(content.root, shares=shares, threshold=threshold)
+        return root_key.split(self._file.read().root, shares=shares, threshold=threshold)
 
     def _key(self, kek: str) -> AESGCM:
         if kek not in self._keys and self._file.path.exists():

@@ -1,4 +1,6 @@
-"""The local keyring's file, `keys/keyring.json` under the installation's home. Format 2:
+"""The local keyring's file.
+
+It is `keys/keyring.json` under the installation's home, in format 2:
 
     format      2
     created_at  when, ISO 8601
@@ -8,13 +10,9 @@
     destroyed   the ids of keys that were here and were destroyed: one that a database misses was lost, or is
                 one of these
     check       HMAC-SHA-256 under the root over all the above as canonical JSON: tells tampering
-
-Format 1 held one key in clear beside a checksum; it loads, and becomes format 2 with the first key that is
-made or destroyed.
 """
 
 import base64
-import hashlib
 import hmac
 import json
 import os
@@ -30,7 +28,7 @@ from emoney.ledger.base.secret_file import SecretFile
 from emoney.privacy.errors import KeyringDamaged, KeyringMissing, KeyringUnsafe
 from emoney.privacy.keys import root_key
 from emoney.privacy.keys.framing import framed
-from emoney.privacy.keys.providers.protocol import KEY_BYTES, KeyUse
+from emoney.privacy.keys.providers.protocol import KeyUse
 from emoney.privacy.keys.root_key import RootKey
 
 DIRECTORY, FILE = "keys", "keyring.json"
@@ -51,10 +49,10 @@ class LocalKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Content:
-    """What a keyring's file holds. `root` is missing from format 1 only."""
+    """What a keyring's file holds."""
 
     created_at: str
-    root: RootKey | None = field(repr=False)
+    root: RootKey = field(repr=False)
     keys: Mapping[str, LocalKey] = field(repr=False)
     destroyed: frozenset[str] = frozenset()
 
@@ -74,13 +72,9 @@ class KeyringFile:
         """
         raw = self._file.read()
         parsed = _parsed(raw)
-        if parsed is not None and parsed.get("format", 1) not in (1, FORMAT):
-            raise KeyringDamaged(
-                f"{self.path} has format {parsed.get('format')!r}; this version reads 1 and {FORMAT}."
-            )
-        content = None
-        if parsed is not None:
-            content = _old(parsed) if parsed.get("format", 1) == 1 else self._current(parsed, root)
+        if parsed is not None and parsed.get("format", FORMAT) != FORMAT:
+            raise KeyringDamaged(f"{self.path} has format {parsed['format']!r}; this version reads {FORMAT}.")
+        content = None if parsed is None else self._content(parsed, root)
         if content is None:  # raised outside any handler: a parser's error would carry the file's content
             raise KeyringDamaged(
                 f"{self.path} is damaged: restore it from its backup. It is never made anew beside keys."
@@ -96,14 +90,13 @@ class KeyringFile:
         new. What it leaves out is destroyed."""
         with self._file.locked():
             before = self.read()
-            root = before.root or root_key.make(self.directory)
             keys = change(before)
             destroyed = before.destroyed | (before.keys.keys() - keys.keys())
-            after = Content(before.created_at, root, keys, destroyed)
+            after = Content(before.created_at, before.root, keys, destroyed)
             self._file.replace(_written(after))
         return after
 
-    def _current(self, parsed: dict[str, Any], secret: bytes | None) -> Content | None:
+    def _content(self, parsed: dict[str, Any], secret: bytes | None) -> Content | None:
         if not isinstance(parsed.get("root"), dict):
             return None
         kept = parsed["root"]
@@ -133,30 +126,7 @@ def _parsed(raw: bytes) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _old(parsed: dict[str, Any]) -> Content | None:
-    """Format 1: the keys in clear, the current one first."""
-    try:
-        body = {name: value for name, value in parsed.items() if name != "check"}
-        canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
-        secrets = {name: base64.b64decode(it["key"], validate=True) for name, it in parsed["keys"].items()}
-        created_at, current = str(parsed["created_at"]), parsed["current"]
-        sound = (
-            parsed["check"] == hashlib.sha256(canonical).hexdigest()
-            and current in secrets
-            and all(len(secret) == KEY_BYTES for secret in secrets.values())
-        )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return None
-    if not sound:
-        return None
-    names = sorted(secrets, key=lambda name: name != current)
-    return Content(
-        created_at, None, {name: LocalKey(KeyUse.SUBJECT_KEYS, created_at, secrets[name]) for name in names}
-    )
-
-
 def _written(content: Content) -> bytes:
-    assert content.root is not None
     cipher = _cipher(content.root)
     keys = {}
     for name, key in content.keys.items():

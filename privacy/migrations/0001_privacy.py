@@ -5,7 +5,7 @@ from emoney.ledger.base.postgres.migration import run_folder, run_sql
 revision = "privacy_0001"
 down_revision = None
 branch_labels = ("privacy",)
-depends_on = ("ledger_0014",)
+depends_on = ("ledger_0001",)
 
 
 def upgrade() -> None:

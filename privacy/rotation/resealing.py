@@ -2,8 +2,7 @@
 
 What is left to do is read from the ciphertexts' headers, so that a run that was killed needs no memory of
 where it was: the next one finds what is left. The version of a field stays: who read the old ciphertext
-just before still opens it, since the old key opens until it is destroyed. A field of format 1 gets version
-1 here.
+just before still opens it, since the old key opens until it is destroyed.
 """
 
 from dataclasses import dataclass
@@ -12,7 +11,6 @@ from uuid import UUID
 from psycopg import sql
 
 from emoney.ledger.base.postgres.database import Connection
-from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import CannotOpen, KeyDestroyed
 from emoney.privacy.keys.subject_keys import DataKey, KeyId, SubjectKeys
 from emoney.privacy.keys.unwrapping import Act
@@ -21,9 +19,7 @@ from emoney.privacy.vault.field_format import Header
 from emoney.privacy.vault.sealed_columns import SealedTable
 from emoney.privacy.vault.vault import recorded_versions
 
-_queries = queries_beside(__file__)
-
-# what a field under its subject's active key, in the current format, begins with
+# what a field under its subject's active key begins with
 _OLD = sql.SQL("substr(t.{column}, 1, 6) <> k.head")
 _FROM = sql.SQL(
     " FROM {table} AS t JOIN ("
@@ -52,7 +48,7 @@ class _Row:
 
 
 def left(connection: Connection, table: SealedTable) -> int:
-    """How many fields of a table are not under their subject's active key in the current format."""
+    """How many fields of a table are not under their subject's active key."""
     counts = sql.SQL(" + ").join(
         sql.SQL("count(*) FILTER (WHERE {})").format(_old(column)) for column in table.columns
     )
@@ -106,21 +102,19 @@ def step(connection: Connection, keys: SubjectKeys, table: SealedTable, after: U
         return Step(0, None)
     keyed = keys.for_sealing(connection, {row[1] for row in found})
     old = [_row(row[0], row[1], list(row[2:]), keyed[row[1]]) for row in found]
-    versions = _field_versions(connection, table, old)
-    _seal_anew(connection, keys, table, old, versions)
+    _demand_newest(connection, table, old)
+    _seal_anew(connection, keys, table, old)
     _store(connection, table, old)
     return Step(sum(len(row.old) for row in old), found[-1][0])
 
 
 def _row(row: UUID, subject: UUID, raws: list[bytes | None], key: DataKey) -> _Row:
     headers = [(place, field_format.header(raw)) for place, raw in enumerate(raws) if raw is not None]
-    old = [it for it in headers if it[1].field_version is None or it[1].key_version != key.version]
+    old = [it for it in headers if it[1].key_version != key.version]
     return _Row(row, subject, raws, key, old)
 
 
-def _seal_anew(
-    connection: Connection, keys: SubjectKeys, table: SealedTable, rows: list[_Row], versions: list[list[int]]
-) -> None:
+def _seal_anew(connection: Connection, keys: SubjectKeys, table: SealedTable, rows: list[_Row]) -> None:
     ids: set[KeyId] = {(row.subject, said.key_version) for row in rows for _, said in row.old}
     try:
         opening = keys.for_opening(connection, ids, Act.ROTATE)
@@ -129,37 +123,22 @@ def _seal_anew(
     if opening.keys() != ids:
         raise CannotOpen
     name, columns = table.name, table.columns
-    for row, stands in zip(rows, versions, strict=True):
+    for row in rows:
         whose = field_format.whose(row.id, row.subject)
         by_version = {said.key_version: opening[row.subject, said.key_version] for _, said in row.old}
-        for (place, said), version in zip(row.old, stands, strict=True):
+        for place, said in row.old:
             at, raw = (name, columns[place], whose), row.raws[place]
             assert raw is not None
             value = field_format.decrypt(by_version[said.key_version], *at, raw)
-            row.raws[place] = field_format.encrypt(row.key, *at, version, value)
+            row.raws[place] = field_format.encrypt(row.key, *at, said.field_version, value)
 
 
-def _field_versions(connection: Connection, table: SealedTable, rows: list[_Row]) -> list[list[int]]:
-    """The versions of each row's old fields, which must be the newest; those of format 1 get their first."""
+def _demand_newest(connection: Connection, table: SealedTable, rows: list[_Row]) -> None:
+    """Raises CannotOpen where a field to seal anew is not of its newest version."""
     recorded = recorded_versions(connection, [(row.id, table.name) for row in rows])
-    first: dict[UUID, list[str]] = {}
     for row, stands in zip(rows, recorded, strict=True):
-        for place, said in row.old:
-            if stands.get(table.columns[place]) != said.field_version:
-                raise CannotOpen
-            if said.field_version is None:
-                first.setdefault(row.id, []).append(table.columns[place])
-    if first:
-        connection.execute(
-            _queries.record_first_versions.sql,
-            {
-                "table": table.name,
-                "rows": sorted(first),
-                "subjects": [row.subject for row in sorted(rows, key=lambda it: it.id) if row.id in first],
-                "columns": ["\n".join(first[row]) for row in sorted(first)],
-            },
-        )
-    return [[said.field_version or 1 for _, said in row.old] for row in rows]
+        if any(stands.get(table.columns[place]) != said.field_version for place, said in row.old):
+            raise CannotOpen
 
 
 def _store(connection: Connection, table: SealedTable, rows: list[_Row]) -> None:

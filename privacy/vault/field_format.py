@@ -1,6 +1,6 @@
 """The bytes of a sealed field, without a database: laid out in docs/sealed-fields.md.
 
-Format 2, the one that is written:
+Format 2:
 
     offset  bytes
     0       1    format, 2
@@ -18,8 +18,6 @@ short values of one kind, such as names, all have ciphertexts of one length.
 Associated data: a domain tag, format and suite, table and column, each behind its length, then row,
 subject, key version and field version, which have fixed lengths. So a ciphertext opens only where it was
 sealed.
-
-Format 1 has neither suite nor field version; it is read, and written by nobody.
 """
 
 import os
@@ -35,26 +33,27 @@ from emoney.privacy.errors import CannotOpen
 from emoney.privacy.keys.framing import framed
 from emoney.privacy.keys.subject_keys import DataKey
 
-FORMAT, OLD_FORMAT = 2, 1
-SUITE = 1
+FORMAT, SUITE = 2, 1
 VALUE_BYTES_MAX = 4096
 PADDING_BYTES = 32
 VERSION_MAX = (1 << 31) - 1  # PostgreSQL's integer is signed
 _VERSIONS = Struct(">II").pack
 _DOMAIN = b"emoney/privacy/sealed-field"
-_TAG = 16
 HEAD = bytes([FORMAT, SUITE])
 _HEADER_MEANT = 10
 """Up to where a header says something that is not compared with a key."""
-_HEADER_BYTES = {OLD_FORMAT: 49, FORMAT: 54}
+COMMITMENT = slice(10, 42)
+"""Where the commitment to the key stands: a mark by which copies of a field are recognised."""
+_NONCE, _SEALED = slice(42, 54), slice(54, None)
+_TAG = 16
 _BODY_MAX = (VALUE_BYTES_MAX // PADDING_BYTES + 1) * PADDING_BYTES
 
 
 class Header(NamedTuple):
-    """What a ciphertext says of itself. `field_version`: None in format 1, which has none."""
+    """What a ciphertext says of itself."""
 
     key_version: int
-    field_version: int | None
+    field_version: int
 
 
 def padded(encoded: bytes) -> bytes:
@@ -71,20 +70,11 @@ def header(raw: bytes) -> Header:
 @lru_cache(maxsize=4096)
 def _header(begin: bytes, length: int) -> Header:
     """Fields mostly have one key version, one field version and few lengths, so few headers are read anew."""
-    first = begin[0] if begin else 0
-    start = _HEADER_BYTES.get(first)
-    if start is None:
+    body = length - _SEALED.start - _TAG
+    if begin[:2] != HEAD or not PADDING_BYTES <= body <= _BODY_MAX or body % PADDING_BYTES:
         raise CannotOpen
-    body = length - start - _TAG
-    if not PADDING_BYTES <= body <= _BODY_MAX or body % PADDING_BYTES:
-        raise CannotOpen
-    if first == FORMAT:
-        found = Header(int.from_bytes(begin[2:6], "big"), int.from_bytes(begin[6:10], "big"))
-        if begin[1] != SUITE or not found.field_version:
-            raise CannotOpen
-    else:
-        found = Header(int.from_bytes(begin[1:5], "big"), None)
-    if max(found.key_version, found.field_version or 0) > VERSION_MAX:
+    found = Header(int.from_bytes(begin[2:6], "big"), int.from_bytes(begin[6:10], "big"))
+    if not found.field_version or max(found) > VERSION_MAX:
         raise CannotOpen
     return found
 
@@ -95,7 +85,7 @@ def whose(row: UUID, subject: UUID) -> bytes:
 
 
 def encrypt(key: DataKey, table: str, column: str, whose: bytes, field_version: int, value: bytes) -> bytes:
-    """The ciphertext of a padded value, in the current format. `whose`: from `whose`."""
+    """The ciphertext of a padded value. `whose`: from `whose`."""
     versions = _VERSIONS(key.version, field_version)
     nonce = os.urandom(12)
     associated = _named(table, column) + whose + versions
@@ -104,14 +94,10 @@ def encrypt(key: DataKey, table: str, column: str, whose: bytes, field_version: 
 
 def decrypt(key: DataKey, table: str, column: str, whose: bytes, raw: bytes) -> bytes:
     """The padded value of a ciphertext whose header was read. Raises CannotOpen, whatever the reason."""
-    if raw[0] == FORMAT:
-        at, associated = 42, _named(table, column) + whose + raw[2:10]
-    else:
-        at, associated = 37, _old_associated(table, column, whose, raw[1:5])
-    if not compare_digest(raw[at - 32 : at], key.commitment):
+    if not compare_digest(raw[COMMITMENT], key.commitment):
         raise CannotOpen
     try:
-        return key.cipher.decrypt(raw[at : at + 12], raw[at + 12 :], associated)
+        return key.cipher.decrypt(raw[_NONCE], raw[_SEALED], _named(table, column) + whose + raw[2:10])
     except InvalidTag:
         raise CannotOpen from None
 
@@ -124,15 +110,3 @@ def value_of(padded_value: bytes) -> str:
 @lru_cache(maxsize=4096)
 def _named(table: str, column: str) -> bytes:
     return framed(_DOMAIN, HEAD, table.encode(), column.encode())
-
-
-def _old_associated(table: str, column: str, whose: bytes, key_version: bytes) -> bytes:
-    return framed(
-        _DOMAIN,
-        bytes([OLD_FORMAT]),
-        key_version,
-        table.encode(),
-        column.encode(),
-        whose[:16],
-        whose[16:],
-    )

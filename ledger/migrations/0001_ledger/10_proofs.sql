@@ -52,8 +52,8 @@ CREATE TABLE ledger.leaf_block (
     next bigint NOT NULL UNIQUE,
     follows bigint REFERENCES ledger.leaf_block (next),
     kinds bytea NOT NULL,
-    row_ids bytea STORAGE EXTERNAL NOT NULL,
-    hashes bytea STORAGE EXTERNAL NOT NULL,
+    row_ids bytea NOT NULL,
+    hashes bytea NOT NULL,
     last_xact bigint NOT NULL,
     last_id uuid NOT NULL,
     last_kind smallint NOT NULL,
@@ -67,6 +67,8 @@ CREATE TABLE ledger.leaf_block (
         AND octet_length(hashes) = 32 * (next - first)
     )
 ) WITH (toast_tuple_target = 8160);
+-- stated apart: PostgreSQL before 16 knows no STORAGE in CREATE TABLE
+ALTER TABLE ledger.leaf_block ALTER hashes SET STORAGE EXTERNAL, ALTER row_ids SET STORAGE EXTERNAL;
 
 -- The leaves one by one, for people with questions.
 CREATE VIEW ledger.leaf AS

@@ -49,17 +49,12 @@ CREATE TRIGGER sealed_row_end BEFORE DELETE ON privacy.sealed_row
 CREATE TRIGGER sealed_row_keep BEFORE TRUNCATE ON privacy.sealed_row
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
--- What the header of a sealed field says (docs/sealed-fields.md), for finding fields under old keys.
+-- The key's version in the header of a sealed field (docs/sealed-fields.md), for finding fields under old keys.
 CREATE FUNCTION privacy.sealed_key_version(sealed bytea) RETURNS integer
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE get_byte(sealed, 0)
-    WHEN 1 THEN get_byte(sealed, 1) << 24 | get_byte(sealed, 2) << 16 | get_byte(sealed, 3) << 8 | get_byte(sealed, 4)
     WHEN 2 THEN get_byte(sealed, 2) << 24 | get_byte(sealed, 3) << 16 | get_byte(sealed, 4) << 8 | get_byte(sealed, 5)
 END;
-
-CREATE FUNCTION privacy.sealed_format(sealed bytea) RETURNS integer
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN get_byte(sealed, 0);
 
 -- Purposes ----------------------------------------------------------------------------------------
 
