@@ -264,7 +264,7 @@ def _common(one: _Span, other: _Span) -> _Span | None:
 
 def _denial(stage: _Stage, denied: Denied) -> LimitRule:
     """An operation that is not allowed at all: none of its transfers may have any amount."""
-    citation = f"{_citation(stage.pack, denied)}: {denied.because}"
+    citation = f"{_citation(stage.pack, denied)}: {denied.reason}"
     if "load_reload" in denied.operations:
         return _one_load(stage, citation)
     operations = operations_of(denied.operations, excluding=denied.excluding)

@@ -244,7 +244,7 @@ class Denied(Sourced):
     operations: tuple[DeniedOperation, ...] = Field(min_length=1, max_length=20)
     excluding: tuple[PackOperation, ...] = Field(default=(), max_length=20)
     applies_if: tuple[Feature, ...] = Field(default=(), max_length=6)
-    because: Text
+    reason: Text
 
     @model_validator(mode="after")
     def _one_direction(self) -> Self:

@@ -43,7 +43,7 @@ class Implied(Sourced):
 
     kind: Kind
     by: Kinds = Field(min_length=1)
-    because: Text
+    reason: Text
 
 
 class MaxWallets(Sourced):

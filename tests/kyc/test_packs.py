@@ -76,7 +76,7 @@ def _spoil(pack: Any, path: str, value: Any) -> None:
         ("tiers/2/evidence", {"any": ["phone", "id_document"]}, "no one is ever at tier"),
         ("tiers/1/rules/0/amount", 2999, "falls from 3000"),
         ("tiers/2/rules/1/amount", 1, "falls from none"),
-        ("tiers/0/denied", [{"operations": [], "because": "x"}], "tiers.0.denied.0"),
+        ("tiers/0/denied", [{"operations": [], "reason": "x"}], "tiers.0.denied.0"),
         ("tiers/0/rules/0/source", None, "the source is missing"),
         ("tiers/0/rules/0/window", None, "unknown only where the amount is"),
         ("tiers/0/rules/0/window", "fiscal_year", "fiscal_year_starts"),
@@ -106,7 +106,7 @@ def test_a_wrong_pack_is_refused_with_the_place_and_the_reason(
 
 
 def _because(operations: list[str]) -> dict[str, Any]:
-    return {"operations": operations, "because": "x", "source": "gh2024", "confidence": "primary"}
+    return {"operations": operations, "reason": "x", "source": "gh2024", "confidence": "primary"}
 
 
 def test_two_limits_on_one_thing_contradict_each_other(ghana: Any) -> None:

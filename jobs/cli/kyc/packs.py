@@ -172,7 +172,7 @@ def _remark(rule: PackRule) -> str:
 
 
 def _denied(denied: Denied) -> str:
-    said = [denied.because]
+    said = [denied.reason]
     said += [f"if {' and '.join(denied.applies_if)}".replace("_", " ")] if denied.applies_if else []
     return "; ".join(said)
 
