@@ -1,7 +1,7 @@
 """Monitoring: every scenario over the whole history, its episodes stored as alerts."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,10 +14,10 @@ from emoney.aml.scenarios import Scenario, load
 from emoney.aml.scenarios.windows import day_of
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.progress import Progress, silent
 
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
-Progress = Callable[[str, int, int], None]
 """Called with the title of a scenario about to run, how many are done, and how many there are."""
 
 
@@ -91,7 +91,7 @@ def run(
     *,
     scenarios: Sequence[Scenario] | None = None,
     clock: Clock = system_clock,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     memory_limit: str = MEMORY_LIMIT,
     threads: int = THREADS,
 ) -> MonitoringResult:
@@ -107,8 +107,7 @@ def run(
     with open_history(database, history_directory, memory_limit=memory_limit, threads=threads) as history:
         first_day, last_day, currencies = _coverage(history)
         for done, scenario in enumerate(chosen):
-            if progress:
-                progress(scenario.title, done, len(chosen))
+            progress("scenarios", done, len(chosen))
             started = time.monotonic()
             skipped = scenario.skipped(currencies)
             stored = Stored()
@@ -128,8 +127,7 @@ def run(
                     seconds=time.monotonic() - started,
                 )
             )
-        if progress:
-            progress("done", len(chosen), len(chosen))
+        progress("scenarios", len(chosen), len(chosen))
     seconds = time.monotonic() - began
     return MonitoringResult(history.rows, first_day, last_day, currencies, tuple(results), seconds)
 

@@ -12,7 +12,7 @@ import psycopg
 from benchmarks import population
 from benchmarks.figures import Figure, Turns
 from benchmarks.scratch import scratch_server
-from emoney.kyc import load_pack
+from emoney.kyc import PackLibrary
 from emoney.kyc.limits.compile import compile_profile
 from emoney.ledger import Ledger, Operation, Transfer
 from emoney.ledger.accounts import account as accounts
@@ -28,14 +28,15 @@ _PAID = Operation.P2P
 def measure(*, smoke: bool) -> list[Figure]:
     """Transfers per second under each pack, with their ratio to none."""
     wallets, turns = (1_000, 2) if smoke else (10_000, 8)
+    packs = PackLibrary.of()
     with scratch_server() as fresh:
         ways = {}
         for name in (NONE, *TIERS):
             database = fresh(name.replace(" ", "_"))
-            currency = load_pack(name).currency if name in TIERS else population.CURRENCY
+            currency = packs.pack(name).currency if name in TIERS else population.CURRENCY
             ids = population.open_wallets(database, wallets, tier=None, currency=currency)
             if name in TIERS:
-                pack = load_pack(name)
+                pack = packs.pack(name)
                 with database.connection() as connection:
                     profile = profiles.store(connection, compile_profile(pack, pack.tier(TIERS[name])))
                     for wallet in ids:

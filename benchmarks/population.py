@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 
-from emoney.kyc import load_pack
+from emoney.kyc import PackLibrary
 from emoney.kyc.wallets.wallet import profile_id
 from emoney.ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer
 from emoney.ledger.accounts import account as accounts
@@ -36,7 +36,7 @@ def open_wallets(
     opened = at or datetime.now(UTC)
     funds, wallets = new_id(), [new_id() for _ in range(count)]
     with database.connection() as connection:
-        profile = profile_id(connection, load_pack(PACK), tier) if tier else None
+        profile = profile_id(connection, PackLibrary.of().pack(PACK), tier) if tier else None
         accounts.open_accounts(
             connection,
             [

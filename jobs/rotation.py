@@ -5,7 +5,8 @@ from sqlmodel import SQLModel
 import emoney.jobs.tables  # noqa: F401  rotation goes over the tables of every package
 from emoney.jobs.installation import Emoney
 from emoney.kyc.persons import duplicates, search
-from emoney.privacy.rotation.rotation import Observe, Rotated, Rotation
+from emoney.ledger.base.progress import Progress, silent
+from emoney.privacy.rotation.rotation import Rotated, Rotation
 
 INDEXES = tuple(search.GROUNDS)
 """Every blind index there is."""
@@ -16,11 +17,11 @@ def rotation(emoney: Emoney) -> Rotation:
     return Rotation(emoney.database, emoney.vault, SQLModel.metadata)
 
 
-def reindex(emoney: Emoney, *, actor: str, observe: Observe = lambda *_: None) -> Rotated:
+def reindex(emoney: Emoney, *, actor: str, progress: Progress = silent) -> Rotated:
     """Give every index a new key and fill it anew; look again at who was enrolled while that went on.
 
     See `privacy.rotation.rotation.Rotation.reindex`.
     """
-    done = rotation(emoney).reindex(INDEXES, actor=actor, observe=observe)
+    done = rotation(emoney).reindex(INDEXES, actor=actor, progress=progress)
     duplicates.sweep(emoney.database, emoney.vault, since=done.started_at, at=emoney.clock())
     return done

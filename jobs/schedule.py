@@ -1,7 +1,8 @@
 """The scheduled jobs, and the one process that runs them.
 
 A job runs once at a time; what was missed while it ran or while the machine slept runs once, not many times.
-A job that fails is reported and tried again at its next time; the others go on.
+A job that fails is reported and tried again at its next time; the others go on. Settings and policy packs are
+read anew by each job that needs them.
 """
 
 import signal
@@ -9,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, timedelta
-from functools import partial
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -36,6 +36,9 @@ from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import holds, proofs
 from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.paging import steps
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.posting import partitions
 from emoney.ledger.safeguarding.reconciliation import SHORTFALLS
 
@@ -45,8 +48,6 @@ DELIVERY_S_MAX = 50.0
 
 DUPLICATES_BACK = timedelta(hours=25)
 """How far back enrolments are looked at again: two at the same moment do not see each other."""
-
-Observe = Callable[[str, int, int | None], None]
 
 
 class UnknownJob(InvalidInput):
@@ -65,7 +66,7 @@ class Job:
     name: str
     title: str
     cron: str
-    run: Callable[[Emoney, Observe], dict[str, Any]]
+    run: Callable[[Emoney, Progress], dict[str, Any]]
     wanted: Callable[[], bool] = lambda: True
     configured_at: Callable[[], tuple[str, str]] | None = None
     alarms: tuple[str, ...] = ()
@@ -75,19 +76,19 @@ class Job:
         return self.configured_at() if self.configured_at else (self.cron, "UTC")
 
 
-def _extract(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _extract(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     done = history.extract(emoney.database, emoney.history, clock=emoney.clock)
-    observe("extracting", done.rows, done.rows)
+    progress("extracting", done.rows, done.rows)
     return {"rows": done.rows, "files": done.files}
 
 
-def _monitor(emoney: Emoney, observe: Observe) -> dict[str, Any]:
-    extracted = _extract(emoney, observe)
+def _monitor(emoney: Emoney, progress: Progress) -> dict[str, Any]:
+    extracted = _extract(emoney, progress)
     found = monitoring.run(emoney.database, emoney.history, clock=emoney.clock)
     return {"extracted": extracted["rows"], **found.counts}
 
 
-def _deliver(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _deliver(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     end = time.monotonic() + DELIVERY_S_MAX
     sent = webhooks.deliver(
         emoney.database,
@@ -95,28 +96,28 @@ def _deliver(emoney: Emoney, observe: Observe) -> dict[str, Any]:
         clock=emoney.clock,
         stop=lambda: time.monotonic() > end,
     )
-    observe("delivering", sent.delivered, sent.delivered)
+    progress("delivering", sent.delivered, sent.delivered)
     return {"delivered": sent.delivered, "dead letters": sent.dead, "waiting": int(sent.retry_at is not None)}
 
 
-def _expire_holds(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _expire_holds(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     expired = 0
     while batch := holds.expire_due(emoney.ledger):
         expired += batch
-        observe("expiring", expired, None)
+        progress("expiring", expired, None)
     return {"expired": expired}
 
 
-def _seal(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _seal(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     with emoney.database.connection() as connection:
         key = proofs.signing_key(connection, emoney.home)
-    sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=partial(observe, "sealing"))
+    sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=progress)
     return {"leaves added": sealed.added, "log size": sealed.size}
 
 
-def _reconcile(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _reconcile(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     found = reconciling.reconcile_due(emoney, reconciling.Settings.from_environment())
-    observe("reconciling", len(found), len(found))
+    progress("reconciling", len(found), len(found))
     kinds = [event.kind for each in found for event in each.events]
     shortfalls = sum(kind in SHORTFALLS for kind in kinds)
     return {"days": len(found), "shortfalls": shortfalls, "breaks": len(kinds) - shortfalls}
@@ -127,96 +128,104 @@ def _reconcile_at() -> tuple[str, str]:
     return settings.cron, settings.time_zone
 
 
-def _partitions(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _partitions(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     with emoney.database.connection() as connection:
         made = partitions.make(connection, emoney.clock(), 1 + partitions.MONTHS_AHEAD)
-    observe("making partitions", made, made)
+    progress("making partitions", made, made)
     return {"made": made}
 
 
-def _expire_evidence(emoney: Emoney, observe: Observe) -> dict[str, Any]:
-    policies, at = downgrades(emoney.home), emoney.clock()
+def _expire_evidence(emoney: Emoney, progress: Progress) -> dict[str, Any]:
+    policies, packs, at = downgrades(emoney.home), emoney.packs.reread(), emoney.clock()
     persons, moved = following.expire_evidence(
-        emoney.database, at, policies=policies, seen=lambda count: observe("expiring evidence", count, None)
+        emoney.database,
+        at,
+        packs=packs,
+        policies=policies,
+        progress=progress,
     )
-    moved += following.end_overrides(emoney.database, at, policies=policies)
+    moved += following.end_overrides(emoney.database, at, packs=packs, policies=policies)
     return {"persons": persons, "wallets moved": len(moved)}
 
 
-def _advance_downgrades(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _advance_downgrades(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     done = downgrade.advance(
         emoney.database,
         emoney.clock(),
+        packs=emoney.packs.reread(),
         policies=downgrades(emoney.home),
-        seen=lambda count: observe("restricted wallets", count, None),
+        progress=progress,
     )
     return {"restricted": done.seen, "debits stopped": done.debits_stopped, "lifted": done.lifted}
 
 
-def _rebind(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _rebind(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     done = rebinding.rebind(
         emoney.database,
         emoney.clock(),
+        packs=emoney.packs.reread(),
         policies=downgrades(emoney.home),
-        seen=lambda count: observe("comparing wallets", count, None),
+        progress=progress,
     )
     left = sum(done.left.values())
     return {"wallets": done.seen, "bound anew": sum(done.rebound.values()), "left as they were": left}
 
 
-def _end_of_day(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _end_of_day(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     done = end_of_day.run(
         emoney.database,
         emoney.clock(),
+        packs=emoney.packs.reread(),
         steps=end_of_day.end_of_day(emoney.home),
         policies=downgrades(emoney.home),
-        seen=lambda count: observe("end of the day", count, None),
+        progress=progress,
     )
-    return {"days": done.days, "wallets": done.wallets, "above": done.above, "credits stopped": done.stopped}
+    return {
+        "days": done.days,
+        "wallets": done.wallets,
+        "above": done.above,
+        "credits stopped": done.stopped,
+        "broken packs": done.broken,
+    }
 
 
-def _dormancy(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _dormancy(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     made = dormancy.run(
         emoney.ledger,
         dormancy_rules(emoney.home),
         emoney.clock(),
-        seen=lambda count: observe("dormancy", count, None),
+        progress=progress,
     )
     return {"steps": sum(made.values()), **made}
 
 
-def _remind(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _remind(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     policy, sent = risk_policy(emoney.home).refresh, 0
     while True:
         with emoney.database.connection() as connection:
             some = refresh.remind(connection, policy, emoney.clock())
         sent += some
-        observe("reminding", sent, None)
+        progress("reminding", sent, None)
         if not some:
             return {"reminders": sent}
 
 
-def _come_of_age(emoney: Emoney, observe: Observe) -> dict[str, Any]:
-    grown, after = 0, None
-    while True:
-        with emoney.database.connection() as connection:
-            found, after = guardians.come_of_age(
-                connection,
-                emoney.vault,
-                parties=parties(emoney.home),
-                at=emoney.clock(),
-                after=after or UUID(int=0),
-            )
+def _come_of_age(emoney: Emoney, progress: Progress) -> dict[str, Any]:
+    settled, at, grown = parties(emoney.home), emoney.clock(), 0
+
+    def step(connection: Connection, after: UUID) -> tuple[list[UUID], UUID | None]:
+        return guardians.come_of_age(connection, emoney.vault, parties=settled, at=at, after=after)
+
+    for found in steps(emoney.database, step):
         grown += len(found)
-        observe("coming of age", grown, None)
-        if after is None:
-            return {"of age": grown}
+        progress("coming of age", grown, None)
+    return {"of age": grown}
 
 
-def _find_duplicates(emoney: Emoney, observe: Observe) -> dict[str, Any]:
+def _find_duplicates(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     at = emoney.clock()
     seen = duplicates.sweep(emoney.database, emoney.vault, since=at - DUPLICATES_BACK, at=at)
-    observe("pairs", seen, seen)
+    progress("pairs", seen, seen)
     return {"pairs seen": seen}
 
 
@@ -228,7 +237,13 @@ JOBS = {
         Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),
         Job("evidence-expiry", "Expire evidence and overrides; tiers follow", "10 * * * *", _expire_evidence),
         Job("downgrades", "Move restricted wallets on their dates", "20 * * * *", _advance_downgrades),
-        Job("end-of-day", "Find who ended the day above a cap, pack by pack", "5 * * * *", _end_of_day),
+        Job(
+            "end-of-day",
+            "Find who ended the day above a cap, pack by pack",
+            "5 * * * *",
+            _end_of_day,
+            alarms=("broken packs",),
+        ),
         Job("rebind", "Bind wallets anew whose pack or rates changed", "45 1 * * *", _rebind),
         Job("find-duplicates", "Look again at who was enrolled lately", "40 * * * *", _find_duplicates),
         Job("dormancy", "Make the steps due for wallets long unused", "30 2 * * *", _dormancy),
@@ -238,7 +253,7 @@ JOBS = {
         Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor),
         Job(
             "reconcile",
-            "Hold outstanding e-money, the books and the banks against each other",
+            "Compare outstanding e-money, the books and the banks",
             "0 9 * * *",
             _reconcile,
             configured_at=_reconcile_at,
@@ -267,7 +282,7 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
     for job in wanted:
         cron, zone = job.when()
         scheduler.add_job(
-            lambda job=job: job.run(emoney, _unobserved),
+            lambda job=job: job.run(emoney, silent),
             CronTrigger.from_crontab(cron, timezone=ZoneInfo(zone)),
             id=job.name,
             max_instances=1,
@@ -295,7 +310,3 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
         cron, zone = job.when()
         tell(f"{job.name}: {cron} ({zone})  {job.title}")
     scheduler.start()
-
-
-def _unobserved(_phase: str, _done: int, _of: int | None) -> None:
-    """Nobody watches a scheduled run."""

@@ -2,7 +2,7 @@
 
 from emoney.kyc.evidence.tiers import tier_for, tier_named
 from emoney.kyc.limits.features import Features
-from emoney.kyc.packs.library import load_pack, pack_ids, pack_of_currency, parse_pack, read_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.persons.details import PersonDetails
 from emoney.kyc.persons.enrolment import Enrolled, Enrolment
@@ -25,11 +25,7 @@ __all__ = [
     "ProvidedPerson",
     "enrol_from",
     "Pack",
-    "load_pack",
-    "pack_ids",
-    "pack_of_currency",
-    "parse_pack",
-    "read_pack",
+    "PackLibrary",
     "tier_for",
     "tier_named",
     "Features",

@@ -9,9 +9,10 @@ from emoney.kyc.approvals import request as approvals
 from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidRequest
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import State
+from emoney.kyc.evidence.records import EvidenceState
 from emoney.kyc.life import deaths
 from emoney.kyc.packs import acceptance
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.persons import duplicates
 from emoney.kyc.persons.rectification import Rectification
 from emoney.kyc.wallets import freezing, overrides
@@ -24,9 +25,10 @@ from emoney.ledger.proofs import SigningKey
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What doing it may take: a ledger for money, the policy for a tier, the key for a signature, the vault
-    and the indexes for details of a person."""
+    """What doing it may take: the packs and the policy for a tier, a ledger for money, the key for a
+    signature, the vault and the indexes for details of a person."""
 
+    packs: PackLibrary
     ledger: Ledger | None = None
     policies: Downgrades | None = None
     key: SigningKey | None = None
@@ -43,7 +45,7 @@ def _accept_evidence(connection: Connection, approval: Approval, means: Means) -
     before = evidence_records.change(
         connection,
         approval.subject,
-        State.VERIFIED,
+        EvidenceState.VERIFIED,
         actor=approval.decided_by,
         reason=f"accepted in request {approval.id}",
         at=approval.decided_at,
@@ -53,6 +55,7 @@ def _accept_evidence(connection: Connection, approval: Approval, means: Means) -
     following.follow(
         connection,
         before.person_id,
+        packs=means.packs,
         at=approval.decided_at,
         reason="evidence verified",
         policies=means.policies,
@@ -60,7 +63,7 @@ def _accept_evidence(connection: Connection, approval: Approval, means: Means) -
 
 
 def _override(connection: Connection, approval: Approval, means: Means) -> None:
-    overrides.apply(connection, approval, policies=means.policies)
+    overrides.apply(connection, approval, packs=means.packs, policies=means.policies)
 
 
 def _unfreeze(connection: Connection, approval: Approval, _means: Means) -> None:
@@ -78,13 +81,13 @@ def _link(connection: Connection, approval: Approval, _means: Means) -> None:
 def _release_estate(connection: Connection, approval: Approval, means: Means) -> None:
     if means.ledger is None:
         raise InvalidRequest(f"{approval.action} moves money: approve it with a ledger")
-    deaths.release(means.ledger, connection, approval, policies=means.policies)
+    deaths.release(means.ledger, connection, approval, packs=means.packs, policies=means.policies)
 
 
 def _accept_pack(connection: Connection, approval: Approval, means: Means) -> None:
     if means.key is None:
         raise InvalidRequest(f"{approval.action} is signed: approve it with the installation's key")
-    acceptance.apply(connection, approval, means.key)
+    acceptance.apply(connection, approval, means.key, packs=means.packs)
 
 
 def _rectify(connection: Connection, approval: Approval, means: Means) -> None:
@@ -128,6 +131,7 @@ def approve(
     connection: Connection,
     request_id: UUID,
     *,
+    packs: PackLibrary,
     actor: str,
     reason: str,
     at: datetime,
@@ -142,7 +146,7 @@ def approve(
     pack; `rectification` corrects details. Raises as `approvals.approve`, and InvalidRequest when one of them
     is needed and not given.
     """
-    means = Means(ledger, policies, key, rectification)
+    means = Means(packs, ledger, policies, key, rectification)
 
     def apply(connection: Connection, approval: Approval) -> None:
         APPLY[approval.action](connection, approval, means)

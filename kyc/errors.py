@@ -4,15 +4,44 @@ from emoney.ledger.base.errors import EmoneyError, InvalidInput
 
 
 class InvalidPack(InvalidInput):
-    """A policy pack that does not follow its schema or contradicts itself."""
+    """A policy pack, or a file of rates, that does not follow its schema or contradicts itself.
+
+    `place`: the way to what is wrong, from the top of the file; `rule`: the same as text, such as
+    `tiers.0.rules.2`. `file`, `line`: where it was read, the line from 1. None or empty where not known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        place: tuple[str | int, ...] = (),
+        file: str | None = None,
+        line: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.place = place
+        self.file = file
+        self.line = line
+
+    @property
+    def rule(self) -> str | None:
+        """What is wrong, as a dotted path; None where it is the file as a whole."""
+        return ".".join(str(part) for part in self.place) or None
+
+    def found_in(self, file: str, line: int | None) -> "InvalidPack":
+        """The same, saying which file and line; as it is where it says so already."""
+        if self.file is not None:
+            return self
+        at = file if line is None else f"{file}, line {line}"
+        return InvalidPack(f"{at}: {self}", place=self.place, file=file, line=line)
 
 
 class UnknownPack(InvalidInput):
-    """A pack id that no shipped policy pack has, or a currency that no single one is for."""
+    """A pack id that no policy pack of the library has, or a currency that no single one is for."""
 
 
 class UnknownUnit(InvalidInput):
-    """An index unit whose rates no shipped file has."""
+    """An index unit whose rates no file of the library has."""
 
 
 class PackNotAccepted(InvalidInput):

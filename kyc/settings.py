@@ -1,7 +1,7 @@
 """The operator's settings of the KYC floor: shipped as examples, replaced by files of the operator's own.
 
 A file `kyc/NAME.yaml` under the installation's home takes the place of the shipped `data/kyc/NAME.yaml`, as a
-whole: what holds is always read in one file.
+whole: what applies is always read in one file.
 """
 
 from pathlib import Path

@@ -22,7 +22,7 @@ def _sealed(info: dict[str, Any]) -> Any:
     return Field(default=None, sa_column=Column(SealedText, info=info))
 
 
-class Person(SQLModel, table=True):
+class PersonRow(SQLModel, table=True):
     """A natural person, or a legal entity under its registered name and number."""
 
     __tablename__ = "person"
@@ -47,7 +47,7 @@ class Person(SQLModel, table=True):
     details_version: int = Field(sa_column=Column(Integer, nullable=False))
 
 
-class Evidence(SQLModel, table=True):
+class EvidenceRow(SQLModel, table=True):
     """One thing known of a person, how, how surely and until when: as it stands now."""
 
     __tablename__ = "evidence"
@@ -70,7 +70,7 @@ class Evidence(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class EvidenceState(SQLModel, table=True):
+class EvidenceStateRow(SQLModel, table=True):
     """A state that evidence was in: written by the database itself."""
 
     __tablename__ = "evidence_state"
@@ -89,7 +89,7 @@ class EvidenceState(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class Wallet(SQLModel, table=True):
+class WalletRow(SQLModel, table=True):
     """A holder's wallet: the ledger account, and the tier it stands at."""
 
     __tablename__ = "wallet"
@@ -106,7 +106,7 @@ class Wallet(SQLModel, table=True):
     override_until: datetime | None = timestamp_column(nullable=True)
 
 
-class TierDecision(SQLModel, table=True):
+class TierDecisionRow(SQLModel, table=True):
     """Why a wallet stands at a tier: never edited."""
 
     __tablename__ = "tier_decision"
@@ -124,7 +124,7 @@ class TierDecision(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class PackAcceptance(SQLModel, table=True):
+class PackAcceptanceRow(SQLModel, table=True):
     """Who answers for a policy pack as it is: never edited."""
 
     __tablename__ = "pack_acceptance"

@@ -13,7 +13,7 @@ from emoney.ledger.base.declarations import NOT_PERSONAL
 from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 
 
-class ApprovalRequest(SQLModel, table=True):
+class ApprovalRequestRow(SQLModel, table=True):
     """What one person asked for, and until when another may approve it."""
 
     __tablename__ = "approval_request"
@@ -29,7 +29,7 @@ class ApprovalRequest(SQLModel, table=True):
     expires_at: datetime = timestamp_column()
 
 
-class ApprovalDecision(SQLModel, table=True):
+class ApprovalDecisionRow(SQLModel, table=True):
     """What the second person said. Repeats its request, so that the database can compare the two."""
 
     __tablename__ = "approval_decision"
@@ -47,7 +47,7 @@ class ApprovalDecision(SQLModel, table=True):
     decided_at: datetime = timestamp_column()
 
 
-class RestrictionStep(SQLModel, table=True):
+class RestrictionStepRow(SQLModel, table=True):
     """A step of a restriction, with the balance and the cap it was made at."""
 
     __tablename__ = "restriction_step"
@@ -65,7 +65,7 @@ class RestrictionStep(SQLModel, table=True):
     made_at: datetime = timestamp_column()
 
 
-class WalletFeatures(SQLModel, table=True):
+class WalletFeaturesRow(SQLModel, table=True):
     """What a wallet is, as stated at a moment: the last statement counts."""
 
     __tablename__ = "wallet_features"
@@ -87,7 +87,7 @@ class WalletFeatures(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class EndOfDayRun(SQLModel, table=True):
+class EndOfDayRunRow(SQLModel, table=True):
     """A day of a pack that was dealt with after it ended."""
 
     __tablename__ = "end_of_day_run"
@@ -100,7 +100,7 @@ class EndOfDayRun(SQLModel, table=True):
     finished_at: datetime = timestamp_column()
 
 
-class EndOfDayExcess(SQLModel, table=True):
+class EndOfDayExcessRow(SQLModel, table=True):
     """A wallet that ended a day above a cap."""
 
     __tablename__ = "end_of_day_excess"
@@ -118,7 +118,7 @@ class EndOfDayExcess(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class TierOverride(SQLModel, table=True):
+class TierOverrideRow(SQLModel, table=True):
     """A tier set by two persons, until when."""
 
     __tablename__ = "tier_override"
@@ -135,7 +135,7 @@ class TierOverride(SQLModel, table=True):
     approval_outcome: str = text(info=NOT_PERSONAL)
 
 
-class Freeze(SQLModel, table=True):
+class FreezeRow(SQLModel, table=True):
     """A wallet stopped by one person, or let go by two."""
 
     __tablename__ = "freeze"

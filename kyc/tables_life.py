@@ -12,7 +12,7 @@ from emoney.ledger.base.declarations import NOT_PERSONAL
 from emoney.ledger.base.postgres.columns import timestamp_column
 
 
-class Duplicate(SQLModel, table=True):
+class DuplicateRow(SQLModel, table=True):
     """Two records with an equal value, and in which index."""
 
     __tablename__ = "duplicate"
@@ -24,7 +24,7 @@ class Duplicate(SQLModel, table=True):
     found_at: datetime = timestamp_column()
 
 
-class DuplicateDecision(SQLModel, table=True):
+class DuplicateDecisionRow(SQLModel, table=True):
     """What a human said of two records."""
 
     __tablename__ = "duplicate_decision"
@@ -40,7 +40,7 @@ class DuplicateDecision(SQLModel, table=True):
     request_id: UUID | None = reference(nullable=True)
 
 
-class PersonLink(SQLModel, table=True):
+class PersonLinkRow(SQLModel, table=True):
     """Two records taken as of one person, or one taken apart again."""
 
     __tablename__ = "person_link"
@@ -55,7 +55,7 @@ class PersonLink(SQLModel, table=True):
     approval_outcome: str = text(info=NOT_PERSONAL)
 
 
-class RiskRating(SQLModel, table=True):
+class RiskRatingRow(SQLModel, table=True):
     """How a customer's risk was rated, from which factors, by which policy."""
 
     __tablename__ = "risk_rating"
@@ -73,7 +73,7 @@ class RiskRating(SQLModel, table=True):
     rated_at: datetime = timestamp_column()
 
 
-class Review(SQLModel, table=True):
+class ReviewRow(SQLModel, table=True):
     """When a person is to be looked at again."""
 
     __tablename__ = "review"
@@ -86,7 +86,7 @@ class Review(SQLModel, table=True):
     remind_on: date | None = Field(sa_column=Column(Date))
 
 
-class ReviewDone(SQLModel, table=True):
+class ReviewDoneRow(SQLModel, table=True):
     """A review that was made."""
 
     __tablename__ = "review_done"
@@ -101,7 +101,7 @@ class ReviewDone(SQLModel, table=True):
     reviewed_at: datetime = timestamp_column()
 
 
-class Terms(SQLModel, table=True):
+class TermsRow(SQLModel, table=True):
     """A text that persons agree to."""
 
     __tablename__ = "terms"
@@ -132,7 +132,7 @@ class ConsentRow(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class Dormancy(SQLModel, table=True):
+class DormancyRow(SQLModel, table=True):
     """Where an unused wallet stands."""
 
     __tablename__ = "dormancy"
@@ -146,7 +146,7 @@ class Dormancy(SQLModel, table=True):
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class DormancyStep(SQLModel, table=True):
+class DormancyStepRow(SQLModel, table=True):
     """A step of an unused wallet, with the transfer that moved its balance."""
 
     __tablename__ = "dormancy_step"
@@ -163,7 +163,7 @@ class DormancyStep(SQLModel, table=True):
     made_at: datetime = timestamp_column()
 
 
-class DormancyExemption(SQLModel, table=True):
+class DormancyExemptionRow(SQLModel, table=True):
     """Why no step is made for a wallet."""
 
     __tablename__ = "dormancy_exemption"
@@ -178,7 +178,7 @@ class DormancyExemption(SQLModel, table=True):
     ended_at: datetime | None = timestamp_column(nullable=True)
 
 
-class Death(SQLModel, table=True):
+class DeathRow(SQLModel, table=True):
     """How far a holder's death is known and settled."""
 
     __tablename__ = "death"
@@ -188,7 +188,7 @@ class Death(SQLModel, table=True):
     stage: str = text()
 
 
-class DeathStep(SQLModel, table=True):
+class DeathStepRow(SQLModel, table=True):
     """A step after a death was reported."""
 
     __tablename__ = "death_step"

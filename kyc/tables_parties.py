@@ -10,7 +10,7 @@ from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
 from emoney.ledger.base.postgres.columns import timestamp_column
 
 
-class OwnershipStatement(SQLModel, table=True):
+class OwnershipStatementRow(SQLModel, table=True):
     """Who owns an entity, as stated at a moment; shares in basis points."""
 
     __tablename__ = "ownership_statement"
@@ -25,7 +25,7 @@ class OwnershipStatement(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class Ownership(SQLModel, table=True):
+class OwnershipRow(SQLModel, table=True):
     """One owner in a statement."""
 
     __tablename__ = "ownership"
@@ -38,7 +38,7 @@ class Ownership(SQLModel, table=True):
     senior_manager: bool = Field(sa_column=Column(Boolean, nullable=False))
 
 
-class Guardianship(SQLModel, table=True):
+class GuardianshipRow(SQLModel, table=True):
     """Who answers for a minor, and until which year at the latest."""
 
     __tablename__ = "guardianship"
@@ -55,7 +55,7 @@ class Guardianship(SQLModel, table=True):
     ended_reason: str | None = text(nullable=True)
 
 
-class BusinessAccount(SQLModel, table=True):
+class BusinessAccountRow(SQLModel, table=True):
     """An agent's float or a merchant's account, whose it is, and under which agent it works."""
 
     __tablename__ = "business_account"

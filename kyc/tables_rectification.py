@@ -26,8 +26,8 @@ def _sealed(info: dict[str, Any]) -> Any:
     return Field(default=None, sa_column=Column(SealedText(subject="person_id"), info=info))
 
 
-class Rectification(SQLModel, table=True):
-    """What is to be changed; sealed columns hold the new values."""
+class RectificationRow(SQLModel, table=True):
+    """What is to be changed; sealed columns have the new values."""
 
     __tablename__ = "rectification"
     __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
@@ -54,7 +54,7 @@ class Rectification(SQLModel, table=True):
     requested_at: datetime = timestamp_column()
 
 
-class PersonVersion(SQLModel, table=True):
+class PersonVersionRow(SQLModel, table=True):
     """Details as they were before a rectification."""
 
     __tablename__ = "person_version"

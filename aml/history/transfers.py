@@ -16,7 +16,7 @@ Locks: one advisory lock, so extractions run one after the other; posting never 
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +39,7 @@ from emoney.ledger.base.files import replace_file, sync
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 
 queries = queries_beside(__file__)
 
@@ -86,7 +87,7 @@ def extract(
     *,
     clock: Clock = system_clock,
     chunk_rows: int = CHUNK_ROWS,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress = silent,
 ) -> Extracted:
     """Add the transfers posted since the last extraction to the history under `directory`.
 
@@ -253,7 +254,7 @@ def _write(
     from_xact: int,
     to_xact: int,
     chunk_rows: int,
-    progress: Callable[[int], None] | None,
+    progress: Progress,
 ) -> tuple[int, int]:
     """Write all rows of the range; returns how many rows and files."""
     connection.execute(queries.whole_result.sql)
@@ -276,8 +277,7 @@ def _write(
                 touched.add(path.parent)
                 files += 1
             rows += len(fetched)
-            if progress:
-                progress(rows)
+            progress("extracting", rows, None)
     for each in sorted(touched):
         sync(each)
     if touched:

@@ -23,13 +23,13 @@ def run(as_json: AsJson = False) -> None:
             emoney.database,
             emoney.history,
             clock=emoney.clock,
-            progress=lambda rows: observe("extracting", rows, None),
+            progress=observe,
         )
         found = monitoring.run(
             emoney.database,
             emoney.history,
             clock=emoney.clock,
-            progress=lambda _title, done, of: observe("scenarios", done, of),
+            progress=observe,
         )
     if as_json:
         print_json({"extracted": extracted.rows, **found.to_json()})

@@ -8,8 +8,7 @@ import typer
 
 from emoney.jobs.cli.output import AsJson, fail, print_json, progress, screen, table
 from emoney.jobs.importing import DEFAULT_START, ImportResult, formats, run_import
-from emoney.jobs.installation import Emoney
-from emoney.kyc import load_pack
+from emoney.jobs.installation import Emoney, policy_packs
 from emoney.ledger.reports import trial_balance
 from emoney.ledger.transfers.money import format_amount, to_decimal
 
@@ -46,9 +45,9 @@ def import_(
 
     A file with an error anywhere leaves the ledger as it was. A second run changes nothing.
     """
-    policy = None if pack == "none" else load_pack(pack)
-    if tier and policy is None:
+    if tier and pack == "none":
         fail("--tier maps to the tiers of a pack: name one with --pack", 2)
+    policy = None if pack == "none" else policy_packs().pack(pack)
     with Emoney.open() as emoney, progress() as observe:
         result = run_import(
             emoney.database,

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,20 +17,21 @@ from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
-    Progress,
     SpinnerColumn,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.progress import (
+    Progress as ProgressBars,
+)
 from rich.table import Table
+
+from emoney.ledger.base.progress import Progress
 
 screen = Console()
 notices = Console(stderr=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-
-Observe = Callable[[str, int, int | None], None]
-"""Told a phase's name, how much of it is done, and of how much if that is known."""
 
 
 def print_json(value: Any) -> None:
@@ -78,7 +79,7 @@ def utc(at: datetime) -> str:
 
 
 @contextmanager
-def progress() -> Iterator[Observe]:
+def progress() -> Iterator[Progress]:
     """Progress bars on standard error, one per phase, gone when all is done. Silent where nobody watches."""
     columns = (
         SpinnerColumn(),
@@ -87,7 +88,7 @@ def progress() -> Iterator[Observe]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=notices, transient=True, disable=not notices.is_terminal) as bars:
+    with ProgressBars(*columns, console=notices, transient=True, disable=not notices.is_terminal) as bars:
         tasks: dict[str, Any] = {}
 
         def observe(phase: str, done: int, of: int | None) -> None:

@@ -1,7 +1,6 @@
 """`emoney proof`: seal the log, prove transfers, verify proofs offline and the database against its log."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +31,7 @@ def seal(
     with Emoney.open() as emoney, progress() as observe:
         with emoney.database.connection() as connection:
             key = proofs.signing_key(connection, emoney.home, origin)
-        sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=partial(observe, "sealing"))
+        sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=observe)
     if as_json:
         print_json({"added": sealed.added, "size": sealed.size, "checkpoint": sealed.checkpoint})
     else:
@@ -165,7 +164,7 @@ def _verify_database(key: str | None, kept: list[Path], as_json: bool) -> None:
             public = SigningKey.load(emoney.home).public if key is None else _public_key(key)
         except ProofInvalid as error:
             fail(str(error), 2)
-        found = proofs.audit(connection, public, kept=notes, progress=partial(observe, "verifying"))
+        found = proofs.audit(connection, public, kept=notes, progress=observe)
     if as_json:
         print_json(_audit_json(found))
     else:

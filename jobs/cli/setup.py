@@ -36,7 +36,7 @@ def demo(
 ) -> None:
     """Simulate a wallet operator, end to end, in an installation of its own: enrol, post, monitor, report."""
     with progress() as observe:
-        result = run_demo(out, seed=seed, persons=persons, days=days, observe=observe)
+        result = run_demo(out, seed=seed, persons=persons, days=days, progress=observe)
     if as_json:
         print_json(result.to_json())
     else:

@@ -210,7 +210,7 @@ def _write(write: Callable[[BinaryIO], object], out: Path | None) -> None:
 def _prove(connection: Connection, found: Statement, out: Path, *, around: bool) -> None:
     def write(path: Path) -> None:
         with path.open("w", encoding="utf-8") as stream, progress() as observe:
-            write_proved(connection, found, stream, around=around, progress=partial(observe, "proving"))
+            write_proved(connection, found, stream, around=around, progress=observe)
 
     replace_file(out, write)
     notices.print(

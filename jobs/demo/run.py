@@ -14,7 +14,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,13 +43,13 @@ from emoney.jobs.demo.result import DemoResult, Planted
 from emoney.jobs.demo.simulation import Simulation
 from emoney.jobs.demo.world import SAFEGUARDING
 from emoney.jobs.installation import Emoney
-from emoney.kyc import load_pack
 from emoney.kyc.wallets.wallet import wallets_per_tier
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import derived_id
 from emoney.ledger.base.postgres import embedded
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.reports.trial_balance import trial_balance
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.money import to_decimal
@@ -63,7 +63,6 @@ DAYS_MIN, DAYS_MAX = 7, 366
 BATCH_TRANSFERS = 5_000
 ENROLLED_AT_ONCE = 250
 
-Observe = Callable[[str, int, int], None]
 """Told the phase (prepare, enrol, post, extract, monitor, report, check), how much of it is done, and of how
 much.
 """
@@ -100,7 +99,7 @@ def run_demo(
     seed: int = 7,
     persons: int = 1500,
     days: int = 30,
-    observe: Observe | None = None,
+    progress: Progress = silent,
 ) -> DemoResult:
     """Run the demo under `out`: its installation in `out/home`, its reports beside it.
 
@@ -114,18 +113,17 @@ def run_demo(
         raise InvalidInput(f"days is {days}; give {DAYS_MIN} to {DAYS_MAX}")
     out = out.expanduser().absolute()
     home = fresh_home(out / "home")
-    tell = observe or (lambda _phase, _done, _total: None)
     watch = _Stopwatch()
     clock = _SimulatedClock(START - timedelta(days=7))
     try:
         with watch.phase("prepare"):
-            tell("prepare", 0, 1)
+            progress("prepare", 0, 1)
             url = embedded.start(home)
             migrate.upgrade(url)
             house = Emoney.open(url, home, clock)  # by its URL, whatever EMONEY_DATABASE_URL says
-            tell("prepare", 1, 1)
+            progress("prepare", 1, 1)
         with house:
-            return _Demo(house, clock, out, seed, persons, days, tell, watch).run()
+            return _Demo(house, clock, out, seed, persons, days, progress, watch).run()
     finally:
         stop_server(home)
 
@@ -141,7 +139,7 @@ class _Demo:
         seed: int,
         persons: int,
         days: int,
-        tell: Observe,
+        tell: Progress,
         watch: _Stopwatch,
     ) -> None:
         self._house, self._clock, self._out, self._tell, self._watch = house, clock, out, tell, watch
@@ -215,14 +213,14 @@ class _Demo:
                 database,
                 directory,
                 clock=clock,
-                progress=lambda rows: self._tell("extract", rows, self._posted),
+                progress=lambda _phase, rows, _of: self._tell("extract", rows, self._posted),
             )
         with self._watch.phase("monitor"):
             result = monitoring.run(
                 database,
                 directory,
                 clock=clock,
-                progress=lambda _title, done, total: self._tell("monitor", done, total),
+                progress=lambda _phase, done, of: self._tell("monitor", done, of),
             )
         with self._watch.phase("report"):
             self._tell("report", 0, 2)
@@ -257,7 +255,9 @@ class _Demo:
             days=self._days,
             currency=CURRENCY,
             pack=PACK,
-            persons_by_tier={tier.id: tiers.get((PACK, tier.id), 0) for tier in load_pack(PACK).tiers},
+            persons_by_tier={
+                tier.id: tiers.get((PACK, tier.id), 0) for tier in self._house.packs.pack(PACK).tiers
+            },
             agents=len(self._population.agents),
             merchants=len(self._population.merchants),
             posted=self._posted,

@@ -2,6 +2,6 @@
 
 from emoney.jobs.importing.bad_file import BadFile
 from emoney.jobs.importing.result import ImportResult, RefusedRow
-from emoney.jobs.importing.run import DEFAULT_START, Progress, run_import
+from emoney.jobs.importing.run import DEFAULT_START, run_import
 
-__all__ = ["run_import", "ImportResult", "RefusedRow", "BadFile", "Progress", "DEFAULT_START"]
+__all__ = ["run_import", "ImportResult", "RefusedRow", "BadFile", "DEFAULT_START"]

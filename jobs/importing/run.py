@@ -14,7 +14,7 @@ apply to the account, for what a customer already has is not taken away. One imp
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +31,7 @@ from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.posting.locked import BATCH_MAX
 from emoney.ledger.transfers.chart import AccountKind
@@ -42,7 +43,6 @@ BATCH_ROWS = 5_000
 SOURCE_MAX = 64
 DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
 
-Progress = Callable[[str, int, int | None], None]
 """Told the phase (reading, checking, opening, posting), how many rows of it are done, and of how many if
 known.
 """
@@ -59,7 +59,7 @@ def run_import(
     start: datetime = DEFAULT_START,
     pack: Pack | None = None,
     tier_names: Mapping[str, str] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     batch_rows: int = BATCH_ROWS,
     ledger: Ledger | None = None,
 ) -> ImportResult:
@@ -79,12 +79,11 @@ def run_import(
     _check_arguments(chosen, given, format, name, batch_rows)
     if pack is not None:
         _check_pack(pack, currency, tier_names or {})
-    tell = progress or _silent
     result = ImportResult(name, format, currency)
     identity = Identity(name)
     with Staging(database.url, given, chosen.columns, identity) as staging:
-        staging.fill(chosen.read(given), lambda rows: tell("reading", rows, None))
-        tell("checking", 0, None)
+        staging.fill(chosen.read(given), progress)
+        progress("checking", 0, None)
         staging.settle()
         check_file(staging, given, chosen.columns)
         staging.apply_openings()
@@ -97,7 +96,7 @@ def run_import(
         result.skipped = sum(staging.skipped.values())
         result.rows = totals.transfers + result.skipped
         posting = _Posting(
-            database, ledger or Ledger(database), staging, given, result, totals, batch_rows, tell
+            database, ledger or Ledger(database), staging, given, result, totals, batch_rows, progress
         )
         posting.open_safeguarding()
         posting.open_accounts()
@@ -285,7 +284,3 @@ def _tiers(
                 column=columns.tier,
             ) from error
     return tiers
-
-
-def _silent(_phase: str, _done: int, _of: int | None) -> None:
-    """Tells no one."""

@@ -6,7 +6,7 @@ transactions to end; the tables belong to the session and vanish with it, howeve
 advisory lock for as long as the import runs.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -29,6 +29,7 @@ from emoney.ledger.accounts.account import EXTERNAL_REF_MAX
 from emoney.ledger.base.errors import ConfigurationError, Unavailable
 from emoney.ledger.base.postgres.database import APPLICATION_ROLE, connect
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress
 from emoney.ledger.transfers.transfer import REFERENCE_MAX
 
 FLUSH_ROWS = 20_000
@@ -100,8 +101,8 @@ class Staging:
                 "Run it again: what was posted is found again, the rest follows."
             ) from error
 
-    def fill(self, rows: Iterable[Row], progress: Callable[[int], None]) -> None:
-        """Stage `rows`, checking each. Raises BadFile. `progress` is told the rows so far."""
+    def fill(self, rows: Iterable[Row], progress: Progress) -> None:
+        """Stage `rows`, checking each. Raises BadFile. `progress` is told so."""
         staged = 0
         for row in rows:
             if type(row) is TransferRow:
@@ -115,9 +116,9 @@ class Staging:
             staged += 1
             if staged % FLUSH_ROWS == 0:
                 self._flush()
-                progress(staged)
+                progress("reading", staged, None)
         self._flush()
-        progress(staged)
+        progress("reading", staged, None)
 
     def settle(self) -> None:
         """Bring together what was staged; `ledger` tables are not touched."""

@@ -34,7 +34,7 @@ METHOD_MAX = 100
 _queries = queries_beside(__file__)
 
 
-class State(StrEnum):
+class EvidenceState(StrEnum):
     """How well a piece of evidence is shown."""
 
     DECLARED = "declared"
@@ -53,9 +53,14 @@ class Assurance(StrEnum):
     HIGH = "high"
 
 
-ENDED = frozenset({State.REJECTED, State.EXPIRED})
-VERIFIED = frozenset({State.VERIFIED, State.REGISTRY_VERIFIED})
-_RANKS = {State.DECLARED: 0, State.CAPTURED: 1, State.VERIFIED: 2, State.REGISTRY_VERIFIED: 3}
+ENDED = frozenset({EvidenceState.REJECTED, EvidenceState.EXPIRED})
+VERIFIED = frozenset({EvidenceState.VERIFIED, EvidenceState.REGISTRY_VERIFIED})
+_RANKS = {
+    EvidenceState.DECLARED: 0,
+    EvidenceState.CAPTURED: 1,
+    EvidenceState.VERIFIED: 2,
+    EvidenceState.REGISTRY_VERIFIED: 3,
+}
 
 BY_WORD = frozenset(
     {"name", "dob", "birth_date", "address", "phone_otp", "self_declared_name", "id_number_unverified"}
@@ -69,7 +74,7 @@ class NewEvidence:
 
     person_id: UUID
     kind: str
-    state: State = State.CAPTURED
+    state: EvidenceState = EvidenceState.CAPTURED
     method: str = "enrolment"
     assurance: Assurance = Assurance.LOW
     expires_on: date | None = None
@@ -83,7 +88,7 @@ class Evidence:
     person_id: UUID
     kind: str
     number: int
-    state: State
+    state: EvidenceState
     method: str
     assurance: Assurance
     expires_on: date | None
@@ -96,7 +101,7 @@ class Evidence:
         """Whether it shows its kind on this day."""
         if self.state in ENDED or (self.expires_on is not None and self.expires_on < day):
             return False
-        return self.state is not State.DECLARED or self.kind in BY_WORD
+        return self.state is not EvidenceState.DECLARED or self.kind in BY_WORD
 
 
 def shown(evidence: Iterable[Evidence], day: date) -> frozenset[str]:
@@ -158,7 +163,7 @@ def record(
 def change(
     connection: Connection,
     evidence_id: UUID,
-    state: State,
+    state: EvidenceState,
     *,
     actor: str,
     reason: str,
@@ -182,8 +187,8 @@ def change(
         raise InvalidEvidence(f"{before.kind} is {before.state}, which is final: record the evidence anew")
     if state not in ENDED and _RANKS[state] <= _RANKS[before.state]:
         raise InvalidEvidence(f"{before.kind} is {before.state} already and does not become {state}")
-    if (state is State.VERIFIED and approval is None and provider is None) or (
-        state is State.REGISTRY_VERIFIED and provider is None
+    if (state is EvidenceState.VERIFIED and approval is None and provider is None) or (
+        state is EvidenceState.REGISTRY_VERIFIED and provider is None
     ):
         raise InvalidEvidence(f"{before.kind}: {state} takes a provider, or for verified two persons")
     if at < before.recorded_at:
@@ -205,7 +210,7 @@ def change(
 
 def reject(connection: Connection, evidence_id: UUID, *, actor: str, reason: str, at: datetime) -> Evidence:
     """Revoke evidence: it counts no more, and never again. Raises as `change`."""
-    return change(connection, evidence_id, State.REJECTED, actor=actor, reason=reason, at=at)
+    return change(connection, evidence_id, EvidenceState.REJECTED, actor=actor, reason=reason, at=at)
 
 
 def demand_verifiable(connection: Connection, evidence_id: UUID, method: str) -> None:
@@ -214,7 +219,7 @@ def demand_verifiable(connection: Connection, evidence_id: UUID, method: str) ->
     row = connection.execute(_queries.lock_one.sql, {"id": evidence_id}).fetchone()
     if row is None:
         raise UnknownEvidence(f"there is no evidence {evidence_id}")
-    if State(row[4]) not in (State.DECLARED, State.CAPTURED):
+    if EvidenceState(row[4]) not in (EvidenceState.DECLARED, EvidenceState.CAPTURED):
         raise InvalidEvidence(f"{row[2]} is {row[4]} and does not become verified")
 
 
@@ -268,5 +273,5 @@ def _demand_method(method: str) -> str:
 
 
 def _evidence(row: tuple[Any, ...]) -> Evidence:
-    made_of = (*row[:4], State(row[4]), row[5], Assurance(row[6]), *row[7:])
+    made_of = (*row[:4], EvidenceState(row[4]), row[5], Assurance(row[6]), *row[7:])
     return Evidence(*made_of)

@@ -22,7 +22,7 @@ from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.limits.compile import compile_profile
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing, restrictions
 from emoney.ledger import account_changes, outbox
 from emoney.ledger.accounts import account as accounts
@@ -39,7 +39,7 @@ CERTIFICATE = "death_certificate"
 _queries = queries_beside(__file__)
 
 
-class Stage(StrEnum):
+class DeathStage(StrEnum):
     """How far a death is known and settled."""
 
     REPORTED = "reported"
@@ -62,8 +62,8 @@ class Step:
 
 def report(connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Report that a person has died: debits of all their wallets stop. Raises UnknownPerson, InvalidStep."""
-    _demand_stage(connection, person_id, (None, Stage.WITHDRAWN), "reported")
-    _step(connection, person_id, Stage.REPORTED, actor, reason, at)
+    _demand_stage(connection, person_id, (None, DeathStage.WITHDRAWN), "reported")
+    _step(connection, person_id, DeathStage.REPORTED, actor, reason, at)
     _settle(connection, person_id, actor, reason, at)
 
 
@@ -72,7 +72,7 @@ def verify(connection: Connection, person_id: UUID, *, actor: str, reason: str, 
 
     Raises InvalidStep, NotIdentified when there is no such evidence.
     """
-    _demand_stage(connection, person_id, (Stage.REPORTED,), "verified")
+    _demand_stage(connection, person_id, (DeathStage.REPORTED,), "verified")
     day = at.astimezone(UTC).date()
     found = [
         each
@@ -81,7 +81,7 @@ def verify(connection: Connection, person_id: UUID, *, actor: str, reason: str, 
     ]
     if not found:
         raise NotIdentified(f"a death is verified by a verified {CERTIFICATE}; there is none on record")
-    _step(connection, person_id, Stage.VERIFIED, actor, reason, at, evidence=found[-1].id)
+    _step(connection, person_id, DeathStage.VERIFIED, actor, reason, at, evidence=found[-1].id)
 
 
 def request_release(
@@ -98,7 +98,7 @@ def request_release(
 
     `reference`: of the payment to the estate's bank. Returns the request's id. Raises InvalidStep.
     """
-    _demand_stage(connection, person_id, (Stage.VERIFIED,), "released")
+    _demand_stage(connection, person_id, (DeathStage.VERIFIED,), "released")
     if accounts.get(connection, funds).kind not in BACKING:
         raise InvalidStep(f"account {funds} holds no funds behind e-money: redemption is paid out of those")
     details = {"funds": str(funds), "reference": reference}
@@ -112,12 +112,13 @@ def release(
     connection: Connection,
     approval: Approval,
     *,
+    packs: PackLibrary,
     policies: restrictions.Downgrades | None = None,
 ) -> None:
     """Redeem every balance, as approved, in the approval's transaction. Raises InvalidStep."""
     assert approval.decided_by is not None
     assert approval.decided_at is not None
-    _demand_stage(connection, approval.subject, (Stage.VERIFIED,), "released")
+    _demand_stage(connection, approval.subject, (DeathStage.VERIFIED,), "released")
     funds = UUID(approval.details["funds"])
     for account_id, pack_id, tier in _wallets(connection, approval.subject):
         freezing.lock(connection, account_id)
@@ -126,10 +127,13 @@ def release(
             raise InvalidStep(f"wallet {account_id} has money reserved by a hold: settle the hold first")
         if not held.balance:
             continue
-        pack = load_pack(pack_id)
+        pack = packs.pack(pack_id)
         policy = (policies or restrictions.downgrades()).of(pack_id)
         open_to_redeem = restrictions.restricted(
-            compile_profile(pack, pack.tier(tier)), restrictions.Stage.DEBITS_STOPPED, policy, verified=True
+            compile_profile(pack, pack.tier(tier)),
+            restrictions.RestrictionStage.DEBITS_STOPPED,
+            policy,
+            verified=True,
         )
         accounts.set_profile(connection, account_id, profiles.store(connection, open_to_redeem))
         account_changes.set_frozen(
@@ -155,7 +159,7 @@ def release(
     _step(
         connection,
         approval.subject,
-        Stage.RELEASED,
+        DeathStage.RELEASED,
         approval.decided_by,
         reason,
         approval.decided_at,
@@ -168,7 +172,7 @@ def request_withdrawal(
     connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
     """Ask that a report be withdrawn, for the person lives. Returns the request's id. Raises InvalidStep."""
-    _demand_stage(connection, person_id, (Stage.REPORTED, Stage.VERIFIED), "withdrawn")
+    _demand_stage(connection, person_id, (DeathStage.REPORTED, DeathStage.VERIFIED), "withdrawn")
     details = {"of": "death"}
     return approvals.request(
         connection, Action.UNFREEZING, person_id, details, actor=actor, reason=reason, at=at
@@ -179,12 +183,12 @@ def withdraw(connection: Connection, approval: Approval) -> None:
     """Withdraw, as approved: the wallets are free where nothing else stops them. Raises InvalidStep."""
     assert approval.decided_by is not None
     assert approval.decided_at is not None
-    _demand_stage(connection, approval.subject, (Stage.REPORTED, Stage.VERIFIED), "withdrawn")
+    _demand_stage(connection, approval.subject, (DeathStage.REPORTED, DeathStage.VERIFIED), "withdrawn")
     reason = f"approved in request {approval.id}"
     _step(
         connection,
         approval.subject,
-        Stage.WITHDRAWN,
+        DeathStage.WITHDRAWN,
         approval.decided_by,
         reason,
         approval.decided_at,
@@ -199,13 +203,13 @@ def steps(connection: Connection, person_id: UUID) -> list[Step]:
 
 
 def _demand_stage(
-    connection: Connection, person_id: UUID, allowed: tuple[Stage | None, ...], wanted: str
+    connection: Connection, person_id: UUID, allowed: tuple[DeathStage | None, ...], wanted: str
 ) -> None:
     connection.execute(_queries.serialise.sql, {"person": person_id})
     row = connection.execute(_queries.lock.sql, {"person": person_id}).fetchone()
     if row is None:
         raise UnknownPerson(f"there is no person {person_id}")
-    stage = None if row[1] is None else Stage(row[1])
+    stage = None if row[1] is None else DeathStage(row[1])
     if stage not in allowed:
         raise InvalidStep(f"the death of {person_id} is {stage or 'not reported'}; it cannot be {wanted} now")
 
@@ -213,7 +217,7 @@ def _demand_stage(
 def _step(
     connection: Connection,
     person_id: UUID,
-    stage: Stage,
+    stage: DeathStage,
     actor: str,
     reason: str,
     at: datetime,

@@ -14,11 +14,11 @@ investigations, liens and errors stop the clock. One wallet and one step, one tr
 is recorded stand together. A step that was missed is made at the next run, one a run.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import partial
+from itertools import chain
 from typing import Any, Literal
 from uuid import UUID
 
@@ -27,22 +27,22 @@ from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownWallet
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.life.calendar_days import moment_months_after, working_days_after
 from emoney.kyc.life.dormancy_rules import DormancyRule, DormancyRules
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing
 from emoney.ledger import account_changes, outbox
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import Account
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import REASON_MAX
+from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Transfer
 
-READ_AT_ONCE = 1000
-_FIRST = UUID(int=0)
 _JOB = "dormancy"
 
 _queries = queries_beside(__file__)
@@ -50,7 +50,7 @@ _queries = queries_beside(__file__)
 Ground = Literal["litigation", "fraud_investigation", "lien", "error_under_investigation"]
 
 
-class Stage(StrEnum):
+class DormancyStage(StrEnum):
     """Where a wallet stands on its way."""
 
     NOTIFIED = "notified"
@@ -62,20 +62,18 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class _Wallet:
+class _DormantWallet:
     account_id: UUID
     pack: str
     person_id: UUID | None
-    stage: Stage | None
+    stage: DormancyStage | None
     inactive_since: datetime | None
     blocked_at: datetime | None
     next_at: datetime | None
     amount: int
 
 
-def run(
-    ledger: Ledger, rules: DormancyRules, at: datetime, *, seen: Callable[[int], None] = lambda _: None
-) -> dict[str, int]:
+def run(ledger: Ledger, rules: DormancyRules, at: datetime, *, progress: Progress = silent) -> dict[str, int]:
     """Make every step that is due at `at`; returns how many wallets came to each stage, and those skipped.
 
     Skipped: exempt, or with money reserved by a hold that is not over.
@@ -84,19 +82,27 @@ def run(
     for account_id in _due(ledger, at):
         done = ledger.run(partial(_advance, ledger, account_id, rules, at))
         made[done] = made.get(done, 0) + 1
-        seen(sum(made.values()))
+        progress("dormancy", sum(made.values()), None)
     for pack, rule in rules.packs.items():
         begins = rule.inactive_months - rule.notice_months_before
-        for account_id, last in _inactive(ledger, pack):
+        inactive = pages(ledger.database, _queries.inactive.sql, {"pack": pack})
+        for account_id, last in chain.from_iterable(inactive):
             if moment_months_after(last, begins) <= at:
                 done = ledger.run(partial(_notify, account_id, rule, at))
                 made[done] = made.get(done, 0) + 1
-                seen(sum(made.values()))
+                progress("dormancy", sum(made.values()), None)
     return made
 
 
 def reactivate(
-    ledger: Ledger, account_id: UUID, rules: DormancyRules, *, actor: str, reason: str, at: datetime
+    ledger: Ledger,
+    account_id: UUID,
+    rules: DormancyRules,
+    *,
+    packs: PackLibrary,
+    actor: str,
+    reason: str,
+    at: datetime,
 ) -> int:
     """Let the holder, who is identified again, use the wallet; returns what came back, in minor units.
 
@@ -106,20 +112,20 @@ def reactivate(
 
     def work(connection: Connection) -> int:
         wallet = _lock(connection, account_id)
-        if wallet.stage in (None, Stage.ENDED):
+        if wallet.stage in (None, DormancyStage.ENDED):
             raise InvalidStep(f"wallet {account_id} is not dormant")
-        if wallet.stage is Stage.ESCHEATED:
+        if wallet.stage is DormancyStage.ESCHEATED:
             raise InvalidStep(f"the money of wallet {account_id} went to the state, which holds the claim")
         rule = _rule(rules, wallet)
         known = evidence_records.of_person(connection, wallet.person_id) if wallet.person_id else []
-        day = load_pack(wallet.pack).local_day(at)
-        if wallet.stage is not Stage.NOTIFIED and not evidence_records.verified(
+        day = packs.pack(wallet.pack).local_day(at)
+        if wallet.stage is not DormancyStage.NOTIFIED and not evidence_records.verified(
             known, day, frozenset(rule.reactivated_by)
         ):
             raise NotIdentified(f"reactivation takes one of {', '.join(rule.reactivated_by)}, verified")
         held = accounts.get(connection, account_id)
         transfer = None
-        _move(connection, wallet, Stage.ENDED, None, 0)
+        _move(connection, wallet, DormancyStage.ENDED, None, 0)
         if wallet.amount:
             _set_frozen(connection, account_id, False, actor, reason, at)
             dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
@@ -127,7 +133,7 @@ def reactivate(
                 ledger, connection, dormant, account_id, wallet.amount, held.currency, "reactivated"
             )
         freezing.settle(connection, account_id, actor=actor, reason=reason, at=at)
-        _record(connection, wallet, Stage.ENDED, rule, transfer, wallet.amount, actor, reason, at)
+        _record(connection, wallet, DormancyStage.ENDED, rule, transfer, wallet.amount, actor, reason, at)
         return wallet.amount
 
     return ledger.run(work)
@@ -149,7 +155,7 @@ def end_exemption(connection: Connection, account_id: UUID, ground: Ground, *, a
     return connection.execute(_queries.end_exemption.sql, about).rowcount > 0
 
 
-def listed(connection: Connection, *, after: UUID = _FIRST, most: int = READ_AT_ONCE) -> list[dict[str, Any]]:
+def listed(connection: Connection, *, after: UUID = FIRST, most: int = PAGE_ROWS) -> list[dict[str, Any]]:
     """The wallets on their way, in id order, each with its steps."""
     names = ("account", "wallet", "pack", "stage", "inactive_since", "next_at", "amount", "currency")
     rows = connection.execute(_queries.listed.sql, {"after": after, "most": most}).fetchall()
@@ -166,7 +172,7 @@ def steps(connection: Connection, account_id: UUID) -> list[dict[str, Any]]:
 def _notify(account_id: UUID, rule: DormancyRule, at: datetime, connection: Connection) -> str:
     wallet = _lock(connection, account_id)
     last = _last_doing(connection, account_id)
-    if wallet.stage not in (None, Stage.ENDED) or _exempt(connection, account_id):
+    if wallet.stage not in (None, DormancyStage.ENDED) or _exempt(connection, account_id):
         return "skipped"
     if moment_months_after(last, rule.inactive_months - rule.notice_months_before) > at:
         return "skipped"  # used while we looked
@@ -175,8 +181,8 @@ def _notify(account_id: UUID, rule: DormancyRule, at: datetime, connection: Conn
         moment_months_after(last, rule.inactive_months), moment_months_after(at, rule.notice_months_before)
     )
     connection.execute(_queries.begin.sql, {"account": account_id, "since": last, "next_at": blocked_from})
-    _record(connection, wallet, Stage.NOTIFIED, rule, None, 0, _JOB, "inactive", at, blocked_from)
-    return Stage.NOTIFIED.value
+    _record(connection, wallet, DormancyStage.NOTIFIED, rule, None, 0, _JOB, "inactive", at, blocked_from)
+    return DormancyStage.NOTIFIED.value
 
 
 def _advance(
@@ -187,38 +193,43 @@ def _advance(
     if wallet.next_at is None or wallet.next_at > at or _exempt(connection, account_id):
         return "skipped"
     rule = _rule(rules, wallet)
-    if wallet.stage is Stage.NOTIFIED:
+    if wallet.stage is DormancyStage.NOTIFIED:
         last = _last_doing(connection, account_id)
         if wallet.inactive_since is not None and last > wallet.inactive_since:
-            _move(connection, wallet, Stage.ENDED, None, 0)
-            _record(connection, wallet, Stage.ENDED, rule, None, 0, _JOB, "used again", at)
-            return Stage.ENDED.value
+            _move(connection, wallet, DormancyStage.ENDED, None, 0)
+            _record(connection, wallet, DormancyStage.ENDED, rule, None, 0, _JOB, "used again", at)
+            return DormancyStage.ENDED.value
         told = working_days_after(at, rule.told_after_working_days, rule.holidays)
-        _move(connection, wallet, Stage.BLOCKED, told, 0, blocked_at=at)
+        _move(connection, wallet, DormancyStage.BLOCKED, told, 0, blocked_at=at)
         freezing.settle(connection, account_id, actor=_JOB, reason="inactive", at=at)
-        _record(connection, wallet, Stage.BLOCKED, rule, None, 0, _JOB, "inactive", at, told)
-        return Stage.BLOCKED.value
+        _record(connection, wallet, DormancyStage.BLOCKED, rule, None, 0, _JOB, "inactive", at, told)
+        return DormancyStage.BLOCKED.value
     assert wallet.blocked_at is not None
-    if wallet.stage is Stage.BLOCKED:
+    if wallet.stage is DormancyStage.BLOCKED:
         next_at = moment_months_after(wallet.blocked_at, rule.terminate_months)
-        _move(connection, wallet, Stage.TOLD, next_at, 0)
-        _record(connection, wallet, Stage.TOLD, rule, None, 0, _JOB, "how to reactivate", at, next_at)
-        return Stage.TOLD.value
+        _move(connection, wallet, DormancyStage.TOLD, next_at, 0)
+        _record(connection, wallet, DormancyStage.TOLD, rule, None, 0, _JOB, "how to reactivate", at, next_at)
+        return DormancyStage.TOLD.value
     held = accounts.get(connection, account_id)
-    if wallet.stage is Stage.TOLD:
+    if wallet.stage is DormancyStage.TOLD:
         return _terminate(ledger, connection, wallet, held, rule, at)
     transfer = None
     if wallet.amount:
         dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
         escheat = _chart_account(connection, AccountKind.ESCHEAT, held.currency, at)
         transfer = _post(ledger, connection, dormant, escheat, wallet.amount, held.currency, str(account_id))
-    _move(connection, wallet, Stage.ESCHEATED, None, wallet.amount)
-    _record(connection, wallet, Stage.ESCHEATED, rule, transfer, wallet.amount, _JOB, "unclaimed", at)
-    return Stage.ESCHEATED.value
+    _move(connection, wallet, DormancyStage.ESCHEATED, None, wallet.amount)
+    _record(connection, wallet, DormancyStage.ESCHEATED, rule, transfer, wallet.amount, _JOB, "unclaimed", at)
+    return DormancyStage.ESCHEATED.value
 
 
 def _terminate(
-    ledger: Ledger, connection: Connection, wallet: _Wallet, held: Account, rule: DormancyRule, at: datetime
+    ledger: Ledger,
+    connection: Connection,
+    wallet: _DormantWallet,
+    held: Account,
+    rule: DormancyRule,
+    at: datetime,
 ) -> str:
     if held.available != held.balance:
         return "skipped"  # a hold is not over: the whole moves, or nothing
@@ -231,10 +242,21 @@ def _terminate(
         transfer = _post(
             ledger, connection, wallet.account_id, dormant, held.balance, held.currency, "dormant"
         )
-    _move(connection, wallet, Stage.TERMINATED, next_at, held.balance)
+    _move(connection, wallet, DormancyStage.TERMINATED, next_at, held.balance)
     freezing.settle(connection, wallet.account_id, actor=_JOB, reason="inactive", at=at)
-    _record(connection, wallet, Stage.TERMINATED, rule, transfer, held.balance, _JOB, "inactive", at, next_at)
-    return Stage.TERMINATED.value
+    _record(
+        connection,
+        wallet,
+        DormancyStage.TERMINATED,
+        rule,
+        transfer,
+        held.balance,
+        _JOB,
+        "inactive",
+        at,
+        next_at,
+    )
+    return DormancyStage.TERMINATED.value
 
 
 def _set_frozen(
@@ -249,33 +271,21 @@ def _set_frozen(
 def _due(ledger: Ledger, at: datetime) -> list[UUID]:
     """All at once: 16 bytes each, and the steps themselves change what is due."""
     with ledger.database.connection() as connection:
-        rows = connection.execute(_queries.due.sql, {"at": at, "after": _FIRST, "most": None})
+        rows = connection.execute(_queries.due.sql, {"at": at, "after": FIRST, "most": None})
         return [row[0] for row in rows]
 
 
-def _inactive(ledger: Ledger, pack: str) -> Any:
-    after = _FIRST
-    while True:
-        about = {"after": after, "pack": pack, "most": READ_AT_ONCE}
-        with ledger.database.connection() as connection:
-            rows = connection.execute(_queries.inactive.sql, about).fetchall()
-        if not rows:
-            return
-        yield from rows
-        after = rows[-1][0]
-
-
-def _lock(connection: Connection, account_id: UUID) -> _Wallet:
+def _lock(connection: Connection, account_id: UUID) -> _DormantWallet:
     row = connection.execute(_queries.lock.sql, {"account": account_id}).fetchone()
     if row is None:
         raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
     freezing.lock(connection, account_id)
     pack, person, stage, since, blocked, next_at, amount = row
-    return _Wallet(
+    return _DormantWallet(
         account_id,
         pack,
         person,
-        None if stage is None else Stage(stage),
+        None if stage is None else DormancyStage(stage),
         since,
         blocked,
         next_at,
@@ -283,7 +293,7 @@ def _lock(connection: Connection, account_id: UUID) -> _Wallet:
     )
 
 
-def _rule(rules: DormancyRules, wallet: _Wallet) -> DormancyRule:
+def _rule(rules: DormancyRules, wallet: _DormantWallet) -> DormancyRule:
     rule = rules.packs.get(wallet.pack)
     if rule is None:
         raise InvalidStep(f"there is no dormancy rule for pack {wallet.pack} any more: restore it")
@@ -302,8 +312,8 @@ def _exempt(connection: Connection, account_id: UUID) -> bool:
 
 def _move(
     connection: Connection,
-    wallet: _Wallet,
-    stage: Stage,
+    wallet: _DormantWallet,
+    stage: DormancyStage,
     next_at: datetime | None,
     amount: int,
     *,
@@ -315,8 +325,8 @@ def _move(
 
 def _record(
     connection: Connection,
-    wallet: _Wallet,
-    stage: Stage,
+    wallet: _DormantWallet,
+    stage: DormancyStage,
     rule: DormancyRule,
     transfer: UUID | None,
     amount: int,

@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 from emoney.kyc.limits.counting import counting_of
 from emoney.kyc.limits.features import ORDINARY, Features
-from emoney.kyc.packs.library import load_pack
-from emoney.kyc.packs.rates import load_unit
 from emoney.kyc.packs.rules import Allowed, Denied, Feature, PackRule, PackScope, Sourced
 from emoney.kyc.packs.schema import Pack, Tier, Transition
 from emoney.kyc.packs.words import ASKED_FOR, COUNTED, REDEMPTION, PackOperation, named_by, operations_of
@@ -56,12 +54,12 @@ class _Stage(NamedTuple):
 
 
 class _Amount(NamedTuple):
-    """What a rule allows in a span. `actor`: how the amount was reached, for the citation."""
+    """What a rule allows in a span. `by`: how the amount was reached, for the citation."""
 
     span: _Span
     bound: Bound
     minor: int | None
-    actor: str = ""
+    by: str = ""
 
 
 def compile_profile(
@@ -101,7 +99,8 @@ def _stages(pack: Pack, tier: Tier) -> Iterator[_Stage]:
         after = pack.succeeded_by
         if after is None or tier.id not in after.tiers:
             return
-        following = load_pack(after.pack)
+        following = pack.successor
+        assert following is not None
         pack, tier = following, following.tier(after.tiers[tier.id])
 
 
@@ -202,7 +201,7 @@ def _limits(stage: _Stage, rule: PackRule, features: Features) -> Iterator[Limit
                 operations=operations,
                 window=Window(rule.window) if metric in (Metric.FLOW, Metric.COUNT) and rule.window else None,
                 on_exceed=rule.on_exceed,
-                source=citation + amount.actor,
+                source=citation + amount.by,
                 scope=_SCOPES[rule.scope],
                 valid_from=amount.span.since,
                 valid_to=amount.span.until,
@@ -223,7 +222,7 @@ def _amounts(stage: _Stage, rule: PackRule) -> Iterator[_Amount]:
     elif rule.unit is None:
         yield _Amount(span, Bound.CAPPED, to_minor(rule.amount, stage.pack.currency))
     else:
-        for since, until, minor, said in load_unit(rule.unit).amounts(rule.amount, *span):
+        for since, until, minor, said in stage.pack.unit(rule.unit).amounts(rule.amount, *span):
             bound = Bound.UNKNOWN if minor is None else Bound.CAPPED
             yield _Amount(_Span(since, until), bound, minor, f": {said}")
 
@@ -244,8 +243,8 @@ def _overridden(
             if (part := _within(each, outside)) is not None
         ]
         minor = to_minor(amount, stage.pack.currency)
-        actor = f", overridden for {override.cohort} by {_citation(stage.pack, override)}"
-        spans.append(_Amount(_Span(override.from_, override.to), Bound.CAPPED, minor, actor))
+        by = f", overridden for {override.cohort} by {_citation(stage.pack, override)}"
+        spans.append(_Amount(_Span(override.from_, override.to), Bound.CAPPED, minor, by))
     yield from spans
 
 

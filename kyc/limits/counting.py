@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from emoney.kyc.limits.features import Features
-from emoney.kyc.packs.library import load_pack
 from emoney.kyc.packs.rules import PackRule
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.packs.words import named_by, operations_of
@@ -53,8 +52,9 @@ def _tiers(pack: Pack, own: Tier | None) -> Iterator[Tier]:
         after = pack.succeeded_by
         if pack.status == "draft" or after is None:
             return
-        pack = load_pack(after.pack)
         follows = after.tiers.get(own.id) if own is not None else None
+        assert pack.successor is not None
+        pack = pack.successor
         own = None if follows is None else pack.tier(follows)
 
 

@@ -1,6 +1,6 @@
 """What would happen if a wallet at a tier did this, and by which rule: the function that posting asks.
 
-The wallet's standing is stated (see `kyc.limits.stated`), not read, so that a pack can be tried without a
+What the wallet has used is stated (see `kyc.limits.stated`), not read, so that a pack can be tried without a
 wallet, a database, or waiting for its day.
 """
 
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from emoney.kyc.errors import InvalidState
 from emoney.kyc.limits.compile import compile_profile
-from emoney.kyc.limits.stated import State, StatedStanding, demand_directions, features_of, moment_meant
+from emoney.kyc.limits.stated import StatedUsage, StatedWallet, demand_directions, features_of, moment_meant
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.packs.words import WORDS, named_by
 from emoney.ledger.limits.rules import (
@@ -24,7 +24,7 @@ from emoney.ledger.limits.rules import (
     LimitRule,
     Metric,
     OnExceed,
-    Standing,
+    WalletUsage,
     first_exceeded,
     headrooms,
 )
@@ -70,7 +70,7 @@ class Asked:
 
 
 def explain(
-    pack: Pack, tier_id: str, operation: str, amount: str | Decimal, state: State, now: datetime
+    pack: Pack, tier_id: str, operation: str, amount: str | Decimal, state: StatedWallet, now: datetime
 ) -> tuple[Asked, Explanation]:
     """What a wallet at a tier of `pack` in `state` could expect of an operation.
 
@@ -93,11 +93,11 @@ def explain(
     day = profile.local_day(at)
     if state.opened is not None and state.opened > day:
         raise InvalidState(f"opened: {state.opened} is after {day}, the day of the question")
-    standing = StatedStanding(state, pack.currency, day)
+    usage = StatedUsage(state, pack.currency, day)
     named = named_by(operation)
     directions = (named.direction,) if named.direction else (Direction.OUT, Direction.IN)
     answers = [
-        answer(profile, standing, direction=direction, operation=named.asked_as, amount=minor, day=day)
+        answer(profile, usage, direction=direction, operation=named.asked_as, amount=minor, day=day)
         for direction in directions
     ]
     asked = Asked(pack, tier, operation, to_decimal(minor, pack.currency), at, day)
@@ -106,7 +106,7 @@ def explain(
 
 def answer(
     profile: LimitProfile,
-    standing: Standing,
+    usage: WalletUsage,
     *,
     direction: Direction,
     operation: Operation,
@@ -114,10 +114,10 @@ def answer(
     day: date,
     payee: UUID | None = None,
 ) -> Explanation:
-    """What `profile` says to a transfer of `amount` minor units by a wallet in `standing`."""
-    asked = list(headrooms(profile, standing, direction=direction, operation=operation, day=day, payee=payee))
+    """What `profile` says to a transfer of `amount` minor units by a wallet of this `usage`."""
+    asked = list(headrooms(profile, usage, direction=direction, operation=operation, day=day, payee=payee))
     passed = first_exceeded(
-        profile, standing, direction=direction, operation=operation, amount=amount, day=day, payee=payee
+        profile, usage, direction=direction, operation=operation, amount=amount, day=day, payee=payee
     )
     if passed is not None:
         return _refusing(profile, passed, len(asked), day)
@@ -186,7 +186,7 @@ def _until(rule: LimitRule, day: date, fiscal_year_starts: int) -> date | None:
 
 
 def every_headroom(
-    profile: LimitProfile, standing: Standing, day: date
+    profile: LimitProfile, usage: WalletUsage, day: date
 ) -> Iterator[tuple[Direction, Headroom]]:
     """What each rule of `profile` in force on `day` still allows, each once in its direction.
 
@@ -195,7 +195,7 @@ def every_headroom(
     seen: set[str] = set()
     for direction in Direction:
         for operation in Operation:
-            for headroom in headrooms(profile, standing, direction=direction, operation=operation, day=day):
+            for headroom in headrooms(profile, usage, direction=direction, operation=operation, day=day):
                 if headroom.rule.id not in seen and headroom.rule.scope != "payee":
                     seen.add(headroom.rule.id)
                     yield direction, headroom

@@ -12,7 +12,7 @@ class Features:
 
     `reloadable`, `one_country`, `goods_only`: None where it is not said; the wallet is then under the rules
     for it, and no tier that asks for the contrary is refused. `one_country`: can be used in one country only;
-    `goods_only`: for goods and services only. Both, once said, are held in every posting. `cohorts`: the
+    `goods_only`: for goods and services only. Both, once said, are enforced in every posting. `cohorts`: the
     temporary overrides that are for it.
     """
 

@@ -1,4 +1,4 @@
-"""A wallet's standing as someone states it, for the question what would happen if.
+"""What a wallet has used, as someone states it, for the question what would happen if.
 
 The state is a JSON object, all of whose keys are optional; what is not stated is zero, and the wallet just
 opened. See docs/policy-packs.md for each key.
@@ -53,7 +53,7 @@ class Used(_Stated):
     payee: str | None = None
 
 
-class State(_Stated):
+class StatedWallet(_Stated):
     """What is stated of a wallet and its holder. Amounts are decimals in the pack's currency."""
 
     balance: _Amount | None = None
@@ -76,15 +76,15 @@ class State(_Stated):
         return _exact(value)
 
 
-def read_state(content: Any) -> State:
+def read_state(content: Any) -> StatedWallet:
     """The state that parsed JSON holds. Raises InvalidState, saying where and what is wrong."""
     try:
-        return State.model_validate({} if content is None else content)
+        return StatedWallet.model_validate({} if content is None else content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the state"
         if first["type"] == "extra_forbidden":
-            model = Used if "used" in first["loc"] else State
+            model = Used if "used" in first["loc"] else StatedWallet
             raise InvalidState(f"{where}: is no key; there are {', '.join(model.model_fields)}") from error
         raise InvalidState(f"{where}: {first['msg']}") from error
 
@@ -112,7 +112,7 @@ def moment_meant(at: datetime | date | None, time_zone: str, now: datetime) -> d
     return at.astimezone(UTC)
 
 
-def features_of(state: State, operation: str) -> Features:
+def features_of(state: StatedWallet, operation: str) -> Features:
     """What the wallet is. It was loaded with cash if it is said, was used so, or is being so."""
     with_cash = state.loaded_with_cash
     if with_cash is None:
@@ -136,13 +136,13 @@ class _Moved:
     count: int
 
 
-class StatedStanding:
-    """A `Standing` (see ledger.limits) made from a `State`. Amounts in minor units of `currency`.
+class StatedUsage:
+    """A `WalletUsage` (see ledger.limits) made from a `StatedWallet`. Amounts in minor units of `currency`.
 
     Raises InvalidAmount for a stated amount with more digits than the currency.
     """
 
-    def __init__(self, state: State, currency: str, day: date) -> None:
+    def __init__(self, state: StatedWallet, currency: str, day: date) -> None:
         self._state = state
         self._currency = currency
         self._opened_on = state.opened or day
@@ -230,7 +230,7 @@ class StatedStanding:
         return not named.operations.isdisjoint(rule.operations)
 
 
-def demand_directions(state: State) -> None:
+def demand_directions(state: StatedWallet) -> None:
     """Raises InvalidState for an entry whose operation never goes in its direction."""
     for place, used in enumerate(state.used):
         has = direction_of(used.operation)

@@ -1,28 +1,18 @@
 """Transitions: what a change of the rules stops, from its day on, for wallets whose holder does not meet it.
 
-A transition is a rule of the wallet's limit profile, dated from its day, so posting holds it by itself; which
-transitions a wallet does not meet is asked whenever its limits are bound (`kyc.wallets.assignment`), and
-every night for all wallets (`kyc.wallets.reassignment`).
+A transition is a rule of the wallet's limit profile, dated from its day, so posting enforces it by itself.
+Which transitions a wallet does not meet is asked whenever its limits are bound (`kyc.wallets.assignment`),
+and every night for all wallets (`kyc.wallets.reassignment`).
 """
 
-from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 
-from emoney.kyc.packs.library import load_pack
 from emoney.kyc.packs.schema import Pack, Transition
-
-
-def chain(pack: Pack) -> Iterator[Pack]:
-    """The pack and those that follow it."""
-    yield pack
-    while pack.succeeded_by is not None:
-        pack = load_pack(pack.succeeded_by.pack)
-        yield pack
 
 
 def concern(pack: Pack) -> bool:
     """Whether the pack, or one that follows it, has a transition that evidence decides."""
-    return any(part.unless.kinds for each in chain(pack) for part in each.transitions)
+    return any(part.unless.kinds for each in pack.chain for part in each.transitions)
 
 
 def unmet(pack: Pack, kinds: AbstractSet[str], balance: int) -> tuple[Transition, ...]:
@@ -32,7 +22,7 @@ def unmet(pack: Pack, kinds: AbstractSet[str], balance: int) -> tuple[Transition
     """
     return tuple(
         part
-        for each in chain(pack)
+        for each in pack.chain
         for part in each.transitions
         if part.unless.kinds
         and part.wallets in ("all", "funded" if balance > 0 else "unfunded")

@@ -16,8 +16,7 @@ from uuid import UUID
 from emoney.kyc.approvals import request as approvals
 from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidDecision, InvalidRequest, PackNotAccepted
-from emoney.kyc.packs.library import load_pack
-from emoney.kyc.packs.rates import load_unit
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.ids import new_id
@@ -83,15 +82,12 @@ def in_production() -> bool:
 
 def needed_for(pack: Pack) -> list[Pack]:
     """`pack` and those that follow it, as far as they need to be accepted."""
-    chain = [pack]
-    while chain[-1].succeeded_by is not None:
-        chain.append(load_pack(chain[-1].succeeded_by.pack))
-    return [each for each in chain if not each.all_primary]
+    return [each for each in pack.chain if not each.all_primary]
 
 
 def content_hash(pack: Pack) -> str:
     """SHA-256, in hexadecimal, of a pack and the rates of its index units."""
-    units = [load_unit(unit).model_dump_json(by_alias=True) for unit in sorted(pack.units)]
+    units = [pack.unit(unit).model_dump_json(by_alias=True) for unit in sorted(pack.units)]
     return hashlib.sha256("\n".join([pack.content_hash, *units]).encode()).hexdigest()
 
 
@@ -107,13 +103,13 @@ def request(connection: Connection, pack: Pack, *, actor: str, reason: str, at: 
     )
 
 
-def apply(connection: Connection, approval: Approval, key: SigningKey) -> Acceptance:
+def apply(connection: Connection, approval: Approval, key: SigningKey, *, packs: PackLibrary) -> Acceptance:
     """Record what was approved: whoever asked answers for the pack, and another one agreed.
 
     Raises InvalidRequest when the pack or its rates are no longer what was asked for, UnknownPack.
     """
     assert approval.decided_at is not None
-    pack = load_pack(approval.details["pack"])
+    pack = packs.pack(approval.details["pack"])
     if content_hash(pack) != approval.details["content"]:
         raise InvalidRequest(f"policy pack {pack.id} or a rate it needs was changed since: ask anew")
     return accept(

@@ -73,7 +73,7 @@ class EvidenceCount(BaseModel):
 
 
 class EvidenceExpression(BaseModel):
-    """What a tier asks for: every part that is given must hold; nothing given asks for nothing.
+    """What a tier asks for: every part that is given must be met; nothing given asks for nothing.
 
     `unknown`: what the text asks for is not known, so no evidence is enough and the operator decides.
     """

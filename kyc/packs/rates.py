@@ -1,21 +1,19 @@
 """Index units: amounts that a law states in a unit of its own, at the rate of the day.
 
-`data/rates/UNIT.yaml` has the dated rates. A rate holds only for the days it is stated for; on other days it
-is missing or stale, and a limit in the unit is not known, which fails closed.
+`rates/UNIT.yaml` in a folder of packs has the dated rates. A rate applies only on the days it is stated for;
+on other days it is missing or stale, and a limit in the unit is not known, which fails closed.
 """
 
 from collections.abc import Iterator
 from datetime import date
 from decimal import ROUND_DOWN, Decimal
-from functools import cache
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from emoney import data
-from emoney.kyc.errors import InvalidPack, UnknownUnit
+from emoney.kyc.errors import InvalidPack
+from emoney.kyc.packs.file import invalid
 from emoney.kyc.packs.rules import Confidence, Part, Source, Sourced, Text
 from emoney.ledger.transfers.money import AMOUNT_MAX, exponent
 
@@ -40,9 +38,11 @@ class IndexUnit(Part):
     """A unit and its rates in the order of time.
 
     `rounding`: down to the minor unit, so that what is compared is never above what the text says.
+    `replaces`: that the file stands, on purpose, for the shipped one of the same unit.
     """
 
     format: Literal["emoney-index-unit/1"]
+    replaces: Literal["shipped"] | None = None
     unit: Annotated[str, Field(pattern=r"^[A-Z]{2,10}$")]
     title: Text
     currency: str
@@ -107,18 +107,9 @@ class IndexUnit(Part):
         return f"no rate of {self.unit} is known for these days"
 
 
-@cache
-def load_unit(unit: str) -> IndexUnit:
-    """The shipped index unit of this name. Raises UnknownUnit, InvalidPack."""
-    file = data.folder("rates") / f"{unit}.yaml"
-    if not unit.isalpha() or not file.is_file():
-        raise UnknownUnit(f"there are no rates of the index unit {unit[:20]!r} under data/rates")
+def parse_unit(content: Any) -> IndexUnit:
+    """An index unit from the content of its file. Raises InvalidPack, saying where and what is wrong."""
     try:
-        found = IndexUnit.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        return IndexUnit.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InvalidPack(f"index unit {unit}: {where}: {first['msg']}") from error
-    if found.unit != unit:
-        raise InvalidPack(f"index unit {unit}: its file calls it {found.unit}")
-    return found
+        raise invalid("index unit", error) from error

@@ -43,7 +43,7 @@ class Feature(StrEnum):
     """What a wallet is, as far as rules depend on it."""
 
     RELOADABLE = "reloadable"
-    """Can be loaded more than once. Taken so where nothing is said: more rules hold for it."""
+    """Can be loaded more than once. Taken so where nothing is said: more rules apply to it."""
     NOT_RELOADABLE = "not_reloadable"
     LOADED_WITH_CASH = "loaded_with_cash"
     """Was loaded with cash, or is by the transfer in question."""

@@ -1,22 +1,25 @@
 """The schema of a policy pack: what a jurisdiction allows at which tier, by which text.
 
-A pack's rules are in `kyc.packs.rules`; how packs are read and held against each other, in
+A pack's rules are in `kyc.packs.rules`; how packs are found, read and compared with each other, in
 `kyc.packs.library`. See docs/policy-packs.md.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
-from emoney.kyc.errors import PackNotInForce, UnknownTier
+from emoney.kyc.errors import PackNotInForce, UnknownPack, UnknownTier, UnknownUnit
 from emoney.kyc.packs.evidence import KINDS, EvidenceExpression, Kind, Kinds
+from emoney.kyc.packs.file import Misplaced
+from emoney.kyc.packs.rates import IndexUnit
 from emoney.kyc.packs.rules import Allowed, Confidence, Denied, Feature, PackRule, Part, Source, Sourced, Text
+from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.limits.rules import Metric
 from emoney.ledger.transfers.money import exponent, to_minor
 
@@ -77,7 +80,7 @@ class TimeLimit(Sourced):
 
 
 class Says(Sourced):
-    """Something the text says that no rule here holds."""
+    """Something the text says that no rule here enforces."""
 
     says: Text
 
@@ -86,7 +89,7 @@ class Tier(Part):
     """A level of identification, or a kind of instrument: what it asks for and what it allows.
 
     `assigned`: by the evidence shown, or by the operator who opens this kind of wallet. `requires`: what a
-    wallet has to be. `left_to_operator`: conditions of the text that no rule here can hold.
+    wallet has to be. `left_to_operator`: conditions of the text that no rule here can enforce.
     """
 
     id: TierId
@@ -112,11 +115,13 @@ class Tier(Part):
         return self.assigned == "by_evidence" and not self.evidence.unknown
 
     @property
-    def sourced(self) -> Iterator[Sourced]:
-        """Everything in the tier that names its source."""
-        optional = (self.max_wallets, self.minors, self.time_limit, self.allowed)
-        yield from (part for part in optional if part is not None)
-        yield from (self.evidence_source, *self.denied, *self.rules)
+    def sourced(self) -> Iterator[tuple[tuple[str | int, ...], Sourced]]:
+        """Everything in the tier that names its source, and the way to it."""
+        for name in ("max_wallets", "minors", "time_limit", "allowed", "evidence_source"):
+            if (part := getattr(self, name)) is not None:
+                yield (name,), part
+        for name in ("denied", "rules"):
+            yield from (((name, number), part) for number, part in enumerate(getattr(self, name)))
 
 
 class Validity(Part):
@@ -181,10 +186,12 @@ class Pack(Part):
     """A jurisdiction's tiers, from the least to the best identified.
 
     `line`: packs of one line follow each other and are never in force together. `fiscal_year_starts`: a
-    month, needed where a rule is over the fiscal year.
+    month, needed where a rule is over the fiscal year. `replaces`: that the file stands, on purpose, for the
+    shipped one of the same id.
     """
 
     format: Literal["emoney-policy-pack/1"]
+    replaces: Literal["shipped"] | None = None
     id: PackId
     title: Text
     jurisdiction: Text
@@ -204,6 +211,50 @@ class Pack(Part):
     overrides: tuple[Override, ...] = Field(default=(), max_length=20)
     transitions: tuple[Transition, ...] = Field(default=(), max_length=20)
     also_says: tuple[Says, ...] = Field(default=(), max_length=50)
+    _successor: "Pack | None" = PrivateAttr(default=None)
+    _index_units: Mapping[str, IndexUnit] = PrivateAttr(default_factory=dict)
+
+    def link(self, successor: "Pack | None", index_units: Mapping[str, IndexUnit]) -> None:
+        """Give the pack what its rules need from other files."""
+        self._successor = successor
+        self._index_units = index_units
+
+    @property
+    def successor(self) -> "Pack | None":
+        """The pack that follows this one. Raises UnknownPack when the library does not have it."""
+        if self._successor is None and self.succeeded_by is not None:
+            raise UnknownPack(
+                f"policy pack {self.id}: {self.succeeded_by.pack}, which follows it, is not there"
+            )
+        return self._successor
+
+    @property
+    def chain(self) -> Iterator["Pack"]:
+        """The pack and those that follow it. Raises UnknownPack."""
+        pack: Pack | None = self
+        while pack is not None:
+            yield pack
+            pack = pack.successor
+
+    def unit(self, name: str) -> IndexUnit:
+        """An index unit that its rules are in. Raises UnknownUnit when the library has no rates of it."""
+        if name not in self._index_units:
+            raise UnknownUnit(f"there are no rates of the index unit {name[:20]!r}")
+        return self._index_units[name]
+
+    def version_at(self, tier_id: str, at: datetime) -> "tuple[Pack, Tier]":
+        """The pack, and the tier of it, whose rules apply at a moment to wallets at `tier_id` of this one.
+
+        Itself, until the pack that follows it begins. Raises UnknownTier, UnknownPack.
+        """
+        pack, tier = self, self.tier(tier_id)
+        while (after := pack.succeeded_by) is not None and tier.id in after.tiers:
+            following = pack.successor
+            assert following is not None
+            if following.valid.from_ is None or following.local_day(at) < following.valid.from_:
+                break
+            pack, tier = following, following.tier(after.tiers[tier.id])
+        return pack, tier
 
     @field_validator("currency")
     @classmethod
@@ -226,22 +277,17 @@ class Pack(Part):
     def _consistent(self) -> Self:
         ids = [tier.id for tier in self.tiers]
         if len(set(ids)) != len(ids):
-            raise ValueError("two tiers have one id")
-        for tier in self.tiers:
-            for rule in tier.rules:
-                if isinstance(rule.amount, Decimal) and rule.metric is not Metric.COUNT and not rule.unit:
-                    to_minor(rule.amount, self.currency)
-                if rule.window == "fiscal_year" and self.fiscal_year_starts is None:
-                    raise ValueError(
-                        "a rule is over the fiscal year: say in fiscal_year_starts when it begins"
-                    )
+            raise Misplaced("two tiers have one id", "tiers")
+        for number, tier in enumerate(self.tiers):
+            self._demand_measurable(number, tier)
             if tier.time_limit and tier.time_limit.upgrade_to not in (None, *ids):
-                raise ValueError(
-                    f"tier {tier.id} has to be left for {tier.time_limit.upgrade_to}, no tier of it"
+                raise Misplaced(
+                    f"tier {tier.id} has to be left for {tier.time_limit.upgrade_to}, no tier of it",
+                    *("tiers", number, "time_limit"),
                 )
-        for where, part in self._sourced():
+        for where, place, part in self._sourced():
             if part.source is not None and part.source not in self.sources:
-                raise ValueError(f"{where} names the source {part.source!r}, which is not listed")
+                raise Misplaced(f"{where} names the source {part.source!r}, which is not listed", *place)
         for kind in sorted(self.evidence_kinds - KINDS.keys() - self.own_kinds.keys()):
             raise ValueError(
                 f"evidence of the kind {kind!r} cannot be recorded, so no one would reach what asks for it: "
@@ -249,17 +295,34 @@ class Pack(Part):
             )
         if self.succeeded_by:
             if self.valid.to is None:
-                raise ValueError("a pack that another succeeds says in valid when it ends")
+                raise Misplaced("a pack that another succeeds says in valid when it ends", "valid")
             for tier_id in self.succeeded_by.tiers:
                 if tier_id not in ids:
-                    raise ValueError(f"succeeded_by names the tier {tier_id!r}, which the pack does not have")
+                    raise Misplaced(
+                        f"succeeded_by names the tier {tier_id!r}, which the pack does not have",
+                        "succeeded_by",
+                    )
         return self
 
-    def _sourced(self) -> Iterator[tuple[str, Sourced]]:
-        for tier in self.tiers:
-            yield from ((f"tier {tier.id}", part) for part in tier.sourced)
+    def _demand_measurable(self, number: int, tier: Tier) -> None:
+        for place, rule in enumerate(tier.rules):
+            where = ("tiers", number, "rules", place)
+            if isinstance(rule.amount, Decimal) and rule.metric is not Metric.COUNT and not rule.unit:
+                try:
+                    to_minor(rule.amount, self.currency)
+                except InvalidInput as error:
+                    raise Misplaced(str(error), *where) from error
+            if rule.window == "fiscal_year" and self.fiscal_year_starts is None:
+                raise Misplaced(
+                    "a rule is over the fiscal year: say in fiscal_year_starts when it begins", *where
+                )
+
+    def _sourced(self) -> Iterator[tuple[str, tuple[str | int, ...], Sourced]]:
+        for number, tier in enumerate(self.tiers):
+            yield from ((f"tier {tier.id}", ("tiers", number, *place), part) for place, part in tier.sourced)
         for name in ("implied_evidence", "overrides", "transitions", "also_says"):
-            yield from ((name, part) for part in getattr(self, name))
+            for number, part in enumerate(getattr(self, name)):
+                yield name, (name, number), part
 
     def tier(self, tier_id: str) -> Tier:
         """The tier of this id. Raises UnknownTier."""

@@ -11,9 +11,10 @@ from uuid import UUID
 from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import NotIdentified, ReferenceTaken, UnfitAccount
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.wallets.of_person import Person
+from emoney.kyc.evidence.person import Person
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.paging import FIRST
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.transfers.chart import AccountKind
@@ -22,7 +23,6 @@ IDENTIFIED_BY = {"natural": frozenset({"id_document"}), "legal_entity": frozense
 """What a business shows before it gets an account, by the kind of its person."""
 
 LISTED_MAX = 1000
-_FIRST = UUID(int=0)
 
 _queries = queries_beside(__file__)
 
@@ -86,7 +86,7 @@ class Business:
     opened_at: datetime
 
 
-def listed(connection: Connection, *, after: UUID = _FIRST, most: int = LISTED_MAX) -> list[Business]:
+def listed(connection: Connection, *, after: UUID = FIRST, most: int = LISTED_MAX) -> list[Business]:
     """The business accounts in the order of their ids."""
     return [
         Business(account_id, ref, person, Role(role), currency, under, at)

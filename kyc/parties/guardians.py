@@ -18,12 +18,10 @@ from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.parties.settings import Parties
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.paging import FIRST, PAGE_ROWS
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy import Place, Purpose, Sealed, SealedField, Vault
-
-LOOKED_AT_ONCE = 1000
-_FIRST = UUID(int=0)
 
 _queries = queries_beside(__file__)
 
@@ -136,8 +134,8 @@ def come_of_age(
     *,
     parties: Parties,
     at: datetime,
-    after: UUID = _FIRST,
-    most: int = LOOKED_AT_ONCE,
+    after: UUID = FIRST,
+    most: int = PAGE_ROWS,
 ) -> tuple[list[UUID], UUID | None]:
     """End the guardianship of minors who are of age by now, and tell it as events.
 

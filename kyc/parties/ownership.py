@@ -16,7 +16,7 @@ from uuid import UUID
 from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import InvalidOwnership
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -189,5 +189,5 @@ def _note_identified(
         for owner in found
     )
     if found and identified:
-        new = NewEvidence(entity_id, EVIDENCE, State.CAPTURED, "ownership statement")
+        new = NewEvidence(entity_id, EVIDENCE, EvidenceState.CAPTURED, "ownership statement")
         evidence_records.record(connection, [new], actor=actor, reason="every owner is identified", at=at)

@@ -8,7 +8,7 @@ from uuid import UUID
 from emoney.kyc.errors import InvalidGuardian, InvalidPerson
 from emoney.kyc.evidence.tiers import tier_for
 from emoney.kyc.packs.evidence import KINDS
-from emoney.kyc.packs.library import load_pack, pack_of_currency
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.parties.settings import Parties
 from emoney.kyc.persons.details import PersonDetails, parse_person
@@ -46,7 +46,8 @@ class Candidate:
 class Examiner:
     """Examines the persons of one call: under one pack, or the one of each currency, at one moment."""
 
-    def __init__(self, pack_id: str | None, now: datetime, settled: Parties) -> None:
+    def __init__(self, library: PackLibrary, pack_id: str | None, now: datetime, settled: Parties) -> None:
+        self._library = library
         self._pack_id = pack_id
         self._now = now
         self._settled = settled
@@ -77,8 +78,8 @@ class Examiner:
 
     def _find_pack(self, currency: str) -> Pack:
         if self._pack_id is None:
-            return pack_of_currency(currency, self._now)
-        pack = load_pack(self._pack_id)
+            return self._library.of_currency(currency, self._now)
+        pack = self._library.pack(self._pack_id)
         pack.demand_in_force(self._now)
         if pack.currency != currency:
             raise InvalidPerson(f"currency: pack {pack.id} is for wallets in {pack.currency}")

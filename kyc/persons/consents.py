@@ -1,7 +1,7 @@
 """Terms and consent: which version of which text a person agreed to, when and where, and withdrew.
 
 A text is known by the SHA-256 of its bytes, so that what was agreed to can be shown. Nothing is edited: what
-holds of a kind of terms is what the person said last.
+applies of a kind of terms is what the person said last.
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
 One call is one transaction: a person without a wallet, or a wallet without its limits, cannot remain, and of
 a batch all persons are enrolled or none. Rows are written in the order of their references, so that two
-batches with persons in common wait for each other and never in a circle.
+batches with persons in common wait for each other and never deadlock.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,9 @@ from psycopg.errors import UniqueViolation
 from emoney.kyc.errors import AlreadyEnrolled, InvalidGuardian, ReferenceTaken
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence import refresh
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.evidence.risk_rating import risk_policy
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.parties import guardians
 from emoney.kyc.parties.guardians import Minor
 from emoney.kyc.parties.settings import parties
@@ -67,7 +68,8 @@ class Enrolled:
 class Enrolment:
     """Enrols persons into `database`, sealing with `vault`.
 
-    `home`: the installation whose settings hold; by default the shipped ones.
+    `home`: the installation whose settings apply; by default the shipped ones. `packs`: the policy packs; by
+    default the shipped ones and those of `home`.
     """
 
     def __init__(
@@ -77,8 +79,10 @@ class Enrolment:
         clock: Clock = system_clock,
         *,
         home: Path | None = None,
+        packs: PackLibrary | None = None,
     ) -> None:
         self.database = database
+        self.packs = packs or PackLibrary.of_home(home)
         self._vault = vault
         self.clock = clock
         self.policies = downgrades(home)
@@ -108,7 +112,7 @@ class Enrolment:
         """Enrol in a transaction of the caller's, who commits, or rolls back after an error."""
         _demand_few(persons)
         now = self.clock()
-        examiner = Examiner(pack_id, now, self._parties)
+        examiner = Examiner(self.packs, pack_id, now, self._parties)
         candidates = [
             examiner.examine(details, f"person {number}: " if len(persons) > 1 else "")
             for number, details in enumerate(persons, 1)
@@ -134,7 +138,7 @@ class Enrolment:
         """
         _demand_few(persons)
         now = self.clock()
-        examiner = Examiner(pack_id, now, self._parties)
+        examiner = Examiner(self.packs, pack_id, now, self._parties)
         found: list[str | None] = []
         good: list[tuple[int, Candidate]] = []
         for place, details in enumerate(persons):
@@ -277,7 +281,7 @@ def _evidence(candidate: Candidate, today: date) -> Iterator[NewEvidence]:
         else:
             yield NewEvidence(candidate.id, kind)
     for kind in sorted(candidate.declares - details.shows):
-        yield NewEvidence(candidate.id, kind, State.DECLARED)
+        yield NewEvidence(candidate.id, kind, EvidenceState.DECLARED)
 
 
 def _open_wallets(connection: Connection, candidates: list[Candidate], now: datetime) -> None:

@@ -5,18 +5,18 @@ the books, and forgets whose the account is; so the ledger still balances and it
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from emoney.kyc.packs.library import load_pack
-from emoney.kyc.wallets.of_person import Person
+from emoney.kyc.evidence.person import Person
+from emoney.kyc.packs.library import PackLibrary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.erasure import erasure
 from emoney.privacy.errors import InvalidDataRequest
 from emoney.privacy.rights import requests as rights
-from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, State
+from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, RequestState
 from emoney.privacy.rights.retention import Duty, duty
 from emoney.privacy.vault.vault import Vault
 
@@ -47,7 +47,7 @@ _REMOVED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class PersonAccount:
     """An account of a person. `pack`: the policy pack of a wallet."""
 
     id: UUID
@@ -63,15 +63,16 @@ class Relationship:
 
     subject: UUID
     subjects: tuple[UUID, ...]
-    accounts: tuple[Account, ...]
+    accounts: tuple[PersonAccount, ...]
     named_elsewhere: bool
     evidence: tuple[UUID, ...]
     ended_on: date | None
+    packs: PackLibrary = field(repr=False, compare=False)
 
     @property
     def jurisdictions(self) -> frozenset[str]:
         """Where the person's wallets are."""
-        return frozenset(load_pack(each.pack).jurisdiction for each in self.accounts if each.pack)
+        return frozenset(self.packs.pack(each.pack).jurisdiction for each in self.accounts if each.pack)
 
     @property
     def duty(self) -> Duty:
@@ -79,7 +80,7 @@ class Relationship:
         return duty(self.jurisdictions, self.ended_on)
 
 
-def relationship(connection: Connection, person: Person) -> Relationship:
+def relationship(connection: Connection, person: Person, packs: PackLibrary) -> Relationship:
     """What ties the person to the operator, over all linked records.
 
     It goes on while an account is open, or the records of another person name this one: a minor's guardian,
@@ -88,7 +89,7 @@ def relationship(connection: Connection, person: Person) -> Relationship:
     records = connection.execute(_queries.records.sql, {"holder": person.holder}).fetchall()
     subjects = [row[0] for row in records]
     about = {"subjects": subjects}
-    accounts = tuple(Account(*row) for row in connection.execute(_queries.accounts.sql, about))
+    accounts = tuple(PersonAccount(*row) for row in connection.execute(_queries.accounts.sql, about))
     evidence = tuple(row[0] for row in connection.execute(_queries.evidence.sql, about))
     named = connection.execute(_queries.named_elsewhere.sql, about).fetchone()
     elsewhere = bool(named and named[0])
@@ -102,11 +103,12 @@ def relationship(connection: Connection, person: Person) -> Relationship:
         elsewhere,
         evidence,
         ended.date() if ended is not None else None,
+        packs,
     )
 
 
 def ask_for_erasure(
-    connection: Connection, vault: Vault, person: Person, *, actor: str, at: datetime
+    connection: Connection, vault: Vault, person: Person, *, packs: PackLibrary, actor: str, at: datetime
 ) -> DataRequest:
     """Record that a person asks to be erased, and answer: as long as a duty to keep stands, the request is
     put off, with the duty's ground and last day; the fields open for that duty's purposes only.
@@ -115,25 +117,33 @@ def ask_for_erasure(
     restricted, since the person still uses the service, and `review_erasures` looks again. Raises
     InvalidDataRequest.
     """
-    tie = relationship(connection, person)
+    tie = relationship(connection, person, packs)
     request = rights.receive(connection, Kind.ERASURE, tie.subject, tie.subjects, actor=actor, at=at)
     return _answer(connection, vault, request, tie, actor=actor, at=at)
 
 
-def review_erasures(connection: Connection, vault: Vault, *, actor: str, at: datetime) -> list[DataRequest]:
+def review_erasures(
+    connection: Connection, vault: Vault, *, packs: PackLibrary, actor: str, at: datetime
+) -> list[DataRequest]:
     """Look again at erasures put off without a day: those whose relationship has ended since get one."""
     changed = []
     for request in rights.waiting(connection):
-        if request.kind is not Kind.ERASURE or request.state is not State.KEPT or request.keep_until:
+        if request.kind is not Kind.ERASURE or request.state is not RequestState.KEPT or request.keep_until:
             continue
-        tie = _tie_of(connection, request)
+        tie = _tie_of(connection, request, packs)
         if tie.ended_on is not None:
             changed.append(_answer(connection, vault, request, tie, actor=actor, at=at))
     return changed
 
 
 def sweep(
-    connection: Connection, vault: Vault, *, actor: str, at: datetime, most: int = SWEPT_MAX
+    connection: Connection,
+    vault: Vault,
+    *,
+    packs: PackLibrary,
+    actor: str,
+    at: datetime,
+    most: int = SWEPT_MAX,
 ) -> list[DataRequest]:
     """Put all whose relationship has ended on the way to their erasure, whether or not they asked.
 
@@ -141,9 +151,9 @@ def sweep(
     """
     found = [Person(*row) for row in connection.execute(_queries.ended.sql, {"most": most})]
     return [
-        ask_for_erasure(connection, vault, person, actor=actor, at=at)
+        ask_for_erasure(connection, vault, person, packs=packs, actor=actor, at=at)
         for person in found
-        if relationship(connection, person).ended_on is not None
+        if relationship(connection, person, packs).ended_on is not None
     ]
 
 
@@ -151,7 +161,7 @@ def withdraw_erasure(
     connection: Connection, vault: Vault, request: UUID, *, ground: str, actor: str, at: datetime
 ) -> DataRequest:
     """Take a request to erase back, as when a person is a customer again; nothing stays restricted."""
-    found = rights.decide(connection, request, State.WITHDRAWN, ground=ground, actor=actor, at=at)
+    found = rights.decide(connection, request, RequestState.WITHDRAWN, ground=ground, actor=actor, at=at)
     if rights.restricted(connection, found.subjects):
         rights.lift(connection, found.subjects, ground=ground, actor=actor, at=at, request=request)
     erasure.move_keys(connection, vault, list(found.subjects), None, vault.clock)
@@ -190,7 +200,7 @@ def _answer(
     answered = rights.decide(
         connection,
         request.id,
-        State.KEPT,
+        RequestState.KEPT,
         ground=owed.ground,
         source=owed.source,
         keep_until=owed.until,
@@ -211,11 +221,11 @@ def _answer(
     return answered
 
 
-def _tie_of(connection: Connection, request: DataRequest) -> Relationship:
+def _tie_of(connection: Connection, request: DataRequest, packs: PackLibrary) -> Relationship:
     row = connection.execute(_queries.records.sql, {"holder": request.subject}).fetchone()
     if row is None:
         raise InvalidDataRequest(f"Request {request.id} is about records that are not there any more.")
-    return relationship(connection, Person(request.subject, "", "", request.subject, row[1]))
+    return relationship(connection, Person(request.subject, "", "", request.subject, row[1]), packs)
 
 
 def _demand_still_over(connection: Connection, subjects: Sequence[UUID]) -> None:

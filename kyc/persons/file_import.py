@@ -9,7 +9,7 @@ skipped: those who are enrolled already are told as such and left as they are.
 import hashlib
 import json
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,13 +17,12 @@ from typing import Any, BinaryIO
 from emoney.kyc.errors import InvalidPerson
 from emoney.kyc.persons.enrolment import Enrolment
 from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.progress import Progress, silent
 
 LINE_BYTES_MAX = 65_536
 LINES_MAX = 10_000_000
 FAULTS_TOLD_MAX = 1000
 BATCH = 2_000
-
-Observe = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +61,25 @@ def import_file(
     *,
     pack_id: str | None = None,
     skip_bad: bool = False,
-    observe: Observe = lambda _phase, _done, _of: None,
+    progress: Progress = silent,
 ) -> Imported:
     """Enrol everyone in a file; of one with bad lines nobody, unless `skip_bad`.
 
     Raises InvalidInput for a file of more than LINES_MAX lines; the operating system's errors for one that
     cannot be read.
     """
-    faults, lines = _check(enrolment, path, pack_id, observe)
+    faults, lines = _check(enrolment, path, pack_id, progress)
     if faults.bad and not skip_bad:
         return Imported(lines, 0, len(faults.bad), sorted(faults.told, key=lambda each: each.line))
     enrolled = 0
     for batch in _batches(path):
         good = [(number, person) for number, person in batch if number not in faults.bad]
         enrolled += _enrol(enrolment, good, pack_id, faults, skip_bad=skip_bad)
-        observe("enrolling", batch[-1][0], lines)
+        progress("enrolling", batch[-1][0], lines)
     return Imported(lines, enrolled, len(faults.bad), sorted(faults.told, key=lambda each: each.line))
 
 
-def _check(enrolment: Enrolment, path: Path, pack_id: str | None, observe: Observe) -> tuple[_Faults, int]:
+def _check(enrolment: Enrolment, path: Path, pack_id: str | None, progress: Progress) -> tuple[_Faults, int]:
     """Read the whole file once: every line by itself, against the database, and against the other lines."""
     faults, lines, seen = _Faults(), 0, array("Q")
     for batch in _batches(path):
@@ -97,7 +96,7 @@ def _check(enrolment: Enrolment, path: Path, pack_id: str | None, observe: Obser
             if fault is not None:
                 faults.add(number, fault)
             seen.append(_short(person.get("external_ref")) if fault is None else 0)
-        observe("checking", lines, None)
+        progress("checking", lines, None)
     if twice := _twice(seen):
         _tell_repeated(path, twice, faults)
     return faults, lines

@@ -12,12 +12,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from emoney.kyc.errors import InvalidGuardian, InvalidOwnership, InvalidPerson
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.parties import businesses, ownership
 from emoney.kyc.parties.businesses import Role
 from emoney.kyc.parties.ownership import OWNERS_MAX, WHOLE_BP, BeneficialOwner, Owner
 from emoney.kyc.parties.settings import Parties
 from emoney.kyc.persons.enrolment import Enrolled, Enrolment
-from emoney.kyc.wallets import of_person as persons
 from emoney.ledger.base.postgres.database import Connection
 
 _Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]

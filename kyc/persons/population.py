@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TypedDict
 from uuid import UUID
 
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.transfers.money import to_decimal
@@ -53,9 +53,9 @@ def holders() -> Question:
     return Question("holders of an open wallet", ["all"], _counts("count_all", {}))
 
 
-def holders_by_tier(pack_id: str) -> Question:
+def holders_by_tier(packs: PackLibrary, pack_id: str) -> Question:
     """How many of them are in each tier of a pack. Raises UnknownPack."""
-    tiers = [str(tier.id) for tier in load_pack(pack_id).tiers]
+    tiers = [str(tier.id) for tier in packs.pack(pack_id).tiers]
     return Question(
         f"holders of an open wallet under {pack_id}, by tier",
         tiers,

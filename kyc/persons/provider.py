@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from emoney.kyc.errors import InvalidEvidence, ProviderUnavailable, UnknownReference
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import Assurance, NewEvidence, State
+from emoney.kyc.evidence.records import Assurance, EvidenceState, NewEvidence
 from emoney.kyc.persons.enrolment import Enrolled, Enrolment
 from emoney.kyc.wallets import retiering as following
 
@@ -27,7 +27,7 @@ class ProvidedEvidence:
     """Evidence that a provider stands behind, as `kyc.evidence.records` describes it."""
 
     kind: str
-    state: State
+    state: EvidenceState
     method: str
     assurance: Assurance
     expires_on: date | None = None
@@ -107,7 +107,7 @@ def _parsed(line: bytes) -> tuple[str, ProvidedPerson] | None:
         given = tuple(
             ProvidedEvidence(
                 str(each["kind"]),
-                State(each["state"]),
+                EvidenceState(each["state"]),
                 str(each["method"]),
                 Assurance(each["assurance"]),
                 date.fromisoformat(each["expires_on"]) if each.get("expires_on") else None,
@@ -156,6 +156,7 @@ def enrol_from(
         moved = following.follow(
             connection,
             enrolled.person_id,
+            packs=enrolment.packs,
             at=at,
             reason="identified by provider",
             policies=enrolment.policies,

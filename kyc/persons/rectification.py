@@ -1,7 +1,7 @@
 """Rectification: what is known of a person is corrected, and what it was is kept.
 
 One person asks; where anything of the person is verified it takes a second one (`kyc.approvals.request`),
-which the database holds. Values lie sealed while they wait, as they become the person's, and as they were:
+which the database enforces. Values lie sealed while they wait, as they become the person's, and as they were:
 `versions` tells of these without opening any. Evidence that rests on what changed counts no more; what the
 new details show by themselves is recorded anew, and the tiers follow. Indexes for duplicates follow too.
 
@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from emoney.kyc.approvals import request as approvals
@@ -20,14 +21,15 @@ from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidPerson, InvalidRequest, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import Evidence, NewEvidence, State
+from emoney.kyc.evidence.person import Person
+from emoney.kyc.evidence.records import Evidence, EvidenceState, NewEvidence
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.parties import guardians
-from emoney.kyc.parties.settings import Parties
+from emoney.kyc.parties.settings import Parties, parties
 from emoney.kyc.persons import duplicates, search
 from emoney.kyc.persons.details import SEALED, PersonDetails, parse_person
 from emoney.kyc.wallets import retiering as following
-from emoney.kyc.wallets.of_person import Person
-from emoney.kyc.wallets.restrictions import Downgrades
+from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
@@ -78,13 +80,28 @@ class Version:
     approval: UUID | None
 
 
+class Installation(Protocol):
+    """What rectifying takes of an open installation."""
+
+    vault: Vault
+    home: Path
+    packs: PackLibrary
+
+
 class Rectification:
     """Asks for and makes rectifications. `policies`: for wallets that come down by one."""
 
-    def __init__(self, vault: Vault, policies: Downgrades, parties: Parties) -> None:
+    def __init__(self, vault: Vault, packs: PackLibrary, policies: Downgrades, parties: Parties) -> None:
         self._vault = vault
+        self._packs = packs
         self._policies = policies
         self._parties = parties
+
+    @classmethod
+    def of(cls, installation: Installation) -> Self:
+        """What rectifies details in an installation, under its settings."""
+        home = installation.home
+        return cls(installation.vault, installation.packs, downgrades(home), parties(home))
 
     def ask(
         self,
@@ -178,7 +195,14 @@ class Rectification:
         _reopen(connection, person_id, details, frozenset(fields), expires_on, actor, at)
         if "birth_date" in fields:
             self._answer_for(connection, person_id, details, actor, at)
-        following.follow(connection, person_id, at=at, reason="details rectified", policies=self._policies)
+        following.follow(
+            connection,
+            person_id,
+            packs=self._packs,
+            at=at,
+            reason="details rectified",
+            policies=self._policies,
+        )
         _answer_requests(connection, person, fields, actor, at)
         outbox.append(
             connection, "person.rectified", person_id, {"fields": fields, "version": version + 1}, at=at
@@ -256,10 +280,12 @@ def _answer_requests(
 ) -> None:
     """What the person asked for is done."""
     for request in rights.of_subject(connection, person.holder):
-        asked = request.kind is rights.Kind.RECTIFICATION and request.state is rights.State.RECEIVED
+        asked = request.kind is rights.Kind.RECTIFICATION and request.state is rights.RequestState.RECEIVED
         if asked and person.id in request.subjects:
             ground = f"corrected: {', '.join(fields)}"
-            rights.decide(connection, request.id, rights.State.FULFILLED, ground=ground, actor=actor, at=at)
+            rights.decide(
+                connection, request.id, rights.RequestState.FULFILLED, ground=ground, actor=actor, at=at
+            )
 
 
 def versions(connection: Connection, person_id: UUID) -> list[Version]:
@@ -338,6 +364,6 @@ def _reopen(
             last = expires_on if another or kind not in ended else expires_on or ended[kind].expires_on
         if last is not None and last < at.date():
             continue
-        state = State.CAPTURED if kind in details.shows else State.DECLARED
+        state = EvidenceState.CAPTURED if kind in details.shows else EvidenceState.DECLARED
         new.append(NewEvidence(person_id, kind, state, "rectification", expires_on=last))
     evidence_records.record(connection, new, actor=actor, reason="given at rectification", at=at)

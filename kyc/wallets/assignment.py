@@ -22,7 +22,7 @@ from emoney.kyc.wallets.restrictions import (
     Cause,
     DowngradePolicy,
     Restriction,
-    Stage,
+    RestrictionStage,
     caps,
     downgrades,
     next_restriction,
@@ -41,7 +41,7 @@ _queries = queries_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wallet:
+class LockedWallet:
     """A locked wallet, whose account is locked too."""
 
     account_id: UUID
@@ -69,7 +69,7 @@ def profile_id(connection: Connection, pack: Pack, tier_id: str, features: Featu
     return profiles.store(connection, compile_profile(pack, pack.tier(tier_id), features))
 
 
-def lock(connection: Connection, account_id: UUID) -> Wallet:
+def lock(connection: Connection, account_id: UUID) -> LockedWallet:
     """The wallet, then its account: the balance does not move under a decision on it.
 
     Raises UnknownWallet.
@@ -80,7 +80,7 @@ def lock(connection: Connection, account_id: UUID) -> Wallet:
     return found[0]
 
 
-def lock_many(connection: Connection, ids: Sequence[UUID]) -> list[Wallet]:
+def lock_many(connection: Connection, ids: Sequence[UUID]) -> list[LockedWallet]:
     """Those of `ids` that are wallets, then their accounts, each in id order."""
     rows = connection.execute(_queries.lock_wallets.sql, {"accounts": list(ids)}).fetchall()
     found = {"accounts": [row[0] for row in rows]}
@@ -89,11 +89,11 @@ def lock_many(connection: Connection, ids: Sequence[UUID]) -> list[Wallet]:
     return [wallet_of_row(row, known.get(row[0])) for row in rows]
 
 
-def wallet_of_row(row: Sequence[Any], features: Features | None) -> Wallet:
+def wallet_of_row(row: Sequence[Any], features: Features | None) -> LockedWallet:
     """A wallet from its columns as `lock_wallets` reads them."""
     account_id, person, pack_id, tier, since, stage, cause, next_at = row
-    held = None if stage is None else Restriction(Stage(stage), Cause(cause), next_at)
-    return Wallet(account_id, person, pack_id, tier, since, held, features or ORDINARY)
+    held = None if stage is None else Restriction(RestrictionStage(stage), Cause(cause), next_at)
+    return LockedWallet(account_id, person, pack_id, tier, since, held, features or ORDINARY)
 
 
 def features_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Features]:
@@ -128,7 +128,7 @@ def unmet_by(
 
 def limits_at(
     connection: Connection,
-    wallet: Wallet,
+    wallet: LockedWallet,
     account: accounts.Account,
     pack: Pack,
     tier: Tier,
@@ -165,7 +165,7 @@ def limits_at(
 
 
 def profile_of(
-    connection: Connection, wallet: Wallet, balance: int, pack: Pack, tier: Tier, day: date
+    connection: Connection, wallet: LockedWallet, balance: int, pack: Pack, tier: Tier, day: date
 ) -> LimitProfile:
     """The profile of a wallet at `tier` as it stands, no restriction counted in."""
     unmet: tuple[Transition, ...] = ()
@@ -188,8 +188,8 @@ def held_together(connection: Connection, account: accounts.Account) -> int:
     return int(held)
 
 
-def put_under(
-    connection: Connection, wallet: Wallet, account: accounts.Account, under: Limits, at: datetime
+def assign(
+    connection: Connection, wallet: LockedWallet, account: accounts.Account, under: Limits, at: datetime
 ) -> None:
     """Put the wallet under these limits, and tell of a restriction that begins, goes on or ends."""
     accounts.set_profile(connection, wallet.account_id, under.profile_id)
@@ -230,7 +230,7 @@ def put_under(
 
 def rebind(
     connection: Connection,
-    wallet: Wallet,
+    wallet: LockedWallet,
     pack: Pack,
     *,
     reason: str,
@@ -259,7 +259,7 @@ def rebind(
         return False
     if under.profile_id != account.profile_id:
         record_rebinding(connection, [wallet.account_id], [under.profile_id], reason=reason, at=at)
-    put_under(connection, wallet, account, under, at)
+    assign(connection, wallet, account, under, at)
     return True
 
 

@@ -4,20 +4,19 @@ The first stage begins with the downgrade itself (`kyc.wallets.wallet.change_tie
 steps and lifts what has no cause any more. One wallet, one transaction: no step waits for another wallet's.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
-from emoney.kyc.packs.library import load_pack
-from emoney.kyc.wallets.restrictions import Downgrades, Stage, downgrades
+from emoney.kyc.packs.library import PackLibrary
+from emoney.kyc.wallets.restrictions import Downgrades, RestrictionStage, downgrades
 from emoney.kyc.wallets.wallet import review_restriction
+from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
-
-READ_AT_ONCE = 1000
-_FIRST = UUID(int=0)
+from emoney.ledger.base.progress import Progress, silent
 
 _queries = queries_beside(__file__)
 
@@ -51,38 +50,26 @@ def advance(
     database: Database,
     at: datetime,
     *,
+    packs: PackLibrary,
     policies: Downgrades | None = None,
-    seen: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> Advanced:
     """Bring every restricted wallet into the stage it should be in at `at`."""
     policies = policies or downgrades()
     counted = stopped = lifted = 0
-    for account_id, pack_id in _restricted(database):
+    for account_id, pack_id in chain.from_iterable(pages(database, _queries.restricted.sql)):
         with database.connection() as connection:
-            pack = load_pack(pack_id)
+            pack = packs.pack(pack_id)
             now = review_restriction(connection, account_id, pack, at=at, policy=policies.of(pack_id))
         counted += 1
-        stopped += now is not None and now.stage is Stage.DEBITS_STOPPED
+        stopped += now is not None and now.stage is RestrictionStage.DEBITS_STOPPED
         lifted += now is None
-        seen(counted)
+        progress("restricted wallets", counted, None)
     return Advanced(counted, stopped, lifted)
 
 
-def _restricted(database: Database) -> Iterator[tuple[UUID, str]]:
-    after = _FIRST
-    while True:
-        with database.connection() as connection:
-            rows = connection.execute(
-                _queries.restricted.sql, {"after": after, "most": READ_AT_ONCE}
-            ).fetchall()
-        if not rows:
-            return
-        yield from rows
-        after = rows[-1][0]
-
-
 def restricted_wallets(
-    connection: Connection, *, after: UUID = _FIRST, most: int = READ_AT_ONCE
+    connection: Connection, *, after: UUID = FIRST, most: int = PAGE_ROWS
 ) -> list[Restricted]:
     """The restricted wallets with every step so far, in id order."""
     rows = connection.execute(_queries.listed.sql, {"after": after, "most": most})

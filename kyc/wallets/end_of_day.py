@@ -8,7 +8,7 @@ transaction of its own; a run that was stopped goes on by running again, and day
 up for.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,24 +18,23 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from emoney.kyc import settings
-from emoney.kyc.limits import transitions
-from emoney.kyc.packs.library import load_pack, load_packs
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, per_person
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.paging import PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.limits.profiles import ProfileCache
-from emoney.ledger.limits.rules import LimitRule, OnExceed
+from emoney.ledger.limits.rules import LimitProfile, LimitRule, OnExceed
 from emoney.ledger.reports import as_of
 
-READ_AT_ONCE = 1_000
 DAYS_BACK_MAX = 31
 """Days made up for at most, where no run was made."""
 
-_FIRST = UUID(int=0)
 _queries = queries_beside(__file__)
 
 
@@ -58,7 +57,7 @@ class EndOfDay(_Part):
     packs: Mapping[str, Steps] = Field(default_factory=dict, max_length=1000)
 
     def of(self, pack_id: str) -> Steps:
-        """What holds for the wallets of a pack."""
+        """What applies to the wallets of a pack."""
         return self.packs.get(pack_id, self.default)
 
 
@@ -69,12 +68,16 @@ def end_of_day(home: Path | None = None) -> EndOfDay:
 
 @dataclass(slots=True)
 class Ended:
-    """What a run saw: days of packs, wallets that ended one above, and those that take no credit now."""
+    """What a run saw: days of packs, wallets that ended one above, and those that take no credit now.
+
+    `broken`: packs that cannot be used, whose days wait.
+    """
 
     days: int = 0
     wallets: int = 0
     above: int = 0
     stopped: int = 0
+    broken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,26 +101,29 @@ def run(
     database: Database,
     at: datetime,
     *,
+    packs: PackLibrary,
     steps: EndOfDay | None = None,
     policies: Downgrades | None = None,
-    seen: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> Ended:
-    """Deal with every day that has ended by `at` in a pack's time zone and was not dealt with yet."""
+    """Deal with every day that has ended by `at` in a pack's time zone and was not dealt with yet.
+
+    The days of a broken pack wait until it is mended.
+    """
     steps, policies, done = steps or end_of_day(), policies or downgrades(), Ended()
     cache = ProfileCache()
-    for pack in filter(_measures, load_packs()):
+    done.broken = len(packs.broken())
+    for pack in filter(_measures, packs.packs()):
         for day in _days(database, pack, at):
             wallets = above = 0
-            for account_id, rule, held in _above(
-                database, pack, day, cache, lambda n: seen(done.wallets + n)
-            ):
-                wallets += 1
-                if rule is None:
-                    continue
-                above += 1
-                done.stopped += _deal_with(
-                    database, pack, account_id, rule, held, day, at, steps.of(pack.id), policies
-                )
+            for page in _above(database, pack, day, cache):
+                for account_id, rule, held in page:
+                    if rule is not None:
+                        above += 1
+                        about_it = (pack, account_id, rule, held, day, at)
+                        done.stopped += _deal_with(database, *about_it, steps.of(pack.id), policies)
+                wallets += len(page)
+                progress("end of the day", done.wallets + wallets, None)
             with database.connection() as connection:
                 about = {"pack": pack.id, "day": day, "wallets": wallets, "above": above, "at": at}
                 connection.execute(_queries.finish.sql, about)
@@ -130,10 +136,7 @@ def run(
 def _measures(pack: Pack) -> bool:
     """Whether the pack, or one that follows it, has a cap of the end of the day."""
     return any(
-        rule.window == "end_of_day"
-        for each in transitions.chain(pack)
-        for tier in each.tiers
-        for rule in tier.rules
+        rule.window == "end_of_day" for each in pack.chain for tier in each.tiers for rule in tier.rules
     )
 
 
@@ -148,29 +151,23 @@ def _days(database: Database, pack: Pack, at: datetime) -> list[date]:
 
 
 def _above(
-    database: Database, pack: Pack, day: date, cache: ProfileCache, seen: Callable[[int], None]
-) -> Iterator[tuple[UUID, LimitRule | None, int]]:
+    database: Database, pack: Pack, day: date, cache: ProfileCache
+) -> Iterator[list[tuple[UUID, LimitRule | None, int]]]:
     """Every wallet of a pack, with the cap that it was above when the day ended, and what that measured."""
-    moment, after, number = as_of.end_of_day(day, pack.time_zone), _FIRST, 0
-    while True:
+    about = {"pack": pack.id, "moment": as_of.end_of_day(day, pack.time_zone)}
+    for rows in pages(database, _queries.held_at.sql, about):
         with database.connection() as connection:
-            about = {"pack": pack.id, "moment": moment, "after": after, "most": READ_AT_ONCE}
-            rows = connection.execute(_queries.held_at.sql, about).fetchall()
             profiles = cache.get(connection, {row[1] for row in rows})
-        if not rows:
-            return
-        for account_id, profile_id, balance, together in rows:
-            passed = [
-                (rule, held)
-                for rule in caps(profiles[profile_id], day)
-                if rule.on_exceed is OnExceed.ALLOW_UNTIL_END_OF_DAY
-                and balance > 0
-                and (held := together if per_person(rule) else balance) > (rule.amount or 0)
-            ]
-            yield (account_id, *passed[0]) if passed else (account_id, None, 0)
-        number += len(rows)
-        seen(number)
-        after = rows[-1][0]
+        yield [(account_id, *_passed(profiles[id], day, own, all_)) for account_id, id, own, all_ in rows]
+
+
+def _passed(profile: LimitProfile, day: date, balance: int, together: int) -> tuple[LimitRule | None, int]:
+    """The first cap of the end of the day that is passed, and what it measured."""
+    for rule in caps(profile, day):
+        held = together if per_person(rule) else balance
+        if rule.on_exceed is OnExceed.ALLOW_UNTIL_END_OF_DAY and balance > 0 and held > (rule.amount or 0):
+            return rule, held
+    return None, 0
 
 
 def _deal_with(
@@ -199,7 +196,7 @@ def _deal_with(
             stopped = binding.rebind(
                 connection,
                 wallet,
-                load_pack(wallet.pack_id),
+                pack,
                 reason=f"above {rule.id} at the end of {day}",
                 at=at,
                 policy=policies.of(pack.id),
@@ -215,7 +212,7 @@ def _deal_with(
     return stopped
 
 
-def listed(connection: Connection, since: date, *, most: int = READ_AT_ONCE) -> list[Above]:
+def listed(connection: Connection, since: date, *, most: int = PAGE_ROWS) -> list[Above]:
     """The wallets that ended a day from `since` on above a cap, the latest day first."""
     rows = connection.execute(_queries.listed.sql, {"since": since, "most": most})
     return [Above(*row) for row in rows]

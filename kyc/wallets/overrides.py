@@ -11,9 +11,9 @@ from uuid import UUID
 from emoney.kyc.approvals import request as approvals
 from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidRequest, UnknownWallet
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
-from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets import opening
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.kyc.wallets.wallet import change_tier
 from emoney.ledger.accounts import account as accounts
@@ -31,13 +31,14 @@ def request(
     account_id: UUID,
     tier_id: str,
     *,
+    packs: PackLibrary,
     until: datetime,
     actor: str,
     reason: str,
     at: datetime,
 ) -> UUID:
     """Ask for an override; returns the request's id. Raises UnknownWallet, UnknownTier, InvalidRequest."""
-    pack = _pack(connection, account_id)
+    pack = _pack(connection, account_id, packs)
     pack.tier(tier_id)
     if until.tzinfo is None or not at < until <= at + LASTS_MAX:
         raise InvalidRequest(f"an override ends within {LASTS_MAX.days} days, at a moment with a time zone")
@@ -47,15 +48,17 @@ def request(
     )
 
 
-def apply(connection: Connection, approval: Approval, *, policies: Downgrades | None = None) -> None:
+def apply(
+    connection: Connection, approval: Approval, *, packs: PackLibrary, policies: Downgrades | None = None
+) -> None:
     """Do what was approved: the wallet moves and stays until the date. Raises InvalidRequest after it,
     and TooManyWallets."""
     at, until = _moment(approval.decided_at), datetime.fromisoformat(approval.details["until"])
     if until <= at:
         raise InvalidRequest(f"the override was to end at {until}, which has passed: reject it and ask anew")
-    pack, tier_id = load_pack(approval.details["pack"]), approval.details["tier"]
+    pack, tier_id = packs.pack(approval.details["pack"]), approval.details["tier"]
     if (holder := accounts.get(connection, approval.subject).holder) is not None:
-        persons.demand_room(connection, holder, pack, pack.tier(tier_id))
+        opening.demand_room(connection, holder, pack, pack.tier(tier_id))
     change_tier(
         connection,
         approval.subject,
@@ -77,11 +80,11 @@ def apply(connection: Connection, approval: Approval, *, policies: Downgrades | 
     connection.execute(_queries.hold_until.sql, {"account": approval.subject, "until": until})
 
 
-def _pack(connection: Connection, account_id: UUID) -> Pack:
+def _pack(connection: Connection, account_id: UUID, packs: PackLibrary) -> Pack:
     row = connection.execute(_queries.pack_of.sql, {"account": account_id}).fetchone()
     if row is None:
         raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
-    return load_pack(row[0])
+    return packs.pack(row[0])
 
 
 def _moment(at: datetime | None) -> datetime:

@@ -7,30 +7,30 @@ nothing is kept of a run, so one that was stopped goes on where it was by runnin
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from emoney.kyc.errors import UnknownPack
+from emoney.kyc.errors import InvalidPack, UnknownPack
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import Evidence, verified
 from emoney.kyc.limits import transitions
 from emoney.kyc.limits.compile import compile_profile
 from emoney.kyc.packs import acceptance
-from emoney.kyc.packs.library import forget, load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack, Transition
 from emoney.kyc.wallets import assignment as binding
-from emoney.kyc.wallets.assignment import Wallet
+from emoney.kyc.wallets.assignment import LockedWallet
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, restricted
+from emoney.ledger.base.paging import pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import LimitProfile
 
-READ_AT_ONCE = 1_000
 BECAUSE = "limits of the pack changed"
-_FIRST = UUID(int=0)
 
 _queries = queries_beside(__file__)
 
@@ -48,7 +48,7 @@ class Rebound:
 class _Bound:
     """A wallet as it is bound now. Amounts in minor units."""
 
-    wallet: Wallet
+    wallet: LockedWallet
     profile_id: UUID | None
     balance: int
     together: int
@@ -58,40 +58,29 @@ def rebind(
     database: Database,
     at: datetime,
     *,
+    packs: PackLibrary,
     policies: Downgrades | None = None,
-    seen: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> Rebound:
     """Bind anew every wallet whose limits are not what they should be at `at`.
 
-    Reads packs and rates anew. Wallets of a pack that is not there any more, lacks their tier, or is not
-    accepted as it is, keep their limits and are told of.
+    Reads packs and rates anew. Wallets of a pack that is not there any more, is broken, lacks their tier, or
+    is not accepted as it is, keep their limits and are told of.
     """
-    forget()
-    run = _Run(database, at, policies or downgrades())
-    for ids in _wallets(database):
-        run.batch(ids)
-        seen(run.done.seen)
+    run = _Run(database, at, packs.reread(), policies or downgrades())
+    for page in pages(database, _queries.wallets.sql):
+        run.batch([row[0] for row in page])
+        progress("comparing wallets", run.done.seen, None)
     return run.done
-
-
-def _wallets(database: Database) -> Iterator[list[UUID]]:
-    after = _FIRST
-    while True:
-        with database.connection() as connection:
-            about = {"after": after, "most": READ_AT_ONCE}
-            ids = [row[0] for row in connection.execute(_queries.wallets.sql, about)]
-        if not ids:
-            return
-        yield ids
-        after = ids[-1]
 
 
 class _Run:
     """One run: packs, profiles and their ids are worked out once."""
 
-    def __init__(self, database: Database, at: datetime, policies: Downgrades) -> None:
+    def __init__(self, database: Database, at: datetime, packs: PackLibrary, policies: Downgrades) -> None:
         self._database = database
         self._at = at
+        self._library = packs
         self._policies = policies
         self._packs: dict[str, Pack | str] = {}
         self._profiles: dict[object, tuple[LimitProfile, UUID]] = {}
@@ -118,7 +107,7 @@ class _Run:
         for each in alone:
             with self._database.connection() as connection:
                 wallet = binding.lock(connection, each.wallet.account_id)
-                pack = load_pack(wallet.pack_id)
+                pack = self._library.pack(wallet.pack_id)
                 policy = self._policies.of(pack.id)
                 moved = binding.rebind(connection, wallet, pack, reason=BECAUSE, at=self._at, policy=policy)
             self.done.rebound[pack.id] += moved
@@ -133,7 +122,7 @@ class _Run:
         self._evidence = evidence_records.of_persons(connection, sorted(filter(None, asked)))
         return found
 
-    def _asks_evidence(self, connection: Connection, wallet: Wallet) -> bool:
+    def _asks_evidence(self, connection: Connection, wallet: LockedWallet) -> bool:
         pack = self._pack(connection, wallet.pack_id)
         return isinstance(pack, Pack) and (wallet.restriction is not None or transitions.concern(pack))
 
@@ -151,9 +140,11 @@ class _Run:
         """The pack, or why its wallets keep their limits."""
         if pack_id not in self._packs:
             try:
-                pack = load_pack(pack_id)
+                pack = self._library.pack(pack_id)
             except UnknownPack:
                 self._packs[pack_id] = "there is no such pack"
+            except InvalidPack as error:
+                self._packs[pack_id] = f"the pack is broken: {error}"
             else:
                 refused = acceptance.in_production() and acceptance.missing(connection, pack)
                 self._packs[pack_id] = "the pack is not accepted as it is" if refused else pack
@@ -199,5 +190,5 @@ class _Run:
             bound.append(self._expected(connection, each, pack)[1])
             self.done.rebound[pack.id] += 1
         ids = [each.wallet.account_id for each in wallets]
-        connection.execute(_queries.put_under.sql, {"accounts": ids, "profiles": bound})
+        connection.execute(_queries.assign.sql, {"accounts": ids, "profiles": bound})
         binding.record_rebinding(connection, ids, bound, reason=BECAUSE, at=self._at)

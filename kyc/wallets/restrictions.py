@@ -30,7 +30,7 @@ NOT_THE_HOLDERS = frozenset({Operation.OPENING, Operation.DORMANCY}) | GIVES_BAC
 """Operations that are not the holder's doing: never stopped."""
 
 
-class Stage(StrEnum):
+class RestrictionStage(StrEnum):
     """How far a wallet is restricted."""
 
     CREDITS_STOPPED = "credits_stopped"
@@ -87,7 +87,7 @@ class Downgrades(BaseModel):
     packs: Mapping[str, _Change] = Field(default_factory=dict, max_length=1000)
 
     def of(self, pack_id: str) -> DowngradePolicy:
-        """What holds for the wallets of a pack."""
+        """What applies to the wallets of a pack."""
         change = self.packs.get(pack_id)
         if change is None:
             return self.default
@@ -103,7 +103,7 @@ def downgrades(home: Path | None = None) -> Downgrades:
 class Restriction:
     """A stage, why, and when the next one begins (None: there is none)."""
 
-    stage: Stage
+    stage: RestrictionStage
     cause: Cause
     next_at: datetime | None
 
@@ -145,21 +145,21 @@ def next_restriction(
         return None
     cause = Cause.NO_TIER if no_tier else Cause.ABOVE_CAP
     if now is None:
-        return Restriction(Stage.CREDITS_STOPPED, cause, at + policy.grace)
+        return Restriction(RestrictionStage.CREDITS_STOPPED, cause, at + policy.grace)
     if now.next_at is not None and at >= now.next_at:
-        return Restriction(Stage.DEBITS_STOPPED, cause, None)
+        return Restriction(RestrictionStage.DEBITS_STOPPED, cause, None)
     return replace(now, cause=cause)
 
 
 def restricted(
-    profile: LimitProfile, stage: Stage, policy: DowngradePolicy, *, verified: bool
+    profile: LimitProfile, stage: RestrictionStage, policy: DowngradePolicy, *, verified: bool
 ) -> LimitProfile:
     """The limits of a wallet in `stage`. `verified`: the holder is, by one of the policy's kinds."""
     redemption = frozenset(policy.redemption)
     stopped = [
         _denial(profile, "credits-stopped", Direction.IN, frozenset(Operation) - NOT_THE_HOLDERS, policy)
     ]
-    if stage is Stage.DEBITS_STOPPED:
+    if stage is RestrictionStage.DEBITS_STOPPED:
         others = frozenset(Operation) - NOT_THE_HOLDERS - redemption
         stopped.append(_denial(profile, "debits-stopped", Direction.OUT, others, policy))
         if not verified:

@@ -5,7 +5,7 @@ stages where its balance is above the new cap; one whose holder reaches no tier 
 restricted. A tier that two persons have set (`kyc.wallets.overrides`) stays until its date.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -14,13 +14,14 @@ from emoney.kyc.errors import NoTier
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.tiers import tier_for
 from emoney.kyc.limits import transitions
-from emoney.kyc.packs.library import load_pack, version_at
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.wallets.assignment import lock, rebind
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.kyc.wallets.wallet import change_tier
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 
 PERSONS_MAX = 100_000
 """Persons of one run."""
@@ -58,6 +59,7 @@ def follow(
     connection: Connection,
     person_id: UUID,
     *,
+    packs: PackLibrary,
     at: datetime,
     reason: str = "evidence changed",
     policies: Downgrades | None = None,
@@ -75,8 +77,8 @@ def follow(
     for account_id, pack_id, before, override_until, cause, kind in connection.execute(
         _queries.wallets_of.sql, {"person": person_id}
     ).fetchall():
-        bound = load_pack(pack_id)
-        pack, now = version_at(bound, before, at)
+        bound = packs.pack(pack_id)
+        pack, now = bound.version_at(before, at)
         if (override_until is not None and at < override_until) or not pack.in_force(at):
             continue
         if not now.by_evidence:
@@ -106,8 +108,9 @@ def expire_evidence(
     database: Database,
     at: datetime,
     *,
+    packs: PackLibrary,
     policies: Downgrades | None = None,
-    seen: Callable[[int], None] = lambda _: None,
+    progress: Progress = silent,
 ) -> tuple[int, list[Moved]]:
     """Expire what is past its last day, and let the tiers follow: one person, one transaction.
 
@@ -115,10 +118,12 @@ def expire_evidence(
     """
     with database.connection() as connection:
         persons = evidence_records.persons_due(connection, at, most=PERSONS_MAX)
-    return len(persons), _follow_each(database, persons, at, "evidence expired", policies, seen)
+    return len(persons), _follow_each(database, persons, at, "evidence expired", packs, policies, progress)
 
 
-def end_overrides(database: Database, at: datetime, *, policies: Downgrades | None = None) -> list[Moved]:
+def end_overrides(
+    database: Database, at: datetime, *, packs: PackLibrary, policies: Downgrades | None = None
+) -> list[Moved]:
     """Let the wallets whose override has ended follow their evidence again; gives those that moved."""
     with database.connection() as connection:
         ended = connection.execute(_queries.overrides_over.sql, {"at": at, "most": PERSONS_MAX}).fetchall()
@@ -127,7 +132,9 @@ def end_overrides(database: Database, at: datetime, *, policies: Downgrades | No
         with database.connection() as connection:
             connection.execute(_queries.end_override.sql, {"account": account_id, "at": at})
             if person_id is not None:
-                moved += follow(connection, person_id, at=at, reason="override ended", policies=policies)
+                moved += follow(
+                    connection, person_id, packs=packs, at=at, reason="override ended", policies=policies
+                )
     return moved
 
 
@@ -136,12 +143,13 @@ def _follow_each(
     persons: Sequence[UUID],
     at: datetime,
     reason: str,
+    packs: PackLibrary,
     policies: Downgrades | None,
-    seen: Callable[[int], None],
+    progress: Progress,
 ) -> list[Moved]:
     moved: list[Moved] = []
     for number, person_id in enumerate(persons, 1):
         with database.connection() as connection:
-            moved += follow(connection, person_id, at=at, reason=reason, policies=policies)
-        seen(number)
+            moved += follow(connection, person_id, packs=packs, at=at, reason=reason, policies=policies)
+        progress("expiring evidence", number, len(persons))
     return moved

@@ -1,7 +1,7 @@
-"""What a wallet is, such as not reloadable: stated, kept, and held in every posting from then on.
+"""What a wallet is, such as not reloadable: stated, kept, and enforced in every posting from then on.
 
 A statement replaces the one before it and edits nothing; that an instrument is loaded once is never taken
-back, which the database holds.
+back, which the database enforces.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from uuid import UUID
 from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import InvalidDecision
 from emoney.kyc.limits.features import Features
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import DowngradePolicy
@@ -46,6 +46,7 @@ def state(
     account_id: UUID,
     features: Features,
     *,
+    packs: PackLibrary,
     actor: str,
     reason: str,
     at: datetime,
@@ -57,7 +58,7 @@ def state(
     reloadable again, or not reloadable after it was loaded without its loads being counted.
     """
     wallet = binding.lock(connection, account_id)
-    pack = load_pack(wallet.pack_id)
+    pack = packs.pack(wallet.pack_id)
     if features == wallet.features:
         return False
     _demand_known(pack, features)

@@ -18,7 +18,7 @@ from emoney.kyc.limits.features import ORDINARY, Features
 from emoney.kyc.packs.evidence import KINDS_MAX
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.wallets import stated_features as wallet_features
-from emoney.kyc.wallets.assignment import limits_at, lock, profile_id, put_under
+from emoney.kyc.wallets.assignment import assign, limits_at, lock, profile_id
 from emoney.kyc.wallets.restrictions import Cause, DowngradePolicy, Restriction
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput
@@ -126,7 +126,7 @@ def adopt_wallets(
     reason: str = AS_GIVEN,
     evidence: Sequence[str] = (),
 ) -> int:
-    """Put customers' accounts that the ledger holds already at the tiers that a file gives them.
+    """Put customers' accounts that the ledger has already at the tiers that a file gives them.
 
     Those that are wallets already stay as they are, so that sending the same again changes nothing; returns
     how many were adopted. At most WALLETS_MAX a call. Raises UnknownTier, UnfitAccount when an account is
@@ -218,7 +218,7 @@ def change_tier(
         _queries.record_decision.sql,
         about | {"id": new_id(), "profile": under.profile_id, "reason": reason, "evidence": list(evidence)},
     )
-    put_under(connection, wallet, account, under, at)
+    assign(connection, wallet, account, under, at)
     return True
 
 
@@ -264,7 +264,7 @@ def review_restriction(
         connection, wallet, account, pack, pack.tier(wallet.tier), at, no_tier=no_tier, policy=policy
     )
     if under.profile_id != account.profile_id or under.restriction != wallet.restriction:
-        put_under(connection, wallet, account, under, at)
+        assign(connection, wallet, account, under, at)
     return under.restriction
 
 
@@ -274,7 +274,7 @@ def wallets_per_tier(connection: Connection) -> dict[tuple[str, str], int]:
 
 
 def _limits(connection: Connection, pack: Pack, kinds: set[_Kind]) -> dict[_Kind, UUID]:
-    """In one order for everyone: two calls that store the same profiles first must not wait in a circle."""
+    """In one order for everyone: two calls that store the same profiles first would deadlock."""
     return {kind: profile_id(connection, pack, *kind) for kind in sorted(kinds, key=repr)}
 
 

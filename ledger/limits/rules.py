@@ -1,8 +1,8 @@
 """Limits, jurisdiction-neutral: what a profile allows, decided by one pure function.
 
 `kyc` compiles policy packs into profiles; posting asks `first_exceeded` under the locks of the accounts
-concerned; "what would happen if" asks the same function of a `Standing` of its own. No jurisdiction, date or
-number lives here.
+concerned; "what would happen if" asks the same function of a `WalletUsage` of its own. No jurisdiction, date
+or number lives here.
 
 A limit is respected when the measured amount is at most the limit; strictly more is refused. A rule whose
 amount is unknown refuses everything it applies to.
@@ -151,7 +151,7 @@ _CODES = {
 Counted = frozenset[tuple[Direction, Window]]
 
 
-class Standing(Protocol):
+class WalletUsage(Protocol):
     """What a wallet holds and has moved, as far as a profile's rules ask for it. Sums in minor units."""
 
     @property
@@ -288,7 +288,7 @@ class Headroom:
 
 def headrooms(
     profile: LimitProfile,
-    standing: Standing,
+    usage: WalletUsage,
     *,
     direction: Direction,
     operation: Operation,
@@ -300,13 +300,13 @@ def headrooms(
     `day`: the local day the transfer counts on. `payee`: the account on its other side.
     """
     for rule in profile.asked(direction, operation, day):
-        if rule.after_months is None or rule.applies_to(standing.opened_on, day):
-            yield Headroom.of(rule, _measured(rule, standing, day, payee))
+        if rule.after_months is None or rule.applies_to(usage.opened_on, day):
+            yield Headroom.of(rule, _measured(rule, usage, day, payee))
 
 
 def first_exceeded(
     profile: LimitProfile,
-    standing: Standing,
+    usage: WalletUsage,
     direction: Direction,
     operation: Operation,
     amount: int,
@@ -323,9 +323,9 @@ def first_exceeded(
     for rule in profile.asked(direction, operation, day):
         if only is not None and rule.metric is not only:
             continue
-        if rule.after_months is not None and not rule.applies_to(standing.opened_on, day):
+        if rule.after_months is not None and not rule.applies_to(usage.opened_on, day):
             continue
-        used = _measured(rule, standing, day, payee)
+        used = _measured(rule, usage, day, payee)
         if rule.amount is not None and used + (1 if rule.metric is _COUNT else amount) <= rule.amount:
             continue
         if rule.on_exceed is not OnExceed.ALLOW_UNTIL_END_OF_DAY:
@@ -334,14 +334,14 @@ def first_exceeded(
     return tolerated
 
 
-def _measured(rule: LimitRule, standing: Standing, day: date, payee: UUID | None) -> int:
+def _measured(rule: LimitRule, usage: WalletUsage, day: date, payee: UUID | None) -> int:
     """What the rule has measured so far."""
     metric = rule.metric
     if metric is _BALANCE:
-        return standing.held(rule.scope)
+        return usage.held(rule.scope)
     if metric is _SINGLE:
         return 0
-    return standing.moved(rule, day, payee)[1 if metric is _COUNT else 0]
+    return usage.moved(rule, day, payee)[1 if metric is _COUNT else 0]
 
 
 _BALANCE, _SINGLE, _COUNT = Metric.BALANCE, Metric.SINGLE, Metric.COUNT

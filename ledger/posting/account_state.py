@@ -29,7 +29,7 @@ class AccountState:
     `kind`: an AccountKind's value. `usage`: what the periods of its limits hold, this batch included.
     `siblings`: the other wallets of its holder that share its limits, where a limit is the person's.
     `last_written_by`: by which transaction the row was that this says, where it was read without a lock. A
-    Standing for `ledger.limits.rules`.
+    WalletUsage for `ledger.limits.rules`.
     """
 
     __slots__ = (
@@ -96,13 +96,13 @@ class AccountState:
         return self.sign * (self.debits - self.credits)
 
     def held(self, scope: Scope) -> int:
-        """See Standing."""
+        """See WalletUsage."""
         if scope is _WALLET:
             return self.sign * (self.debits - self.credits)
         return self.balance + sum([sibling.balance for sibling in self.siblings])
 
     def moved(self, rule: LimitRule, day: date, payee: UUID | None) -> tuple[int, int]:
-        """See Standing."""
+        """See WalletUsage."""
         assert self.profile is not None
         starts = self.profile.fiscal_year_starts
         if rule.scope is _WALLET:

@@ -13,13 +13,14 @@ tells (`kept`).
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.proofs import checkpoints, leaves, log
 from emoney.ledger.proofs.leaves import START, Place, Row, Rows
 from emoney.ledger.proofs.tree import Frontier
@@ -105,7 +106,7 @@ def audit(
     key: PublicKey,
     *,
     kept: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Audit:
     """Hold every sealed row against the log, and the log against its checkpoints and those `kept` elsewhere.
 
@@ -132,8 +133,7 @@ def audit(
                 _hold(walk, block, here)
         _entries(walk, max(block.last.xact for block in inside))
         walk.place = max(walk.place, *(block.last for block in inside))
-        if progress:
-            progress(found.size, end.size)
+        progress("verifying", found.size, end.size)
     _explain(walk)
     _amiss(walk)
     _end(walk)

@@ -9,13 +9,13 @@ Locks: one advisory lock, held for a batch at a time; posting never waits. Memor
 Reading: a range of transactions per step, by the block-range index on xact.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection, Database
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.proofs import checkpoints, leaves, log
 from emoney.ledger.proofs.errors import LogDamaged
 from emoney.ledger.proofs.signing import SigningKey
@@ -40,7 +40,7 @@ def seal(
     *,
     clock: Clock = system_clock,
     batch_rows: int = BATCH_ROWS,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> Sealed:
     """Add what was written since the last run to the log, and sign where it stands.
 
@@ -56,7 +56,7 @@ def seal(
         until, _ = log.horizon(connection)
         frontier = _checked_frontier(connection, end)
         leaves.plan_for_ranges(connection)
-        waiting = leaves.Rows(connection).count_after(end.place) if progress else 0
+        waiting = leaves.Rows(connection).count_after(end.place) if progress is not silent else 0
     if until < end.place.xact:
         raise LogDamaged(
             f"This server's transactions ({until}) lie below the log's end ({end.place.xact}): the database "
@@ -77,8 +77,8 @@ def seal(
                 log.append(connection, end.size, rows, hashes, clock())
                 log.append_nodes(connection, frontier.append(hashes))
         added += len(rows)
-        if progress and rows:
-            progress(added, max(added, waiting))
+        if rows:
+            progress("sealing", added, max(added, waiting))
         if len(rows) == batch_rows:
             at, span = max(at, rows[-1].xact), max(1, span // 2)
         else:

@@ -7,7 +7,6 @@ either side, which proves that the period has no others.
 """
 
 import json
-from collections.abc import Callable
 from datetime import UTC
 from itertools import islice
 from typing import Any, TextIO
@@ -15,6 +14,7 @@ from uuid import UUID
 
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.proofs.errors import NotSealed
 from emoney.ledger.proofs.proving import Prover
 from emoney.ledger.proofs.verifying import STATEMENT
@@ -29,7 +29,7 @@ def write_proved(
     stream: TextIO,
     *,
     around: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Write `statement` with a proof of every entry to `stream`, as the JSON that `verifying.verify` takes.
 
@@ -67,8 +67,7 @@ def write_proved(
             stream.write(f"{comma}  {json.dumps(leaf)}")
             comma = ",\n"
         done += len(ids)
-        if progress:
-            progress(done, statement.line_count)
+        progress("proving", done, statement.line_count)
     stream.write("\n ]\n}\n")
 
 

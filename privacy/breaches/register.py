@@ -30,7 +30,7 @@ OLDEST = timedelta(days=3660)
 _queries = queries_beside(__file__)
 
 
-class Standing(StrEnum):
+class BreachStanding(StrEnum):
     """Where a breach stands with the supervisory authority."""
 
     RUNNING = "running"
@@ -68,17 +68,19 @@ class Breach:
         """When the authority must have been notified."""
         return self.noticed_at + time_to_notify()
 
-    def standing(self, now: datetime) -> Standing:
+    def standing(self, now: datetime) -> BreachStanding:
         """Where it stands at `now`."""
         if self.notified_at is not None:
-            return Standing.NOTIFIED if self.notified_at <= self.due_at else Standing.NOTIFIED_LATE
+            return (
+                BreachStanding.NOTIFIED if self.notified_at <= self.due_at else BreachStanding.NOTIFIED_LATE
+            )
         if self.no_risk_reason is not None:
-            return Standing.NO_RISK
-        return Standing.RUNNING if now <= self.due_at else Standing.OVERDUE
+            return BreachStanding.NO_RISK
+        return BreachStanding.RUNNING if now <= self.due_at else BreachStanding.OVERDUE
 
     def hours_left(self, now: datetime) -> float | None:
         """Hours until the authority must be notified, below zero when overdue; None once nothing is due."""
-        if self.standing(now) not in (Standing.RUNNING, Standing.OVERDUE):
+        if self.standing(now) not in (BreachStanding.RUNNING, BreachStanding.OVERDUE):
             return None
         return (self.due_at - now) / timedelta(hours=1)
 
@@ -87,7 +89,7 @@ _FIELDS = tuple(field.name for field in fields(Breach))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class BreachChange:
     """What has become known since; what is None stays as it was.
 
     `risk_found`: a risk is likely after all, so that the authority is to be notified.
@@ -141,7 +143,7 @@ def register(
 
 
 def amend(
-    connection: Connection, breach_id: UUID, change: Change, *, actor: str, clock: Clock = system_clock
+    connection: Connection, breach_id: UUID, change: BreachChange, *, actor: str, clock: Clock = system_clock
 ) -> Breach:
     """Add what has become known of a breach, the notification too. Raises UnknownBreach, InvalidBreach."""
     connection.execute(_queries.lock.sql, {"breach_id": breach_id})

@@ -30,12 +30,12 @@ from emoney.privacy.errors import KeptByLaw, KeyGone
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys import keks
 from emoney.privacy.keys.control import DESTROY
-from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
+from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.subject_keys import subject_context
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.rights import requests as rights
-from emoney.privacy.rights.requests import DataRequest, State
+from emoney.privacy.rights.requests import DataRequest, RequestState
 from emoney.privacy.vault.field_format import COMMITMENT, HEAD
 from emoney.privacy.vault.vault import Vault, rows_of
 
@@ -100,7 +100,7 @@ def move_keys(
             again = target.wrap_many(clear, kek=kek)
         except KeyGone:
             # a run that was killed has destroyed the month's key: it gets another
-            keks.set_state(connection, kek, "decrypt-only", Event.RETIRED, clock())
+            keks.set_state(connection, kek, "decrypt-only", KeyEventKind.RETIRED, clock())
             kek, target = keks.current(connection, vault.providers, KeyUse.SUBJECT_KEYS, clock, month)
             again = target.wrap_many(clear, kek=kek)
         fresh = {
@@ -110,7 +110,9 @@ def move_keys(
             "kek": kek,
         }
         connection.execute(_queries.rewrap.sql, fresh)
-        moved = [KeyEvent(KeyKind.SUBJECT_KEY, kek, Event.REWRAPPED, row[0], None, row[1]) for row in rows]
+        moved = [
+            KeyEvent(KeyKind.SUBJECT_KEY, kek, KeyEventKind.REWRAPPED, row[0], None, row[1]) for row in rows
+        ]
         key_events.record(connection, moved, clock())
     return len(found)
 
@@ -259,7 +261,7 @@ def _certify(
     rights.decide(
         connection,
         request.id,
-        State.ERASED,
+        RequestState.ERASED,
         ground="The retention duty is over: keys destroyed, rows removed.",
         actor=actor,
         at=now,

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from emoney import data
 
 
-class State(StrEnum):
+class AlgorithmState(StrEnum):
     """Whether a suite may be used."""
 
     ALLOWED = "allowed"
@@ -31,7 +31,7 @@ class Algorithm(BaseModel):
     what: str
     references: tuple[str, ...] = Field(min_length=1)
     strength_bits: int = Field(ge=0, le=512)
-    state: State
+    state: AlgorithmState
     used_in: tuple[str, ...]
     limits: str
 

@@ -18,7 +18,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import DualControl, KeyGone
 from emoney.privacy.keys import events as key_events
-from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
+from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.keyring import LocalKeyring
 from emoney.privacy.keys.subject_keys import checked_name
@@ -27,7 +27,7 @@ _queries = queries_beside(__file__)
 
 DESTROY, EXPORT = "destroy", "export"
 ROOT = "root"
-_ASKED = {DESTROY: Event.DESTROY_REQUESTED, EXPORT: Event.EXPORT_REQUESTED}
+_ASKED = {DESTROY: KeyEventKind.DESTROY_REQUESTED, EXPORT: KeyEventKind.EXPORT_REQUESTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +121,11 @@ class KeyControl:
         found = self._agreed(connection, request, DESTROY)
         about, now = {"target": found.target}, self._clock()
         provider: tuple[str] | None = None
-        events = self._events(connection, found.kind, found.target, Event.DESTROYED)
+        events = self._events(connection, found.kind, found.target, KeyEventKind.DESTROYED)
         if found.kind is KeyKind.KEK:
             self._demand_nothing_below(connection, found.target, shred)
             events += [
-                KeyEvent(KeyKind.SUBJECT_KEY, found.target, Event.DESTROYED, subject, None, version)
+                KeyEvent(KeyKind.SUBJECT_KEY, found.target, KeyEventKind.DESTROYED, subject, None, version)
                 for subject, version in connection.execute(_queries.destroy_below.sql, about).fetchall()
             ]
             provider = connection.execute(_queries.destroy_kek.sql, about).fetchone()
@@ -175,7 +175,9 @@ class KeyControl:
         if not isinstance(keyring, LocalKeyring):
             raise InvalidInput(f"The provider {keyring.name} keeps and backs up its root itself.")
         words = keyring.split_root(shares=shares, threshold=threshold)
-        event = KeyEvent(KeyKind.ROOT, ROOT, Event.EXPORTED, actor=found.approved_by, reason=found.reason)
+        event = KeyEvent(
+            KeyKind.ROOT, ROOT, KeyEventKind.EXPORTED, actor=found.approved_by, reason=found.reason
+        )
         now = self._clock()
         key_events.record(connection, [event], now)
         connection.execute(_queries.done.sql, {"id": request, "now": now})
@@ -199,7 +201,7 @@ class KeyControl:
             raise InvalidInput("A root is replaced, not marked: make a new keyring and rotate to it.")
         events = [
             event._replace(actor=who, reason=why)
-            for event in self._events(connection, kind, target, Event.COMPROMISED)
+            for event in self._events(connection, kind, target, KeyEventKind.COMPROMISED)
         ]
         marked = connection.execute(query.sql, {"target": target}).rowcount
         if not marked:
@@ -211,7 +213,9 @@ class KeyControl:
         """What was asked for and is not done, the oldest first."""
         return [_request(row) for row in connection.execute(_queries.open_requests.sql)]
 
-    def _events(self, connection: Connection, kind: KeyKind, target: str, event: Event) -> list[KeyEvent]:
+    def _events(
+        self, connection: Connection, kind: KeyKind, target: str, event: KeyEventKind
+    ) -> list[KeyEvent]:
         """One event for each living key that a target names."""
         if kind is KeyKind.ROOT:
             return [KeyEvent(kind, ROOT, event)] if target == ROOT else []

@@ -10,7 +10,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 
 
-class Event(StrEnum):
+class KeyEventKind(StrEnum):
     """What can happen to a key."""
 
     CREATED = "created"
@@ -40,7 +40,7 @@ class KeyEvent(NamedTuple):
 
     kind: KeyKind
     kek: str
-    event: Event
+    event: KeyEventKind
     subject: UUID | None = None
     index_name: str | None = None
     version: int | None = None

@@ -15,7 +15,7 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import KeyUnavailable
 from emoney.privacy.keys import algorithms
 from emoney.privacy.keys import events as key_events
-from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
+from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyProvider, KeyUse
 
 _queries = queries_beside(__file__)
@@ -85,7 +85,7 @@ def succeed(connection: Connection, providers: Providers, use: KeyUse, clock: Cl
     connection.execute(_queries.lock_keks.sql)
     made = []
     for former, month in connection.execute(_queries.active_keks_of.sql, {"use": use.value}).fetchall():
-        set_state(connection, former, "decrypt-only", Event.RETIRED, clock())
+        set_state(connection, former, "decrypt-only", KeyEventKind.RETIRED, clock())
         kek = providers.now.create(use)
         _insert(connection, providers, kek, use, clock(), month)
         made.append(kek)
@@ -93,7 +93,7 @@ def succeed(connection: Connection, providers: Providers, use: KeyUse, clock: Cl
 
 
 def set_state(
-    connection: Connection, kek: str, state: str, event: Event, now: datetime, **who: str | None
+    connection: Connection, kek: str, state: str, event: KeyEventKind, now: datetime, **who: str | None
 ) -> None:
     """Change a key's state; the database holds that it may. `who`: actor and reason."""
     connection.execute(_queries.set_kek_state.sql, {"kek": kek, "state": state})
@@ -122,4 +122,4 @@ def _insert(
         **algorithms.window(use.value, now)._asdict(),
     }
     connection.execute(_queries.insert_kek.sql, row)
-    key_events.record(connection, [KeyEvent(KeyKind.KEK, kek, Event.CREATED)], now)
+    key_events.record(connection, [KeyEvent(KeyKind.KEK, kek, KeyEventKind.CREATED)], now)

@@ -27,7 +27,7 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import InvalidActor, KeyCompromised, KeyDestroyed
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import events as key_events
-from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
+from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.framing import framed
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.providers.protocol import KEY_BYTES, KeyUse, Wrapped
@@ -135,7 +135,7 @@ class SubjectKeys:
         events = []
         about = {"subjects": subjects, "versions": [versions[it] for it in subjects]}
         for subject, version, under in fetched(connection, _RETIRE_KEYS, about):
-            events.append(KeyEvent(KeyKind.SUBJECT_KEY, under, Event.RETIRED, subject, None, version))
+            events.append(KeyEvent(KeyKind.SUBJECT_KEY, under, KeyEventKind.RETIRED, subject, None, version))
         fresh = [
             Wrapped(os.urandom(KEY_BYTES), subject_context(subject, versions[subject] + 1))
             for subject in subjects
@@ -156,7 +156,7 @@ class SubjectKeys:
         )
         ready = dict(zip(subjects, zip(fresh, wrapped, strict=True), strict=True))
         for subject, version in made:
-            events.append(KeyEvent(KeyKind.SUBJECT_KEY, kek, Event.CREATED, subject, None, version))
+            events.append(KeyEvent(KeyKind.SUBJECT_KEY, kek, KeyEventKind.CREATED, subject, None, version))
             self._unwrapper.keep(subject, version, kek, ready[subject][1], ready[subject][0].key)
         key_events.record(connection, events, now)
         return len(made)

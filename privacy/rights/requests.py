@@ -49,7 +49,7 @@ class Kind(StrEnum):
     ERASURE = "erasure"
 
 
-class State(StrEnum):
+class RequestState(StrEnum):
     """Where a request stands."""
 
     RECEIVED = "received"
@@ -73,7 +73,7 @@ class DataRequest:
     kind: Kind
     received_at: datetime
     due_on: date
-    state: State
+    state: RequestState
     ground: str
     source: str | None
     keep_until: date | None
@@ -113,7 +113,7 @@ def receive(
     who = checked_name(actor, "actor")
     connection.execute(_queries.lock_request.sql, {"id": subject})  # the second of two sees the first
     for known_ in of_subject(connection, subject):
-        if known_.kind is kind and known_.state in (State.RECEIVED, State.KEPT):
+        if known_.kind is kind and known_.state in (RequestState.RECEIVED, RequestState.KEPT):
             raise InvalidDataRequest(f"Request {known_.id} to the same is open already: {known_.state}.")
     request = new_id()
     row = {
@@ -126,14 +126,14 @@ def receive(
         "recorded_by": who,
     }
     connection.execute(_queries.insert_request.sql, row)
-    _step(connection, request, State.RECEIVED, "recorded", actor=who, at=at)
+    _step(connection, request, RequestState.RECEIVED, "recorded", actor=who, at=at)
     return find(connection, request)
 
 
 def decide(
     connection: Connection,
     request: UUID,
-    state: State,
+    state: RequestState,
     *,
     ground: str,
     actor: str,
@@ -273,7 +273,7 @@ def held(connection: Connection, subjects: Collection[UUID]) -> set[UUID]:
 def _step(
     connection: Connection,
     request: UUID,
-    state: State,
+    state: RequestState,
     ground: str,
     *,
     actor: str,
@@ -281,7 +281,7 @@ def _step(
     source: str | None = None,
     keep_until: date | None = None,
 ) -> None:
-    if state is State.REFUSED and source is None:
+    if state is RequestState.REFUSED and source is None:
         raise InvalidDataRequest("A refusal names its source: the article that it rests on.")
     row = {
         "id": new_id(),
@@ -335,6 +335,6 @@ def _request(row: tuple[object, ...]) -> DataRequest:
         Kind(str(kind)),
         received_at,  # type: ignore[arg-type]
         due_on,  # type: ignore[arg-type]
-        State(str(state)),
+        RequestState(str(state)),
         *rest,  # type: ignore[arg-type]
     )

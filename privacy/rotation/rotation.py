@@ -16,25 +16,28 @@ subjects' keys. Sealing holds its subject's key and waits for at most one such b
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy import MetaData
 
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.paging import steps
 from emoney.ledger.base.postgres.binary_queries import in_binary
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.progress import Progress, silent
 from emoney.privacy.errors import RotationUnfinished
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys import keks
-from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
+from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.subject_keys import checked_name, subject_context
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.rotation import reindexing, resealing
 from emoney.privacy.search.blind_index import BlindIndex, index_context
-from emoney.privacy.vault.sealed_columns import sealed_tables
+from emoney.privacy.vault.sealed_columns import SealedTable, sealed_tables
 from emoney.privacy.vault.vault import Vault
 
 _queries = queries_beside(__file__)
@@ -42,10 +45,6 @@ _REWRAP = in_binary(_queries.rewrap.sql).encode()
 
 KEYS_PER_STEP = 1_000
 ROWS_PER_STEP = 1_000
-_START = UUID(int=0)
-
-Observe = Callable[[str, int, int | None], None]
-"""Told a phase's name, how much of it is done, and of how much if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ class Rotation:
         self._clock: Clock = vault.clock
         self._tables = sealed_tables(metadata)
 
-    def rewrap(self, *, actor: str, observe: Observe = lambda *_: None) -> Rotated:
+    def rewrap(self, *, actor: str, progress: Progress = silent) -> Rotated:
         """Put every living subject key under a new key-encryption key.
 
         With another provider set up than before, this is also how keys move to it. Raises InvalidActor,
@@ -97,14 +96,14 @@ class Rotation:
             if not moved:
                 break
             done += moved
-            observe("subject keys", done, total)
+            progress("subject keys", done, total)
         with self._database.connection() as connection:
             few = self._rewrap_index_keys(connection)
             few += pseudonyms.rewrap(connection, self._vault.providers, self._clock)
             self._count(connection, run, keys=few)
         return self._finish(run, "rewrap")
 
-    def reencrypt(self, *, actor: str, observe: Observe = lambda *_: None) -> Rotated:
+    def reencrypt(self, *, actor: str, progress: Progress = silent) -> Rotated:
         """Give every subject a new key and seal every field anew under it, in the current format.
 
         Subjects whose keys were destroyed stay as they are; a compromised key is replaced. Raises
@@ -125,23 +124,16 @@ class Rotation:
             if not found:
                 break
             done += fresh
-            observe("subject keys", done, total)
+            progress("subject keys", done, total)
         for table in self._tables:
             with self._database.connection() as connection:
-                total, done, after = resealing.left(connection, table), 0, _START
-            while True:
-                with self._database.connection() as connection:
-                    step = resealing.step(connection, self._vault.keys, table, after, ROWS_PER_STEP)
-                    self._count(connection, run, fields=step.fields)
-                if step.last is None:
-                    break
-                after, done = step.last, done + step.fields
-                observe(table.name, done, total)
+                total, done = resealing.left(connection, table), 0
+            for fields in steps(self._database, partial(self._reseal_step, run, table)):
+                done += fields
+                progress(table.name, done, total)
         return self._finish(run, "re-encrypt")
 
-    def reindex(
-        self, indexes: Sequence[BlindIndex], *, actor: str, observe: Observe = lambda *_: None
-    ) -> Rotated:
+    def reindex(self, indexes: Sequence[BlindIndex], *, actor: str, progress: Progress = silent) -> Rotated:
         """Give every index a new key and fill it anew from the opened values, rows never indexed included.
 
         Searches go on under the old key's entries until then. Raises as `reencrypt` does, and IndexRefused.
@@ -157,18 +149,26 @@ class Rotation:
                 if former:
                     self._vault.indexes.succeed(connection, index, former[0], run.id)
                     self._count(connection, run, keys=1)
-            after, done = _START, 0
-            table = tables[index.table]
-            while True:
-                with self._database.connection() as connection:
-                    step = reindexing.step(connection, self._vault, index, table, after, ROWS_PER_STEP)
-                    self._count(connection, run, fields=step.codes)
-                if step.last is None:
-                    break
-                after, done = step.last, done + step.codes
-                observe(index.name, done, None)
+            done = 0
+            for codes in steps(self._database, partial(self._reindex_step, run, index, tables[index.table])):
+                done += codes
+                progress(index.name, done, None)
             self._drop_old_entries(index)
         return self._finish(run, "re-index", indexes)
+
+    def _reseal_step(
+        self, run: _Run, table: SealedTable, connection: Connection, after: UUID
+    ) -> tuple[int, UUID | None]:
+        step = resealing.step(connection, self._vault.keys, table, after, ROWS_PER_STEP)
+        self._count(connection, run, fields=step.fields)
+        return step.fields, step.last
+
+    def _reindex_step(
+        self, run: _Run, index: BlindIndex, table: SealedTable, connection: Connection, after: UUID
+    ) -> tuple[int, UUID | None]:
+        step = reindexing.step(connection, self._vault, index, table, after, ROWS_PER_STEP)
+        self._count(connection, run, fields=step.codes)
+        return step.codes, step.last
 
     def _drop_old_entries(self, index: BlindIndex) -> None:
         while True:
@@ -243,7 +243,7 @@ class Rotation:
             again = holder.wrap(key, kek=target, context=context)
             row = {"index": name, "version": version, "wrapped": again, "kek": target}
             connection.execute(_queries.rewrap_index_key.sql, row)
-            event = KeyEvent(KeyKind.INDEX_KEY, target, Event.REWRAPPED, None, name, version)
+            event = KeyEvent(KeyKind.INDEX_KEY, target, KeyEventKind.REWRAPPED, None, name, version)
             key_events.record(connection, [event], self._clock())
         return len(found)
 
@@ -274,7 +274,7 @@ class Rotation:
                     },
                 )
                 events = [
-                    KeyEvent(KeyKind.SUBJECT_KEY, target, Event.REWRAPPED, row[0], None, row[1])
+                    KeyEvent(KeyKind.SUBJECT_KEY, target, KeyEventKind.REWRAPPED, row[0], None, row[1])
                     for row, _ in mine
                 ]
                 key_events.record(connection, events, self._clock())

@@ -23,7 +23,7 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import IndexRefused, InvalidField
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import events as key_events
-from emoney.privacy.keys.events import Event, KeyEvent, KeyKind
+from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.framing import framed
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.providers.protocol import KEY_BYTES, KeyUse
@@ -241,7 +241,8 @@ class BlindIndexes:
         about = {"index": index.name, "version": version}
         retired = connection.execute(_queries.retire_index_key.sql, about).fetchall()
         events = [
-            KeyEvent(KeyKind.INDEX_KEY, it[0], Event.RETIRED, None, index.name, version) for it in retired
+            KeyEvent(KeyKind.INDEX_KEY, it[0], KeyEventKind.RETIRED, None, index.name, version)
+            for it in retired
         ]
         context = index_context(index.name, version + 1)
         row: dict[str, Any] = {
@@ -254,7 +255,9 @@ class BlindIndexes:
             **algorithms.window(_USE, now)._asdict(),
         }
         if connection.execute(_queries.insert_index_key.sql, row).fetchone():
-            events.append(KeyEvent(KeyKind.INDEX_KEY, kek, Event.CREATED, None, index.name, version + 1))
+            events.append(
+                KeyEvent(KeyKind.INDEX_KEY, kek, KeyEventKind.CREATED, None, index.name, version + 1)
+            )
         key_events.record(connection, events, now)
 
     def _active(self, connection: Connection, indexes: Sequence[BlindIndex]) -> dict[str, KeyRow[str]]:

@@ -60,7 +60,7 @@ def test_transfers_are_partitioned_by_day_and_read_back_as_posted(bank: Bank, tm
 
 def test_a_second_extraction_takes_only_what_is_new(bank: Bank, tmp_path: Path) -> None:
     seen: list[int] = []
-    assert extract(bank.database, tmp_path, progress=seen.append).rows == 1
+    assert extract(bank.database, tmp_path, progress=lambda _, rows, _of: seen.append(rows)).rows == 1
     assert extract(bank.database, tmp_path).rows == 0
     bank.structure("W1", 0, 3)
     assert extract(bank.database, tmp_path, chunk_rows=2).rows == 3

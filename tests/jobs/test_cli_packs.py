@@ -5,14 +5,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
 from commands import Command
+from shipped import PACKS
 
 from emoney import data
 from emoney.jobs.installation import Emoney
-from emoney.kyc import approved_actions, load_pack, pack_ids
+from emoney.kyc import PackLibrary, approved_actions
 from emoney.kyc.errors import InvalidRequest, PackNotAccepted
 from emoney.kyc.packs import acceptance
 from emoney.kyc.packs.acceptance import ENVIRONMENT
@@ -233,9 +235,9 @@ def test_a_question_that_cannot_be_answered_says_why(
     assert said in err.replace("\n", " ")
 
 
-@pytest.mark.parametrize("pack_id", pack_ids())
+@pytest.mark.parametrize("pack_id", PACKS.ids())
 def test_show_names_every_limit_and_source(command_line: Command, pack_id: str) -> None:
-    pack = load_pack(pack_id)
+    pack = PACKS.pack(pack_id)
     code, out, _ = command_line("kyc", "pack", "show", pack_id)
     assert code == 0
     for tier in pack.tiers:
@@ -367,18 +369,23 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
     assert (found["current"], found["signature"], found["approval"]) == (True, "holds", approve[3])
     assert (alone["approved_by"], found["approved_by"]) == (None, "kofi")
 
-    changed = load_pack("gh-bog-2024").model_copy(update={"legal": "another text"})
-    monkeypatch.setattr("emoney.kyc.persons.candidates.pack_of_currency", lambda currency, at: changed)
+    text = (data.folder("policies") / "gh-bog-2024.yaml").read_text(encoding="utf-8")
+    changed = text.replace("legal: ", "legal: Another text, after ") + "\nreplaces: shipped\n"
+    (home / "policies").mkdir()
+    (home / "policies" / "gh-bog-2024.yaml").write_text(changed, encoding="utf-8")
     with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
         emoney.kyc.enrol(PERSON | {"external_ref": "kofi"})
 
 
 def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
-    command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
+    command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "production")
-    pack = load_pack("gh-bog-2024")
-    changed = pack.model_copy(update={"legal": "another text"})
+    pack = PACKS.pack("gh-bog-2024")
+    text = (data.folder("policies") / "gh-bog-2024.yaml").read_text(encoding="utf-8")
+    (tmp_path / "gh-bog-2024.yaml").write_text(text.replace("legal: ", "legal: Another text, after "))
+    others = PackLibrary([tmp_path])
+    changed = others.pack("gh-bog-2024")
     with Emoney.open(clock=lambda: NOW) as emoney, emoney.database.connection() as connection:
         asked = acceptance.request(connection, pack, actor="efua", reason="verified", at=NOW)
         key = proofs.signing_key(connection, emoney.home)
@@ -387,14 +394,15 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
             pytest.raises(InvalidRequest, match="approve it with the installation's key"),
             connection.transaction(),
         ):
-            approved_actions.approve(connection, asked, **said)
-        with monkeypatch.context() as patched, connection.transaction(force_rollback=True):
-            patched.setattr(acceptance, "load_pack", lambda _id: changed)
-            with pytest.raises(InvalidRequest, match="was changed since: ask anew"):
-                approved_actions.approve(connection, asked, key=key, **said)
+            approved_actions.approve(connection, asked, packs=PACKS, **said)
+        with (
+            pytest.raises(InvalidRequest, match="was changed since: ask anew"),
+            connection.transaction(force_rollback=True),
+        ):
+            approved_actions.approve(connection, asked, packs=others, key=key, **said)
         with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
             acceptance.accept(connection, pack, key, actor="efua", at=NOW, approval=asked)  # not approved yet
-        approved_actions.approve(connection, asked, key=key, **said)
+        approved_actions.approve(connection, asked, packs=PACKS, key=key, **said)
         with pytest.raises(psycopg.errors.ForeignKeyViolation), connection.transaction():
             acceptance.accept(connection, changed, key, actor="efua", at=NOW, approval=asked)
         [accepted] = acceptance.every(connection)
@@ -440,3 +448,55 @@ def test_an_unknown_environment_is_refused(
         pytest.raises(Exception, match="EMONEY_ENV is production or"),
     ):
         emoney.kyc.enrol(PERSON)
+
+
+def test_a_pack_of_ones_own_is_listed_enrolled_under_and_its_limit_refuses(
+    command: Command, home: Path, owner_url: str, tmp_path: Path
+) -> None:
+    text = (data.folder("policies") / "gh-bog-2024.yaml").read_text(encoding="utf-8")
+    text = text.replace("id: gh-bog-2024", "id: own-2026").replace("line: gh-mobile-money", "line: own")
+    folder = home / "policies"
+    folder.mkdir()
+    own = folder / "own-2026.yaml"
+    own.write_text(text.replace("scope: wallet, amount: 5000,", "scope: wallet, amount: 40,"))
+    code, out, _ = command("kyc", "packs", "--json")
+    listed = {each["id"]: each for each in json.loads(out)}
+    assert (code, listed["own-2026"]["folder"]) == (0, str(folder))
+    assert listed["gh-bog-2024"]["folder"] == str(data.folder("policies"))
+    code, out, _ = command("kyc", "packs")
+    assert code == 0
+    assert f"{folder}: 1 pack" in out.replace("\n", "")
+
+    (tmp_path / "person.json").write_text(json.dumps(PERSON))
+    code, out, err = command("kyc", "enrol", str(tmp_path / "person.json"), "--pack", "own-2026", "--json")
+    assert code == 0, err
+    enrolled = json.loads(out)
+    assert (enrolled["pack"], enrolled["tier"]) == ("own-2026", "minimum")
+    wallet = UUID(enrolled["account"])
+    with Emoney.open(clock=lambda: NOW) as emoney:
+        bank = new_id()
+        with emoney.database.connection() as connection:
+            accounts.open_accounts(connection, [NewAccount(bank, AccountKind.SAFEGUARDING, "GHS", NOW)])
+        assert _post(emoney, bank, wallet, 4000, Operation.LOAD).refusal is None
+        assert _post(emoney, bank, wallet, 1, Operation.LOAD).refusal.rule == "own-2026/minimum/balance"
+
+    text = text.replace("amount: 5000,", "amount: lots,", 1)
+    own.write_text(text)
+    code, out, _ = command("kyc", "packs", "--json")
+    found = {each["id"]: each for each in json.loads(out)}
+    broken = found["own-2026"]
+    assert (code, broken["file"]) == (1, str(own))
+    assert (
+        "amount: lots" in text.replace("amount: 5000,", "amount: lots,", 1).splitlines()[broken["line"] - 1]
+    )
+    assert broken["rule"].startswith("tiers.0.rules.")
+    assert found["gh-bog-2024"]["error"] is None
+    assert command("kyc", "pack", "show", "gh-bog-2024")[0] == 0
+    code, _, err = command("kyc", "pack", "show", "own-2026")
+    assert code == 1
+    assert f"{own}, line {broken['line']}: policy pack: tiers.0.rules." in err.replace("\n", "")
+    code, out, err = command("kyc", "rebind", "--json")
+    assert code == 1
+    [left] = json.loads(out)["left"]
+    assert left["pack"] == "own-2026"
+    assert "the pack is broken" in left["reason"]

@@ -9,9 +9,9 @@ import pytest
 from commands import Command
 
 from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
-from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 
 BY = ("--actor", "clerk-1", "--reason", "papers seen")
 AMA = {
@@ -42,7 +42,7 @@ def ama(ask: Ask, tmp_path: Path) -> Any:
     enrolled = ask("kyc", "enrol", str(path))
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         person = persons.find(connection, "ama").id
-        new = [NewEvidence(person, "id_document", State.REGISTRY_VERIFIED, "register")]
+        new = [NewEvidence(person, "id_document", EvidenceState.REGISTRY_VERIFIED, "register")]
         said: dict[str, Any] = {"actor": "desk", "reason": "asked", "at": emoney.clock()}
         evidence_records.record(connection, new, provider="registry", **said)
     return enrolled

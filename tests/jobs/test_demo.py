@@ -57,7 +57,7 @@ def ran(out: Path) -> Ran:
         seed=SEED,
         persons=PERSONS,
         days=DAYS,
-        observe=lambda phase, done, total: told.append((phase, done, total)),
+        progress=lambda phase, done, total: told.append((phase, done, total)),
     )
     return Ran(result, told, history_rows(out))
 

@@ -18,10 +18,10 @@ from sqlmodel import SQLModel
 
 import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
 from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons import erasure as erasing
 from emoney.kyc.persons.rectification import Rectification
-from emoney.kyc.wallets import of_person as persons
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import AccountKind, NewAccount, Operation, Transfer, account_changes
 from emoney.ledger.accounts import account as accounts
@@ -243,7 +243,7 @@ class House:
                 for table in ("kyc.person", "kyc.person_version", "kyc.rectification"):
                     assert certificate.content["rows"][table] == 1
                 assert certificate.content["rows"]["privacy.pseudonym_token"] == 1
-                assert rights.find(connection, self.requests[ref]).state is rights.State.ERASED
+                assert rights.find(connection, self.requests[ref]).state is rights.RequestState.ERASED
                 code, out, err = self.run("privacy", "retention", "check", str(certificate.id))
                 assert (code, [line[:7].strip() for line in out.splitlines()]) == (0, ["so"] * 3), out + err
 
@@ -297,7 +297,7 @@ def house(home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
                 assert done.posted, done
             with emoney.database.connection() as connection:
                 person = persons.find(connection, ref)
-                Rectification(emoney.vault, downgrades(), parties()).ask(
+                Rectification(emoney.vault, emoney.packs, downgrades(), parties()).ask(
                     connection,
                     person,
                     {"name": f"Planted {ref} Corrected"},
@@ -316,7 +316,12 @@ def house(home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
                 account_changes.close(emoney.ledger, account, actor="clerk-1", reason="asked for")
                 with emoney.database.connection() as connection:
                     request = erasing.ask_for_erasure(
-                        connection, emoney.vault, persons.find(connection, ref), actor="dpo-1", at=clock()
+                        connection,
+                        emoney.vault,
+                        persons.find(connection, ref),
+                        packs=emoney.packs,
+                        actor="dpo-1",
+                        at=clock(),
                     )
                 assert request.keep_until is not None
                 made.requests[ref] = request.id

@@ -325,7 +325,7 @@ def _plant_by_calls(left: Left, patch: pytest.MonkeyPatch) -> None:
         for bad in (PERSON["name"].encode(), (PERSON["name"] * 9).encode("utf-16")):
             row = (new_id(), "w-8", "natural", Sealed(bad), datetime.now(UTC))
             refused(in_transaction(lambda it, row=row: it.execute(INSERT, row)))  # type: ignore[misc]
-        unsealed = kyc.tables.Person(
+        unsealed = kyc.tables.PersonRow(
             id=new_id(),
             external_ref="w-8",
             kind="natural",

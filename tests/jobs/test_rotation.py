@@ -90,7 +90,7 @@ def test_rewrapping_moves_every_key_and_no_field(emoney: Emoney, ask: Ask) -> No
     before = ask("SELECT array_agg(name ORDER BY id)::text FROM kyc.person")
     old = ask("SELECT id FROM privacy.kek WHERE use = 'wrap subject keys'")
     told: list[tuple[str, int, int | None]] = []
-    done = rotating.rotation(emoney).rewrap(actor="ops-1", observe=lambda *it: told.append(it))
+    done = rotating.rotation(emoney).rewrap(actor="ops-1", progress=lambda *it: told.append(it))
     assert (done.keys, done.fields, done.resumed) == (PERSONS + len(rotating.INDEXES), 0, False)
     assert done.left == {"privacy.subject_key": 0, "privacy.index_key": 0, "privacy.pseudonym_epoch": 0}
     assert told[-1] == ("subject keys", PERSONS, PERSONS)
@@ -149,9 +149,9 @@ with Emoney.open() as emoney:
     tell = lambda *step: print(*step, flush=True)
     kind = sys.argv[1]
     if kind == "reindex":
-        rotating.reindex(emoney, actor="ops-1", observe=tell)
+        rotating.reindex(emoney, actor="ops-1", progress=tell)
     else:
-        getattr(rotating.rotation(emoney), kind)(actor="ops-1", observe=tell)
+        getattr(rotating.rotation(emoney), kind)(actor="ops-1", progress=tell)
 """
 
 
@@ -359,7 +359,7 @@ def test_who_was_enrolled_while_indexes_were_filled_anew_is_compared_again(emone
         if ask("SELECT count(*) FROM kyc.person") == PERSONS:
             emoney.kyc.enrol(twin)
 
-    rotating.reindex(emoney, actor="ops-1", observe=enrol)
+    rotating.reindex(emoney, actor="ops-1", progress=enrol)
     assert ask("SELECT array_agg(ground ORDER BY ground)::text FROM kyc.duplicate") == (
         "{id_number,name_birth_date,phone,tax_number}"
     )

@@ -17,13 +17,14 @@ from emoney.ledger import AccountKind, Operation, holds
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.progress import Progress
 from emoney.ledger.transfers import everyday as ops
 
 
 def test_jobs_run_on_time_and_a_failure_stops_nothing(
     home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_emoney: Emoney, _observe: schedule.Observe) -> dict[str, Any]:
+    def fail(_emoney: Emoney, _progress: Progress) -> dict[str, Any]:
         raise InvalidInput("this job is broken")
 
     jobs = {

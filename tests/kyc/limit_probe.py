@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from shipped import PACKS
+
 from emoney.kyc.limits.explain import Explanation, explain
 from emoney.kyc.limits.stated import read_state
-from emoney.kyc.packs.library import load_pack
-from emoney.kyc.packs.rates import load_unit
 from emoney.kyc.packs.schema import Pack
 from emoney.ledger.transfers.money import to_decimal
 
@@ -45,7 +45,7 @@ def moment(pack: Pack, unit: str = "") -> datetime:
     """Some noon on which the pack, and a rate of the unit, is in force."""
     starts = [pack.valid.from_]
     if unit:
-        starts.append(max(rate.from_ for rate in load_unit(unit).rates if rate.rate is not None))
+        starts.append(max(rate.from_ for rate in PACKS.unit(unit).rates if rate.rate is not None))
     known = [day for day in starts if day is not None]
     day = max(known) if known else None
     noon = (
@@ -59,7 +59,7 @@ def moment(pack: Pack, unit: str = "") -> datetime:
 def minor(limit: Limit, rate: Decimal = Decimal(1)) -> int:
     """The amount in minor units of the pack's currency, rounded down."""
     assert limit.amount is not None
-    one = to_decimal(1, load_pack(limit.pack).currency)
+    one = to_decimal(1, PACKS.pack(limit.pack).currency)
     return int(Decimal(limit.amount) * rate / one)
 
 
@@ -76,7 +76,7 @@ def operations(limit: Limit) -> list[str]:
 
 def probe(limit: Limit, most: int, step: int, at: datetime, operation: str) -> Explanation:
     """What is said when a transfer would bring the limit, `most` minor units, to `most + step`."""
-    pack = load_pack(limit.pack)
+    pack = PACKS.pack(limit.pack)
 
     def decimal(amount: int) -> str:
         return str(to_decimal(amount, pack.currency))
@@ -133,6 +133,6 @@ def demand_respected(limit: Limit, most: int, at: datetime) -> None:
     assert above.decision == DECISIONS[limit.on_exceed], above
     assert above.rule is not None
     assert above.rule.startswith(f"{limit.pack}/{limit.tier}/{limit.metric}")
-    assert above.limit == to_decimal(most, load_pack(limit.pack).currency)
+    assert above.limit == to_decimal(most, PACKS.pack(limit.pack).currency)
     assert above.source
     assert "confidence" in above.source

@@ -7,13 +7,14 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.approvals import request as approvals
 from emoney.kyc.approvals.request import Action
 from emoney.kyc.errors import InvalidEvidence, InvalidRequest, RequestClosed, SamePerson
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import State
+from emoney.kyc.evidence.records import EvidenceState
 from emoney.kyc.wallets import freezing, overrides
 from emoney.kyc.wallets.retiering import end_overrides
 from emoney.ledger import Database
@@ -33,13 +34,15 @@ def asked(database: Database, account: UUID, tier: str = "enhanced", days: int =
     with database.connection() as connection:
         until = NOW + timedelta(days=days)
         return overrides.request(
-            connection, account, tier, until=until, actor="clerk-1", reason="papers seen", at=NOW
+            connection, account, tier, packs=PACKS, until=until, actor="clerk-1", reason="papers seen", at=NOW
         )
 
 
 def approve(database: Database, request: UUID, actor: str = "clerk-2", at: datetime = SOON) -> Any:
     with database.connection() as connection:
-        return approved_actions.approve(connection, request, actor=actor, reason="seen too", at=at)
+        return approved_actions.approve(
+            connection, request, packs=PACKS, actor=actor, reason="seen too", at=at
+        )
 
 
 def tier(database: Database, account: UUID) -> str:
@@ -124,7 +127,7 @@ def test_the_database_takes_no_override_without_its_own_approval(database: Datab
         other = freezing.request_unfreezing(
             connection, enrolled.account_id, actor="clerk-1", reason="order lifted", at=NOW
         )
-        approved_actions.approve(connection, other, actor="clerk-2", reason="seen", at=SOON)
+        approved_actions.approve(connection, other, packs=PACKS, actor="clerk-2", reason="seen", at=SOON)
         rejected = approvals.reject(connection, request, actor="clerk-2", reason="no", at=SOON)
     assert rejected.outcome == "rejected"
     insert = (
@@ -199,10 +202,10 @@ def test_requests_and_decisions_are_never_changed(owner_url: str, database: Data
 
 def test_an_override_ends_on_its_date(database: Database, enrolled: Any) -> None:
     approve(database, asked(database, enrolled.account_id, days=2))
-    assert end_overrides(database, NOW + timedelta(days=1)) == []
-    [moved] = end_overrides(database, NOW + timedelta(days=2))
+    assert end_overrides(database, NOW + timedelta(days=1), packs=PACKS) == []
+    [moved] = end_overrides(database, NOW + timedelta(days=2), packs=PACKS)
     assert (moved.before, moved.tier) == ("enhanced", "medium")
-    assert end_overrides(database, NOW + timedelta(days=3)) == []
+    assert end_overrides(database, NOW + timedelta(days=3), packs=PACKS) == []
 
 
 def test_frozen_by_one_let_go_by_two(database: Database, enrolled: Any) -> None:
@@ -215,7 +218,7 @@ def test_frozen_by_one_let_go_by_two(database: Database, enrolled: Any) -> None:
         held = accounts.get(connection, account)
         assert (held.frozen_debit, held.frozen_credit) == (True, True)
         request = freezing.request_unfreezing(connection, account, actor="clerk-1", reason="settled", at=SOON)
-        approved_actions.approve(connection, request, actor="clerk-2", reason="settled", at=SOON)
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-2", reason="settled", at=SOON)
         held = accounts.get(connection, account)
         assert (held.frozen_debit, held.frozen_credit) == (False, False)
     with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="takes_two"):
@@ -235,14 +238,16 @@ def test_evidence_is_verified_by_two_and_not_by_one(database: Database, enrolled
         ]
         with pytest.raises(InvalidEvidence, match="two persons"):
             evidence_records.change(
-                connection, document.id, State.VERIFIED, actor="clerk-1", reason="I say so", at=SOON
+                connection, document.id, EvidenceState.VERIFIED, actor="clerk-1", reason="I say so", at=SOON
             )
         request = approved_actions.request_acceptance(
             connection, document.id, method="seen in person", actor="clerk-1", reason="original shown", at=NOW
         )
-        approved_actions.approve(connection, request, actor="clerk-2", reason="copy compared", at=SOON)
+        approved_actions.approve(
+            connection, request, packs=PACKS, actor="clerk-2", reason="copy compared", at=SOON
+        )
         now = evidence_records.of_person(connection, enrolled.person_id)
-        assert {(each.kind, each.state) for each in now} >= {("id_document", State.VERIFIED)}
+        assert {(each.kind, each.state) for each in now} >= {("id_document", EvidenceState.VERIFIED)}
         states = [(row["state"], row["method"]) for row in evidence_records.history(connection, document.id)]
         assert states == [("captured", "enrolment"), ("verified", "seen in person")]
         with pytest.raises(InvalidEvidence, match="does not become verified"):

@@ -6,12 +6,13 @@ from typing import Any
 
 import psycopg
 import pytest
+from shipped import PACKS
 
 from emoney.kyc import Enrolment
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.limits.features import Features
 from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons.rectification import Rectification
-from emoney.kyc.wallets import of_person as persons
 from emoney.kyc.wallets import stated_features as wallet_features
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import Database
@@ -43,8 +44,8 @@ def test_what_is_decided_stated_corrected_or_opened_and_tampered_with_is_named(
     said: dict[str, Any] = {"actor": "clerk-1", "reason": "as told", "at": NOW}
     with database.connection() as connection:
         not_reloadable = Features(reloadable=False)
-        wallet_features.state(connection, enrolled.account_id, not_reloadable, **said)
-        rectification = Rectification(vault, downgrades(), parties())
+        wallet_features.state(connection, enrolled.account_id, not_reloadable, packs=PACKS, **said)
+        rectification = Rectification(vault, PACKS, downgrades(), parties())
         rectification.ask(connection, persons.find(connection, "P-1"), {"address": "2 Castle Road"}, **said)
         row = connection.execute("SELECT name FROM kyc.person WHERE id = %s", (person,)).fetchone()
         assert row is not None

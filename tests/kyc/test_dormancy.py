@@ -6,11 +6,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson, UnknownWallet
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.life import deaths, dormancy
 from emoney.kyc.life.dormancy_rules import dormancy_rules
 from emoney.kyc.wallets import freezing
@@ -63,7 +64,7 @@ def stages(database: Database, account: UUID) -> list[str]:
 
 def verify(database: Database, person: UUID, kind: str = "id_document") -> None:
     with database.connection() as connection:
-        new = NewEvidence(person, kind, State.REGISTRY_VERIFIED, "register")
+        new = NewEvidence(person, kind, EvidenceState.REGISTRY_VERIFIED, "register")
         evidence_records.record(connection, [new], actor="desk", reason="asked", at=NOW, provider="registry")
 
 
@@ -113,7 +114,13 @@ def test_the_whole_way_on_its_dates(database: Database, wallet: Any, at: Any) ->
     assert (listed["stage"], listed["next_at"], listed["amount"]) == ("escheated", None, 50_000)
     with pytest.raises(InvalidStep, match="went to the state"):
         dormancy.reactivate(
-            at.ledger, wallet.account_id, RULES, actor="clerk-1", reason="came", at=day(2041, 6, 10)
+            at.ledger,
+            wallet.account_id,
+            RULES,
+            packs=PACKS,
+            actor="clerk-1",
+            reason="came",
+            at=day(2041, 6, 10),
         )
 
 
@@ -149,7 +156,13 @@ def test_reactivated_by_identification(
 
     def reactivate() -> int:
         return dormancy.reactivate(
-            at.ledger, wallet.account_id, RULES, actor="clerk-1", reason="came with the card", at=again
+            at.ledger,
+            wallet.account_id,
+            RULES,
+            packs=PACKS,
+            actor="clerk-1",
+            reason="came with the card",
+            at=again,
         )
 
     with pytest.raises(NotIdentified, match="id_document"):
@@ -170,7 +183,7 @@ def test_other_reasons_for_a_freeze_stay(database: Database, wallet: Any, at: An
         run(at, moment)
     verify(database, wallet.person_id)
     dormancy.reactivate(
-        at.ledger, wallet.account_id, RULES, actor="clerk-1", reason="came", at=day(2027, 6, 11)
+        at.ledger, wallet.account_id, RULES, packs=PACKS, actor="clerk-1", reason="came", at=day(2027, 6, 11)
     )
     with database.connection() as connection:
         held = accounts.get(connection, wallet.account_id)
@@ -208,7 +221,7 @@ def test_wallets_of_packs_without_a_rule_are_left_alone(
     desk.enrol({"external_ref": "A-1", "currency": "EUR"})
     assert run(europe, day(2036, 1, 1)) == {}
     with pytest.raises(UnknownWallet):
-        dormancy.reactivate(europe.ledger, new_id(), RULES, actor="c", reason="x", at=NOW)
+        dormancy.reactivate(europe.ledger, new_id(), RULES, packs=PACKS, actor="c", reason="x", at=NOW)
 
 
 def test_steps_are_never_changed(owner_url: str, wallet: Any, at: Any) -> None:
@@ -253,7 +266,13 @@ def test_a_death_stops_debits_and_two_release_the_money(database: Database, wall
         )
     with database.connection() as connection:
         approved_actions.approve(
-            connection, request, actor="clerk-2", reason="seen", at=NOW, ledger=Ledger(database, lambda: NOW)
+            connection,
+            request,
+            packs=PACKS,
+            actor="clerk-2",
+            reason="seen",
+            at=NOW,
+            ledger=Ledger(database, lambda: NOW),
         )
     assert balance(database, account) == 0  # 20,500 at once, beyond what the tier lets out a day
     assert at.send(account, "1", Operation.PAY).refusal.rule == "account.frozen_debit"
@@ -277,7 +296,7 @@ def test_a_mistake_is_withdrawn_by_two(database: Database, wallet: Any, at: Any)
         request = deaths.request_withdrawal(
             connection, wallet.person_id, actor="clerk-1", reason="she came in", at=NOW
         )
-        approved_actions.approve(connection, request, actor="clerk-2", reason="met her", at=NOW)
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-2", reason="met her", at=NOW)
     assert at.send(wallet.account_id, "1", Operation.PAY).posted
     reported(database, wallet.person_id)
     with database.connection() as connection, pytest.raises(UnknownPerson):

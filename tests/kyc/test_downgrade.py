@@ -7,11 +7,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.errors import InvalidSettings
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.wallets import downgrade, overrides
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.kyc.wallets.retiering import end_overrides, follow
@@ -41,14 +42,14 @@ def revoke(database: Database, person: UUID, kind: str) -> None:
         for each in evidence_records.of_person(connection, person):
             if each.kind == kind:
                 evidence_records.reject(connection, each.id, actor="clerk-1", reason="revoked", at=NOW)
-        follow(connection, person, at=NOW)
+        follow(connection, person, packs=PACKS, at=NOW)
 
 
 def verify(database: Database, person: UUID, kind: str = "passport") -> None:
     with database.connection() as connection:
-        new = NewEvidence(person, kind, State.REGISTRY_VERIFIED, "register")
+        new = NewEvidence(person, kind, EvidenceState.REGISTRY_VERIFIED, "register")
         evidence_records.record(connection, [new], actor="desk", reason="asked", at=NOW, provider="registry")
-        follow(connection, person, at=NOW)
+        follow(connection, person, packs=PACKS, at=NOW)
 
 
 def stage(database: Database) -> Any:
@@ -74,7 +75,7 @@ def test_credits_stop_first_and_nothing_is_taken(database: Database, wallet: Any
 
 
 def test_each_step_is_recorded_with_its_numbers_and_told(database: Database, wallet: Any, count: Any) -> None:
-    downgrade.advance(database, LATER)
+    downgrade.advance(database, LATER, packs=PACKS)
     with database.connection() as connection:
         [listed] = downgrade.restricted_wallets(connection)
         first, second = listed.steps
@@ -88,8 +89,10 @@ def test_each_step_is_recorded_with_its_numbers_and_told(database: Database, wal
 def test_debits_stop_on_the_date_and_redemption_takes_a_verified_holder(
     database: Database, wallet: Any, at: Any
 ) -> None:
-    assert downgrade.advance(database, LATER - timedelta(seconds=1)) == downgrade.Advanced(1, 0, 0)
-    assert downgrade.advance(database, LATER) == downgrade.Advanced(1, 1, 0)
+    assert downgrade.advance(database, LATER - timedelta(seconds=1), packs=PACKS) == downgrade.Advanced(
+        1, 0, 0
+    )
+    assert downgrade.advance(database, LATER, packs=PACKS) == downgrade.Advanced(1, 1, 0)
     tier = "gh-bog-2024/minimum"
     assert at.send(wallet.account_id, "1", Operation.PAY).refusal.rule == f"{tier}/debits-stopped"
     refused = at.send(wallet.account_id, "1", Operation.REDEEM_BANK).refusal
@@ -103,18 +106,18 @@ def test_debits_stop_on_the_date_and_redemption_takes_a_verified_holder(
 def test_a_balance_within_the_cap_ends_it(database: Database, wallet: Any, at: Any) -> None:
     verify(database, wallet.person_id)
     assert at.send(wallet.account_id, "15000", Operation.REDEEM_BANK).posted
-    assert downgrade.advance(database, NOW + timedelta(days=1)) == downgrade.Advanced(1, 0, 1)
+    assert downgrade.advance(database, NOW + timedelta(days=1), packs=PACKS) == downgrade.Advanced(1, 0, 1)
     assert stage(database) == (None, None)
     # under the tier's own limits again, and what was redeemed has been counted
     assert at.send(wallet.account_id, "100", Operation.REDEEM_CASH).refusal.used == 1_500_000
     assert at.send(wallet.account_id, "100", Operation.REDEEM_CASH, NOW + timedelta(days=60)).posted
     assert at.receive(wallet.account_id, "100", Operation.P2P).posted
     assert at.receive(wallet.account_id, "0.01", Operation.P2P).refusal.rule == "gh-bog-2024/minimum/balance"
-    assert downgrade.advance(database, LATER) == downgrade.Advanced(0, 0, 0)
+    assert downgrade.advance(database, LATER, packs=PACKS) == downgrade.Advanced(0, 0, 0)
 
 
 def test_evidence_shown_again_ends_it_at_any_stage(database: Database, wallet: Any, at: Any) -> None:
-    downgrade.advance(database, LATER)
+    downgrade.advance(database, LATER, packs=PACKS)
     verify(database, wallet.person_id, "id_document")
     assert stage(database) == (None, None)
     assert at.receive(wallet.account_id, "1", Operation.P2P).posted
@@ -123,8 +126,8 @@ def test_evidence_shown_again_ends_it_at_any_stage(database: Database, wallet: A
 def test_a_grace_that_runs_is_not_begun_anew(database: Database, wallet: Any, at: Any) -> None:
     later = NOW + timedelta(days=30)
     with database.connection() as connection:
-        follow(connection, wallet.person_id, at=later)
-    downgrade.advance(database, later)
+        follow(connection, wallet.person_id, packs=PACKS, at=later)
+    downgrade.advance(database, later, packs=PACKS)
     assert stage(database) == ("credits_stopped", LATER)
     assert steps(database) == ["credits_stopped"]
 
@@ -194,9 +197,11 @@ def test_what_two_approve_uses_the_operators_policy(database: Database, desk: En
     with database.connection() as connection:
         until = NOW + timedelta(days=2)
         request = overrides.request(
-            connection, wallet, "enhanced", until=until, actor="clerk-1", reason="papers", at=NOW
+            connection, wallet, "enhanced", packs=PACKS, until=until, actor="clerk-1", reason="papers", at=NOW
         )
-        approved_actions.approve(connection, request, actor="clerk-2", reason="papers", at=NOW, policies=ours)
+        approved_actions.approve(
+            connection, request, packs=PACKS, actor="clerk-2", reason="papers", at=NOW, policies=ours
+        )
     assert at.load(wallet, "70000").posted
-    assert len(end_overrides(database, until, policies=ours)) == 1
+    assert len(end_overrides(database, until, policies=ours, packs=PACKS)) == 1
     assert stage(database) == ("credits_stopped", until + timedelta(days=10))

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import PACKS
 
 from emoney.kyc import Enrolment, NewWallet, approved_actions, open_wallets
 from emoney.kyc.approvals import request as approvals
@@ -22,18 +23,18 @@ from emoney.kyc.errors import (
     TooManyWallets,
     UnknownPerson,
 )
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.persons import duplicates, search
 from emoney.kyc.persons.details import parse_person
 from emoney.kyc.persons.search import HOLDERS_MAX, name_and_birth_date
-from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets import opening
 from emoney.ledger import Database
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.privacy import Vault
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
-GHANA = load_pack("gh-bog-2024")
+GHANA = PACKS.pack("gh-bog-2024")
 
 
 def other(ama: dict[str, Any], ref: str, **changed: Any) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def test_nothing_merges_by_itself_and_one_word_is_not_enough(database: Database,
     assert len(holders(database, twins)) == 2
     assert pairs(database) == []  # it waits for the second person
     with database.connection() as connection, pytest.raises(SamePerson):
-        approved_actions.approve(connection, request, actor="clerk-1", reason="sure", at=NOW)
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-1", reason="sure", at=NOW)
 
 
 def test_a_link_that_two_approve_moves_the_holder_and_can_be_taken_back(
@@ -161,7 +162,9 @@ def test_a_link_that_two_approve_moves_the_holder_and_can_be_taken_back(
     request = decide(database, twins, same=True)
     assert request is not None
     with database.connection() as connection:
-        approved_actions.approve(connection, request, actor="clerk-2", reason="compared too", at=NOW)
+        approved_actions.approve(
+            connection, request, packs=PACKS, actor="clerk-2", reason="compared too", at=NOW
+        )
     [holder] = holders(database, twins)
     with database.connection() as connection:
         first, second = (persons.find(connection, ref) for ref in ("P-1", "P-2"))
@@ -169,12 +172,12 @@ def test_a_link_that_two_approve_moves_the_holder_and_can_be_taken_back(
         linked = second if second.id != holder else first
         with pytest.raises(InvalidRequest, match="linked already"):
             duplicates.request_link(connection, first.id, second.id, actor="clerk-1", reason="again", at=NOW)
-        further = persons.open_wallet(connection, linked, GHANA, "P-2-b", at=NOW)
+        further = opening.open_wallet(connection, linked, GHANA, "P-2-b", at=NOW)
         assert accounts.get(connection, further).holder == holder
         apart = duplicates.request_separation(
             connection, linked.id, actor="clerk-1", reason="they are sisters", at=NOW
         )
-        approved_actions.approve(connection, apart, actor="clerk-2", reason="seen both", at=NOW)
+        approved_actions.approve(connection, apart, packs=PACKS, actor="clerk-2", reason="seen both", at=NOW)
         assert accounts.get(connection, further).holder == linked.id
     assert len(holders(database, twins)) == 2
     assert pairs(database) != []
@@ -184,7 +187,7 @@ def test_a_limit_of_the_person_follows_a_link(
     database: Database, twins: list[Any], till: Callable[[str], Any]
 ) -> None:
     """Each record alone may hold 2 000 000 XOF; linked, they hold that together; apart again, each alone."""
-    at, bceao = till("XOF"), load_pack("waemu-bceao-008-2015")
+    at, bceao = till("XOF"), PACKS.pack("waemu-bceao-008-2015")
     one, two = new_id(), new_id()
     with database.connection() as connection:
         opened = [
@@ -200,7 +203,9 @@ def test_a_limit_of_the_person_follows_a_link(
     assert request is not None
     assert at.load(two, "1").posted
     with database.connection() as connection:
-        approved_actions.approve(connection, request, actor="clerk-2", reason="compared too", at=NOW)
+        approved_actions.approve(
+            connection, request, packs=PACKS, actor="clerk-2", reason="compared too", at=NOW
+        )
     refused = at.load(two, "1")
     assert refused.refusal is not None
     assert refused.refusal.rule.endswith("/balance-per_person")
@@ -211,7 +216,7 @@ def test_a_limit_of_the_person_follows_a_link(
         apart = duplicates.request_separation(
             connection, linked.id, actor="clerk-1", reason="sisters", at=NOW
         )
-        approved_actions.approve(connection, apart, actor="clerk-2", reason="seen both", at=NOW)
+        approved_actions.approve(connection, apart, packs=PACKS, actor="clerk-2", reason="seen both", at=NOW)
     assert at.load(two, "1").posted
 
 
@@ -223,7 +228,9 @@ def test_a_chain_of_links_has_one_holder(desk: Enrolment, database: Database, am
             request = duplicates.request_link(
                 connection, ids[one], ids[two], actor="clerk-1", reason="papers", at=NOW
             )
-            approved_actions.approve(connection, request, actor="clerk-2", reason="papers", at=NOW)
+            approved_actions.approve(
+                connection, request, packs=PACKS, actor="clerk-2", reason="papers", at=NOW
+            )
     assert holders(database, enrolled) == {ids[0]}
 
 
@@ -313,11 +320,11 @@ def test_a_further_wallet_shares_the_holder_and_the_tier(
     with database.connection() as connection:
         person = persons.find(connection, "P-1")
         assert persons.find(connection, str(enrolled.person_id)) == person
-        account = accounts.get(connection, persons.open_wallet(connection, person, GHANA, "P-1-b", at=NOW))
+        account = accounts.get(connection, opening.open_wallet(connection, person, GHANA, "P-1-b", at=NOW))
         assert (account.holder, account.external_ref) == (enrolled.person_id, "P-1-b")
         assert account.profile_id == accounts.get(connection, enrolled.account_id).profile_id
         with pytest.raises(ReferenceTaken):
-            persons.open_wallet(connection, person, GHANA, "P-1", at=NOW)
+            opening.open_wallet(connection, person, GHANA, "P-1", at=NOW)
         with pytest.raises(UnknownPerson):
             persons.find(connection, "nobody")
 
@@ -325,7 +332,7 @@ def test_a_further_wallet_shares_the_holder_and_the_tier(
 def test_a_person_who_reaches_no_tier_gets_no_further_wallet(desk: Enrolment, database: Database) -> None:
     desk.enrol({"external_ref": "A-1", "currency": "EUR"})
     with database.connection() as connection, pytest.raises(NoTier, match="still needs phone"):
-        persons.open_wallet(connection, persons.find(connection, "A-1"), GHANA, "A-2", at=NOW)
+        opening.open_wallet(connection, persons.find(connection, "A-1"), GHANA, "A-2", at=NOW)
 
 
 def test_no_more_wallets_than_the_pack_lets_a_person_have(
@@ -338,14 +345,14 @@ def test_no_more_wallets_than_the_pack_lets_a_person_have(
     assert request is not None
     told: list[str] = []
     with database.connection() as connection:
-        approved_actions.approve(connection, request, actor="clerk-2", reason="x", at=NOW)
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-2", reason="x", at=NOW)
     start = threading.Barrier(2)
 
     def open_one(ref: str) -> None:
         start.wait()
         try:
             with database.connection() as connection:
-                persons.open_wallet(connection, persons.find(connection, ref), GHANA, f"{ref}-b", at=NOW)
+                opening.open_wallet(connection, persons.find(connection, ref), GHANA, f"{ref}-b", at=NOW)
                 told.append("opened")
         except TooManyWallets:
             told.append("refused")

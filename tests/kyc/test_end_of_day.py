@@ -7,8 +7,9 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from shipped import PACKS
 
-from emoney.kyc import NewWallet, change_tier, load_pack, open_wallets
+from emoney.kyc import NewWallet, change_tier, open_wallets
 from emoney.kyc.wallets import downgrade
 from emoney.kyc.wallets.end_of_day import Ended, EndOfDay, Steps, end_of_day, listed, run
 from emoney.ledger import Database, Ledger, Operation, Transfer
@@ -18,7 +19,7 @@ from emoney.ledger.transfers.chart import AccountKind
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)  # 20:00 in Singapore
 MIDNIGHT = datetime(2026, 6, 10, 16, tzinfo=UTC)
 TODAY = date(2026, 6, 10)
-SINGAPORE = load_pack("sg-mas-2023")
+SINGAPORE = PACKS.pack("sg-mas-2023")
 TIER = "personal_payment_account"
 CAP = f"sg-mas-2023/{TIER}/balance-per_person"
 Open = Callable[[str], Any]
@@ -64,9 +65,9 @@ def test_after_the_day_who_is_above_is_told_and_takes_no_credit(at: Any, databas
     assert at.load(above, "20000.01").posted
     assert at.load(at_cap, "20000").posted
     assert at.load(above, "1").posted  # the day has not ended
-    assert run(database, MIDNIGHT - timedelta(seconds=1)) == Ended(1, 2, 0, 0)  # yesterday's end
+    assert run(database, MIDNIGHT - timedelta(seconds=1), packs=PACKS) == Ended(1, 2, 0, 0)  # yesterday's end
     assert restriction(database, above) is None
-    assert run(database, MIDNIGHT) == Ended(1, 2, 1, 1)
+    assert run(database, MIDNIGHT, packs=PACKS) == Ended(1, 2, 1, 1)
     [(subject, told)] = events(database)
     assert subject == above
     assert (told["day"], told["rule"], told["cap"], told["held"]) == ("2026-06-10", CAP, 2_000_000, 2_000_101)
@@ -74,17 +75,17 @@ def test_after_the_day_who_is_above_is_told_and_takes_no_credit(at: Any, databas
     assert at.load(above, "1").refusal.rule.endswith("/credits-stopped")
     assert at.send(above, "1", Operation.REDEEM_OWN_BANK).posted
     assert at.load(at_cap, "0.01").posted
-    assert run(database, MIDNIGHT) == Ended()
+    assert run(database, MIDNIGHT, packs=PACKS) == Ended()
     assert len(events(database)) == 1
 
 
 def test_within_the_cap_again_the_restriction_goes(at: Any, database: Database) -> None:
     above = wallet(at)
     at.load(above, "20001")
-    run(database, MIDNIGHT)
-    assert downgrade.advance(database, MIDNIGHT) == downgrade.Advanced(1, 0, 0)  # still above
+    run(database, MIDNIGHT, packs=PACKS)
+    assert downgrade.advance(database, MIDNIGHT, packs=PACKS) == downgrade.Advanced(1, 0, 0)  # still above
     assert at.send(above, "1", Operation.REDEEM_OWN_BANK).posted
-    assert downgrade.advance(database, MIDNIGHT) == downgrade.Advanced(1, 0, 1)
+    assert downgrade.advance(database, MIDNIGHT, packs=PACKS) == downgrade.Advanced(1, 0, 1)
     assert restriction(database, above) is None
     assert at.load(above, "5000").posted  # within the day it may be above again
 
@@ -95,9 +96,9 @@ def test_what_left_before_midnight_or_came_after_does_not_count(at: Any, databas
     move(at, bank, left, 3_000_000, Operation.LOAD, NOW)
     move(at, left, bank, 1_000_000, Operation.REDEEM_OWN_BANK, MIDNIGHT - timedelta(microseconds=1))
     move(at, bank, came, 3_000_000, Operation.LOAD, MIDNIGHT)
-    assert run(database, MIDNIGHT + timedelta(hours=1)) == Ended(1, 2, 0, 0)
+    assert run(database, MIDNIGHT + timedelta(hours=1), packs=PACKS) == Ended(1, 2, 0, 0)
     # the next day ends with it above
-    assert run(database, MIDNIGHT + timedelta(days=1)) == Ended(1, 2, 1, 1)
+    assert run(database, MIDNIGHT + timedelta(days=1), packs=PACKS) == Ended(1, 2, 1, 1)
     assert [subject for subject, _ in events(database)] == [came]
 
 
@@ -106,7 +107,7 @@ def test_a_person_is_measured_over_all_wallets(at: Any, database: Database) -> N
     one, two, empty = (wallet(at, holder) for _ in range(3))
     at.load(one, "15000")
     at.load(two, "5000.01")
-    assert run(database, MIDNIGHT) == Ended(1, 3, 2, 2)
+    assert run(database, MIDNIGHT, packs=PACKS) == Ended(1, 3, 2, 2)
     assert {subject for subject, _ in events(database)} == {one, two}
     assert restriction(database, empty) is None
     assert {told["held"] for _, told in events(database)} == {2_000_001}
@@ -122,10 +123,10 @@ def test_only_after_so_many_days_in_a_row_or_never(at: Any, database: Database) 
             format="emoney-end-of-day/1", default=Steps(stop_credits_after_days=days, source="internal")
         )
 
-    assert run(database, MIDNIGHT, steps=settled(2)) == Ended(1, 1, 1, 0)
-    assert run(database, MIDNIGHT + day, steps=settled(None)) == Ended(1, 1, 1, 0)
+    assert run(database, MIDNIGHT, steps=settled(2), packs=PACKS) == Ended(1, 1, 1, 0)
+    assert run(database, MIDNIGHT + day, steps=settled(None), packs=PACKS) == Ended(1, 1, 1, 0)
     assert at.load(above, "1").posted
-    assert run(database, MIDNIGHT + 2 * day, steps=settled(2)) == Ended(1, 1, 1, 1)
+    assert run(database, MIDNIGHT + 2 * day, steps=settled(2), packs=PACKS) == Ended(1, 1, 1, 1)
     assert [told["in_a_row"] for _, told in events(database)] == [1, 2, 3]
     with database.connection() as connection:
         found = listed(connection, TODAY)
@@ -142,21 +143,23 @@ def test_days_without_a_run_are_made_up_for_and_a_stopped_run_goes_on(
     accounts = [wallet(at) for _ in range(3)]
     for account in accounts:
         at.load(account, "20001")
-    run(database, MIDNIGHT - timedelta(days=1))  # a first run, so that there is a day to go on from
-    monkeypatch.setattr("emoney.kyc.wallets.end_of_day.READ_AT_ONCE", 2)
+    run(
+        database, MIDNIGHT - timedelta(days=1), packs=PACKS
+    )  # a first run, so that there is a day to go on from
+    monkeypatch.setattr("emoney.ledger.base.paging.PAGE_ROWS", 2)
     seen: list[int] = []
 
-    def stop(number: int) -> None:
+    def stop(_phase: str, number: int, _of: int | None) -> None:
         seen.append(number)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(database, MIDNIGHT + timedelta(days=2), seen=stop)
+        run(database, MIDNIGHT + timedelta(days=2), progress=stop, packs=PACKS)
     assert seen == [2]
-    done = run(database, MIDNIGHT + timedelta(days=2))
+    done = run(database, MIDNIGHT + timedelta(days=2), packs=PACKS)
     assert (done.days, done.wallets, done.above, done.stopped) == (3, 9, 9, 1)
     assert len(events(database)) == 9
-    assert run(database, MIDNIGHT + timedelta(days=2)) == Ended()
+    assert run(database, MIDNIGHT + timedelta(days=2), packs=PACKS) == Ended()
 
 
 def test_a_change_of_tier_within_the_day_restricts_nobody(at: Any, database: Database) -> None:
@@ -172,7 +175,7 @@ def test_the_records_are_append_only_and_an_unknown_step_is_refused(
 ) -> None:
     above = wallet(at)
     at.load(above, "20001")
-    run(database, MIDNIGHT)
+    run(database, MIDNIGHT, packs=PACKS)
     with psycopg.connect(owner_url, autocommit=True) as owner:
         for table in ("kyc.end_of_day_run", "kyc.end_of_day_excess"):
             for change in (f"UPDATE {table} SET day = day + 1", f"DELETE FROM {table}", f"TRUNCATE {table}"):

@@ -5,14 +5,17 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import yaml
 from psycopg import sql
+from shipped import PACKS
 
 from emoney import data
-from emoney.kyc import Enrolment, load_pack, parse_pack
+from emoney.kyc import Enrolment, PackLibrary
 from emoney.kyc.errors import (
     AlreadyEnrolled,
     InvalidPerson,
@@ -78,12 +81,12 @@ def test_enrolled_with_a_wallet_at_the_tier_the_details_reach(
 
 
 def test_what_a_tier_asks_to_be_declared_is_recorded_as_declared(
-    desk: Enrolment, database: Database, ama: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    database: Database, vault: Vault, tmp_path: Path
 ) -> None:
     content = data.read_yaml("policies", "gh-bog-2024.yaml")
     content["tiers"][0]["evidence"] = {"all": ["phone", "name"]}
-    asks_a_name = parse_pack(content)
-    monkeypatch.setattr("emoney.kyc.persons.candidates.load_pack", lambda _: asks_a_name)
+    (tmp_path / "gh-bog-2024.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    desk = Enrolment(database, vault, lambda: NOW, packs=PackLibrary([tmp_path]))
     nameless = {"external_ref": "P-0", "currency": "GHS", "phone": "+233244771902"}
     with pytest.raises(NoTier, match="still needs name"):
         desk.enrol(nameless, pack_id="gh-bog-2024")
@@ -345,7 +348,7 @@ def test_an_anonymous_holder_of_electronic_money(
 def test_limits_hold_from_the_first_transfer(desk: Enrolment, till: Callable[[str], Any]) -> None:
     wallet = desk.enrol({"external_ref": "P-1", "currency": "GHS", "phone": "+233244771902"}).account_id
     cap = next(
-        rule.amount for rule in load_pack("gh-bog-2024").tier("minimum").rules if rule.name == "balance"
+        rule.amount for rule in PACKS.pack("gh-bog-2024").tier("minimum").rules if rule.name == "balance"
     )
     at = till("GHS")
     assert isinstance(cap, Decimal)

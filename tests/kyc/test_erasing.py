@@ -11,16 +11,17 @@ import psycopg
 import pytest
 from dumping import dumped
 from psycopg.errors import IntegrityConstraintViolation, RestrictViolation
+from shipped import PACKS
 from sqlmodel import SQLModel
 
 import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
 from emoney.kyc import Enrolment
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import NewEvidence
 from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons import erasure as erasing
 from emoney.kyc.persons.rectification import Rectification
-from emoney.kyc.wallets import of_person as persons
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import Database, Ledger, account_changes
 from emoney.ledger.base.ids import new_id
@@ -42,7 +43,7 @@ from emoney.privacy.keys.subject_keys import subject_context
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.pseudonyms.domains import Pseudonyms
 from emoney.privacy.rights import requests as rights
-from emoney.privacy.rights.requests import DataRequest, Kind, State
+from emoney.privacy.rights.requests import DataRequest, Kind, RequestState
 from emoney.privacy.rotation.rotation import Rotation
 from emoney.privacy.vault.vault import Place
 
@@ -97,7 +98,9 @@ class Office:
     def ask(self, ref: str) -> DataRequest:
         with self.database.connection() as connection:
             person = persons.find(connection, ref)
-            return erasing.ask_for_erasure(connection, self.vault, person, actor="dpo-1", at=self.clock())
+            return erasing.ask_for_erasure(
+                connection, self.vault, person, packs=PACKS, actor="dpo-1", at=self.clock()
+            )
 
     def ended(self, ref: str) -> DataRequest:
         """A person whose wallet is closed, and who asked to be erased."""
@@ -141,7 +144,7 @@ class Office:
             [name] = self.vault.open(connection, [item], purpose=purpose, actor="clerk-1")
         return name
 
-    def state(self, request: DataRequest) -> State:
+    def state(self, request: DataRequest) -> RequestState:
         with self.database.connection() as connection:
             return rights.find(connection, request.id).state
 
@@ -160,7 +163,7 @@ def office(database: Database, home: Path) -> Office:
 def test_a_customer_is_kept_and_nothing_is_restricted_yet(office: Office) -> None:
     office.enrol("P-1")
     request = office.ask("P-1")
-    assert (request.kind, request.state, request.keep_until) == (Kind.ERASURE, State.KEPT, None)
+    assert (request.kind, request.state, request.keep_until) == (Kind.ERASURE, RequestState.KEPT, None)
     assert "relationship goes on" in request.ground
     assert request.due_on == date(2026, 7, 10)
     assert office.name("P-1", Purpose.CUSTOMER_SERVICE) == "Planted P-1"
@@ -171,7 +174,7 @@ def test_a_customer_is_kept_and_nothing_is_restricted_yet(office: Office) -> Non
 def test_with_the_relationship_over_the_duty_is_named_and_processing_restricted_to_it(office: Office) -> None:
     request = office.ended("P-1")
     assert (request.state, request.keep_until, request.source) == (
-        State.KEPT,
+        RequestState.KEPT,
         EXPIRY,
         "FATF Recommendation 11",
     )
@@ -190,10 +193,17 @@ def test_a_relationship_that_ends_later_is_looked_at_again(office: Office) -> No
     request = office.ask("P-1")
     office.clock.now += timedelta(days=10)
     with office.database.connection() as connection:
-        assert erasing.review_erasures(connection, office.vault, actor="retention", at=office.clock()) == []
+        assert (
+            erasing.review_erasures(
+                connection, office.vault, packs=PACKS, actor="retention", at=office.clock()
+            )
+            == []
+        )
     office.close(account)
     with office.database.connection() as connection:
-        [changed] = erasing.review_erasures(connection, office.vault, actor="retention", at=office.clock())
+        [changed] = erasing.review_erasures(
+            connection, office.vault, packs=PACKS, actor="retention", at=office.clock()
+        )
     assert (changed.id, changed.keep_until) == (request.id, date(2031, 6, 20))
 
 
@@ -201,8 +211,10 @@ def test_who_never_asks_is_put_on_the_way_when_the_relationship_ends(office: Off
     office.enrol("P-1")
     office.close(office.enrol("P-2"))
     with office.database.connection() as connection:
-        [begun] = erasing.sweep(connection, office.vault, actor="retention", at=office.clock())
-        assert erasing.sweep(connection, office.vault, actor="retention", at=office.clock()) == []
+        [begun] = erasing.sweep(connection, office.vault, packs=PACKS, actor="retention", at=office.clock())
+        assert (
+            erasing.sweep(connection, office.vault, packs=PACKS, actor="retention", at=office.clock()) == []
+        )
     assert (begun.subject, begun.keep_until) == (office.people["P-2"], EXPIRY)
     office.clock.now = AFTER
     office.agree()
@@ -219,7 +231,9 @@ def test_linked_records_end_together(office: Office) -> None:
     assert office.ask("P-2").keep_until is None  # the other wallet is open
     office.close(second)
     with office.database.connection() as connection:
-        [request] = erasing.review_erasures(connection, office.vault, actor="retention", at=office.clock())
+        [request] = erasing.review_erasures(
+            connection, office.vault, packs=PACKS, actor="retention", at=office.clock()
+        )
     assert set(request.subjects) == set(office.people.values())
     office.clock.now = AFTER
     office.agree()
@@ -244,7 +258,7 @@ def test_whoever_opens_an_account_again_is_not_erased(office: Office) -> None:
     office.agree()
     with pytest.raises(InvalidDataRequest, match="open account"):
         office.execute()
-    assert office.state(request) is State.KEPT
+    assert office.state(request) is RequestState.KEPT
 
 
 def test_a_guardian_is_kept_as_long_as_the_minors_records(office: Office) -> None:
@@ -273,7 +287,7 @@ def test_a_request_that_is_taken_back_restricts_nothing(office: Office) -> None:
     office.clock.now = AFTER
     with pytest.raises(KeptByLaw, match="Nothing"):
         office.agree()
-    assert office.state(request) is State.WITHDRAWN
+    assert office.state(request) is RequestState.WITHDRAWN
 
 
 # The end.
@@ -295,7 +309,7 @@ def test_two_must_agree(office: Office) -> None:
         office.execute()
     with office.database.connection() as connection, pytest.raises(DualControl):
         office.vault.control.approve(connection, asked.request_id, actor="Retention")
-    assert office.state(request) is State.KEPT
+    assert office.state(request) is RequestState.KEPT
     assert office.name("P-1", Purpose.AUTHORITY_REQUEST) == "Planted P-1"
 
 
@@ -324,7 +338,7 @@ def test_at_expiry_all_rows_go_keys_end_and_the_books_still_balance(
         ).fetchall()
     with office.database.connection() as connection:
         assert trial_balance(connection).balanced
-    assert found.state is State.ERASED
+    assert found.state is RequestState.ERASED
     assert rows == [(office.people["P-2"],)]
     assert wallets == [(office.people["P-2"],), (None,)]
     assert states == [("destroyed", True)]
@@ -471,7 +485,7 @@ def test_a_hold_that_comes_after_the_agreement_still_blocks(office: Office) -> N
             connection, office.people["P-1"], reference="c 1", actor="legal-1", at=office.clock()
         )
     assert [each.request_id for each in office.execute()] == [second.id]
-    assert office.state(first) is State.KEPT
+    assert office.state(first) is RequestState.KEPT
     assert office.name("P-1", Purpose.AUTHORITY_REQUEST) == "Planted P-1"
 
 
@@ -481,12 +495,12 @@ def test_a_run_killed_after_the_provider_destroyed_the_key_is_finished_by_the_ne
     office.agree()
 
     office.kill()
-    assert office.state(request) is State.KEPT
+    assert office.state(request) is RequestState.KEPT
     with pytest.raises(KeyUnavailable):
         office.name("P-1", Purpose.AUTHORITY_REQUEST)
     [erased] = office.execute()
     assert (erased.request_id, erased.resumed) == (request.id, True)
-    assert office.state(request) is State.ERASED
+    assert office.state(request) is RequestState.ERASED
 
 
 def test_whoever_is_held_after_a_killed_run_does_not_stand_in_the_others_way(office: Office) -> None:
@@ -499,13 +513,13 @@ def test_whoever_is_held_after_a_killed_run_does_not_stand_in_the_others_way(off
             connection, office.people["P-1"], reference="c 1", actor="legal-1", at=office.clock()
         )
     [erased] = office.execute()
-    assert (erased.request_id, erased.resumed, office.state(held)) == (other.id, True, State.KEPT)
+    assert (erased.request_id, erased.resumed, office.state(held)) == (other.id, True, RequestState.KEPT)
     with pytest.raises(KeyDestroyed):  # what is held is there; the key was gone before the hold came
         office.name("P-1", Purpose.AUTHORITY_REQUEST)
     with office.database.connection() as connection:
         rights.release_hold(connection, hold, actor="legal-2", at=office.clock())
     assert [each.request_id for each in office.execute()] == [held.id]
-    assert office.state(held) is State.ERASED
+    assert office.state(held) is RequestState.ERASED
 
 
 def test_whoever_is_released_after_a_killed_run_gets_another_key_that_two_agree_to_end(
@@ -526,7 +540,7 @@ def test_whoever_is_released_after_a_killed_run_gets_another_key_that_two_agree_
     assert office.name("P-1", Purpose.AUTHORITY_REQUEST) == "Planted P-1"
     office.agree()
     assert {each.request_id for each in office.execute()} == {held.id, other.id}
-    assert office.state(held) is office.state(other) is State.ERASED
+    assert office.state(held) is office.state(other) is RequestState.ERASED
 
 
 def test_a_database_from_an_older_backup_opens_and_is_erased_again(office: Office, home: Path) -> None:
@@ -548,14 +562,14 @@ def test_rectifications_and_tokens_go_too(office: Office) -> None:
     office.enrol("P-2")
     person, other = office.people["P-1"], office.people["P-2"]
     study = Pseudonyms(office.vault.providers, "study", office.clock)
-    rectification = Rectification(office.vault, downgrades(), parties())
+    rectification = Rectification(office.vault, PACKS, downgrades(), parties())
     said: dict[str, Any] = {"actor": "clerk-1", "reason": "the holder wrote", "at": office.clock()}
     with office.database.connection() as connection:
         study.create(connection, purpose="a study", reversible=True, actor="dpo-1")
         tokens = study.of(connection, [person, other])
         subject = persons.find(connection, "P-1")
         rectification.ask(connection, subject, {"name": "Planted Corrected"}, **said)
-        new = NewEvidence(person, "phone", evidence_records.State.REGISTRY_VERIFIED, "register")
+        new = NewEvidence(person, "phone", evidence_records.EvidenceState.REGISTRY_VERIFIED, "register")
         evidence_records.record(connection, [new], provider="registry", **said)
         two = rectification.ask(connection, subject, {"name": "Planted Twice"}, **said)
         assert two.request is not None  # waits for a second person, and never gets one

@@ -8,18 +8,24 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import PACKS
 
-from emoney.kyc import Enrolment, load_pack
+from emoney.kyc import Enrolment
 from emoney.kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import BY_WORD, Assurance, Evidence, NewEvidence, State
+from emoney.kyc.evidence.records import BY_WORD, Assurance, Evidence, EvidenceState, NewEvidence
 from emoney.kyc.wallets.retiering import expire_evidence, follow, reached
 from emoney.ledger import Database
 from emoney.ledger.base.ids import new_id
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
-GHANA = load_pack("gh-bog-2024")
-LIVE = [State.DECLARED, State.CAPTURED, State.VERIFIED, State.REGISTRY_VERIFIED]
+GHANA = PACKS.pack("gh-bog-2024")
+LIVE = [
+    EvidenceState.DECLARED,
+    EvidenceState.CAPTURED,
+    EvidenceState.VERIFIED,
+    EvidenceState.REGISTRY_VERIFIED,
+]
 
 
 @pytest.fixture
@@ -37,10 +43,12 @@ def tier(connection: Any) -> str:
 
 
 @pytest.mark.parametrize("before", LIVE)
-@pytest.mark.parametrize("after", list(State))
-def test_states_rise_or_end(database: Database, enrolled: Any, before: State, after: State) -> None:
+@pytest.mark.parametrize("after", list(EvidenceState))
+def test_states_rise_or_end(
+    database: Database, enrolled: Any, before: EvidenceState, after: EvidenceState
+) -> None:
     rises = after in LIVE and LIVE.index(after) > LIVE.index(before)
-    allowed = rises or after in (State.REJECTED, State.EXPIRED)
+    allowed = rises or after in (EvidenceState.REJECTED, EvidenceState.EXPIRED)
     with database.connection() as connection:
         new = NewEvidence(enrolled.person_id, "selfie", before)
         [evidence] = evidence_records.record(
@@ -102,30 +110,30 @@ def test_the_tier_follows_what_is_revoked_and_added(database: Database, enrolled
         assert tier(connection) == "enhanced"
         proof = of_kind(connection, enrolled.person_id, "address_proof")
         evidence_records.reject(connection, proof.id, actor="clerk-1", reason="forged", at=NOW)
-        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.before, moved.tier, tier(connection)) == ("enhanced", "medium", "medium")
-        assert follow(connection, enrolled.person_id, at=NOW) == []
+        assert follow(connection, enrolled.person_id, packs=PACKS, at=NOW) == []
         again = NewEvidence(enrolled.person_id, "address_proof", method="utility bill")
         evidence_records.record(connection, [again], actor="clerk-1", reason="new bill", at=NOW)
-        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.tier, moved.no_tier) == ("enhanced", False)
 
 
 def test_the_tier_follows_what_expires_by_the_job_and_on_the_call(database: Database, enrolled: Any) -> None:
     last_day = datetime(2026, 6, 30, 23, 59, tzinfo=UTC)
-    assert expire_evidence(database, last_day) == (0, [])
+    assert expire_evidence(database, last_day, packs=PACKS) == (0, [])
     with database.connection() as connection:
-        assert follow(connection, enrolled.person_id, at=last_day) == []
+        assert follow(connection, enrolled.person_id, packs=PACKS, at=last_day) == []
         with connection.transaction(force_rollback=True):  # on the call, where the job has not run
-            [moved] = follow(connection, enrolled.person_id, at=last_day + timedelta(minutes=1))
+            [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=last_day + timedelta(minutes=1))
             assert moved.tier == "minimum"
-    persons, [moved] = expire_evidence(database, last_day + timedelta(minutes=1))
+    persons, [moved] = expire_evidence(database, last_day + timedelta(minutes=1), packs=PACKS)
     assert (persons, moved.before, moved.tier) == (1, "enhanced", "minimum")
     with database.connection() as connection:
         document = of_kind(connection, enrolled.person_id, "id_document")
-        assert (document.state, document.recorded_by) == (State.EXPIRED, "evidence-expiry")
+        assert (document.state, document.recorded_by) == (EvidenceState.EXPIRED, "evidence-expiry")
         assert document.reason == "past its last day, 2026-06-30"
-    assert expire_evidence(database, last_day + timedelta(days=9)) == (0, [])
+    assert expire_evidence(database, last_day + timedelta(days=9), packs=PACKS) == (0, [])
 
 
 def test_who_shows_nothing_any_more_is_at_the_least_tier_and_restricted(
@@ -134,13 +142,13 @@ def test_who_shows_nothing_any_more_is_at_the_least_tier_and_restricted(
     with database.connection() as connection:
         phone = of_kind(connection, enrolled.person_id, "phone")
         evidence_records.reject(connection, phone.id, actor="clerk-1", reason="number reassigned", at=NOW)
-        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.tier, moved.no_tier) == ("minimum", True)
         row = connection.execute("SELECT restriction, restriction_cause FROM kyc.wallet").fetchone()
         assert row == ("credits_stopped", "no_tier")
         new = NewEvidence(enrolled.person_id, "phone", method="one-time code")
         evidence_records.record(connection, [new], actor="clerk-1", reason="new number", at=NOW)
-        [moved] = follow(connection, enrolled.person_id, at=NOW)
+        [moved] = follow(connection, enrolled.person_id, packs=PACKS, at=NOW)
         assert (moved.tier, moved.no_tier) == ("enhanced", False)
         assert connection.execute("SELECT restriction FROM kyc.wallet").fetchone() == (None,)
 
@@ -148,8 +156,8 @@ def test_who_shows_nothing_any_more_is_at_the_least_tier_and_restricted(
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"state": State.REJECTED},
-        {"state": State.VERIFIED},
+        {"state": EvidenceState.REJECTED},
+        {"state": EvidenceState.VERIFIED},
         {"method": ""},
         {"method": "a\nb"},
         {"expires_on": date(2026, 6, 9)},
@@ -177,7 +185,7 @@ pieces = st.builds(
         new_id(), new_id(), kind, 1, state, "m", Assurance.LOW, expires, "clerk-1", "x", None, NOW
     ),
     st.sampled_from(["phone", "id_document", "address_proof", "name", "selfie"]),
-    st.sampled_from(list(State)),
+    st.sampled_from(list(EvidenceState)),
     st.none() | st.dates(date(2026, 6, 1), date(2026, 6, 30)),
 )
 days = st.dates(date(2026, 6, 1), date(2026, 7, 2))
@@ -197,9 +205,9 @@ def test_the_tier_is_what_the_counting_evidence_asks_for(known: list[Evidence], 
     counting = {
         each.kind
         for each in known
-        if each.state not in (State.REJECTED, State.EXPIRED)
+        if each.state not in (EvidenceState.REJECTED, EvidenceState.EXPIRED)
         and not (each.expires_on and each.expires_on < day)
-        and (each.state is not State.DECLARED or each.kind in BY_WORD)
+        and (each.state is not EvidenceState.DECLARED or each.kind in BY_WORD)
     }
     tier, no_tier, _ = reached(GHANA, known, day)
     assert no_tier == ("phone" not in counting)

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import PACKS
 
 from emoney import data
-from emoney.kyc import load_pack, pack_ids, parse_pack
 from emoney.kyc.limits.compile import compile_profile
 from emoney.ledger import Database, Operation, Outcome
 from emoney.ledger.limits import profiles
@@ -38,7 +38,7 @@ def _refused_by(outcome: Outcome, rule: str, decision: str, limit: str) -> bool:
 @pytest.mark.parametrize("tier", GHANA)
 def test_ghana_balance(till: Open, tier: str) -> None:
     at, cap = till("GHS"), GHANA[tier][2]
-    wallet = at.wallet(load_pack("gh-bog-2024"), tier)
+    wallet = at.wallet(PACKS.pack("gh-bog-2024"), tier)
     assert at.load(wallet, str(Decimal(cap) - CENT)).posted
     assert at.load(wallet, "0.01").posted
     assert _refused_by(at.load(wallet, "0.01"), f"gh-bog-2024/{tier}/balance", "deny", cap)
@@ -48,7 +48,7 @@ def test_ghana_balance(till: Open, tier: str) -> None:
 @pytest.mark.parametrize("tier", GHANA)
 def test_ghana_day_and_local_midnight(till: Open, tier: str) -> None:
     at, cap = till("GHS"), GHANA[tier][0]
-    wallet = at.wallet(load_pack("gh-bog-2024"), tier)
+    wallet = at.wallet(PACKS.pack("gh-bog-2024"), tier)
     rule = f"gh-bog-2024/{tier}/flow-out-any-day"
     late = datetime(2026, 6, 10, 23, 59, 59, tzinfo=UTC)  # Accra's clock is UTC's
     at.load(wallet, GHANA[tier][2])
@@ -68,7 +68,7 @@ def test_ghana_day_and_local_midnight(till: Open, tier: str) -> None:
 
 def test_ghana_month_and_its_end(till: Open) -> None:
     at = till("GHS")
-    wallet = at.wallet(load_pack("gh-bog-2024"), "minimum")
+    wallet = at.wallet(PACKS.pack("gh-bog-2024"), "minimum")
     for day in (10, 11, 12):
         assert at.load(wallet, "3000").posted
         assert at.send(wallet, "3000", Operation.P2P, NOW.replace(day=day)).posted
@@ -85,7 +85,7 @@ def test_ghana_month_and_its_end(till: Open) -> None:
 @pytest.mark.parametrize("tier", ["medium", "enhanced"])
 def test_ghana_months_without_a_limit(till: Open, tier: str) -> None:
     at, day = till("GHS"), GHANA[tier][0]
-    wallet = at.wallet(load_pack("gh-bog-2024"), tier)
+    wallet = at.wallet(PACKS.pack("gh-bog-2024"), tier)
     for number in range(20):
         assert at.load(wallet, day).posted
         assert at.send(wallet, day, Operation.P2P, datetime(2026, 6, 1 + number, tzinfo=UTC)).posted
@@ -93,7 +93,7 @@ def test_ghana_months_without_a_limit(till: Open, tier: str) -> None:
 
 def test_europe_balance(till: Open) -> None:
     at = till("EUR")
-    wallet = at.wallet(load_pack("eu-amld5-art12"), "anonymous_emoney")
+    wallet = at.wallet(PACKS.pack("eu-amld5-art12"), "anonymous_emoney")
     assert at.load(wallet, "149.99").posted
     assert at.load(wallet, "0.01").posted
     assert _refused_by(at.load(wallet, "0.01"), "eu-amld5-art12/anonymous_emoney/balance", "deny", "150")
@@ -101,7 +101,7 @@ def test_europe_balance(till: Open) -> None:
 
 def test_europe_month_ends_at_local_midnight(till: Open) -> None:
     at = till("EUR")
-    wallet = at.wallet(load_pack("eu-amld5-art12"), "anonymous_emoney")
+    wallet = at.wallet(PACKS.pack("eu-amld5-art12"), "anonymous_emoney")
     ends = datetime(2026, 6, 30, 22, 0, tzinfo=UTC)  # the first of July in Brussels
     at.load(wallet, "150")
     assert at.send(wallet, "149.99", Operation.PAY, ends - timedelta(days=20)).posted
@@ -124,7 +124,7 @@ def test_europe_month_ends_at_local_midnight(till: Open) -> None:
 )
 def test_europe_above_fifty_needs_due_diligence(till: Open, operation: Operation, rule: str) -> None:
     at = till("EUR")
-    wallet = at.wallet(load_pack("eu-amld5-art12"), "anonymous_emoney")
+    wallet = at.wallet(PACKS.pack("eu-amld5-art12"), "anonymous_emoney")
     at.load(wallet, "150")
     assert at.send(wallet, "49.99", operation).posted
     assert at.send(wallet, "50.00", operation).posted
@@ -136,14 +136,14 @@ def test_europe_above_fifty_needs_due_diligence(till: Open, operation: Operation
 
 def test_europe_redemption_to_a_bank_is_open(till: Open) -> None:
     at = till("EUR")
-    wallet = at.wallet(load_pack("eu-amld5-art12"), "anonymous_emoney")
+    wallet = at.wallet(PACKS.pack("eu-amld5-art12"), "anonymous_emoney")
     at.load(wallet, "150")
     assert at.send(wallet, "150", Operation.REDEEM_BANK).posted
 
 
 def test_europe_goods_and_services_only(till: Open) -> None:
     at = till("EUR")
-    wallet = at.wallet(load_pack("eu-amld5-art12"), "anonymous_emoney")
+    wallet = at.wallet(PACKS.pack("eu-amld5-art12"), "anonymous_emoney")
     at.load(wallet, "10")
     tier = "eu-amld5-art12/anonymous_emoney"
     assert _refused_by(at.send(wallet, "0.01", Operation.P2P), f"{tier}/denied-p2p_out", "deny", "0")
@@ -154,7 +154,7 @@ def test_a_number_not_known_refuses_everything_it_applies_to(till: Open) -> None
     content = data.read_yaml("policies", "gh-bog-2024.yaml")
     content["tiers"][0]["rules"][0] |= {"amount": None, "confidence": "unknown"}
     at = till("GHS")
-    wallet = at.wallet(parse_pack(content), "minimum")
+    wallet = at.wallet(PACKS.parse(content), "minimum")
     assert at.load(wallet, "10").posted
     refused = at.send(wallet, "0.01", Operation.P2P)
     assert refused.refusal.rule == "gh-bog-2024/minimum/flow-out-any-day"
@@ -167,15 +167,15 @@ def test_counts(till: Open) -> None:
     count = {"metric": "count", "direction": "out", "operations": ["cash_out"], "window": "day", "amount": 2}
     content["tiers"][0]["rules"].append(content["tiers"][0]["rules"][0] | count)
     at = till("GHS")
-    wallet = at.wallet(parse_pack(content), "minimum")
+    wallet = at.wallet(PACKS.parse(content), "minimum")
     at.load(wallet, "10")
     assert [at.send(wallet, "0.01", Operation.CASH_OUT).posted for _ in range(3)] == [True, True, False]
     assert at.send(wallet, "0.01", Operation.P2P).posted
 
 
-@pytest.mark.parametrize("pack_id", pack_ids())
+@pytest.mark.parametrize("pack_id", PACKS.ids())
 def test_profiles_survive_storage(database: Database, pack_id: str) -> None:
-    pack = load_pack(pack_id)
+    pack = PACKS.pack(pack_id)
     for tier in pack.tiers:
         profile = compile_profile(pack, tier)
         assert all("confidence" in rule.source or "in force" in rule.source for rule in profile.rules)
@@ -194,7 +194,7 @@ def test_any_amount_compiles_to_minor_units_and_its_absence_to_a_bound(
     rules = content["tiers"][0]["rules"]
     rules[0]["amount"] = str(amount)
     rules[1] |= {"amount": absent, "confidence": "primary" if absent else "unknown"}
-    pack = parse_pack(content)
+    pack = PACKS.parse(content)
     tier = f"{pack.id}/{pack.tiers[0].id}/"
     found = {rule.id.removeprefix(tier): rule for rule in compile_profile(pack, pack.tiers[0]).rules}
     balance, flow = found["balance"], found["flow-out-pay_any-calendar_month"]

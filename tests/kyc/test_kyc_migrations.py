@@ -5,12 +5,13 @@ from typing import Any
 
 import psycopg
 from alembic import command
+from shipped import PACKS
 
 from emoney.jobs.migrate import _run, is_current, upgrade
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence import refresh
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.evidence.risk_rating import risk_policy
 from emoney.kyc.life import deaths, dormancy
 from emoney.kyc.life.dormancy_rules import dormancy_rules
@@ -30,13 +31,15 @@ def test_down_and_up_again_with_rows(
     first, _ = desk.enrol_many([ama, ama | {"external_ref": "P-2"}])
     said: dict[str, Any] = {"actor": "clerk-1", "reason": "papers", "at": NOW}
     with database.connection() as connection:
-        new = [NewEvidence(first.person_id, "passport", State.REGISTRY_VERIFIED)]
+        new = [NewEvidence(first.person_id, "passport", EvidenceState.REGISTRY_VERIFIED)]
         evidence_records.record(connection, new, provider="registry", **said)
         refresh.rate(connection, first.person_id, [], risk_policy(), **said)
         deaths.report(connection, first.person_id, **said)
         until = NOW + timedelta(days=9)
-        request = overrides.request(connection, first.account_id, "enhanced", until=until, **said)
-        approved_actions.approve(connection, request, actor="clerk-2", reason="seen", at=NOW)
+        request = overrides.request(
+            connection, first.account_id, "enhanced", packs=PACKS, until=until, **said
+        )
+        approved_actions.approve(connection, request, packs=PACKS, actor="clerk-2", reason="seen", at=NOW)
     dormancy.run(Ledger(database, lambda: NOW), dormancy_rules(), NOW + timedelta(days=340))
     with psycopg.connect(owner_url) as connection:
         tracked = connection.execute(

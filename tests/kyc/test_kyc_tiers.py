@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import PACKS
 
-from emoney.kyc import Pack, load_pack, pack_ids, tier_for, tier_named
+from emoney.kyc import Pack, tier_for, tier_named
 from emoney.kyc.errors import NoTier, UnknownTier
 from emoney.kyc.packs.evidence import EvidenceExpression
 from emoney.ledger.base.errors import InvalidInput
@@ -37,11 +38,11 @@ def _place(pack: Pack, kinds: frozenset[str]) -> int:
         return -1
 
 
-@given(st.sampled_from(pack_ids()), some_kinds, some_kinds)
+@given(st.sampled_from(PACKS.ids()), some_kinds, some_kinds)
 def test_more_evidence_never_lowers_the_tier(
     pack_id: str, kinds: frozenset[str], more: frozenset[str]
 ) -> None:
-    pack = load_pack(pack_id)
+    pack = PACKS.pack(pack_id)
     assert _place(pack, kinds | more) >= _place(pack, kinds)
 
 
@@ -72,13 +73,13 @@ def test_what_implies_another_expression_is_never_enough_without_it(
     ],
 )
 def test_ghanaian_tiers(kinds: set[str], tier: str) -> None:
-    assert tier_for(load_pack("gh-bog-2024"), kinds).id == tier
+    assert tier_for(PACKS.pack("gh-bog-2024"), kinds).id == tier
 
 
 @pytest.mark.parametrize("kinds", [set(), {"id_document"}, {"sim_registration_data"}])
 def test_no_tier_says_what_is_missing(kinds: set[str]) -> None:
     with pytest.raises(NoTier, match="minimum still needs phone"):
-        tier_for(load_pack("gh-bog-2024"), kinds)
+        tier_for(PACKS.pack("gh-bog-2024"), kinds)
 
 
 @pytest.mark.parametrize(
@@ -94,11 +95,11 @@ def test_no_tier_says_what_is_missing(kinds: set[str]) -> None:
     ],
 )
 def test_a_files_word_for_a_tier(word: str | None, tier: str) -> None:
-    assert tier_named(load_pack("gh-bog-2024"), word).id == tier
+    assert tier_named(PACKS.pack("gh-bog-2024"), word).id == tier
 
 
 def test_a_mapping_comes_first() -> None:
-    pack = load_pack("gh-bog-2024")
+    pack = PACKS.pack("gh-bog-2024")
     assert tier_named(pack, "1", {"1": "minimum", "gold": "enhanced"}).id == "minimum"
     assert tier_named(pack, "gold", {"1": "minimum", "gold": "enhanced"}).id == "enhanced"
     assert tier_named(pack, "2", {"1": "minimum"}).id == "enhanced"
@@ -109,12 +110,12 @@ def test_a_mapping_comes_first() -> None:
 @pytest.mark.parametrize("word", ["3", "-1", "01", "1.0", "٢", "Medium", "99999999999"])
 def test_any_other_word_is_refused_and_the_error_says_how_to_map_it(word: str) -> None:
     with pytest.raises(UnknownTier) as refused:
-        tier_named(load_pack("gh-bog-2024"), word)
+        tier_named(PACKS.pack("gh-bog-2024"), word)
     assert isinstance(refused.value, InvalidInput)
     assert "0 or minimum, 1 or medium, 2 or enhanced. Map the word" in str(refused.value)
 
 
 def test_what_does_not_look_like_a_code_is_not_repeated() -> None:
     with pytest.raises(UnknownTier) as refused:
-        tier_named(load_pack("gh-bog-2024"), "Ama Serwaa")
+        tier_named(PACKS.pack("gh-bog-2024"), "Ama Serwaa")
     assert "Ama" not in str(refused.value)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 from limit_probe import Limit, demand_respected, minor, moment, operations, probe
+from shipped import PACKS
 
 from emoney import data
-from emoney.kyc import load_pack, pack_ids
 from emoney.kyc.limits.explain import explain
 from emoney.kyc.limits.stated import read_state
 from emoney.kyc.packs.rules import PackRule
@@ -87,20 +87,20 @@ _UNKNOWN = [limit for limit in _limits() if limit.amount in (None, "issuer_defin
 
 @pytest.mark.parametrize("limit", _CAPPED, ids=str)
 def test_each_collected_limit_one_unit_below_at_and_above(limit: Limit) -> None:
-    pack = load_pack(limit.pack)
+    pack = PACKS.pack(limit.pack)
     demand_respected(limit, minor(limit, _rate(limit.unit)), moment(pack, limit.unit))
 
 
 @pytest.mark.parametrize("limit", _UNKNOWN, ids=str)
 def test_what_is_not_known_allows_nothing(limit: Limit) -> None:
-    said = probe(limit, 10, 0, moment(load_pack(limit.pack)), operations(limit)[0])
+    said = probe(limit, 10, 0, moment(PACKS.pack(limit.pack)), operations(limit)[0])
     assert said.decision == "deny"
     assert said.unknown
 
 
 @pytest.mark.parametrize("limit", _OPEN, ids=str)
 def test_what_has_no_limit_is_never_refused_by_it(limit: Limit) -> None:
-    said = probe(limit, 10**14, 0, moment(load_pack(limit.pack)), operations(limit)[0])
+    said = probe(limit, 10**14, 0, moment(PACKS.pack(limit.pack)), operations(limit)[0])
     assert (
         said.rule is None
         or f"/{limit.metric}-{limit.direction}-{limit.operation}-{limit.window}" not in said.rule
@@ -108,9 +108,9 @@ def test_what_has_no_limit_is_never_refused_by_it(limit: Limit) -> None:
 
 
 def test_every_pack_and_tier_is_there_in_order() -> None:
-    assert pack_ids() == sorted(pack["id"] for pack in _COLLECTED["packs"])
+    assert PACKS.ids() == sorted(pack["id"] for pack in _COLLECTED["packs"])
     for official in _COLLECTED["packs"]:
-        pack = load_pack(official["id"])
+        pack = PACKS.pack(official["id"])
         assert [tier.id for tier in pack.tiers] == [tier["id"] for tier in official["tiers"]]
         assert (pack.currency, pack.jurisdiction) == (official["currency"], official["jurisdiction"])
         for ours, theirs in (
@@ -167,7 +167,7 @@ def _evidence(tier: Tier, official: dict[str, Any]) -> None:
 
 def test_every_number_source_and_piece_of_evidence_is_that_which_was_collected() -> None:
     for official in _COLLECTED["packs"]:
-        pack = load_pack(official["id"])
+        pack = PACKS.pack(official["id"])
         for tier, theirs in zip(pack.tiers, official["tiers"], strict=True):
             assert [_shape(pack, rule) for rule in tier.rules] == [
                 _official_shape(rule) for rule in _rules(theirs)
@@ -184,7 +184,7 @@ def test_every_number_source_and_piece_of_evidence_is_that_which_was_collected()
 
 def test_denied_operations_are_denied() -> None:
     for official in _COLLECTED["packs"]:
-        pack = load_pack(official["id"])
+        pack = PACKS.pack(official["id"])
         for tier in official["tiers"]:
             for operation in tier.get("ops_deny", []):
                 state = read_state({"at": moment(pack).isoformat()})
@@ -195,7 +195,7 @@ def test_denied_operations_are_denied() -> None:
 
 def test_the_rates_are_those_that_were_collected() -> None:
     for unit, official in _COLLECTED["units"].items():
-        shipped = data.read_yaml("rates", f"{unit}.yaml")
+        shipped = data.read_yaml("policies", "rates", f"{unit}.yaml")
         assert shipped["currency"] == official["currency"]
         observed = official["observed"][0]
         rate = shipped["rates"][0]

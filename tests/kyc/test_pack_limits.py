@@ -8,16 +8,15 @@ from typing import Any
 
 import pytest
 from limit_probe import Limit, demand_respected, minor, moment, operations, probe
+from shipped import PACKS
 
 from emoney import data
-from emoney.kyc import load_pack, pack_ids, parse_pack
 from emoney.kyc.errors import InvalidPack
 from emoney.kyc.limits.compile import Features, compile_profile
 from emoney.kyc.limits.explain import Explanation, explain
-from emoney.kyc.limits.stated import StatedStanding, read_state
+from emoney.kyc.limits.stated import StatedUsage, read_state
 from emoney.kyc.packs.contradictions import demand_none_between
-from emoney.kyc.packs.library import load_packs
-from emoney.kyc.packs.rates import IndexUnit, load_unit
+from emoney.kyc.packs.rates import IndexUnit
 from emoney.ledger.limits.rules import Bound, Direction, Window
 
 TABLE = Path(__file__).with_name("pack_limits.txt")
@@ -64,14 +63,14 @@ def test_the_table_has_every_limit_of_every_pack() -> None:
     ]
     shipped = [
         (pack.id, tier.id, rule.metric, rule.operations[0], rule.window, _text(rule.amount), rule.applies_if)
-        for pack in load_packs()
+        for pack in PACKS.packs()
         for tier in pack.tiers
         for rule in tier.rules
         for _ in (Direction if rule.direction == "both_separately" and rule.metric == "flow" else "x")
     ]
     assert sorted(stated, key=str) == sorted(shipped, key=str)
-    assert {limit.pack for limit in LIMITS} == set(pack_ids())
-    assert len(pack_ids()) == 29
+    assert {limit.pack for limit in LIMITS} == set(PACKS.ids())
+    assert len(PACKS.ids()) == 29
 
 
 def _text(amount: Decimal | str | None) -> str | None:
@@ -81,12 +80,12 @@ def _text(amount: Decimal | str | None) -> str | None:
 @pytest.mark.parametrize("limit", CAPPED, ids=str)
 def test_each_limit_one_unit_below_at_and_above(limit: Limit) -> None:
     most = minor(limit, RATES[limit.unit])
-    demand_respected(limit, most, moment(load_pack(limit.pack), limit.unit))
+    demand_respected(limit, most, moment(PACKS.pack(limit.pack), limit.unit))
 
 
 @pytest.mark.parametrize("limit", [limit for limit in LIMITS if limit not in CAPPED], ids=str)
 def test_no_limit_and_not_known_are_different_things(limit: Limit) -> None:
-    said = probe(limit, 10**14, 0, moment(load_pack(limit.pack)), operations(limit)[0])
+    said = probe(limit, 10**14, 0, moment(PACKS.pack(limit.pack)), operations(limit)[0])
     if limit.amount == "none":
         assert said.rule is None or f"/{limit.metric}-{limit.direction}" not in said.rule
     else:
@@ -96,7 +95,7 @@ def test_no_limit_and_not_known_are_different_things(limit: Limit) -> None:
 
 def _ask(pack: str, tier: str, operation: str, amount: str, at: str, **state: Any) -> Explanation:
     said = read_state(state | {"at": at})
-    return explain(load_pack(pack), tier, operation, amount, said, datetime(2026, 6, 1, tzinfo=UTC))[1]
+    return explain(PACKS.pack(pack), tier, operation, amount, said, datetime(2026, 6, 1, tzinfo=UTC))[1]
 
 
 # Dates
@@ -270,7 +269,7 @@ def test_an_amount_in_units_is_rounded_down_and_says_its_rate() -> None:
 
 
 def test_rates_that_follow_each_other_are_each_for_their_days() -> None:
-    content = data.read_yaml("rates", "UIT.yaml")
+    content = data.read_yaml("policies", "rates", "UIT.yaml")
     content["rates"].append(
         content["rates"][0] | {"from": date(2027, 2, 1), "to": date(2028, 1, 1), "rate": 5600}
     )
@@ -290,7 +289,7 @@ def test_rates_that_follow_each_other_are_each_for_their_days() -> None:
 
 def test_every_unit_that_was_collected_has_its_file() -> None:
     for unit in ("UDI", "UIT", "RMV", "UVT", "SMLMV"):
-        assert load_unit(unit).rounding == "down"
+        assert PACKS.unit(unit).rounding == "down"
 
 
 # Scopes, windows, and what counts toward what
@@ -342,7 +341,7 @@ def test_each_payee_has_a_limit_of_its_own() -> None:
 def test_what_is_used_counts_where_it_may_belong(used: list[tuple[str, str, str]], left: str) -> None:
     entries = [{"operation": o, "window": w, "amount": a} for o, w, a in used]
     state = {"used": [*entries, {"operation": "load_cash", "window": "calendar_month", "amount": "0"}]}
-    pack = load_pack("bd-mfs-2025")
+    pack = PACKS.pack("bd-mfs-2025")
     asked = explain(pack, "personal", "load_cash", "1", read_state(state), datetime(2026, 6, 1, tzinfo=UTC))[
         1
     ]
@@ -351,7 +350,7 @@ def test_what_is_used_counts_where_it_may_belong(used: list[tuple[str, str, str]
     )
     profile = compile_profile(pack, pack.tier("personal"))
     [rule] = [each for each in profile.rules if each.id.endswith("flow-in-load_cash-calendar_month")]
-    moved, _ = StatedStanding(read_state(state), "BDT", date(2026, 6, 1)).moved(rule, date(2026, 6, 1), None)
+    moved, _ = StatedUsage(read_state(state), "BDT", date(2026, 6, 1)).moved(rule, date(2026, 6, 1), None)
     assert Decimal(300000) - Decimal(moved) / 100 == Decimal(left)
 
 
@@ -397,9 +396,9 @@ def test_local_days_on_the_days_when_the_clocks_change_and_in_leap_years() -> No
 # What packs compile to
 
 
-@pytest.mark.parametrize("pack_id", pack_ids())
+@pytest.mark.parametrize("pack_id", PACKS.ids())
 def test_all_tiers_that_evidence_leads_to_keep_the_same_counters(pack_id: str) -> None:
-    pack = load_pack(pack_id)
+    pack = PACKS.pack(pack_id)
     profiles = [compile_profile(pack, tier) for tier in pack.tiers]
     counted = {
         tier.assigned: (profile.counted, profile.counted_per_payee)
@@ -423,7 +422,7 @@ def test_dated_versions_of_a_rule_never_overlap() -> None:
         Features(),
         Features(reloadable=False, loaded_with_cash=True, cohorts=frozenset({"eid_2024"})),
     ]
-    for pack in load_packs():
+    for pack in PACKS.packs():
         for tier in pack.tiers:
             for feature in features:
                 by_id: dict[str, list[tuple[date, date]]] = {}
@@ -436,14 +435,14 @@ def test_dated_versions_of_a_rule_never_overlap() -> None:
 
 
 def test_a_wallet_that_is_not_reloadable_counts_its_loads() -> None:
-    pack = load_pack("fr-cmf-r561-16-1")
+    pack = PACKS.pack("fr-cmf-r561-16-1")
     profile = compile_profile(pack, pack.tiers[0], Features(reloadable=False))
     assert (Direction.IN, Window.LIFETIME) in profile.counted
     assert any(rule.id.endswith("anonymous_emoney/denied-load_reload") for rule in profile.rules)
 
 
 def test_an_unknown_number_is_not_no_limit() -> None:
-    pack = load_pack("tz-emoney-2015")
+    pack = PACKS.pack("tz-emoney-2015")
     [rule] = [r for r in compile_profile(pack, pack.tiers[0]).rules if r.id.endswith("/balance")]
     assert (rule.bound, rule.amount) == (Bound.UNKNOWN, None)
 
@@ -452,7 +451,7 @@ def test_an_unknown_number_is_not_no_limit() -> None:
 
 
 def _spoilt(pack_id: str, **change: Any) -> Any:
-    return parse_pack(data.read_yaml("policies", f"{pack_id}.yaml") | change)
+    return PACKS.parse(data.read_yaml("policies", f"{pack_id}.yaml") | change)
 
 
 @pytest.mark.parametrize(
@@ -485,16 +484,16 @@ def _spoilt(pack_id: str, **change: Any) -> Any:
 def test_packs_that_contradict_each_other_are_refused(
     pack_id: str, change: dict[str, Any], said: str
 ) -> None:
-    packs = [pack for pack in load_packs() if pack.id != pack_id]
+    packs = [pack for pack in PACKS.packs() if pack.id != pack_id]
     with pytest.raises(InvalidPack, match=said):
         demand_none_between([*packs, _spoilt(pack_id, **change)])
 
 
 def test_a_day_before_and_after_are_apart() -> None:
     """Successors meet on one day: what is stated to end on it is in force until its midnight."""
-    for pack in load_packs():
+    for pack in PACKS.packs():
         if pack.succeeded_by is not None:
-            after = load_pack(pack.succeeded_by.pack)
+            after = PACKS.pack(pack.succeeded_by.pack)
             assert pack.valid.to == after.valid.from_
             assert pack.valid.to is not None
             eve = datetime.combine(pack.valid.to - timedelta(days=1), datetime.min.time(), UTC)

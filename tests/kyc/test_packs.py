@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shipped import PACKS
 
 from emoney import data
-from emoney.kyc import load_pack, pack_ids, pack_of_currency, parse_pack, read_pack, tier_for
+from emoney.kyc import tier_for
 from emoney.kyc.errors import InvalidPack, PackNotInForce, UnknownPack
-from emoney.kyc.packs.library import load_packs, pack_schema
+from emoney.kyc.packs.library import pack_schema
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def ghana() -> Any:
 
 
 def test_every_shipped_pack_is_read() -> None:
-    assert [pack.id for pack in load_packs()] == pack_ids()
-    assert {"eu-amld5-art12", "gh-bog-2024"} <= set(pack_ids())
+    assert [pack.id for pack in PACKS.packs()] == PACKS.ids()
+    assert {"eu-amld5-art12", "gh-bog-2024"} <= set(PACKS.ids())
 
 
 def _spoil(pack: Any, path: str, value: Any) -> None:
@@ -100,7 +101,7 @@ def test_a_wrong_pack_is_refused_with_the_place_and_the_reason(
 ) -> None:
     _spoil(ghana, path, value)
     with pytest.raises(InvalidPack) as refused:
-        parse_pack(ghana)
+        PACKS.parse(ghana)
     assert said in str(refused.value)
 
 
@@ -113,7 +114,7 @@ def test_two_limits_on_one_thing_contradict_each_other(ghana: Any) -> None:
     with pytest.raises(
         InvalidPack, match=r"minimum sets two limits on flow-out-any-day: 3000, 4000; keep one"
     ):
-        parse_pack(ghana)
+        PACKS.parse(ghana)
 
 
 def test_the_same_limit_in_another_order_of_operations_is_the_same(ghana: Any) -> None:
@@ -123,27 +124,27 @@ def test_the_same_limit_in_another_order_of_operations_is_the_same(ghana: Any) -
         rule | {"operations": ["bill_pay", "p2p_out"]},
     ]
     with pytest.raises(InvalidPack, match="two limits on flow-out-bill_pay"):
-        parse_pack(ghana)
+        PACKS.parse(ghana)
 
 
 def test_a_limit_on_what_is_denied_contradicts_the_denial(ghana: Any) -> None:
     ghana["tiers"][0]["denied"] = [_because(["p2p_out"])]
     ghana["tiers"][0]["rules"].append(ghana["tiers"][0]["rules"][0] | {"operations": ["p2p_out"]})
     with pytest.raises(InvalidPack, match="on what it denies"):
-        parse_pack(ghana)
+        PACKS.parse(ghana)
 
 
 @pytest.mark.parametrize("operations", [["p2p_in", "p2p_out"], ["any"]])
 def test_a_denial_has_one_direction(ghana: Any, operations: list[str]) -> None:
     ghana["tiers"][0]["denied"] = [_because(operations)]
     with pytest.raises(InvalidPack, match="in one direction"):
-        parse_pack(ghana)
+        PACKS.parse(ghana)
 
 
 def test_what_is_denied_twice_is_refused(ghana: Any) -> None:
     ghana["tiers"][0]["denied"] = [_because(["p2p_out"]), _because(["p2p_out", "cash_out"])]
     with pytest.raises(InvalidPack, match="denies p2p_out twice"):
-        parse_pack(ghana)
+        PACKS.parse(ghana)
 
 
 def test_a_time_limit_and_a_list_of_what_is_allowed_have_to_fit_the_pack(ghana: Any) -> None:
@@ -151,16 +152,16 @@ def test_a_time_limit_and_a_list_of_what_is_allowed_have_to_fit_the_pack(ghana: 
     limit = {"within": "P2Y", "from": "opening", "upgrade_to": "gold", "then": "no_further_credit"} | said
     ghana["tiers"][0]["time_limit"] = limit
     with pytest.raises(InvalidPack, match="has to be left for gold"):
-        parse_pack(ghana)
+        PACKS.parse(ghana)
     ghana["tiers"][0]["time_limit"] = limit | {"upgrade_to": "medium"}
-    assert parse_pack(ghana).tiers[0].time_limit.months == 24
+    assert PACKS.parse(ghana).tiers[0].time_limit.months == 24
     ghana["tiers"][0]["allowed"] = {"operations": ["p2p_out", "any"]} | said
     with pytest.raises(InvalidPack, match="leaves nothing out"):
-        parse_pack(ghana)
+        PACKS.parse(ghana)
     ghana["tiers"][0]["allowed"] = {"operations": ["p2p_out"]} | said
     ghana["tiers"][0]["denied"] = [_because(["p2p_out"])]
     with pytest.raises(InvalidPack, match="both allows and denies p2p_out"):
-        parse_pack(ghana)
+        PACKS.parse(ghana)
 
 
 def test_an_override_is_of_a_limit_that_is_there(ghana: Any) -> None:
@@ -174,21 +175,21 @@ def test_an_override_is_of_a_limit_that_is_there(ghana: Any) -> None:
         "source": "gh2024",
         "confidence": "primary",
     }
-    assert parse_pack(ghana | {"overrides": [override]}).overrides
+    assert PACKS.parse(ghana | {"overrides": [override]}).overrides
     with pytest.raises(InvalidPack, match="sets 'balances', no limit of tier minimum"):
-        parse_pack(ghana | {"overrides": [override | {"amounts": {"balances": 1}}]})
+        PACKS.parse(ghana | {"overrides": [override | {"amounts": {"balances": 1}}]})
     with pytest.raises(InvalidPack, match="for the tier 'gold'"):
-        parse_pack(ghana | {"overrides": [override | {"tier": "gold"}]})
+        PACKS.parse(ghana | {"overrides": [override | {"tier": "gold"}]})
 
 
 def test_unknown_evidence_is_reached_by_nobody_and_listed_evidence_of_the_packs_own(ghana: Any) -> None:
     ghana["tiers"][2]["evidence"] = "unknown"
-    pack = parse_pack(ghana)
+    pack = PACKS.parse(ghana)
     assert not pack.tiers[2].by_evidence
     assert tier_for(pack, {"phone", "id_document", "address_proof"}).id == "medium"
     ghana["own_kinds"] = {"blood_group": "the holder's blood group"}
     ghana["tiers"][2]["evidence"] = {"all": ["phone", "id_document", "blood_group"]}
-    assert tier_for(parse_pack(ghana), {"phone", "id_document", "blood_group"}).id == "enhanced"
+    assert tier_for(PACKS.parse(ghana), {"phone", "id_document", "blood_group"}).id == "enhanced"
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
@@ -200,7 +201,7 @@ def test_the_published_schema_is_that_of_the_code() -> None:
 
 def test_the_shipped_packs_follow_the_published_schema() -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    for pack_id in pack_ids():
+    for pack_id in PACKS.ids():
         content = data.read_yaml("policies", f"{pack_id}.yaml")
         jsonschema.validate(json.loads(json.dumps(content, default=str)), pack_schema())
 
@@ -208,14 +209,14 @@ def test_the_shipped_packs_follow_the_published_schema() -> None:
 def test_a_number_not_known_may_follow_a_known_one(ghana: Any) -> None:
     """It fails closed, so it gives nobody less than what it says."""
     ghana["tiers"][2]["rules"][2] |= {"amount": None, "confidence": "unknown"}
-    assert parse_pack(ghana).tiers[2].rules[2].amount is None
+    assert PACKS.parse(ghana).tiers[2].rules[2].amount is None
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:
     text = (data.folder("policies") / "gh-bog-2024.yaml").read_text(encoding="utf-8")
-    assert read_pack(text).id == "gh-bog-2024"
+    assert PACKS.read(text).id == "gh-bog-2024"
     with pytest.raises(InvalidPack, match="'amount' stands twice"):
-        read_pack(text.replace("amount: 3000,", "amount: 3000, amount: 30000,"))
+        PACKS.read(text.replace("amount: 3000,", "amount: 3000, amount: 30000,"))
 
 
 @pytest.mark.parametrize(
@@ -223,11 +224,11 @@ def test_a_key_that_stands_twice_is_refused() -> None:
 )
 def test_what_is_no_pack_is_refused(text: str) -> None:
     with pytest.raises(InvalidPack):
-        read_pack(text)
+        PACKS.read(text)
 
 
 def test_the_validity_is_that_of_the_local_calendar() -> None:
-    ends_in_brussels = load_pack("eu-amld5-art12")
+    ends_in_brussels = PACKS.pack("eu-amld5-art12")
     assert ends_in_brussels.in_force(datetime(2027, 7, 9, 21, 59, tzinfo=UTC))
     assert not ends_in_brussels.in_force(datetime(2027, 7, 9, 22, 0, tzinfo=UTC))
     with pytest.raises(PackNotInForce, match=r"2027-07-10; it is from 2020-01-10 until 2027-07-10"):
@@ -235,7 +236,7 @@ def test_the_validity_is_that_of_the_local_calendar() -> None:
 
 
 def test_a_draft_is_never_in_force(ghana: Any) -> None:
-    draft = parse_pack(ghana | {"status": "draft"})
+    draft = PACKS.parse(ghana | {"status": "draft"})
     assert not draft.in_force(datetime(2026, 1, 1, tzinfo=UTC))
     with pytest.raises(PackNotInForce, match="is a draft"):
         draft.demand_in_force(datetime(2026, 1, 1, tzinfo=UTC))
@@ -243,21 +244,21 @@ def test_a_draft_is_never_in_force(ghana: Any) -> None:
 
 def test_packs_are_found_by_currency_or_the_error_says_what_there_is() -> None:
     now = datetime(2026, 6, 1, tzinfo=UTC)
-    assert pack_of_currency("EUR", now).id == "eu-amld5-art12"
+    assert PACKS.of_currency("EUR", now).id == "eu-amld5-art12"
     with pytest.raises(UnknownPack, match=r"in SEK; there are packs in BDT, .*, EUR, GHS"):
-        pack_of_currency("SEK", now)
+        PACKS.of_currency("SEK", now)
     with pytest.raises(UnknownPack, match="no policy pack in force at 2019-01-01"):
-        pack_of_currency("GHS", datetime(2019, 1, 1, tzinfo=UTC))
+        PACKS.of_currency("GHS", datetime(2019, 1, 1, tzinfo=UTC))
     with pytest.raises(
         UnknownPack, match="name one of the packs in NGN: ng-bank-tiers-2016, ng-enaira-2021, ng"
     ):
-        pack_of_currency("NGN", now)
-    assert pack_of_currency("XOF", now).id == "waemu-bceao-008-2015"
+        PACKS.of_currency("NGN", now)
+    assert PACKS.of_currency("XOF", now).id == "waemu-bceao-008-2015"
     with pytest.raises(UnknownPack, match="there is no policy pack"):
-        load_pack("../policies/gh-bog-2024")
+        PACKS.pack("../policies/gh-bog-2024")
 
 
 def test_the_example_of_the_documentation_is_a_pack() -> None:
     page = (Path(__file__).resolve().parents[2] / "docs" / "policy-packs.md").read_text(encoding="utf-8")
     example, *_ = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
-    assert [tier.id for tier in read_pack(example).tiers] == ["basic", "full"]
+    assert [tier.id for tier in PACKS.read(example).tiers] == ["basic", "full"]

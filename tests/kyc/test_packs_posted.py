@@ -6,9 +6,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from shipped import PACKS
 
 from emoney import data
-from emoney.kyc import NewWallet, load_pack, open_wallets, parse_pack
+from emoney.kyc import NewWallet, open_wallets
 from emoney.ledger import Operation, Outcome
 from emoney.ledger.base.ids import new_id
 
@@ -28,7 +29,9 @@ def _refused(outcome: Outcome) -> str | None:
 def _wallet(at: Any, pack_id: str, tier: str, holder: UUID | None = None, opened: datetime = NOW) -> UUID:
     account = new_id()
     with at.database.connection() as connection:
-        open_wallets(connection, load_pack(pack_id), [NewWallet(account, str(account), tier, opened, holder)])
+        open_wallets(
+            connection, PACKS.pack(pack_id), [NewWallet(account, str(account), tier, opened, holder)]
+        )
     return account
 
 
@@ -112,7 +115,7 @@ def test_each_payee_has_a_limit_of_its_own(till: Open) -> None:
     other = new_id()
     with at.database.connection() as connection:
         open_wallets(
-            connection, load_pack("in-rbi-ppi-2021"), [NewWallet(other, "other", "full_kyc", NOW, uuid4())]
+            connection, PACKS.pack("in-rbi-ppi-2021"), [NewWallet(other, "other", "full_kyc", NOW, uuid4())]
         )
     assert at.pay(wallet, other, "0.01", Operation.P2P_REGISTERED).posted
     assert (
@@ -176,7 +179,7 @@ def test_who_is_not_verified_within_12_months_takes_no_further_credit(
     content = data.read_yaml("policies", "gh-bog-2024.yaml")
     limit = {"within": "P12M", "from": "opening", "then": "unknown", "source": "gh2024"}
     content["tiers"][0]["time_limit"] = limit | {"confidence": "primary"}
-    pack, at, wallet = parse_pack(content), till("GHS"), new_id()
+    pack, at, wallet = PACKS.parse(content), till("GHS"), new_id()
     with at.database.connection() as connection:
         open_wallets(connection, pack, [NewWallet(wallet, "w", "minimum", _at(opened))])
     assert at.load(wallet, "100", _at(last)).posted

@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shipped import PACKS
 
 from emoney.kyc import Enrolment
 from emoney.kyc.errors import (
@@ -20,15 +21,14 @@ from emoney.kyc.errors import (
     ReferenceTaken,
     UnfitAccount,
 )
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
-from emoney.kyc.packs.library import load_pack
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.parties import businesses, guardians, ownership
 from emoney.kyc.parties.businesses import Role
 from emoney.kyc.parties.ownership import Owner
 from emoney.kyc.parties.settings import parties
 from emoney.kyc.wallets import bearer
-from emoney.kyc.wallets import of_person as persons
 from emoney.ledger import Database
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
@@ -48,7 +48,7 @@ def guardian(desk: Enrolment, database: Database, ama: dict[str, Any]) -> Any:
 
 def verify(database: Database, person: UUID) -> None:
     with database.connection() as connection:
-        new = NewEvidence(person, "id_document", State.REGISTRY_VERIFIED, "register")
+        new = NewEvidence(person, "id_document", EvidenceState.REGISTRY_VERIFIED, "register")
         evidence_records.record(connection, [new], actor="desk", reason="asked", at=NOW, provider="registry")
 
 
@@ -334,11 +334,11 @@ def test_agents_and_merchants_are_identified_and_under_agents_only(
 
 
 def test_a_bearer_instrument_has_no_person(database: Database, till: Any, count: Any) -> None:
-    europe = load_pack("eu-amld5-art12")
+    europe = PACKS.pack("eu-amld5-art12")
     with database.connection() as connection:
         card = bearer.issue(connection, europe, "anonymous_emoney", "card-1", at=NOW)
         assert accounts.get(connection, card).holder is None
         with pytest.raises(NoTier, match="is for no bearer: it asks for phone"):
-            bearer.issue(connection, load_pack("gh-bog-2024"), "minimum", "card-2", at=NOW)
+            bearer.issue(connection, PACKS.pack("gh-bog-2024"), "minimum", "card-2", at=NOW)
     assert count("kyc.person") == 0
     assert till("EUR").load(card, "150.01").refusal.rule == "eu-amld5-art12/anonymous_emoney/balance"

@@ -67,7 +67,7 @@ def test_a_good_file_in_batches_with_progress(
     monkeypatch.setattr(person_file, "BATCH", 10)
     told: list[tuple[str, int, int | None]] = []
     path = lines(tmp_path, *(person(number) for number in range(35)))
-    done = import_file(desk, path, observe=lambda *each: told.append(each))
+    done = import_file(desk, path, progress=lambda *each: told.append(each))
     assert (done.enrolled, done.bad, done.faults) == (35, 0, [])
     assert [each for each in told if each[0] == "enrolling"] == [
         ("enrolling", 10, 35),
@@ -89,7 +89,7 @@ def test_an_interrupted_import_is_made_again(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        import_file(desk, path, observe=stop)
+        import_file(desk, path, progress=stop)
     assert count("kyc.person") == 20
     done = import_file(desk, path, skip_bad=True)
     assert (done.enrolled, done.bad) == (10, 20)
@@ -103,7 +103,7 @@ def test_one_enrolled_in_the_meantime_is_skipped_or_told(desk: Enrolment, tmp_pa
         if phase == "checking":
             desk.enrol(person(3))
 
-    done = import_file(desk, path, skip_bad=True, observe=meanwhile)
+    done = import_file(desk, path, skip_bad=True, progress=meanwhile)
     assert (done.enrolled, done.bad) == (4, 1)
     assert done.faults == [Fault(4, "external_ref: a person with this reference is enrolled already")]
     assert count("kyc.person") == 5

@@ -4,10 +4,10 @@ from typing import Any
 
 import psycopg
 import pytest
+from shipped import PACKS
 
 from emoney.kyc import Enrolment
 from emoney.kyc.errors import UnknownPack
-from emoney.kyc.packs.library import load_pack
 from emoney.kyc.persons import population
 from emoney.ledger import AccountKind, Database, Ledger, Operation, Transfer
 from emoney.ledger.base.ids import new_id
@@ -77,13 +77,13 @@ def test_the_questions_count_each_holder_once_in_cells_that_the_pack_names(
     desk: Enrolment, database: Database, ama: dict[str, Any]
 ) -> None:
     enrolled = enrol(desk, ama, 5)
-    question = population.holders_by_tier("gh-bog-2024")
-    assert question.cells == [tier.id for tier in load_pack("gh-bog-2024").tiers]
+    question = population.holders_by_tier(PACKS, "gh-bog-2024")
+    assert question.cells == [tier.id for tier in PACKS.pack("gh-bog-2024").tiers]
     with database.connection() as connection:
         assert question.count(connection) == Counter(each.tier for each in enrolled)
-        assert population.holders_by_tier("ke-cbk-2023").count(connection) == {}
+        assert population.holders_by_tier(PACKS, "ke-cbk-2023").count(connection) == {}
     with pytest.raises(UnknownPack):
-        population.holders_by_tier("nowhere")
+        population.holders_by_tier(PACKS, "nowhere")
 
 
 def test_no_question_counts_whose_processing_is_restricted(
@@ -105,7 +105,7 @@ def test_no_question_counts_whose_processing_is_restricted(
         with database.connection() as connection:
             questions = (
                 population.holders(),
-                population.holders_by_tier("gh-bog-2024"),
+                population.holders_by_tier(PACKS, "gh-bog-2024"),
                 population.holders_active_since(date(2000, 1, 1)),
             )
             return [sum(each.count(connection).values()) for each in questions]

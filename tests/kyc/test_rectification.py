@@ -6,17 +6,18 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.approvals.request import Approval
 from emoney.kyc.errors import InvalidPerson, InvalidRequest, SamePerson
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.parties import guardians
 from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons import duplicates
 from emoney.kyc.persons.rectification import Asked, Rectification, versions
-from emoney.kyc.wallets import of_person as persons
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import Database
 from emoney.privacy import Place, Sealed, SealedField, Vault
@@ -31,7 +32,7 @@ class Office:
 
     def __init__(self, desk: Enrolment, database: Database, vault: Vault) -> None:
         self.desk, self.database, self.vault = desk, database, vault
-        self.rectification = Rectification(vault, downgrades(), parties())
+        self.rectification = Rectification(vault, PACKS, downgrades(), parties())
 
     def ask(self, ref: str, changes: Any, **said: Any) -> Asked:
         with self.database.connection() as connection:
@@ -44,6 +45,7 @@ class Office:
             return approved_actions.approve(
                 connection,
                 asked.request,
+                packs=PACKS,
                 actor=actor,
                 reason="seen too",
                 at=NOW,
@@ -78,7 +80,9 @@ class Office:
 
     def verify(self, person: UUID, kind: str = "id_document") -> None:
         with self.database.connection() as connection:
-            new = NewEvidence(person, kind, State.REGISTRY_VERIFIED, "register", expires_on=date(2030, 1, 1))
+            new = NewEvidence(
+                person, kind, EvidenceState.REGISTRY_VERIFIED, "register", expires_on=date(2030, 1, 1)
+            )
             evidence_records.record(connection, [new], provider="registry", **SAID)
 
 

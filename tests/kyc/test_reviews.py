@@ -21,7 +21,7 @@ from emoney.kyc.errors import (
 )
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence import refresh
-from emoney.kyc.evidence.records import State
+from emoney.kyc.evidence.records import EvidenceState
 from emoney.kyc.evidence.risk_rating import rate, risk_policy
 from emoney.kyc.life.calendar_days import working_days_after
 from emoney.kyc.persons import consents
@@ -245,8 +245,8 @@ def test_a_providers_person_is_enrolled_with_what_it_stands_behind(
     with database.connection() as connection:
         known = evidence_records.of_person(connection, enrolled.person_id)
         assert {(each.kind, each.state, each.provider) for each in known} >= {
-            ("id_document", State.REGISTRY_VERIFIED, "acme-id"),
-            ("phone", State.VERIFIED, "acme-id"),
+            ("id_document", EvidenceState.REGISTRY_VERIFIED, "acme-id"),
+            ("phone", EvidenceState.VERIFIED, "acme-id"),
         }
         assert connection.execute("SELECT tier FROM kyc.wallet").fetchall() == [("medium",)]
 

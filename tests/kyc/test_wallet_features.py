@@ -7,6 +7,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from shipped import PACKS
 
 from emoney.kyc import (
     Enrolment,
@@ -15,15 +16,14 @@ from emoney.kyc import (
     adopt_wallets,
     approved_actions,
     change_tier,
-    load_pack,
     open_wallets,
     tier_for,
 )
 from emoney.kyc.errors import InvalidDecision, NoTier, TooManyWallets, UnfitAccount, UnknownWallet
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.limits.compile import compile_profile
 from emoney.kyc.limits.features import ORDINARY, Features
-from emoney.kyc.wallets import of_person as persons
-from emoney.kyc.wallets import overrides
+from emoney.kyc.wallets import opening, overrides
 from emoney.kyc.wallets import stated_features as wallet_features
 from emoney.ledger import Database, NewAccount, Operation, Outcome
 from emoney.ledger.accounts import account as accounts
@@ -32,7 +32,7 @@ from emoney.ledger.transfers.chart import AccountKind
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 FRANCE, EUROPE, INDIA = (
-    load_pack(pack) for pack in ("fr-cmf-r561-16-1", "eu-amld5-art12", "in-rbi-ppi-2021")
+    PACKS.pack(pack) for pack in ("fr-cmf-r561-16-1", "eu-amld5-art12", "in-rbi-ppi-2021")
 )
 SAID: dict[str, Any] = {"actor": "clerk-1", "reason": "as sold", "at": NOW}
 Open = Callable[[str], Any]
@@ -51,7 +51,7 @@ def wallet(at: Any, pack: Any, tier: str, features: Features = ORDINARY) -> UUID
 
 def state(database: Database, account: UUID, features: Features, **said: Any) -> bool:
     with database.connection() as connection:
-        return wallet_features.state(connection, account, features, **(SAID | said))
+        return wallet_features.state(connection, account, features, packs=PACKS, **(SAID | said))
 
 
 def bound(database: Database, account: UUID) -> UUID | None:
@@ -121,7 +121,7 @@ def test_abroad_means_not_at_all_where_it_is_for_one_country(till: Open) -> None
 def test_a_tier_for_one_kind_of_instrument_refuses_what_is_said_to_be_another(
     features: Features, tier: str, decision: str | None
 ) -> None:
-    pack = load_pack("eu-amlr-19-7")
+    pack = PACKS.pack("eu-amlr-19-7")
     names = {rule.id.rsplit("/", 1)[1] for rule in compile_profile(pack, pack.tier(tier), features).rules}
     assert {name for name in names if name.startswith("requires-")} == ({decision} if decision else set())
 
@@ -136,7 +136,7 @@ def test_what_cannot_be_stated(till: Open, database: Database) -> None:
     with pytest.raises(UnknownWallet):
         state(database, at.peer, Features(reloadable=False))
     gh = till("GHS")
-    loaded = wallet(gh, load_pack("gh-bog-2024"), "minimum")
+    loaded = wallet(gh, PACKS.pack("gh-bog-2024"), "minimum")
     gh.load(loaded, "1")
     with pytest.raises(InvalidDecision, match="loaded before its loads were counted"):
         state(database, loaded, Features(reloadable=False))
@@ -187,7 +187,7 @@ def test_adopted_with_what_the_file_says(till: Open, database: Database) -> None
 
 
 def test_a_temporary_override_is_for_wallets_of_its_cohort(till: Open, database: Database) -> None:
-    at, pakistan = till("PKR"), load_pack("pk-sbp-bb-2016")
+    at, pakistan = till("PKR"), PACKS.pack("pk-sbp-bb-2016")
     one, other = (wallet(at, pakistan, "L1") for _ in range(2))
     assert state(database, one, Features(cohorts=frozenset({"eid_2024"})))
     day = datetime(2024, 5, 31, 12, tzinfo=UTC)
@@ -229,21 +229,23 @@ def colombian(desk: Enrolment, ama: dict[str, Any]) -> Any:
 def test_one_low_amount_deposit_a_person_in_colombia(
     desk: Enrolment, database: Database, colombian: Any, till: Open
 ) -> None:
-    pack = load_pack("co-bajo-monto")
+    pack = PACKS.pack("co-bajo-monto")
     with database.connection() as connection:
         person = persons.find(connection, "P-1")
-        assert persons.wallets_max(pack.tier("low_amount_deposit")) == 1
+        assert opening.wallets_max(pack.tier("low_amount_deposit")) == 1
         low: dict[str, Any] = {"at": NOW, "tier_id": "low_amount_deposit"}
-        first = persons.open_wallet(connection, person, pack, "P-1-low", **low)
+        first = opening.open_wallet(connection, person, pack, "P-1-low", **low)
         with pytest.raises(TooManyWallets, match="have 1 wallets at low_amount_deposit, and has 1"):
-            persons.open_wallet(connection, person, pack, "P-1-low-2", **low)
-        persons.open_wallet(connection, person, pack, "P-1-b", at=NOW)  # an ordinary deposit
+            opening.open_wallet(connection, person, pack, "P-1-low-2", **low)
+        opening.open_wallet(connection, person, pack, "P-1-b", at=NOW)  # an ordinary deposit
         with pytest.raises(NoTier, match="reached by evidence"):
-            persons.open_wallet(connection, person, pack, "P-1-c", at=NOW, tier_id="ordinary_deposit")
+            opening.open_wallet(connection, person, pack, "P-1-c", at=NOW, tier_id="ordinary_deposit")
         until = NOW + timedelta(days=9)
-        asked = overrides.request(connection, colombian.account_id, "low_amount_deposit", until=until, **SAID)
+        asked = overrides.request(
+            connection, colombian.account_id, "low_amount_deposit", packs=PACKS, until=until, **SAID
+        )
         with pytest.raises(TooManyWallets), connection.transaction():
-            approved_actions.approve(connection, asked, actor="clerk-2", reason="seen", at=NOW)
+            approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="seen", at=NOW)
     assert first != colombian.account_id
 
 
@@ -264,11 +266,11 @@ def test_natural_persons_only_holds_for_a_further_wallet_and_when_evidence_comes
         person = persons.find(connection, "E-1")
         assert enrolled.tier == "ordinary_deposit"
         with pytest.raises(NoTier, match="low_amount_deposit is for natural persons only"):
-            persons.open_wallet(
-                connection, person, load_pack("co-bajo-monto"), "E-1-b", at=NOW, tier_id="low_amount_deposit"
+            opening.open_wallet(
+                connection, person, PACKS.pack("co-bajo-monto"), "E-1-b", at=NOW, tier_id="low_amount_deposit"
             )
     # level 2 in Mexico is for natural persons: an entity does not reach it by the same evidence
-    mexico, shown = load_pack("mx-cnbv-niveles"), {"name", "dob", "address"}
+    mexico, shown = PACKS.pack("mx-cnbv-niveles"), {"name", "dob", "address"}
     assert tier_for(mexico, shown).id == "N2"
     with pytest.raises(NoTier, match="N3 still needs"):
         tier_for(mexico, shown, natural=False)

@@ -8,8 +8,9 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from shipped import PACKS
 
-from emoney.kyc import GivenTier, NewWallet, adopt_wallets, change_tier, load_pack, open_wallets, parse_pack
+from emoney.kyc import GivenTier, NewWallet, adopt_wallets, change_tier, open_wallets
 from emoney.kyc.errors import (
     InvalidDecision,
     PackNotInForce,
@@ -25,7 +26,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
-GHANA = load_pack("gh-bog-2024")
+GHANA = PACKS.pack("gh-bog-2024")
 Open = Callable[[str], Any]
 Count = Callable[[str], int]
 
@@ -91,7 +92,7 @@ def test_no_change_writes_nothing(till: Open, database: Database) -> None:
         ({"at": NOW - timedelta(days=1)}, InvalidDecision, "is at its tier since"),
         ({"at": datetime(2024, 2, 29, tzinfo=UTC)}, PackNotInForce, "from 2024-03-01"),
         ({"tier": "golden"}, UnknownTier, "minimum, medium, enhanced"),
-        ({"pack": load_pack("eu-amld5-art12"), "tier": "anonymous_emoney"}, UnfitAccount, "holds GHS"),
+        ({"pack": PACKS.pack("eu-amld5-art12"), "tier": "anonymous_emoney"}, UnfitAccount, "holds GHS"),
     ],
 )
 def test_a_decision_that_cannot_stand(
@@ -272,7 +273,7 @@ def test_changed_numbers_are_another_profile(database: Database, imported: list[
 
     content = data.read_yaml("policies", "gh-bog-2024.yaml")
     content["tiers"][0]["rules"][0]["amount"] = 2500
-    corrected = parse_pack(content)
+    corrected = PACKS.parse(content)
     _adopt(database, [GivenTier(imported[0], "minimum")])
     assert _change(database, imported[0], "minimum", pack=corrected, reason="pack corrected")
     with database.connection() as connection:

@@ -16,7 +16,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.outbox import find
 from emoney.privacy.breaches import register as breaches
-from emoney.privacy.breaches.register import Breach, Change, Standing
+from emoney.privacy.breaches.register import Breach, BreachChange, BreachStanding
 from emoney.privacy.errors import InvalidActor, InvalidBreach, UnknownBreach
 
 NOTICED = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -42,7 +42,9 @@ def enter(database: Database, hours: float = 1, **other: Any) -> Breach:
 
 def amend(database: Database, breach: Breach, hours: float, **change: Any) -> Breach:
     with database.connection() as connection:
-        return breaches.amend(connection, breach.breach_id, Change(**change), actor="dpo-2", clock=at(hours))
+        return breaches.amend(
+            connection, breach.breach_id, BreachChange(**change), actor="dpo-2", clock=at(hours)
+        )
 
 
 def known(database: Database) -> list[Breach]:
@@ -59,10 +61,10 @@ def test_what_was_entered_is_in_the_register(database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("hours", "standing", "left"),
-    [(1, Standing.RUNNING, 71), (72, Standing.RUNNING, 0), (73.5, Standing.OVERDUE, -1.5)],
+    [(1, BreachStanding.RUNNING, 71), (72, BreachStanding.RUNNING, 0), (73.5, BreachStanding.OVERDUE, -1.5)],
 )
 def test_the_clock_runs_from_noticing(
-    database: Database, hours: float, standing: Standing, left: float
+    database: Database, hours: float, standing: BreachStanding, left: float
 ) -> None:
     entered = enter(database)
     assert entered.standing(at(hours)()) is standing
@@ -76,14 +78,14 @@ def test_a_breach_is_overdue_exactly_when_no_hours_are_left(noticed: float, now:
     )
     left = breach.hours_left(at(now)())
     assert left is not None
-    assert (left < 0) == (breach.standing(at(now)()) is Standing.OVERDUE)
+    assert (left < 0) == (breach.standing(at(now)()) is BreachStanding.OVERDUE)
 
 
 def test_a_notification_stops_the_clock_and_leaves_the_first_entry(database: Database) -> None:
     first = enter(database)
     second = amend(database, first, 50, notified_at=at(49)(), subjects=15)
     assert (second.number, second.subjects, second.what) == (2, 15, first.what)
-    assert second.standing(at(500)()) is Standing.NOTIFIED
+    assert second.standing(at(500)()) is BreachStanding.NOTIFIED
     assert second.hours_left(at(500)()) is None
     assert known(database) == [second]
     with database.connection() as connection:
@@ -98,7 +100,7 @@ def test_a_late_notification_needs_reasons_and_a_timely_one_has_none(database: D
     with pytest.raises(InvalidBreach, match="only a notification after"):
         amend(database, first, 80, notified_at=at(20)(), late_reason="closed")
     late = amend(database, first, 80, notified_at=at(79)(), late_reason="the office was closed")
-    assert late.standing(at(80)()) is Standing.NOTIFIED_LATE
+    assert late.standing(at(80)()) is BreachStanding.NOTIFIED_LATE
 
 
 def test_the_time_of_a_notification_does_not_change(database: Database) -> None:
@@ -110,10 +112,10 @@ def test_the_time_of_a_notification_does_not_change(database: Database) -> None:
 
 def test_without_a_risk_nothing_is_due_until_one_is_found(database: Database) -> None:
     first = enter(database, no_risk_reason="the disk was encrypted")
-    assert first.standing(at(100)()) is Standing.NO_RISK
+    assert first.standing(at(100)()) is BreachStanding.NO_RISK
     assert first.hours_left(at(100)()) is None
     found = amend(database, first, 101, risk_found=True)
-    assert found.standing(at(101)()) is Standing.OVERDUE
+    assert found.standing(at(101)()) is BreachStanding.OVERDUE
     with pytest.raises(InvalidBreach, match="either likely or not"):
         amend(database, first, 102, risk_found=True, no_risk_reason="x")
 
@@ -153,7 +155,7 @@ def test_an_entry_names_who_made_it(database: Database) -> None:
 
 def test_a_breach_that_is_not_there_is_not_amended(database: Database) -> None:
     with database.connection() as connection, pytest.raises(UnknownBreach) as refused:
-        breaches.amend(connection, new_id(), Change(subjects=1), actor="dpo-1")
+        breaches.amend(connection, new_id(), BreachChange(subjects=1), actor="dpo-1")
     assert isinstance(refused.value, InvalidInput)
     with pytest.raises(InvalidBreach, match="Nothing is added"):
         amend(database, enter(database), 2)

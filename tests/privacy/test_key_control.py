@@ -17,7 +17,7 @@ from emoney.ledger.base.postgres.database import Database
 from emoney.privacy import KeyDestroyed, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
 from emoney.privacy.errors import DualControl, KeyCompromised, KeyExpired, KeyringMissing, KeyUnavailable
 from emoney.privacy.keys import keks
-from emoney.privacy.keys.algorithms import State, registry, window
+from emoney.privacy.keys.algorithms import AlgorithmState, registry, window
 from emoney.privacy.keys.control import DESTROY, EXPORT, ROOT
 from emoney.privacy.keys.events import KeyKind
 from emoney.privacy.keys.keyring import restore_root
@@ -304,7 +304,7 @@ def test_the_algorithm_registry_names_a_reference_and_a_place_for_each_suite_in_
     assert len({suite.id for suite in suites}) == len(suites)
     root = Path(__file__).resolve().parents[2]
     for suite in suites:
-        assert bool(suite.used_in) == (suite.state is not State.DENIED)
+        assert bool(suite.used_in) == (suite.state is not AlgorithmState.DENIED)
         for place in suite.used_in:
             assert (root / place.split(" ")[0].rstrip(",")).exists(), place
-    assert {suite.state for suite in suites} == set(State)
+    assert {suite.state for suite in suites} == set(AlgorithmState)

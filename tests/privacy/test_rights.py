@@ -22,7 +22,7 @@ from emoney.privacy.errors import (
     UnknownPurpose,
 )
 from emoney.privacy.rights import requests as rights
-from emoney.privacy.rights.requests import Kind, State
+from emoney.privacy.rights.requests import Kind, RequestState
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
@@ -32,7 +32,7 @@ def receive(database: Database, subject: UUID, kind: Kind = Kind.ACCESS) -> UUID
         return rights.receive(connection, kind, subject, [subject], actor="dpo-1", at=NOW).id
 
 
-def decide(database: Database, request: UUID, state: State, **other: object) -> State:
+def decide(database: Database, request: UUID, state: RequestState, **other: object) -> RequestState:
     with database.connection() as connection:
         given = {"ground": "as asked", "actor": "dpo-1", "at": NOW} | other
         return rights.decide(connection, request, state, **given).state  # type: ignore[arg-type]
@@ -51,24 +51,24 @@ def test_an_answer_is_due_in_a_month(database: Database, subject: UUID, received
     at = datetime(received.year, received.month, received.day, 23, tzinfo=UTC)
     with database.connection() as connection:
         request = rights.receive(connection, Kind.ACCESS, subject, [subject], actor="dpo-1", at=at)
-    assert (request.state, request.due_on) == (State.RECEIVED, due)
+    assert (request.state, request.due_on) == (RequestState.RECEIVED, due)
 
 
 @pytest.mark.parametrize(
     ("kind", "path"),
     [
-        (Kind.ACCESS, [State.FULFILLED, State.REFUSED]),
-        (Kind.ACCESS, [State.KEPT]),
-        (Kind.OBJECTION, [State.REFUSED, State.FULFILLED]),
-        (Kind.ERASURE, [State.FULFILLED]),
-        (Kind.ERASURE, [State.ERASED]),
-        (Kind.ERASURE, [State.KEPT, State.ERASED]),
-        (Kind.ERASURE, [State.KEPT, State.WITHDRAWN, State.KEPT]),
-        (Kind.ACCESS, [State.RECEIVED]),
+        (Kind.ACCESS, [RequestState.FULFILLED, RequestState.REFUSED]),
+        (Kind.ACCESS, [RequestState.KEPT]),
+        (Kind.OBJECTION, [RequestState.REFUSED, RequestState.FULFILLED]),
+        (Kind.ERASURE, [RequestState.FULFILLED]),
+        (Kind.ERASURE, [RequestState.ERASED]),
+        (Kind.ERASURE, [RequestState.KEPT, RequestState.ERASED]),
+        (Kind.ERASURE, [RequestState.KEPT, RequestState.WITHDRAWN, RequestState.KEPT]),
+        (Kind.ACCESS, [RequestState.RECEIVED]),
     ],
 )
 def test_the_last_step_of_each_path_is_refused(
-    database: Database, subject: UUID, kind: Kind, path: list[State]
+    database: Database, subject: UUID, kind: Kind, path: list[RequestState]
 ) -> None:
     request = receive(database, subject, kind)
     for state in path[:-1]:
@@ -80,14 +80,14 @@ def test_the_last_step_of_each_path_is_refused(
 def test_a_refusal_names_its_source(database: Database, subject: UUID) -> None:
     request = receive(database, subject, Kind.OBJECTION)
     with pytest.raises(InvalidDataRequest, match="source"):
-        decide(database, request, State.REFUSED)
+        decide(database, request, RequestState.REFUSED)
 
 
 def test_what_is_asked_for_twice_is_one_request(database: Database, subject: UUID) -> None:
     first = receive(database, subject)
     with pytest.raises(InvalidDataRequest, match=str(first)):
         receive(database, subject)
-    decide(database, first, State.FULFILLED)
+    decide(database, first, RequestState.FULFILLED)
     assert receive(database, subject) != first
 
 
@@ -95,19 +95,19 @@ def test_what_is_asked_for_twice_is_one_request(database: Database, subject: UUI
 def test_bad_input_is_refused(database: Database, subject: UUID, ground: str) -> None:
     request = receive(database, subject)
     with pytest.raises(InvalidDataRequest):
-        decide(database, request, State.FULFILLED, ground=ground)
+        decide(database, request, RequestState.FULFILLED, ground=ground)
     with pytest.raises(InvalidActor):
-        decide(database, request, State.FULFILLED, actor="")
+        decide(database, request, RequestState.FULFILLED, actor="")
     with pytest.raises(UnknownDataRequest):
-        decide(database, new_id(), State.FULFILLED)
+        decide(database, new_id(), RequestState.FULFILLED)
 
 
 def test_waiting_lists_what_is_due_first_and_what_is_put_off_last(database: Database) -> None:
     kept, open_, done = (new_id() for _ in range(3))
     put_off = receive(database, kept, Kind.ERASURE)
-    decide(database, put_off, State.KEPT, keep_until=date(2026, 2, 1))
+    decide(database, put_off, RequestState.KEPT, keep_until=date(2026, 2, 1))
     asked = receive(database, open_)
-    decide(database, receive(database, done), State.WITHDRAWN)
+    decide(database, receive(database, done), RequestState.WITHDRAWN)
     with database.connection() as connection:
         assert [each.id for each in rights.waiting(connection)] == [asked, put_off]
 

@@ -4,6 +4,7 @@ import typer
 
 from emoney.jobs.cli.json_input import JsonInput, read_object
 from emoney.jobs.cli.kyc import approvals as kyc_approvals
+from emoney.jobs.cli.kyc import deaths as kyc_deaths
 from emoney.jobs.cli.kyc import explain, packs
 from emoney.jobs.cli.kyc import parties as kyc_parties
 from emoney.jobs.cli.kyc import persons as kyc_persons
@@ -20,7 +21,7 @@ app.command()(explain.explain)
 app.command()(explain.headroom)
 for part in (kyc_persons, kyc_parties, kyc_wallets, kyc_approvals):
     part.register(app)
-app.add_typer(kyc_approvals.death, name="death")
+app.add_typer(kyc_deaths.app, name="death")
 app.add_typer(kyc_terms.app, name="terms")
 
 

@@ -7,16 +7,13 @@ from uuid import UUID
 import typer
 
 from emoney.jobs.cli.options import Actor, Reason
-from emoney.jobs.cli.output import AsJson, print_json, screen, table
+from emoney.jobs.cli.output import AsJson, print_json, screen
 from emoney.jobs.installation import Emoney
 from emoney.kyc import approved_actions
 from emoney.kyc.approvals import request as approvals
 from emoney.kyc.approvals.request import Action, Approval
-from emoney.kyc.life import deaths
-from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons.rectification import Rectification
 from emoney.kyc.wallets import freezing, overrides
-from emoney.kyc.wallets import of_person as persons
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import proofs
 from emoney.ledger.accounts import account as accounts
@@ -70,20 +67,16 @@ def approve(
             done = approved_actions.approve(
                 connection,
                 request,
+                packs=emoney.packs,
                 actor=actor,
                 reason=reason,
                 at=emoney.clock(),
                 ledger=emoney.ledger,
                 policies=downgrades(emoney.home),
                 key=proofs.signing_key(connection, emoney.home) if action is Action.PACK_ACCEPTANCE else None,
-                rectification=rectifying(emoney),
+                rectification=Rectification.of(emoney),
             )
     _tell(done, as_json)
-
-
-def rectifying(emoney: Emoney) -> Rectification:
-    """What rectifies details in this installation."""
-    return Rectification(emoney.vault, downgrades(emoney.home), parties(emoney.home))
 
 
 @app.command()
@@ -112,7 +105,14 @@ def override(
         account = accounts.by_ref_or_id(connection, wallet).id
         ends = until.replace(tzinfo=UTC)
         asked = overrides.request(
-            connection, account, tier, until=ends, actor=actor, reason=reason, at=emoney.clock()
+            connection,
+            account,
+            tier,
+            packs=emoney.packs,
+            until=ends,
+            actor=actor,
+            reason=reason,
+            at=emoney.clock(),
         )
     tell_request(asked, as_json)
 
@@ -191,73 +191,3 @@ def _json(each: Approval) -> dict[str, Any]:
         "decided_because": each.decided_because,
         "decided_at": each.decided_at,
     }
-
-
-death = typer.Typer(help="The death of a holder: report, verify, release, withdraw.", no_args_is_help=True)
-Person = Annotated[str, typer.Argument(help="The person's reference or id.")]
-
-
-@death.command()
-def report(person: Person, actor: Actor, reason: Reason) -> None:
-    """Report that a person has died: debits of the wallets stop."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        found = persons.find(connection, person)
-        deaths.report(connection, found.id, actor=actor, reason=reason, at=emoney.clock())
-    screen.print(f"{person}: reported; verify it by a death_certificate", highlight=False)
-
-
-@death.command()
-def verify(person: Person, actor: Actor, reason: Reason) -> None:
-    """Take a death as verified, on a verified death_certificate."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        found = persons.find(connection, person)
-        deaths.verify(connection, found.id, actor=actor, reason=reason, at=emoney.clock())
-    screen.print(f"{person}: verified; release the balances to the estate", highlight=False)
-
-
-@death.command()
-def release(
-    person: Person,
-    funds: Annotated[str, typer.Option(help="The safeguarding or in-transit account that pays.")],
-    reference: Annotated[str, typer.Option(help="Of the payment to the estate's bank.")],
-    actor: Actor,
-    reason: Reason,
-    as_json: AsJson = False,
-) -> None:
-    """Ask that all balances be redeemed to the estate."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        found = persons.find(connection, person)
-        pays = accounts.by_ref_or_id(connection, funds).id
-        asked = deaths.request_release(
-            connection, found.id, pays, reference=reference, actor=actor, reason=reason, at=emoney.clock()
-        )
-    tell_request(asked, as_json)
-
-
-@death.command()
-def withdraw(person: Person, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
-    """Ask that a report be withdrawn, for the person lives."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        found = persons.find(connection, person)
-        asked = deaths.request_withdrawal(connection, found.id, actor=actor, reason=reason, at=emoney.clock())
-    tell_request(asked, as_json)
-
-
-@death.command("steps")
-def death_steps(person: Person, as_json: AsJson = False) -> None:
-    """What was done since the death of a person was reported."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        found = deaths.steps(connection, persons.find(connection, person).id)
-    if as_json:
-        print_json(
-            [
-                {"stage": each.stage, "actor": each.actor, "reason": each.reason, "at": each.at}
-                for each in found
-            ]
-        )
-        return
-    table(
-        "Steps",
-        ("stage", "actor", "reason", "at"),
-        [(each.stage, each.actor, each.reason, each.at) for each in found],
-    )

@@ -10,10 +10,10 @@ from uuid import UUID
 import typer
 
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
+from emoney.jobs.installation import policy_packs
 from emoney.kyc.limits.explain import Asked, Explanation
 from emoney.kyc.limits.explain import explain as ask
 from emoney.kyc.limits.stated import read_state
-from emoney.kyc.packs.library import load_pack
 
 STATE_CHARACTERS_MAX = 1_000_000
 
@@ -46,7 +46,7 @@ def explain(
     if pack is None or tier is None or operation is None or amount is None:
         fail("say --pack, --tier, --operation and --amount; or --refusal", 2)
     asked, answer = ask(
-        load_pack(pack), tier, operation, amount, read_state(_parse(state)), datetime.now(UTC)
+        policy_packs().pack(pack), tier, operation, amount, read_state(_parse(state)), datetime.now(UTC)
     )
     said = _said(asked, answer)
     if as_json:

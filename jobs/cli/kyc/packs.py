@@ -1,14 +1,17 @@
 """`emoney kyc packs`, `emoney kyc pack`: the policy packs, what they say, and who answers for them."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
-from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
+from emoney.jobs.cli.output import AsJson, notices, print_json, screen, table
+from emoney.jobs.installation import policy_packs
 from emoney.kyc.packs.contradictions import demand_none_between
-from emoney.kyc.packs.library import TEXT_MAX, load_pack, load_packs, pack_schema, read_pack
+from emoney.kyc.packs.library import BrokenPack, PackLibrary, pack_schema
 from emoney.kyc.packs.rules import Denied, PackRule, Sourced
 from emoney.kyc.packs.schema import Pack, Tier, Transition
 
@@ -20,11 +23,33 @@ NOT_PRIMARY = "secondary sources: verify, then accept before production"
 
 
 def packs(as_json: AsJson = False) -> None:
-    """The policy packs, their validity, and whether every number was read in the legal text."""
-    loaded = load_packs()
+    """The policy packs, their validity, and whether every number was read in the legal text.
+
+    The shipped ones and your own. Exit code 1 when a file of your own is broken; the others can be used.
+    """
+    library = policy_packs()
+    loaded, broken = library.packs(), library.broken()
     if as_json:
-        print_json([_summary(pack) for pack in loaded])
-        return
+        print_json([*(_listed(library, pack) for pack in loaded), *map(_broken, broken)])
+    else:
+        _show_packs(library, loaded)
+        for each in broken:
+            notices.print(f"{each.id}: {each.error}", markup=False, highlight=False, soft_wrap=True)
+    if broken:
+        raise typer.Exit(1)
+
+
+def _listed(library: PackLibrary, pack: Pack) -> dict[str, Any]:
+    return _summary(pack) | {"folder": library.folder_of(pack.id), "error": None}
+
+
+def _broken(each: BrokenPack) -> dict[str, Any]:
+    error = each.error
+    place = {"file": error.file, "line": error.line, "rule": error.rule}
+    return {"id": each.id, "folder": each.folder, "error": str(error)} | place
+
+
+def _show_packs(library: PackLibrary, loaded: Sequence[Pack]) -> None:
     rows = [
         (
             pack.id,
@@ -37,6 +62,9 @@ def packs(as_json: AsJson = False) -> None:
         for pack in loaded
     ]
     table("Policy packs", ("id", "currency", "in force", "tiers", "numbers from"), rows)
+    for folder, count in Counter(library.folder_of(pack.id) for pack in loaded).items():
+        packs = "1 pack" if count == 1 else f"{count} packs"
+        screen.print(f"{folder}: {packs}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _summary(pack: Pack) -> dict[str, Any]:
@@ -58,7 +86,7 @@ def _summary(pack: Pack) -> dict[str, Any]:
 @app.command()
 def show(pack_id: PackId, as_json: AsJson = False) -> None:
     """What a pack says: tiers, what they ask for, limits, and the source of each."""
-    pack = load_pack(pack_id)
+    pack = policy_packs().pack(pack_id)
     if as_json:
         print_json(
             pack.model_dump(mode="json", by_alias=True)
@@ -183,15 +211,10 @@ def check(
     file: Annotated[Path, typer.Argument(help="A pack's YAML file.", exists=True, dir_okay=False)],
     as_json: AsJson = False,
 ) -> None:
-    """Whether a pack of your own is well formed and agrees with itself and with the shipped ones."""
-    if file.stat().st_size > 4 * TEXT_MAX:
-        fail(f"{file}: at most {TEXT_MAX:,} characters are read")
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        fail(f"{file}: is not UTF-8")
-    pack = read_pack(text)
-    demand_none_between([*(each for each in load_packs() if each.id != pack.id), pack])
+    """Whether a pack of your own is well formed and agrees with itself and with all others."""
+    library = policy_packs()
+    pack = library.read_file(file)
+    demand_none_between([*(each for each in library.packs() if each.id != pack.id), pack])
     if as_json:
         print_json(_summary(pack) | {"content_hash": pack.content_hash})
     else:
@@ -219,8 +242,8 @@ def accept(
     from emoney.kyc.packs import acceptance
     from emoney.ledger import proofs
 
-    pack = load_pack(pack_id)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
+        pack = emoney.packs.pack(pack_id)
         if acceptance.in_production():
             asked = acceptance.request(connection, pack, actor=actor, reason=reason, at=emoney.clock())
             tell_request(asked, as_json)
@@ -241,7 +264,7 @@ def accept(
 def acceptances(as_json: AsJson = False) -> None:
     """Who accepted which pack, whether it is still the same, and whether the signature holds."""
     from emoney.jobs.installation import Emoney
-    from emoney.kyc.errors import UnknownPack
+    from emoney.kyc.errors import InvalidPack, UnknownPack
     from emoney.kyc.packs import acceptance
     from emoney.ledger.proofs import ProofInvalid, SigningKey
 
@@ -249,11 +272,12 @@ def acceptances(as_json: AsJson = False) -> None:
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         every = list(acceptance.every(connection))
         key = SigningKey.load(emoney.home).public if every else None
+        library = emoney.packs
     wrong = False
     for each in every:
         try:
-            current = acceptance.content_hash(load_pack(each.pack_id)) == each.content_hash
-        except UnknownPack:
+            current = acceptance.content_hash(library.pack(each.pack_id)) == each.content_hash
+        except (InvalidPack, UnknownPack):
             current = False
         signature = "holds"
         try:

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from emoney.jobs.cli.json_input import JsonInput, read_object
-from emoney.jobs.cli.kyc.approvals import Person, rectifying, tell_request
-from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, PackOption, Reason, Reloadable
+from emoney.jobs.cli.kyc.approvals import tell_request
+from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, PackOption, Person, Reason, Reloadable
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
 from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.limits.features import Features
-from emoney.kyc.packs.library import load_pack
 from emoney.kyc.parties import businesses, guardians, ownership
 from emoney.kyc.parties.businesses import Role
 from emoney.kyc.parties.ownership import BeneficialOwner
@@ -20,8 +20,8 @@ from emoney.kyc.parties.settings import parties
 from emoney.kyc.persons import party_enrolment as party_details
 from emoney.kyc.persons import rectification
 from emoney.kyc.persons.party_enrolment import EnrolledParty
+from emoney.kyc.persons.rectification import Rectification
 from emoney.kyc.wallets import bearer
-from emoney.kyc.wallets import of_person as persons
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.postgres.database import Connection
 
@@ -159,7 +159,7 @@ def issue_bearer(
     features = Features(reloadable, one_country=one_country, goods_only=goods_only)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         account = bearer.issue(
-            connection, load_pack(pack), tier, reference, at=emoney.clock(), features=features
+            connection, emoney.packs.pack(pack), tier, reference, at=emoney.clock(), features=features
         )
     if as_json:
         print_json({"wallet": reference, "account": account, "pack": pack, "tier": tier})
@@ -345,7 +345,7 @@ def rectify(person: Person, source: JsonInput, actor: Actor, reason: Reason, as_
     changes = read_object(source)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        asked = rectifying(emoney).ask(
+        asked = Rectification.of(emoney).ask(
             connection, found, changes, actor=actor, reason=reason, at=emoney.clock()
         )
     if asked.request is not None and not as_json:

@@ -7,20 +7,20 @@ from uuid import UUID
 
 import typer
 
-from emoney.jobs.cli.kyc.approvals import Person, tell_request
-from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, PackOption, Reason, Reloadable
+from emoney.jobs.cli.kyc.approvals import tell_request
+from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, PackOption, Person, Reason, Reloadable
 from emoney.jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.kyc import approved_actions
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence import refresh
-from emoney.kyc.evidence.records import NewEvidence, State
+from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.evidence.risk_rating import risk_policy
 from emoney.kyc.limits.features import Features
-from emoney.kyc.packs.library import load_pack
 from emoney.kyc.persons import duplicates
 from emoney.kyc.persons.file_import import import_file
-from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.wallets import opening
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import downgrades
 
@@ -48,7 +48,7 @@ def import_persons(
 ) -> None:
     """Enrol everyone in a file. Of a file with bad lines nobody is enrolled, unless they are skipped."""
     with Emoney.open() as emoney, progress() as observe:
-        done = import_file(emoney.kyc, path, pack_id=pack, skip_bad=skip_bad, observe=observe)
+        done = import_file(emoney.kyc, path, pack_id=pack, skip_bad=skip_bad, progress=observe)
     if as_json:
         print_json(
             {
@@ -84,10 +84,10 @@ def open_wallet(
     features = Features(reloadable, one_country=one_country, goods_only=goods_only)
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        account = persons.open_wallet(
+        account = opening.open_wallet(
             connection,
             found,
-            load_pack(pack),
+            emoney.packs.pack(pack),
             reference,
             at=emoney.clock(),
             tier_id=tier,
@@ -138,7 +138,7 @@ def add_evidence(
     actor: Actor,
     reason: Reason,
     method: Annotated[str, typer.Option(help="How it was taken in.")] = "captured by staff",
-    state: Annotated[State, typer.Option(help="declared or captured.")] = State.CAPTURED,
+    state: Annotated[EvidenceState, typer.Option(help="declared or captured.")] = EvidenceState.CAPTURED,
     expires_on: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Its last day.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -148,7 +148,13 @@ def add_evidence(
         found = persons.find(connection, person)
         new = NewEvidence(found.id, kind, state, method, expires_on=last)
         [recorded] = evidence_records.record(connection, [new], actor=actor, reason=reason, at=emoney.clock())
-        moved = following.follow(connection, found.id, at=emoney.clock(), policies=downgrades(emoney.home))
+        moved = following.follow(
+            connection,
+            found.id,
+            packs=emoney.packs,
+            at=emoney.clock(),
+            policies=downgrades(emoney.home),
+        )
     _tell_moved({"evidence": recorded}, moved, as_json)
 
 
@@ -163,7 +169,11 @@ def reject_evidence(
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         before = evidence_records.reject(connection, number, actor=actor, reason=reason, at=emoney.clock())
         moved = following.follow(
-            connection, before.person_id, at=emoney.clock(), policies=downgrades(emoney.home)
+            connection,
+            before.person_id,
+            packs=emoney.packs,
+            at=emoney.clock(),
+            policies=downgrades(emoney.home),
         )
     _tell_moved({"evidence": number}, moved, as_json)
 

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from emoney.jobs.cli.kyc.approvals import Person
-from emoney.jobs.cli.options import Actor
+from emoney.jobs.cli.options import Actor, Person
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
 from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.persons import consents
-from emoney.kyc.wallets import of_person as persons
 
 app = typer.Typer(help="Terms and consent, by version.", no_args_is_help=True)
 

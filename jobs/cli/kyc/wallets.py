@@ -78,8 +78,9 @@ def rebind(as_json: AsJson = False) -> None:
         done = rebinding.rebind(
             emoney.database,
             emoney.clock(),
+            packs=emoney.packs,
             policies=policies(emoney.home),
-            seen=lambda count: observe("comparing wallets", count, None),
+            progress=observe,
         )
     if as_json:
         left = [
@@ -162,7 +163,9 @@ def features(
             assert actor is not None
             assert reason is not None
             now = replace(now, **stated)  # type: ignore[arg-type]
-            wallet_features.state(connection, account, now, actor=actor, reason=reason, at=emoney.clock())
+            wallet_features.state(
+                connection, account, now, packs=emoney.packs, actor=actor, reason=reason, at=emoney.clock()
+            )
         told = wallet_features.history(connection, account)
     what = {name: getattr(now, name) for name in given} | {"cohorts": sorted(now.cohorts)}
     if as_json:
@@ -231,7 +234,13 @@ def reactivate(wallet: Wallet, actor: Actor, reason: Reason, as_json: AsJson = F
             account = accounts.by_ref_or_id(connection, wallet)
         rules = dormancy_rules(emoney.home)
         returned = dormancy.reactivate(
-            emoney.ledger, account.id, rules, actor=actor, reason=reason, at=emoney.clock()
+            emoney.ledger,
+            account.id,
+            rules,
+            packs=emoney.packs,
+            actor=actor,
+            reason=reason,
+            at=emoney.clock(),
         )
     if as_json:
         print_json({"wallet": wallet, "returned": returned, "currency": account.currency})

@@ -14,7 +14,7 @@ from emoney.jobs.installation import Emoney
 from emoney.privacy.breaches import exposure
 from emoney.privacy.breaches import register as breaches
 from emoney.privacy.breaches.exposure import Exposure, Held
-from emoney.privacy.breaches.register import Breach, Change, Standing
+from emoney.privacy.breaches.register import Breach, BreachChange, BreachStanding
 
 app = typer.Typer(help="Breaches: what was opened in a period; the register and its 72-hour clock.")
 
@@ -122,7 +122,7 @@ def amend(
     as_json: AsJson = False,
 ) -> None:
     """Add what has become known of a breach, or that the authority was notified. Earlier entries stay."""
-    change = Change(
+    change = BreachChange(
         what=what,
         categories=tuple(category) if category else None,
         subjects=subjects,
@@ -161,7 +161,7 @@ def list_(as_json: AsJson = False) -> None:
         ]
         columns = ("breach", "noticed", "standing", "hours left", "subjects", "categories", "what")
         table("Breaches", columns, rows, right=("hours left", "subjects"))
-    if any(each.standing(now) is Standing.OVERDUE for each in found):
+    if any(each.standing(now) is BreachStanding.OVERDUE for each in found):
         raise typer.Exit(1)
 
 

@@ -9,7 +9,7 @@ import typer
 
 from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.installation import Emoney, policy_packs
 from emoney.kyc.persons import population
 from emoney.privacy.releases import counts
 
@@ -129,7 +129,7 @@ def _question(asked: Asked, pack: str | None, since: datetime | None) -> counts.
     if asked is Asked.BY_TIER:
         if pack is None:
             fail("holders-by-tier needs --pack, such as --pack gh-bog-2024", 2)
-        return population.holders_by_tier(pack)
+        return population.holders_by_tier(policy_packs(), pack)
     if asked is Asked.ACTIVE:
         if since is None:
             fail("holders-active needs --since, such as --since 2026-01-01", 2)

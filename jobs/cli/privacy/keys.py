@@ -47,11 +47,11 @@ def rotate(
     """
     with Emoney.open() as emoney, progress() as observe:
         if what is What.INDEXES:
-            done = rotating.reindex(emoney, actor=actor, observe=observe)
+            done = rotating.reindex(emoney, actor=actor, progress=observe)
         elif what is What.FIELDS:
-            done = rotating.rotation(emoney).reencrypt(actor=actor, observe=observe)
+            done = rotating.rotation(emoney).reencrypt(actor=actor, progress=observe)
         else:
-            done = rotating.rotation(emoney).rewrap(actor=actor, observe=observe)
+            done = rotating.rotation(emoney).rewrap(actor=actor, progress=observe)
     if as_json:
         print_json(asdict(done))
         return

@@ -55,8 +55,10 @@ def rules(context: typer.Context, as_json: AsJson = False) -> None:
 def sweep(actor: Actor, as_json: AsJson = False) -> None:
     """Give all whose relationship has ended the day on which their records end; run it every day."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        begun = erasing.sweep(connection, emoney.vault, actor=actor, at=emoney.clock())
-        changed = erasing.review_erasures(connection, emoney.vault, actor=actor, at=emoney.clock())
+        begun = erasing.sweep(connection, emoney.vault, packs=emoney.packs, actor=actor, at=emoney.clock())
+        changed = erasing.review_erasures(
+            connection, emoney.vault, packs=emoney.packs, actor=actor, at=emoney.clock()
+        )
     if as_json:
         print_json([asdict(each) for each in [*begun, *changed]])
     else:

@@ -12,18 +12,19 @@ import typer
 from sqlmodel import SQLModel
 
 import emoney.jobs.tables  # noqa: F401  access is to what every package's tables hold
-from emoney.jobs.cli.kyc.approvals import rectifying, tell_request
+from emoney.jobs.cli.kyc.approvals import tell_request
 from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, screen, table, utc
 from emoney.jobs.installation import Emoney
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.persons import erasure as erasing
 from emoney.kyc.persons import rectification
-from emoney.kyc.wallets import of_person as persons
+from emoney.kyc.persons.rectification import Rectification
 from emoney.ledger.base.files import replace_file
 from emoney.ledger.base.postgres.database import Connection
 from emoney.privacy.erasure import access
 from emoney.privacy.rights import requests as rights
-from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, State
+from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, RequestState
 
 app = typer.Typer(help="What persons ask for: access, correction, restriction, objection, erasure.")
 holds = typer.Typer(help="Legal holds: what is kept whatever expires.", no_args_is_help=True)
@@ -57,7 +58,7 @@ def waiting(context: typer.Context, as_json: AsJson = False) -> None:
             for each in found
         ]
         table("Requests", ("request", "to", "state", "due", "kept until", "ground"), rows)
-    if any(each.state is State.RECEIVED and each.due_on < today for each in found):
+    if any(each.state is RequestState.RECEIVED and each.due_on < today for each in found):
         raise typer.Exit(1)
 
 
@@ -89,7 +90,7 @@ def access_(
         )
         for name, text in (("access.html", page), ("access.json", content)):
             replace_file(out / name, partial(Path.write_text, data=text, encoding="utf-8"))
-        _decided(emoney, connection, request, State.FULFILLED, "access given", actor)
+        _decided(emoney, connection, request, RequestState.FULFILLED, "access given", actor)
     screen.print(
         f"request {request.id}: wrote access.html and access.json to {out}", highlight=False, soft_wrap=True
     )
@@ -108,7 +109,7 @@ def rectify(
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         request, _ = _received(emoney, connection, Kind.RECTIFICATION, person, actor)
         found = persons.find(connection, person)
-        asked = rectifying(emoney).ask(
+        asked = Rectification.of(emoney).ask(
             connection,
             found,
             {field: value},
@@ -144,14 +145,14 @@ def restrict(
             at=emoney.clock(),
             request=request.id,
         )
-        _tell(_decided(emoney, connection, request, State.FULFILLED, ground, actor), as_json)
+        _tell(_decided(emoney, connection, request, RequestState.FULFILLED, ground, actor), as_json)
 
 
 @app.command()
 def lift(person: PersonName, ground: Ground, actor: Actor) -> None:
     """Take a restriction back. Tell the person before (GDPR art. 18(3))."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        tie = erasing.relationship(connection, persons.find(connection, person))
+        tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
         rights.lift(connection, tie.subjects, ground=ground, actor=actor, at=emoney.clock())
     screen.print("not restricted any more", highlight=False)
 
@@ -182,7 +183,7 @@ def object_(
                 at=emoney.clock(),
                 request=request.id,
             )
-        state = State.FULFILLED if refused_by is None else State.REFUSED
+        state = RequestState.FULFILLED if refused_by is None else RequestState.REFUSED
         _tell(_decided(emoney, connection, request, state, ground, actor, refused_by), as_json)
 
 
@@ -191,7 +192,9 @@ def erase(person: PersonName, actor: Actor, as_json: AsJson = False) -> None:
     """Record that a person asks to be erased, and say until when the law keeps what is held, and why."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = persons.find(connection, person)
-        answered = erasing.ask_for_erasure(connection, emoney.vault, found, actor=actor, at=emoney.clock())
+        answered = erasing.ask_for_erasure(
+            connection, emoney.vault, found, packs=emoney.packs, actor=actor, at=emoney.clock()
+        )
     _tell(answered, as_json)
 
 
@@ -214,7 +217,7 @@ def place(
 ) -> None:
     """Keep everything on a person, whatever expires, until another person releases the hold."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        tie = erasing.relationship(connection, persons.find(connection, person))
+        tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
         placed = [
             rights.place_hold(connection, subject, reference=reference, actor=actor, at=emoney.clock())
             for subject in tie.subjects
@@ -250,7 +253,7 @@ def list_(as_json: AsJson = False) -> None:
 def _received(
     emoney: Emoney, connection: Connection, kind: Kind, person: str, actor: str
 ) -> tuple[DataRequest, erasing.Relationship]:
-    tie = erasing.relationship(connection, persons.find(connection, person))
+    tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
     request = rights.receive(connection, kind, tie.subject, tie.subjects, actor=actor, at=emoney.clock())
     return request, tie
 
@@ -259,7 +262,7 @@ def _decided(
     emoney: Emoney,
     connection: Connection,
     request: DataRequest,
-    state: State,
+    state: RequestState,
     ground: str,
     actor: str,
     source: str | None = None,

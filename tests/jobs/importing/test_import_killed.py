@@ -7,17 +7,16 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from shipped import PACKS
 
 from emoney.jobs.importing import run_import
-from emoney.kyc import load_pack
 
-PACK = load_pack("gh-bog-2024")
+PACK = PACKS.pack("gh-bog-2024")
 ROWS, WALLETS, BATCH_ROWS = 2_000, 40, 50
 CHILD = """
 import sys
 from pathlib import Path
 from emoney.jobs.importing import run_import
-from emoney.kyc import load_pack
 from emoney.ledger.base.postgres.database import Database
 
 url, transfers, accounts, batch_rows = sys.argv[1:]
@@ -27,7 +26,7 @@ run_import(
     accounts_file=Path(accounts),
     format="mobile-money",
     currency="GHS",
-    pack=load_pack("gh-bog-2024"),
+    pack=PACKS.pack("gh-bog-2024"),
     batch_rows=int(batch_rows),
     progress=lambda phase, done, of: print(phase, done, flush=True),
 )

@@ -6,9 +6,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from shipped import PACKS
 
 from emoney.jobs.importing import BadFile, run_import
-from emoney.kyc import load_pack
 from emoney.ledger.base.errors import InvalidInput, UnknownCurrency
 
 
@@ -146,7 +146,7 @@ def test_the_limits_of_a_pack(database, operator, dump):
         "T4,2026-01-01T06:00:02,P2P,2900.00,W1,W2,,R1,D2",
         "T5,2026-01-01T06:00:03,P2P,2900.00,W2,W1,,R1,D2",  # W1 holds more than its tier may still receive
     ]
-    pack = load_pack("gh-bog-2024")
+    pack = PACKS.pack("gh-bog-2024")
 
     result = operator.run(database, pack=pack, tier_names={"1": "medium"})
 
@@ -174,12 +174,12 @@ def test_the_limits_of_a_pack(database, operator, dump):
 def test_a_pack_that_does_not_fit(database, operator, dump):
     before = dump(database)
     with pytest.raises(InvalidInput, match="choose a pack of the file's currency"):
-        operator.run(database, pack=load_pack("eu-amld5-art12"))
+        operator.run(database, pack=PACKS.pack("eu-amld5-art12"))
     with pytest.raises(InvalidInput, match="has no tier 'gold'"):
-        operator.run(database, pack=load_pack("gh-bog-2024"), tier_names={"1": "gold"})
+        operator.run(database, pack=PACKS.pack("gh-bog-2024"), tier_names={"1": "gold"})
     operator.accounts[2] = operator.accounts[2].replace("wallet,0", "wallet,7")
     with pytest.raises(BadFile, match=r"accounts\.csv:3: column kyc_tier: .*has no tier '7'"):
-        operator.run(database, pack=load_pack("gh-bog-2024"))
+        operator.run(database, pack=PACKS.pack("gh-bog-2024"))
     assert dump(database) == before
 
 

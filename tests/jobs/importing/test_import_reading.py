@@ -19,6 +19,7 @@ from emoney.jobs.importing.prefetch import prefetched
 from emoney.jobs.importing.reading import CsvTable
 from emoney.jobs.importing.staging import Staging
 from emoney.jobs.importing.values import amount_reader, float_amount_reader
+from emoney.ledger.base.progress import silent
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.money import to_minor
 from emoney.ledger.transfers.operations import Operation
@@ -124,7 +125,7 @@ def test_staging_holds_no_file_in_memory(database):
         columns = formats.find("mobile-money").columns
         tracemalloc.start()
         with Staging(database.url, files, columns, Identity("s")) as staging:
-            staging.fill(rows(number), lambda _: None)
+            staging.fill(rows(number), silent)
             staging.settle()
             assert sum(map(len, staging.batches("account_batch", 0, "", 30))) == 100
             assert sum(map(len, staging.batches("transfer_batch", 0, 0, 999))) == number

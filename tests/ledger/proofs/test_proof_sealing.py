@@ -141,7 +141,7 @@ def test_posting_and_sealing_at_once_neither_skips_nor_doubles(log: Log) -> None
 
 
 def _killed_after(url: str, home: Path, leaves: int) -> None:
-    def kill(added: int, _of: int) -> None:
+    def kill(_phase: str, added: int, _of: int | None) -> None:
         if added >= leaves:
             os.kill(os.getpid(), signal.SIGKILL)
 

@@ -1,9 +1,3 @@
--- name: by_ref
-SELECT id, external_ref, kind, coalesce(holder_id, id), enrolled_at FROM kyc.person WHERE external_ref = :ref;
-
--- name: by_id
-SELECT id, external_ref, kind, coalesce(holder_id, id), enrolled_at FROM kyc.person WHERE id = :id;
-
 -- name: wallets_held
 -- At the tier, by any record of the person.
 SELECT count(*) FROM kyc.wallet AS w JOIN ledger.account AS a ON a.id = w.account_id

@@ -1,12 +1,12 @@
-"""Persons as they are enrolled: found by the operator's reference, and given further wallets."""
+"""Further wallets of a person who is enrolled: at which tier, and how many the pack allows."""
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from emoney.kyc.errors import NoTier, ReferenceTaken, TooManyWallets, UnknownPerson
+from emoney.kyc.errors import NoTier, ReferenceTaken, TooManyWallets
 from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.evidence.person import Person
 from emoney.kyc.evidence.tiers import tier_for
 from emoney.kyc.limits.features import ORDINARY, Features
 from emoney.kyc.packs.schema import Pack, Tier
@@ -17,30 +17,6 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 
 _queries = queries_beside(__file__)
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """A person's record. `holder`: the record that stands for the person, where several were linked."""
-
-    id: UUID
-    external_ref: str
-    kind: str
-    holder: UUID
-    enrolled_at: datetime
-
-
-def find(connection: Connection, name: str) -> Person:
-    """The person of this external reference or, failing that, this id. Raises UnknownPerson."""
-    row = connection.execute(_queries.by_ref.sql, {"ref": name}).fetchone()
-    if row is None:
-        try:
-            row = connection.execute(_queries.by_id.sql, {"id": UUID(name)}).fetchone()
-        except ValueError:
-            row = None
-    if row is None:
-        raise UnknownPerson(f"nobody is enrolled under the reference or the id {name[:128]!r}")
-    return Person(*row)
 
 
 def open_wallet(
@@ -56,7 +32,7 @@ def open_wallet(
     """Open a further wallet for an enrolled person at the tier that the evidence reaches; gives its id.
 
     `tier_id`: one that the operator assigns, in place of that. `features`: what the wallet is. All wallets of
-    a person have one holder, so limits per person hold over them together. Raises TooManyWallets where the
+    a person have one holder, so limits per person apply to them together. Raises TooManyWallets where the
     pack has a maximum, NoTier, PackNotInForce, ReferenceTaken, UnfitAccount.
     """
     pack.demand_in_force(at)

@@ -1,0 +1,5 @@
+"""The shipped policy packs, read once for all tests."""
+
+from emoney.kyc import PackLibrary
+
+PACKS = PackLibrary.of()
