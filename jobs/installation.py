@@ -9,6 +9,7 @@ from typing import Any, Self
 from emoney.jobs.settings.settings import Settings, known, settled
 from emoney.jobs.settings.sources import unknown_variables
 from emoney.kyc import Enrolment, PackLibrary
+from emoney.kyc.packs.library import POLICIES
 from emoney.ledger import Database, Ledger
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConfigurationError
@@ -100,8 +101,9 @@ def policy_packs(settings: Settings | None = None) -> PackLibrary:
     By default of the one that the environment means.
     """
     settings = settings or Settings()
-    folders = settings.packs.folders
-    return PackLibrary.of_home(settings.home) if folders is None else PackLibrary.of(*folders)
+    own = settings.packs.folders
+    folders = (settings.home / POLICIES,) if own is None else own
+    return PackLibrary.of(*folders, in_production=settings.in_production)
 
 
 def init(
