@@ -66,20 +66,18 @@ class DatabaseSettings(Section):
     connect_timeout_s: int = setting(10, "How long connecting may take, seconds", ge=2, le=3600)
     statement_timeout_s: Milliseconds | None = setting(None, "When the server ends a statement, seconds")
     lock_timeout_s: Milliseconds | None = setting(None, "When it ends waiting for a lock, seconds")
-    idle_timeout_s: Milliseconds | None = setting(
+    idle_in_transaction_timeout_s: Milliseconds | None = setting(
         None, "When it ends a transaction in which nothing is asked, seconds"
     )
-    application_name: str = setting(
-        "emoney", "How the server's views and log call the connections", min_length=1, max_length=63
+    application_name: str | None = setting(
+        None, "How the server's views and log call the connections; without it as the URL says"
     )
 
     @field_validator("url")
     @classmethod
     def _readable(cls, url: SecretStr | None) -> SecretStr | None:
         if url is not None:
-            from emoney.ledger.base.postgres.database import (
-                demand_readable,
-            )  # slow to load, and seldom needed
+            from emoney.ledger.base.postgres.database import demand_readable  # slow to load
 
             try:
                 demand_readable(url.get_secret_value())
@@ -89,8 +87,8 @@ class DatabaseSettings(Section):
 
     @field_validator("application_name")
     @classmethod
-    def _printable(cls, name: str) -> str:
-        if not re.fullmatch(r"[ -~]+", name):
+    def _printable(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[ -~]{1,63}", name):
             raise ValueError("write 1 to 63 printable ASCII characters")
         return name
 
