@@ -87,7 +87,7 @@ def test_a_batch_refused_whole_is_told_with_its_kind_and_size(
 ) -> None:
     ledger = Ledger(database)
     ama = ledger.open_account(AccountKind.CUSTOMER, "GHS", "ama")
-    bad = ops.transfer(payer=ama, payee=ama, amount=1, currency="GHS")
+    bad = ops.send(payer=ama, payee=ama, amount=1, currency="GHS")
     with pytest.raises(InvalidInput):
         ledger.post([bad, bad])
     assert [line for line in said() if "INFO" in line] == [
