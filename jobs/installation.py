@@ -1,40 +1,42 @@
 """The whole house, assembled: what an operator's backend opens and the command line runs on."""
 
-import os
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from emoney.jobs.settings.settings import Settings, known, settled
+from emoney.jobs.settings.sources import unknown_variables
 from emoney.kyc import Enrolment, PackLibrary
+from emoney.kyc.packs.library import POLICIES
 from emoney.ledger import Database, Ledger
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConfigurationError
-from emoney.ledger.base.home import home as installation_home
-from emoney.ledger.base.home import path_of
+from emoney.ledger.base.home import made
 from emoney.ledger.base.postgres import embedded
 from emoney.privacy import Vault, former_providers, open_provider
 
-DATABASE_URL = "EMONEY_DATABASE_URL"
+_log = logging.getLogger(__name__)
 
 
 class Emoney:
     """An open installation: `ledger` moves money, `kyc` enrols persons, `vault` seals and opens.
 
-    `packs`: its policy packs, one library for all that is done here.
-
-    Use `Emoney.open()`, as a context manager.
+    Use `Emoney.open()`, as a context manager. `settings` are those that it runs under; `packs` its policy
+    packs, one library for all that is done here.
     """
 
-    def __init__(
-        self, database: Database, home: Path, clock: Clock = system_clock, *, packs: PackLibrary | None = None
-    ) -> None:
+    def __init__(self, database: Database, settings: Settings, clock: Clock = system_clock) -> None:
         self.database = database
-        self.home = home
+        self.settings = settings
+        self.home = home = settings.home
         self.clock = clock
-        self.packs = packs or PackLibrary.of_home(home)
+        self.packs = policy_packs(settings)
+        keys = settings.keys.options
         with database.connection() as connection:
-            provider = open_provider(home, connection, clock)
-            former = former_providers(home, connection, clock)
+            provider = open_provider(home, connection, clock, keys)
+            former = former_providers(home, connection, clock, keys)
         self.vault = Vault(provider, clock, former=former)
         self.ledger = Ledger(database, clock)
         self.kyc = Enrolment(database, self.vault, clock, home=home, packs=self.packs)
@@ -46,25 +48,34 @@ class Emoney:
         home: Path | None = None,
         clock: Clock = system_clock,
         *,
-        packs: PackLibrary | None = None,
+        settings: Settings | Mapping[str, Any] | None = None,
     ) -> Self:
         """Open the installation at `home` on the database at `url`.
 
-        `url`: else `EMONEY_DATABASE_URL`, else the embedded PostgreSQL of this home, which is started and
-        whose schema is brought up to date. `home`: see `ledger.base.home`. `packs`: else the shipped
-        policy packs and those of `HOME/policies`. An operator's own database is not changed here: raises
-        ConfigurationError until `emoney init` has been run on it.
+        `settings`: what is set here, such as `{"database": {"pool_size": 4}}`, or a whole `Settings`; `url`
+        and `home` are the two of them that are given most. What is not given is read from the environment and
+        from `settings.toml` in the home (docs/settings.md). Without a URL the embedded PostgreSQL of this
+        home is started, and its schema brought up to date. An operator's own database is not changed here:
+        raises ConfigurationError until `emoney init` has been run on it, and for settings that are wrong.
         """
         from emoney.jobs import migrate  # slow to load, and only needed here
 
-        where = installation_home(home)
-        own = url or os.environ.get(DATABASE_URL)
-        if not own:
-            own = embedded.start(where)
+        chosen = settled(settings, url, home)
+        for slip in unknown_variables(known()):
+            _log.warning("%s", slip)
+        own = _url(chosen)
+        if chosen.database.url is None:
             migrate.upgrade(own)
         elif not migrate.is_current(own):
             raise ConfigurationError("The database is not at this version's schema: run `emoney init`.")
-        return cls(Database(own), where, clock, packs=packs)
+        opened = cls(Database(own), chosen, clock)
+        _log.info(
+            "opened %s on %s database, for %s",
+            chosen.home,
+            "the embedded" if chosen.database.url is None else "the operator's",
+            chosen.environment,
+        )
+        return opened
 
     @property
     def history(self) -> Path:
@@ -84,14 +95,34 @@ class Emoney:
         self.close()
 
 
-def policy_packs(home: Path | None = None) -> PackLibrary:
-    """The policy packs of an installation, for who needs no database: as `Emoney.packs`."""
-    return PackLibrary.of_home(path_of(home))
+def policy_packs(settings: Settings | None = None) -> PackLibrary:
+    """The policy packs of an installation, for who needs no database: as `Emoney.packs`.
+
+    By default of the one that the environment means.
+    """
+    settings = settings or Settings()
+    own = settings.packs.folders
+    folders = (settings.home / POLICIES,) if own is None else own
+    return PackLibrary.of(*folders, in_production=settings.in_production)
 
 
-def init(url: str | None = None, home: Path | None = None) -> bool:
-    """Bring the schema of the database up to date; True when anything changed. The URL is an owner's."""
+def init(
+    url: str | None = None,
+    home: Path | None = None,
+    *,
+    settings: Settings | Mapping[str, Any] | None = None,
+) -> bool:
+    """Bring the schema of the database up to date; True when anything changed. The URL is an owner's.
+
+    Arguments as `Emoney.open`.
+    """
     from emoney.jobs import migrate
 
-    own = url or os.environ.get(DATABASE_URL) or embedded.start(installation_home(home))
-    return migrate.upgrade(own)
+    return migrate.upgrade(_url(settled(settings, url, home)))
+
+
+def _url(settings: Settings) -> str:
+    """The database's, which is the embedded one, started, where the operator has none."""
+    home = made(settings.home)
+    own = settings.database.url
+    return embedded.start(home) if own is None else own.get_secret_value()

@@ -1,5 +1,6 @@
 """The database schema, brought up or taken down: one Alembic branch per package, each in its package."""
 
+import logging
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,7 @@ from emoney.ledger.base.postgres.database import APPLICATION_ROLE, Connection, c
 from emoney.privacy import privileges
 
 PACKAGES = ("ledger", "privacy", "kyc", "aml")
+_log = logging.getLogger(__name__)
 _LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
 
 
@@ -126,4 +128,6 @@ def _run(url: str, target: str, action: object) -> bool:
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK_KEY})")
         connection.commit()
     engine.dispose()
+    if set(before) != set(after):
+        _log.info("schema: from %s to %s", ", ".join(before) or "nothing", ", ".join(after) or "nothing")
     return set(before) != set(after)

@@ -5,6 +5,7 @@ A job that fails is reported and tried again at its next time; the others go on.
 read anew by each job that needs them.
 """
 
+import logging
 import signal
 import time
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from emoney.aml.history import transfers as history
 from emoney.jobs import reconciliation as reconciling
 from emoney.jobs import webhooks
 from emoney.jobs.installation import Emoney
+from emoney.jobs.settings.sections import OFF
+from emoney.jobs.settings.settings import Settings
 from emoney.kyc.evidence import refresh
 from emoney.kyc.evidence.risk_rating import risk_policy
 from emoney.kyc.life import dormancy
@@ -42,12 +45,14 @@ from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.posting import partitions
 from emoney.ledger.safeguarding.reconciliation import SHORTFALLS
 
-MISFIRE_GRACE_S = 3600
 DELIVERY_S_MAX = 50.0
 """A delivery run ends before the next minute's begins."""
 
 DUPLICATES_BACK = timedelta(hours=25)
 """How far back enrolments are looked at again: two at the same moment do not see each other."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class UnknownJob(InvalidInput):
@@ -56,24 +61,44 @@ class UnknownJob(InvalidInput):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job: `cron` in UTC; `run` does it once and returns counts worth telling.
+    """A job: `cron` in UTC; `work` does it once and returns counts worth telling.
 
-    Asked when the schedule starts: `wanted`, for a job that nothing is configured for is left out, and
-    `configured_at`, where an operator may set the time: its cron and time zone go before `cron`. `alarms`:
-    counts of what is wrong with the operator's affairs, when they are above zero.
+    `needed`: whether the settings give it anything to do. `set_at`: its cron and time zone by a setting of
+    their own, which go before `cron`. `alarms`: counts of what is wrong with the operator's affairs, when
+    they are above zero.
     """
 
     name: str
     title: str
     cron: str
-    run: Callable[[Emoney, Progress], dict[str, Any]]
-    wanted: Callable[[], bool] = lambda: True
-    configured_at: Callable[[], tuple[str, str]] | None = None
+    work: Callable[[Emoney, Progress], dict[str, Any]]
+    needed: Callable[[Settings], bool] = lambda _settings: True
+    set_at: Callable[[Settings], tuple[str, str]] | None = None
     alarms: tuple[str, ...] = ()
 
-    def when(self) -> tuple[str, str]:
-        """Its cron and the time zone that is meant in. Raises ConfigurationError."""
-        return self.configured_at() if self.configured_at else (self.cron, "UTC")
+    def wanted(self, settings: Settings) -> bool:
+        """Whether it is to run under these settings."""
+        return self.needed(settings) and self._own_cron(settings) != OFF
+
+    def when(self, settings: Settings) -> tuple[str, str]:
+        """Its cron, or "off", and the time zone that is meant in."""
+        if own := self._own_cron(settings):
+            return own, "UTC"
+        return self.set_at(settings) if self.set_at else (self.cron, "UTC")
+
+    def _own_cron(self, settings: Settings) -> str | None:
+        return next((cron for name, cron in settings.schedule.cron.items() if name == self.name), None)
+
+    def run(self, emoney: Emoney, progress: Progress) -> dict[str, Any]:
+        """Do it once; returns its counts."""
+        _log.info("job %s begins", self.name)
+        try:
+            counts = self.work(emoney, progress)
+        except Exception as error:
+            _log.warning("job %s failed: %s", self.name, type(error).__name__)
+            raise
+        _log.info("job %s done: %s", self.name, ", ".join(f"{key} {value}" for key, value in counts.items()))
+        return counts
 
 
 def _extract(emoney: Emoney, progress: Progress) -> dict[str, Any]:
@@ -92,7 +117,8 @@ def _deliver(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     end = time.monotonic() + DELIVERY_S_MAX
     sent = webhooks.deliver(
         emoney.database,
-        webhooks.Webhook.from_environment(),
+        emoney.settings.webhook.target(),
+        policy=emoney.settings.webhook.policy,
         clock=emoney.clock,
         stop=lambda: time.monotonic() > end,
     )
@@ -116,16 +142,15 @@ def _seal(emoney: Emoney, progress: Progress) -> dict[str, Any]:
 
 
 def _reconcile(emoney: Emoney, progress: Progress) -> dict[str, Any]:
-    found = reconciling.reconcile_due(emoney, reconciling.Settings.from_environment())
+    found = reconciling.reconcile_due(emoney, emoney.settings.safeguarding)
     progress("reconciling", len(found), len(found))
     kinds = [event.kind for each in found for event in each.events]
     shortfalls = sum(kind in SHORTFALLS for kind in kinds)
     return {"days": len(found), "shortfalls": shortfalls, "breaks": len(kinds) - shortfalls}
 
 
-def _reconcile_at() -> tuple[str, str]:
-    settings = reconciling.Settings.from_environment()
-    return settings.cron, settings.time_zone
+def _reconcile_at(settings: Settings) -> tuple[str, str]:
+    return settings.safeguarding.cron, settings.safeguarding.time_zone
 
 
 def _partitions(emoney: Emoney, progress: Progress) -> dict[str, Any]:
@@ -256,10 +281,16 @@ JOBS = {
             "Compare outstanding e-money, the books and the banks",
             "0 9 * * *",
             _reconcile,
-            configured_at=_reconcile_at,
+            set_at=_reconcile_at,
             alarms=("shortfalls", "breaks"),
         ),
-        Job("deliver", "Send new events to the webhook", "* * * * *", _deliver, webhooks.configured),
+        Job(
+            "deliver",
+            "Send new events to the webhook",
+            "* * * * *",
+            _deliver,
+            needed=lambda settings: settings.webhook.url is not None,
+        ),
     )
 }
 
@@ -278,16 +309,16 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
     `tell` is given one line per run.
     """
     scheduler = BlockingScheduler(timezone=UTC)
-    wanted = [job for job in JOBS.values() if job.wanted()]
+    wanted = [job for job in JOBS.values() if job.wanted(emoney.settings)]
     for job in wanted:
-        cron, zone = job.when()
+        cron, zone = job.when(emoney.settings)
         scheduler.add_job(
             lambda job=job: job.run(emoney, silent),
             CronTrigger.from_crontab(cron, timezone=ZoneInfo(zone)),
             id=job.name,
             max_instances=1,
             coalesce=True,
-            misfire_grace_time=MISFIRE_GRACE_S,
+            misfire_grace_time=emoney.settings.schedule.misfire_grace_s,
         )
 
     def report(event: JobExecutionEvent) -> None:
@@ -307,6 +338,6 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     for job in wanted:
-        cron, zone = job.when()
+        cron, zone = job.when(emoney.settings)
         tell(f"{job.name}: {cron} ({zone})  {job.title}")
     scheduler.start()

@@ -11,7 +11,7 @@ Bounds: connecting and each wait for bytes `timeout_s`, a whole exchange `exchan
 
 import http.client
 import ipaddress
-import os
+import logging
 import random
 import re
 import socket
@@ -21,8 +21,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -33,14 +31,12 @@ from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.outbox import Consumer, ConsumerMoved, Event, find
 from emoney.ledger.outbox.dead_letters import dead_letter, note_redelivery
 
-URL = "EMONEY_WEBHOOK_URL"
-SECRET = "EMONEY_WEBHOOK_SECRET"  # noqa: S105 - the variable's name
-SECRET_FILE = "EMONEY_WEBHOOK_SECRET_FILE"  # noqa: S105 - the variable's name
 CONSUMER = "webhook"
 SECRET_BYTES_MIN = 32
 ANSWER_BYTES_MAX = 65_536
 PAGE = 100
 
+_log = logging.getLogger(__name__)
 _REFUSING = frozenset({400, 409, 413, 415, 422})
 """Answers by which a receiver says that this event, and not the moment, is the trouble."""
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
@@ -71,29 +67,8 @@ class Webhook:
         if not 1 <= len(self.secrets) <= 2 or min(map(len, self.secrets)) < SECRET_BYTES_MIN:
             raise ConfigurationError(
                 f"A webhook needs one secret of at least {SECRET_BYTES_MIN} characters, or two while one "
-                f"replaces the other: set {SECRET} or {SECRET_FILE}."
+                "replaces the other: set webhook.secret (EMONEY_WEBHOOK_SECRET) or webhook.secret_file."
             )
-
-    @classmethod
-    def from_environment(cls, url: str | None = None) -> Self:
-        """The webhook of the environment, `url` going before its URL. Two secrets are parted by a space."""
-        where = url or os.environ.get(URL)
-        if not where:
-            raise ConfigurationError(f"No webhook is configured: set {URL}.")
-        text = os.environ.get(SECRET)
-        if text is None and (path := os.environ.get(SECRET_FILE)):
-            try:
-                text = Path(path).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigurationError(
-                    f"The file that {SECRET_FILE} names cannot be read: {type(error).__name__}."
-                ) from None
-        return cls(where, tuple(secret.encode() for secret in (text or "").split()))
-
-
-def configured() -> bool:
-    """Whether the environment names a webhook."""
-    return bool(os.environ.get(URL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,8 +260,11 @@ def _settle(
             return True
         if attempt >= (policy.refused_attempts_max if failure.refused else policy.attempts_max):
             place.give_up(event, failure.reason)
+            _log.warning("event %s: given up at attempt %d: %s", event.id, attempt, failure.reason)
             return False
-        place.note_failure(event, failure.reason, policy.wait(attempt, chance))
+        wait = policy.wait(attempt, chance)
+        place.note_failure(event, failure.reason, wait)
+        _log.info("event %s: attempt %d failed: %s; retry in %s", event.id, attempt, failure.reason, wait)
     return None
 
 

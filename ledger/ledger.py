@@ -1,5 +1,6 @@
 """The ledger: the face that the other floors and an operator's backend post through."""
 
+import logging
 import random
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -22,6 +23,8 @@ from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.transfer import Outcome, Transfer
 
 Result = TypeVar("Result")
+
+_log = logging.getLogger(__name__)
 
 ATTEMPTS_MAX, LOST_MAX = 8, 2
 BACKOFF_S = 0.01
@@ -74,7 +77,11 @@ class Ledger:
         return self._post(transfers)
 
     def _post(self, transfers: Sequence[Transfer]) -> list[Outcome]:
-        return self.run(lambda connection: self.post_in(connection, transfers), claims=True)
+        try:
+            return self.run(lambda connection: self.post_in(connection, transfers), claims=True)
+        except InvalidInput as error:
+            _log.info("batch of %d transfers refused whole: %s", len(transfers), type(error).__name__)
+            raise
 
     def _post_optimistically(
         self, transfers: Sequence[Transfer], cache: AccountCache
@@ -88,7 +95,8 @@ class Ledger:
                 if decided is None:
                     return None
                 optimistic.write(connection, decided)
-        except (optimistic.StaleDecision, partitions.PartitionMissing, ConnectionLost):
+        except (optimistic.StaleDecision, partitions.PartitionMissing, ConnectionLost) as error:
+            _log.debug("%d transfers are posted under locks: %s", len(transfers), type(error).__name__)
             cache.invalidate()
             return None
         except BaseException:
@@ -142,10 +150,12 @@ class Ledger:
                 if lost >= LOST_MAX or unknown:
                     raise
                 lost += 1
+                _log.info("connection lost; retry %d of %d", lost, LOST_MAX)
             except Unavailable as error:
                 if attempt >= ATTEMPTS_MAX or not isinstance(error.__cause__, TRANSIENT):
                     raise
                 attempt += 1
+                _log.info("%s; retry %d of %d", type(error.__cause__).__name__, attempt, ATTEMPTS_MAX)
             else:
                 return result
             # nothing was written, or the ids tell: go again, each at its own pace

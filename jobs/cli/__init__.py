@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from emoney.jobs.cli.logs import LogLevel, logged
 from emoney.jobs.cli.output import notices, screen
 from emoney.ledger.base.errors import EmoneyError
 
@@ -22,6 +23,7 @@ _GROUPS = {
     "safeguarding": "safeguarding",
     "proof": "proof",
     "jobs": "schedule",
+    "settings": "settings",
     "bench": "bench",
 }
 """The groups of commands, and the module of each, which is loaded when one of its commands is given."""
@@ -69,11 +71,20 @@ app = typer.Typer(
 
 @app.callback()
 def _options(
-    version: Annotated[
+    ctx: typer.Context,
+    version: Annotated[  # noqa: ARG001  told by its callback
         bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_version)
     ] = False,
+    log_level: Annotated[
+        LogLevel | None,
+        typer.Option(
+            envvar="EMONEY_LOG_LEVEL", case_sensitive=False, help="Log to standard error from this level on."
+        ),
+    ] = None,
 ) -> None:
     """The e-money ledger: limits inside the posting, KYC, AML monitoring, privacy assessments."""
+    if log_level is not None:
+        ctx.with_resource(logged(log_level))
 
 
 def _end(number: int, _frame: object) -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
@@ -18,9 +19,7 @@ from emoney.ledger.outbox import dead_letters as letters
 
 POLL_S = 0.5
 
-Url = Annotated[
-    str | None, typer.Option(help=f"Where to, https; otherwise {webhooks.URL} of the environment.")
-]
+Url = Annotated[str | None, typer.Option(help="Where to, https; otherwise the setting webhook.url.")]
 
 app = typer.Typer(
     help="Events: every posted and refused transfer, at least once, in order per account.",
@@ -78,16 +77,24 @@ def send(
     keep_on: Annotated[bool, typer.Option("--follow", help="Go on until stopped.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Send what is new to a webhook, signed with the secret of the environment or of a file it names.
+    """Send what is new to a webhook, signed with the secret that is set or in the file that is.
 
     Exit code 1 when an event is left waiting for its next attempt, or was given up.
     """
-    webhook = webhooks.Webhook.from_environment(url)
     with Emoney.open() as emoney:
-        sent = webhooks.deliver(emoney.database, webhook, consumer=consumer, clock=emoney.clock)
+        set_ = emoney.settings.webhook
+        send_new = partial(
+            webhooks.deliver,
+            emoney.database,
+            set_.target(url),
+            consumer=consumer,
+            policy=set_.policy,
+            clock=emoney.clock,
+        )
+        sent = send_new()
         while keep_on:
             time.sleep(POLL_S)
-            sent = webhooks.deliver(emoney.database, webhook, consumer=consumer, clock=emoney.clock)
+            sent = send_new()
     if as_json:
         print_json({"delivered": sent.delivered, "dead_letters": sent.dead, "retry_at": sent.retry_at})
     else:
@@ -154,9 +161,11 @@ def redeliver(
     url: Url = None,
 ) -> None:
     """Try once more to deliver a dead letter."""
-    webhook = webhooks.Webhook.from_environment(url)
     with Emoney.open() as emoney:
-        failure = webhooks.redeliver(emoney.database, webhook, letter, clock=emoney.clock)
+        set_ = emoney.settings.webhook
+        failure = webhooks.redeliver(
+            emoney.database, set_.target(url), letter, policy=set_.policy, clock=emoney.clock
+        )
     if failure is not None:
         fail(f"not delivered: {failure.reason}")
     screen.print("delivered")

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from emoney.jobs import reconciliation as reconciling
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
 from emoney.jobs.installation import Emoney
 from emoney.ledger import safeguarding
@@ -15,14 +14,14 @@ from emoney.ledger.accounts import account as accounts
 from emoney.ledger.reports import as_of
 from emoney.ledger.reports.as_of import TimeBasis
 from emoney.ledger.safeguarding.own_funds import OwnFunds, parse_month
-from emoney.ledger.safeguarding.reconciliation import TRANSIT_DAYS_MAX, Event, Reconciliation
+from emoney.ledger.safeguarding.reconciliation import Event, Reconciliation
 from emoney.ledger.transfers.money import format_amount, to_decimal
 
 app = typer.Typer(help="Bank statements, the daily reconciliation, own funds.", no_args_is_help=True)
 
 TimeZone = Annotated[
-    str,
-    typer.Option(envvar=reconciling.TIME_ZONE, help="Whose calendar days, such as Africa/Accra."),
+    str | None,
+    typer.Option(help="Whose calendar days, such as Africa/Accra; else the setting safeguarding.time_zone."),
 ]
 
 
@@ -73,22 +72,28 @@ def reconcile(
     day: Annotated[
         datetime | None, typer.Option(formats=["%Y-%m-%d"], help="The day; yesterday by default.")
     ] = None,
-    time_zone: TimeZone = "UTC",
+    time_zone: TimeZone = None,
     transit_days: Annotated[
-        int,
-        typer.Option(min=0, envvar=reconciling.TRANSIT_DAYS, help="How many days an item may be in transit."),
-    ] = TRANSIT_DAYS_MAX,
+        int | None,
+        typer.Option(
+            min=0,
+            help="How many days an item may be in transit; else the setting safeguarding.transit_days.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold outstanding e-money, the books and the banks against each other. Exit code 1 on a shortfall or
     break."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
-        yesterday = emoney.clock().astimezone(as_of.zone(time_zone)).date() - timedelta(days=1)
+        zone = time_zone or emoney.settings.safeguarding.time_zone
+        yesterday = emoney.clock().astimezone(as_of.zone(zone)).date() - timedelta(days=1)
         found = safeguarding.reconcile(
             connection,
             day.date() if day else yesterday,
-            time_zone=time_zone,
-            transit_days_max=transit_days,
+            time_zone=zone,
+            transit_days_max=(
+                emoney.settings.safeguarding.transit_days if transit_days is None else transit_days
+            ),
             clock=emoney.clock,
         )
     if as_json:
@@ -102,7 +107,7 @@ def reconcile(
 @app.command("own-funds")
 def own_funds(
     month: Annotated[str, typer.Option(help="The month they are for, such as 2026-07.")],
-    time_zone: TimeZone = "UTC",
+    time_zone: TimeZone = None,
     by: Annotated[
         TimeBasis, typer.Option(help="posted: when it was booked; effective: when it counts.")
     ] = TimeBasis.POSTED,
@@ -111,7 +116,11 @@ def own_funds(
     """The own funds a month requires: a share of the average outstanding over the six months before."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         found = safeguarding.own_funds(
-            connection, parse_month(month), time_zone=time_zone, basis=by, clock=emoney.clock
+            connection,
+            parse_month(month),
+            time_zone=time_zone or emoney.settings.safeguarding.time_zone,
+            basis=by,
+            clock=emoney.clock,
         )
     if as_json:
         print_json([_own_funds_json(one) for one in found])

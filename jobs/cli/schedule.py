@@ -7,6 +7,7 @@ import typer
 from emoney.jobs import schedule
 from emoney.jobs.cli.output import AsJson, print_json, progress, screen, table
 from emoney.jobs.installation import Emoney
+from emoney.jobs.settings import Settings
 
 app = typer.Typer(help="Scheduled jobs: extraction and monitoring.", no_args_is_help=True)
 
@@ -14,7 +15,8 @@ app = typer.Typer(help="Scheduled jobs: extraction and monitoring.", no_args_is_
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """The jobs and when they run."""
-    rows = [(job.name, *job.when(), job.title) for job in schedule.JOBS.values()]
+    settings = Settings()
+    rows = [(job.name, *job.when(settings), job.title) for job in schedule.JOBS.values()]
     if as_json:
         print_json([dict(zip(("name", "cron", "time_zone", "title"), row, strict=True)) for row in rows])
     else:

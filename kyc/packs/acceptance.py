@@ -1,13 +1,12 @@
 """The operator's signed word for a policy pack whose numbers were not all read in the legal text.
 
-In production (`EMONEY_ENV=production`) no wallet is put under such a pack before one person has asked for
+In production (the setting `environment`) no wallet is put under such a pack before one person has asked for
 its acceptance, as it is, and a second has approved: a changed number, or a new rate of an index unit, needs
 another. That the two differ, and that the approval is of this very content, the database enforces. The record
 names both, is signed with the installation's key, as the proof log's checkpoints are, and is never edited.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -18,14 +17,12 @@ from emoney.kyc.approvals.request import Action, Approval
 from emoney.kyc.errors import InvalidDecision, InvalidRequest, PackNotAccepted
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
-from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.proofs import PublicKey, SigningKey
 from emoney.ledger.proofs.verifying import ProofInvalid, open_note
 
-ENVIRONMENT = "EMONEY_ENV"
 KIND = "emoney/kyc/pack-acceptance/v1"
 """The first line of the signed note, so that no other note can stand for one of these."""
 KIND_OF_TWO = "emoney/kyc/pack-acceptance/v2"
@@ -68,16 +65,6 @@ class Acceptance:
         """Raises ProofInvalid unless the record says what `key` signed."""
         if open_note(self.note, key) != self.text:
             raise ProofInvalid(f"acceptance {self.id} does not say what was signed")
-
-
-def in_production() -> bool:
-    """Whether this installation is in production. Raises ConfigurationError for an unknown setting."""
-    setting = os.environ.get(ENVIRONMENT, "")
-    if setting not in ("", "production", "development"):
-        raise ConfigurationError(
-            f"{ENVIRONMENT} is production or development, or not set; not {setting[:40]!r}"
-        )
-    return setting == "production"
 
 
 def needed_for(pack: Pack) -> list[Pack]:
@@ -167,7 +154,7 @@ def missing(connection: Connection, pack: Pack) -> list[str]:
     hashes = {content_hash(each): each.id for each in needed_for(pack)}
     if not hashes:
         return []
-    about = {"packs": list(hashes.values()), "hashes": list(hashes), "by_two": in_production()}
+    about = {"packs": list(hashes.values()), "hashes": list(hashes), "by_two": pack.in_production}
     found = connection.execute(_queries.accepted.sql, about)
     accepted = {row[0] for row in found}
     return [pack_id for hashed, pack_id in hashes.items() if hashed not in accepted]
@@ -175,7 +162,7 @@ def missing(connection: Connection, pack: Pack) -> list[str]:
 
 def demand(connection: Connection, pack: Pack) -> None:
     """In production, raises PackNotAccepted unless `pack` and what follows it are accepted or need not be."""
-    if not in_production():
+    if not pack.in_production:
         return
     for pack_id in missing(connection, pack):
         raise PackNotAccepted(

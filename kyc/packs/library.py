@@ -57,17 +57,19 @@ class PackLibrary:
     """Policy packs and index units of some folders, of which a later one adds to an earlier one.
 
     Give one library to all that work together: made once by the installation (`Emoney.packs`).
+    `in_production`: its packs are used only as two persons accepted them (`kyc.packs.acceptance`).
     """
 
-    def __init__(self, folders: Iterable[Traversable]) -> None:
+    def __init__(self, folders: Iterable[Traversable], *, in_production: bool = False) -> None:
         self.folders = tuple(folders)
+        self.in_production = in_production
         self._packs: dict[str, Pack] = {}
         self._units: dict[str, IndexUnit] = {}
 
     @classmethod
-    def of(cls, *own: Path) -> Self:
+    def of(cls, *own: Path, in_production: bool = False) -> Self:
         """The shipped packs and, after them, those of the operator's `own` folders."""
-        return cls([data.folder(POLICIES), *own])
+        return cls([data.folder(POLICIES), *own], in_production=in_production)
 
     @classmethod
     def of_home(cls, home: Path | None) -> Self:
@@ -76,7 +78,7 @@ class PackLibrary:
 
     def reread(self) -> Self:
         """A library of the same folders that has read nothing yet: for a process that runs on."""
-        return type(self)(self.folders)
+        return type(self)(self.folders, in_production=self.in_production)
 
     def ids(self) -> list[str]:
         """The ids of all packs, broken ones too, sorted."""
@@ -183,7 +185,7 @@ class PackLibrary:
         for name in pack.units:
             with suppress(UnknownUnit):
                 units[name] = self.unit(name)
-        pack.link(after, units)
+        pack.link(after, units, in_production=self.in_production)
         demand_none(pack)
         return pack
 

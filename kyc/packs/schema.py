@@ -213,11 +213,20 @@ class Pack(Part):
     also_says: tuple[Says, ...] = Field(default=(), max_length=50)
     _successor: "Pack | None" = PrivateAttr(default=None)
     _index_units: Mapping[str, IndexUnit] = PrivateAttr(default_factory=dict)
+    _in_production: bool = PrivateAttr(default=False)
 
-    def link(self, successor: "Pack | None", index_units: Mapping[str, IndexUnit]) -> None:
-        """Give the pack what its rules need from other files."""
+    def link(
+        self, successor: "Pack | None", index_units: Mapping[str, IndexUnit], *, in_production: bool = False
+    ) -> None:
+        """Give the pack what its rules need from other files, and whether it is used in production."""
         self._successor = successor
         self._index_units = index_units
+        self._in_production = in_production
+
+    @property
+    def in_production(self) -> bool:
+        """Whether it is of an installation in production, where two persons accept what is not primary."""
+        return self._in_production
 
     @property
     def successor(self) -> "Pack | None":

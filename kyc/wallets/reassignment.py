@@ -146,7 +146,7 @@ class _Run:
             except InvalidPack as error:
                 self._packs[pack_id] = f"the pack is broken: {error}"
             else:
-                refused = acceptance.in_production() and acceptance.missing(connection, pack)
+                refused = pack.in_production and acceptance.missing(connection, pack)
                 self._packs[pack_id] = "the pack is not accepted as it is" if refused else pack
         return self._packs[pack_id]
 

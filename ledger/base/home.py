@@ -1,6 +1,5 @@
 """Where an installation keeps its files: the embedded database, the keyring, the AML history."""
 
-import os
 from pathlib import Path
 
 import platformdirs
@@ -8,24 +7,18 @@ import platformdirs
 from emoney.ledger.base.errors import ConfigurationError
 
 
-def path_of(given: Path | None = None) -> Path:
-    """Where the directory of this installation is, or would be: `home` without making it."""
-    chosen = given or Path(os.environ.get("EMONEY_HOME") or platformdirs.user_data_dir("emoney"))
-    return chosen.expanduser().absolute()
+def default_home() -> Path:
+    """The platform's directory for a user's data."""
+    return Path(platformdirs.user_data_dir("emoney"))
 
 
-def home(given: Path | None = None) -> Path:
-    """The directory of this installation, made when missing.
-
-    `given`, else `EMONEY_HOME`, else the platform's user data directory. Raises ConfigurationError when it
-    cannot be made.
-    """
-    chosen = path_of(given)
+def made(home: Path) -> Path:
+    """The directory of an installation, made when missing. Raises ConfigurationError when it cannot be."""
     try:
-        chosen.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(
-            f"{chosen} cannot be the installation's directory ({error.strerror}): "
+            f"{home} cannot be the installation's directory ({error.strerror}): "
             "set EMONEY_HOME to one that this user may write."
         ) from error
-    return chosen
+    return home

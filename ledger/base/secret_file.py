@@ -93,7 +93,7 @@ class SecretFile:
         except OSError as error:
             raise self.unsafe(f"{directory} cannot be opened as a directory: {error.strerror}.") from None
         try:
-            self._demand_private(os.fstat(folder), directory, "0700")
+            demand_private(os.fstat(folder), directory, "0700", self.unsafe)
         except BaseException:
             os.close(folder)
             raise
@@ -111,15 +111,33 @@ class SecretFile:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode):
                 raise self.unsafe(f"{self.path} must be a plain file.")
-            self._demand_private(found, self.path, "0600")
+            demand_private(found, self.path, "0600", self.unsafe)
             return file.read(self.bytes_max)
 
-    def _demand_private(self, found: os.stat_result, path: Path, wanted: str) -> None:
-        if found.st_mode & 0o077:
-            raise self.unsafe(
-                f"{path} has permissions {stat.S_IMODE(found.st_mode):04o} and must have {wanted}: others "
-                f"could read or replace what it holds. If nobody did, run `chmod {wanted} {path}`; else "
-                "treat it as stolen."
-            )
-        if found.st_uid != os.geteuid():
-            raise self.unsafe(f"{path} belongs to another user ({found.st_uid}, not {os.geteuid()}).")
+
+def demand_private(
+    found: os.stat_result, path: Path, wanted: str, unsafe: Callable[[str], Exception]
+) -> None:
+    """Raises `unsafe` of a text unless what was found at `path` is its owner's alone, and that is this user.
+
+    `wanted`: the permissions it should have.
+    """
+    if found.st_mode & 0o077:
+        raise unsafe(
+            f"{path} has permissions {stat.S_IMODE(found.st_mode):04o} and must have {wanted}: others "
+            f"could read or replace what it holds. If nobody did, run `chmod {wanted} {path}`; else "
+            "treat it as stolen."
+        )
+    if found.st_uid != os.geteuid():
+        raise unsafe(f"{path} belongs to another user ({found.st_uid}, not {os.geteuid()}).")
+
+
+def demand_unchangeable(found: os.stat_result, path: Path, unsafe: Callable[[str], Exception]) -> None:
+    """Raises `unsafe` of a text if others than this user and root could change what was found at `path`."""
+    if found.st_mode & 0o022:
+        raise unsafe(
+            f"{path} has permissions {stat.S_IMODE(found.st_mode):04o}: others could change what it says. "
+            f"Look it through, then run `chmod go-w {path}`."
+        )
+    if found.st_uid not in (os.geteuid(), 0):
+        raise unsafe(f"{path} belongs to another user ({found.st_uid}, not {os.geteuid()}).")

@@ -27,6 +27,7 @@ from emoney.privacy.errors import CannotOpen, KeyGone, KeyringMissing, KeyUnavai
 from emoney.privacy.keys import root_key
 from emoney.privacy.keys.framing import framed
 from emoney.privacy.keys.keyring_file import DIRECTORY, FILE, NONCE_BYTES, Content, KeyringFile, LocalKey
+from emoney.privacy.keys.options import RootKeyOptions
 from emoney.privacy.keys.providers.protocol import KEY_BYTES, EachAlone, KeyUse
 
 _queries: Any = queries_beside(__file__)
@@ -120,43 +121,49 @@ class LocalKeyring(EachAlone):
         """The ids of keys that were held and destroyed."""
 
     @classmethod
-    def create_at(cls, home: Path, clock: Clock = system_clock) -> "LocalKeyring":
+    def create_at(
+        cls, home: Path, clock: Clock = system_clock, options: RootKeyOptions | None = None
+    ) -> "LocalKeyring":
         """Make the keyring of this home, with one new key, and load it.
 
         A keyring that is there already, or that another process makes at the same moment, is loaded instead
         and never replaced.
         """
-        file = KeyringFile(home)
+        file = KeyringFile(home, options)
         if not file.path.exists():
             now = clock().isoformat()
             file.directory.mkdir(mode=0o700, exist_ok=True)
-            root = root_key.make(file.directory)
+            root = root_key.make(file.directory, file.options)
             key = LocalKey(KeyUse.SUBJECT_KEYS, now, os.urandom(KEY_BYTES))
             file.create(Content(now, root, {f"local-{os.urandom(8).hex()}": key}))
-        return cls.load(home, clock)
+        return cls.load(home, clock, options)
 
     @classmethod
-    def load(cls, home: Path, clock: Clock = system_clock) -> "LocalKeyring":
+    def load(
+        cls, home: Path, clock: Clock = system_clock, options: RootKeyOptions | None = None
+    ) -> "LocalKeyring":
         """The keyring of this home.
 
         Raises KeyringMissing when there is none, KeyringUnsafe when anyone but its owner could read or
         replace it or its root, KeyringDamaged when it is not what was written, KeyringLocked without its
         passphrase.
         """
-        file = KeyringFile(home)
+        file = KeyringFile(home, options)
         return cls(file, file.read(), clock)
 
 
-def restore_root(home: Path, shares: list[str]) -> None:
+def restore_root(home: Path, shares: list[str], options: RootKeyOptions | None = None) -> None:
     """Put a lost root key file back from its shares. Raises InvalidInput, KeyringDamaged when it is
     another's."""
-    file = KeyringFile(home)
+    file = KeyringFile(home, options)
     secret = root_key.combine(shares)
     file.read(secret)  # the keyring's check is under the root: a root of another keyring does not pass
-    root_key.make(file.directory, secret)
+    root_key.make(file.directory, file.options, secret)
 
 
-def open_keyring(home: Path, connection: Connection, clock: Clock = system_clock) -> LocalKeyring:
+def open_keyring(
+    home: Path, connection: Connection, clock: Clock = system_clock, options: RootKeyOptions | None = None
+) -> LocalKeyring:
     """The local keyring of this home, which must be the one that this database's keys were made with.
 
     A new one is made only for a database without wrapped keys: a fresh keyring beside existing keys would
@@ -166,11 +173,11 @@ def open_keyring(home: Path, connection: Connection, clock: Clock = system_clock
     """
     in_use = {row[0] for row in connection.execute(_queries.local_keks.sql)}
     try:
-        keyring = LocalKeyring.load(home, clock)
+        keyring = LocalKeyring.load(home, clock, options)
     except KeyringMissing:
         if in_use or KeyringFile(home).path.exists():
             raise
-        return LocalKeyring.create_at(home, clock)
+        return LocalKeyring.create_at(home, clock, options)
     if absent := sorted(in_use - keyring.names - keyring.destroyed):
         raise KeyUnavailable(
             f"This database holds keys wrapped under {absent[0]}, which {home / DIRECTORY / FILE} does not "

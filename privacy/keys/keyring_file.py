@@ -28,6 +28,7 @@ from emoney.ledger.base.secret_file import SecretFile
 from emoney.privacy.errors import KeyringDamaged, KeyringMissing, KeyringUnsafe
 from emoney.privacy.keys import root_key
 from emoney.privacy.keys.framing import framed
+from emoney.privacy.keys.options import RootKeyOptions
 from emoney.privacy.keys.providers.protocol import KeyUse
 from emoney.privacy.keys.root_key import RootKey
 
@@ -58,9 +59,10 @@ class Content:
 
 
 class KeyringFile:
-    """The file at its place under `home`."""
+    """The file at its place under `home`. `options`: how its root key is kept."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, options: RootKeyOptions | None = None) -> None:
+        self.options = options or RootKeyOptions()
         self.directory = home / DIRECTORY
         self.path = self.directory / FILE
         self._file = SecretFile(self.path, FILE_BYTES_MAX, _missing, KeyringUnsafe)
@@ -100,7 +102,7 @@ class KeyringFile:
         if not isinstance(parsed.get("root"), dict):
             return None
         kept = parsed["root"]
-        root = RootKey(secret, kept) if secret is not None else root_key.load(self.directory, kept)
+        root = root_key.load(self.directory, kept, self.options) if secret is None else RootKey(secret, kept)
         try:
             if not hmac.compare_digest(str(parsed["check"]), _check(parsed, root)):
                 return None

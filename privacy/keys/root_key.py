@@ -26,9 +26,10 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.secret_file import SecretFile
 from emoney.privacy.errors import KeyringDamaged, KeyringLocked, KeyringMissing, KeyringUnsafe
 from emoney.privacy.keys.framing import framed
+from emoney.privacy.keys.options import RootKeyOptions
 
 FILE = "root.key"
-FILE_VARIABLE, PASSPHRASE_VARIABLE = "EMONEY_ROOT_KEY_FILE", "EMONEY_KEYRING_PASSPHRASE"
+PASSPHRASE_VARIABLE = "EMONEY_KEYRING_PASSPHRASE"  # noqa: S105  the variable's name
 ROOT_BYTES, SALT_BYTES, NONCE_BYTES = 32, 16, 12
 PASSPHRASE_CHARACTERS = (12, 1024)
 SHARES_MAX = 16
@@ -51,14 +52,14 @@ class RootKey:
         return hmac.digest(self.secret, _DOMAIN + b"/" + label, "sha256")
 
 
-def make(directory: Path, secret: bytes | None = None) -> RootKey:
+def make(directory: Path, options: RootKeyOptions, secret: bytes | None = None) -> RootKey:
     """A root for a new keyring: under the passphrase where one is set, else in a key file, made when missing.
 
     `secret`: one that shares gave back; a fresh one by default.
     """
-    passphrase = os.environ.get(PASSPHRASE_VARIABLE)
+    passphrase = options.passphrase
     if passphrase is None:
-        file = _file(directory)
+        file = _file(directory, options)
         if not file.path.exists():
             file.write_once(base64.b64encode(secret or os.urandom(ROOT_BYTES)) + b"\n")
         found = _read(file)
@@ -76,14 +77,14 @@ def make(directory: Path, secret: bytes | None = None) -> RootKey:
     return RootKey(secret, kept)
 
 
-def load(directory: Path, kept: Mapping[str, Any]) -> RootKey:
+def load(directory: Path, kept: Mapping[str, Any], options: RootKeyOptions) -> RootKey:
     """The root of an existing keyring, kept as its file says.
 
     Raises KeyringLocked without the right passphrase, KeyringMissing without the key file.
     """
     if kept.get("kind") == _KEY_FILE:
-        return RootKey(_read(_file(directory)), kept)
-    passphrase = os.environ.get(PASSPHRASE_VARIABLE)
+        return RootKey(_read(_file(directory, options)), kept)
+    passphrase = options.passphrase
     if not passphrase:
         raise KeyringLocked(f"The keyring is under a passphrase: set {PASSPHRASE_VARIABLE}.")
     try:
@@ -129,8 +130,8 @@ def combine(shares: Sequence[str]) -> bytes:
     return found
 
 
-def _file(directory: Path) -> SecretFile:
-    path = Path(os.environ.get(FILE_VARIABLE) or directory / FILE).expanduser().absolute()
+def _file(directory: Path, options: RootKeyOptions) -> SecretFile:
+    path = (options.file or directory / FILE).expanduser().absolute()
     return SecretFile(path, 256, _missing, KeyringUnsafe)
 
 

@@ -3,18 +3,26 @@
 `Emoney` opens an installation; each floor is a package of its own: `emoney.ledger`, `emoney.kyc`, …
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from emoney.jobs.installation import Emoney
+    from emoney.jobs.settings import Settings
 
-__all__ = ["Emoney"]
+__all__ = ["Emoney", "Settings"]
+
+logging.getLogger("emoney").addHandler(logging.NullHandler())  # quiet until an operator listens
 
 
 def __getattr__(name: str) -> Any:
-    """`Emoney`, loaded when it is asked for: who needs one floor only waits for no other."""
+    """What is public, loaded when it is asked for: who needs one floor only waits for no other."""
     if name == "Emoney":
         from emoney.jobs.installation import Emoney
 
         return Emoney
+    if name == "Settings":
+        from emoney.jobs.settings import Settings
+
+        return Settings
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

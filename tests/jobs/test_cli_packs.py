@@ -17,12 +17,13 @@ from emoney.jobs.installation import Emoney
 from emoney.kyc import PackLibrary, approved_actions
 from emoney.kyc.errors import InvalidRequest, PackNotAccepted
 from emoney.kyc.packs import acceptance
-from emoney.kyc.packs.acceptance import ENVIRONMENT
 from emoney.ledger import AccountKind, NewAccount, Operation, Transfer, proofs
 from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.proofs import ProofInvalid, SigningKey
 
+ENVIRONMENT = "EMONEY_ENV"
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 
 
@@ -381,7 +382,7 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
     command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "production")
-    pack = PACKS.pack("gh-bog-2024")
+    pack = PackLibrary.of(in_production=True).pack("gh-bog-2024")
     text = (data.folder("policies") / "gh-bog-2024.yaml").read_text(encoding="utf-8")
     (tmp_path / "gh-bog-2024.yaml").write_text(text.replace("legal: ", "legal: Another text, after "))
     others = PackLibrary([tmp_path])
@@ -443,11 +444,11 @@ def test_an_unknown_environment_is_refused(
     command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "prod")
-    with (
-        Emoney.open(clock=lambda: NOW) as emoney,
-        pytest.raises(Exception, match="EMONEY_ENV is production or"),
+    with pytest.raises(
+        ConfigurationError,
+        match=r"environment \(EMONEY_ENV\): must be 'production' or 'development', not 'prod'",
     ):
-        emoney.kyc.enrol(PERSON)
+        Emoney.open(clock=lambda: NOW)
 
 
 def test_a_pack_of_ones_own_is_listed_enrolled_under_and_its_limit_refuses(

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from commands import Command
 
-from emoney.jobs import reconciliation as reconciling
 from emoney.jobs.installation import Emoney
 from emoney.ledger import AccountKind, Operation, Transfer
 from emoney.ledger.base.ids import new_id
@@ -187,7 +186,7 @@ def test_a_shortfall_is_exit_code_1_and_an_event(
     code, out, _ = run("safeguarding", "reconcile", "--transit-days", "0")
     assert code == 1
     assert "shortfall_at_banks" in out
-    monkeypatch.setenv(reconciling.TRANSIT_DAYS, "0")
+    monkeypatch.setenv("EMONEY_SAFEGUARDING_TRANSIT_DAYS", "0")
     code, out, _ = run("jobs", "run", "reconcile", "--json")
     assert (code, json.loads(out)["shortfalls"]) == (1, 1)
 

@@ -122,6 +122,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     patch.delenv("EMONEY_DATABASE_URL", raising=False)
     patch.setenv("PGOPTIONS", LOUD)
     patch.setenv("COLUMNS", "200")
+    patch.setenv("EMONEY_LOG_LEVEL", "debug")  # the commands' standard error is searched with what they print
     root = logging.getLogger()
     before, handler = root.level, _Everything(out / "application.log")
     root.addHandler(handler)
@@ -397,6 +398,14 @@ def test_every_command_ended_as_one_that_was_done_or_refused(left: Left) -> None
 )
 def test_the_control_value_is_found_everywhere(places: Places, kind: str) -> None:
     assert Needles([CONTROL]).found(places[kind])
+
+
+def test_our_own_loggers_wrote_at_every_level_that_is_searched(left: Left, places: Places) -> None:
+    [(_, logged)] = places["application log"]
+    for name in ("emoney.jobs.installation", "emoney.jobs.migrate", "emoney.privacy.keys.choosing"):
+        assert f"{name} INFO ".encode() in logged
+    assert b"emoney.ledger.ledger DEBUG " in logged
+    assert b"INFO emoney.jobs.installation: opened" in left.told
 
 
 def test_no_planted_value_is_found_anywhere(places: Places) -> None:

@@ -7,17 +7,20 @@ from pathlib import Path
 import pytest
 from apscheduler.triggers.cron import CronTrigger
 
-from emoney.jobs import reconciliation as reconciling
 from emoney.jobs import schedule
 from emoney.jobs.cli.schedule import list_
 from emoney.jobs.installation import Emoney
-from emoney.jobs.reconciliation import CATCH_UP_DAYS_MAX, Settings, reconcile_due
+from emoney.jobs.reconciliation import CATCH_UP_DAYS_MAX, reconcile_due
+from emoney.jobs.settings import Settings
+from emoney.jobs.settings.sections import SafeguardingSettings
 from emoney.ledger import AccountKind
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.outbox import Consumer
+from emoney.ledger.safeguarding.reconciliation import TRANSIT_DAYS_MAX
 from emoney.ledger.transfers import everyday as ops
 
-SETTINGS = Settings("09:00", "Africa/Nairobi", 3)
+SETTINGS = SafeguardingSettings(time_zone="Africa/Nairobi")
+AT, TIME_ZONE, TRANSIT_DAYS = (f"EMONEY_SAFEGUARDING_{name}" for name in ("AT", "TIME_ZONE", "TRANSIT_DAYS"))
 
 
 def now() -> datetime:
@@ -38,7 +41,8 @@ def clock() -> list[datetime]:
 
 
 @pytest.fixture
-def emoney(home: Path, owner_url: str, clock: list[datetime]) -> Emoney:
+def emoney(home: Path, owner_url: str, clock: list[datetime], monkeypatch: pytest.MonkeyPatch) -> Emoney:
+    monkeypatch.setenv(TIME_ZONE, "Africa/Nairobi")
     return Emoney.open(url=owner_url, home=home, clock=lambda: clock[0])
 
 
@@ -57,9 +61,8 @@ def test_yesterday_is_the_zones_and_days_that_were_missed_are_made_up(
 
 
 def test_the_job_tells_what_it_found_and_each_finding_is_an_event(
-    emoney: Emoney, clock: list[datetime], monkeypatch: pytest.MonkeyPatch
+    emoney: Emoney, clock: list[datetime]
 ) -> None:
-    monkeypatch.setenv(reconciling.TIME_ZONE, "Africa/Nairobi")
     clock[0] -= timedelta(days=2)
     with emoney:
         bank = emoney.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
@@ -74,15 +77,20 @@ def test_the_job_tells_what_it_found_and_each_finding_is_an_event(
 
 
 def test_its_time_is_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in (reconciling.AT, reconciling.TIME_ZONE, reconciling.TRANSIT_DAYS):
+    for name in (AT, TIME_ZONE, TRANSIT_DAYS):
         monkeypatch.delenv(name, raising=False)
-    assert Settings.from_environment() == Settings("09:00", "UTC", 3)
-    assert schedule.find("reconcile").when() == ("0 9 * * *", "UTC")
-    monkeypatch.setenv(reconciling.AT, "06:45")
-    monkeypatch.setenv(reconciling.TIME_ZONE, "Africa/Nairobi")
-    monkeypatch.setenv(reconciling.TRANSIT_DAYS, "5")
-    assert Settings.from_environment() == Settings("06:45", "Africa/Nairobi", 5)
-    cron, zone = schedule.find("reconcile").when()
+    found = Settings()
+    assert found.safeguarding == SafeguardingSettings(
+        at="09:00", time_zone="UTC", transit_days=TRANSIT_DAYS_MAX
+    )
+    assert TRANSIT_DAYS_MAX == 3
+    assert schedule.find("reconcile").when(found) == ("0 9 * * *", "UTC")
+    monkeypatch.setenv(AT, "06:45")
+    monkeypatch.setenv(TIME_ZONE, "Africa/Nairobi")
+    monkeypatch.setenv(TRANSIT_DAYS, "5")
+    found = Settings()
+    assert found.safeguarding == SafeguardingSettings(at="06:45", time_zone="Africa/Nairobi", transit_days=5)
+    cron, zone = schedule.find("reconcile").when(found)
     trigger = CronTrigger.from_crontab(cron, timezone=zone)
     due = trigger.get_next_fire_time(None, datetime(2026, 3, 10, 12, tzinfo=UTC))
     assert due == datetime(2026, 3, 11, 3, 45, tzinfo=UTC)
@@ -91,23 +99,23 @@ def test_its_time_is_the_operators(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        (reconciling.AT, "24:00"),
-        (reconciling.AT, "9"),
-        (reconciling.TIME_ZONE, "Mars/Olympus"),
-        (reconciling.TRANSIT_DAYS, "-1"),
-        (reconciling.TRANSIT_DAYS, "soon"),
+        (AT, "24:00"),
+        (AT, "9"),
+        (TIME_ZONE, "Mars/Olympus"),
+        (TRANSIT_DAYS, "-1"),
+        (TRANSIT_DAYS, "soon"),
     ],
 )
 def test_a_bad_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=name):
-        schedule.find("reconcile").when()
+        Settings()
 
 
 def test_the_list_shows_in_which_zone_a_job_runs(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv(reconciling.TIME_ZONE, "Africa/Accra")
+    monkeypatch.setenv(TIME_ZONE, "Africa/Accra")
     list_(as_json=True)
     zones = {job["name"]: job["time_zone"] for job in json.loads(capsys.readouterr().out)}
     assert (zones["reconcile"], zones["seal"]) == ("Africa/Accra", "UTC")

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from emoney.jobs import schedule, webhooks
 from emoney.jobs.installation import Emoney
+from emoney.jobs.settings import Settings
 from emoney.jobs.signatures import sign, verify
 from emoney.jobs.webhooks import Policy, Webhook, deliver, redeliver
 from emoney.ledger import AccountKind, Database, Ledger, NewAccount, Operation, Transfer
@@ -314,9 +315,10 @@ def test_nobody_listening(database: Database, sent: list[UUID]) -> None:
 
 SENDER = """
 import os, sys
-from emoney.jobs.webhooks import Webhook, deliver
+from emoney.jobs.settings import Settings
+from emoney.jobs.webhooks import deliver
 from emoney.ledger import Database
-deliver(Database(sys.argv[1]), Webhook.from_environment(sys.argv[2]))
+deliver(Database(sys.argv[1]), Settings().webhook.target(sys.argv[2]))
 """
 
 
@@ -414,14 +416,14 @@ def test_the_secret_comes_from_the_environment_or_a_file(
     place = tmp_path / "secret"
     monkeypatch.setenv("EMONEY_WEBHOOK_SECRET_FILE", str(place))
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        Webhook.from_environment()
+        Settings().webhook.target()
     place.write_bytes(SECRET + b"\n" + SECRET[::-1] + b"\n")
-    assert Webhook.from_environment().secrets == (SECRET, SECRET[::-1])
+    assert Settings().webhook.target().secrets == (SECRET, SECRET[::-1])
     monkeypatch.setenv("EMONEY_WEBHOOK_SECRET", SECRET.decode())
-    assert Webhook.from_environment("https://example.net/").secrets == (SECRET,)
+    assert Settings().webhook.target("https://example.net/").secrets == (SECRET,)
     monkeypatch.delenv("EMONEY_WEBHOOK_URL")
     with pytest.raises(ConfigurationError, match="No webhook"):
-        Webhook.from_environment()
+        Settings().webhook.target()
 
 
 def test_waits_double_up_to_the_longest_and_differ() -> None:
@@ -515,9 +517,9 @@ def test_the_schedule_delivers_if_a_webhook_is_configured(
     receiver: Receiver, sent: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = schedule.find("deliver")
-    assert job.wanted()
     with Emoney.open() as emoney:
+        assert job.wanted(emoney.settings)
         assert job.run(emoney, lambda *_: None) == {"delivered": 4, "dead letters": 0, "waiting": 0}
     assert receiver.ids() == sent
     monkeypatch.delenv("EMONEY_WEBHOOK_URL")
-    assert not job.wanted()
+    assert not job.wanted(Settings())

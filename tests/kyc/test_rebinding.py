@@ -16,7 +16,6 @@ from emoney.kyc import Enrolment, NewWallet, PackLibrary, open_wallets
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import NewEvidence
 from emoney.kyc.limits.features import ORDINARY, Features
-from emoney.kyc.packs.acceptance import ENVIRONMENT
 from emoney.kyc.wallets import reassignment as rebinding
 from emoney.kyc.wallets.retiering import follow
 from emoney.ledger import Database, Operation, Outcome
@@ -176,12 +175,11 @@ def test_wallets_whose_pack_or_tier_is_gone_keep_their_limits_and_are_told(
 
 
 def test_in_production_only_a_pack_that_was_accepted_as_it_is(
-    till: Open, database: Database, edit: Edit, monkeypatch: pytest.MonkeyPatch
+    till: Open, database: Database, edit: Edit
 ) -> None:
     wallet(till("GHS"), "gh-bog-2024", "minimum")
     edit("gh-bog-2024.yaml", "scope: wallet, amount: 5000,", "scope: wallet, amount: 6000,")
-    monkeypatch.setenv(ENVIRONMENT, "production")
-    assert run(database, packs=edit.packs) == (
+    assert run(database, packs=PackLibrary([edit.folder], in_production=True)) == (
         1,
         {},
         {("gh-bog-2024", "the pack is not accepted as it is"): 1},

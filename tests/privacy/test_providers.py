@@ -26,6 +26,7 @@ from emoney.ledger.base.postgres.database import Database
 from emoney.privacy import CannotOpen, KeyProvider, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
 from emoney.privacy.errors import KeyGone, KeyUnavailable, ProviderUnreachable
 from emoney.privacy.keys.choosing import open_provider
+from emoney.privacy.keys.options import KeyOptions
 from emoney.privacy.keys.providers.aws_kms import AwsKms
 from emoney.privacy.keys.providers.gcp_kms import GoogleKms
 from emoney.privacy.keys.providers.pkcs11_token import Pkcs11Token
@@ -57,7 +58,7 @@ def aws_kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsKms]:
     for operation in ("encrypt", "decrypt", "schedule_key_deletion"):
         monkeypatch.setattr(KmsBackend, operation, _by_state(getattr(KmsBackend, operation)))
     with mock_aws():
-        yield AwsKms.from_environment()
+        yield AwsKms.connect(KeyOptions())
 
 
 def _by_state(work: Callable[..., Any]) -> Callable[..., Any]:
@@ -105,10 +106,8 @@ def fake_vault() -> Iterator[FakeVault]:
 
 
 @pytest.fixture
-def vault(fake_vault: FakeVault, monkeypatch: pytest.MonkeyPatch) -> VaultTransit:
-    monkeypatch.setenv("VAULT_ADDR", fake_vault.address)
-    monkeypatch.setenv("VAULT_TOKEN", "root")
-    return VaultTransit.from_environment()
+def vault(fake_vault: FakeVault) -> VaultTransit:
+    return VaultTransit.connect(KeyOptions(vault_address=fake_vault.address, vault_token="root"))
 
 
 @pytest.fixture
@@ -126,11 +125,9 @@ def softhsm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def pkcs11(softhsm: None, monkeypatch: pytest.MonkeyPatch) -> Pkcs11Token:
-    monkeypatch.setenv("EMONEY_PKCS11_MODULE", str(SOFTHSM))
-    monkeypatch.setenv("EMONEY_PKCS11_TOKEN", "emoney")
-    monkeypatch.setenv("EMONEY_PKCS11_PIN", "1234")
-    return Pkcs11Token.from_environment()
+def pkcs11(softhsm: None) -> Pkcs11Token:
+    options = KeyOptions(pkcs11_module=str(SOFTHSM), pkcs11_token="emoney", pkcs11_pin="1234")
+    return Pkcs11Token.connect(options)
 
 
 def test_a_key_comes_back_and_only_from_its_context_and_kek(provider: KeyProvider) -> None:
@@ -404,22 +401,17 @@ def test_a_wrong_pin_and_a_missing_token_are_named(softhsm: None) -> None:
     ],
 )
 def test_a_provider_that_is_not_set_up_is_refused_and_no_other_taken(
-    database: Database, home: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str
+    database: Database, home: Path, name: str, message: str
 ) -> None:
-    for variable in ("EMONEY_GCP_KEY_RING", "VAULT_ADDR", "VAULT_TOKEN", "EMONEY_PKCS11_MODULE"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("EMONEY_KEY_PROVIDER", name)
     with database.connection() as connection, pytest.raises(ConfigurationError, match=message):
-        open_provider(home, connection)
+        open_provider(home, connection, options=KeyOptions(provider=name))
     assert not (home / "keys").exists()
 
 
 def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hvac", None)
-    monkeypatch.setenv("VAULT_ADDR", "http://127.0.0.1:1")
-    monkeypatch.setenv("VAULT_TOKEN", "x")
     with pytest.raises(ConfigurationError, match=r"emoney\[vault\]"):
-        VaultTransit.from_environment()
+        VaultTransit.connect(KeyOptions(vault_address="http://127.0.0.1:1", vault_token="x"))
 
 
 def test_keys_of_a_provider_that_is_not_set_up_are_named(

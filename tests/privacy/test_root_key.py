@@ -11,10 +11,11 @@ from emoney.privacy import KeyUse, LocalKeyring
 from emoney.privacy.errors import KeyringDamaged, KeyringLocked, KeyringMissing, KeyringUnsafe
 from emoney.privacy.keys import root_key
 from emoney.privacy.keys.keyring import restore_root
-from emoney.privacy.keys.root_key import FILE_VARIABLE, PASSPHRASE_VARIABLE
+from emoney.privacy.keys.options import RootKeyOptions
 
 PASSPHRASE = "four sober llamas waltz"
 KEY = b"d" * 32
+UNLOCKED = RootKeyOptions(passphrase=PASSPHRASE)
 
 
 @pytest.fixture
@@ -25,10 +26,9 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def locked(home: Path, monkeypatch: pytest.MonkeyPatch, cheap: None) -> LocalKeyring:
-    """A keyring under PASSPHRASE, which is set."""
-    monkeypatch.setenv(PASSPHRASE_VARIABLE, PASSPHRASE)
-    return LocalKeyring.create_at(home)
+def locked(home: Path, cheap: None) -> LocalKeyring:
+    """A keyring under PASSPHRASE."""
+    return LocalKeyring.create_at(home, options=UNLOCKED)
 
 
 def kept(home: Path) -> dict[str, Any]:
@@ -46,29 +46,23 @@ def test_a_keyring_under_a_passphrase_has_no_root_beside_it(home: Path, locked: 
     assert PASSPHRASE not in (home / "keys" / "keyring.json").read_text()
     [kek] = locked.names
     wrapped = locked.wrap(KEY, kek=kek, context=b"a")
-    assert LocalKeyring.load(home).unwrap(wrapped, kek=kek, context=b"a") == KEY
+    assert LocalKeyring.load(home, options=UNLOCKED).unwrap(wrapped, kek=kek, context=b"a") == KEY
+    assert PASSPHRASE not in repr(UNLOCKED)
 
 
 @pytest.mark.parametrize("given", [None, "", "four sober llamas walts", PASSPHRASE + " ", PASSPHRASE.upper()])
-def test_no_other_passphrase_opens_it(
-    home: Path, locked: LocalKeyring, monkeypatch: pytest.MonkeyPatch, given: str | None
-) -> None:
+def test_no_other_passphrase_opens_it(home: Path, locked: LocalKeyring, given: str | None) -> None:
     assert locked.names
-    if given is None:
-        monkeypatch.delenv(PASSPHRASE_VARIABLE)
-    else:
-        monkeypatch.setenv(PASSPHRASE_VARIABLE, given)
     with pytest.raises(KeyringLocked) as refused:
-        LocalKeyring.load(home)
+        LocalKeyring.load(home, options=RootKeyOptions(passphrase=given))
     assert PASSPHRASE not in str(refused.value)
     assert not given or given not in str(refused.value)
 
 
 @pytest.mark.parametrize("given", ["short", "x" * 1025])
-def test_a_passphrase_has_a_fit_length(home: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
-    monkeypatch.setenv(PASSPHRASE_VARIABLE, given)
+def test_a_passphrase_has_a_fit_length(home: Path, given: str) -> None:
     with pytest.raises(KeyringLocked, match="12 to 1024"):
-        LocalKeyring.create_at(home)
+        LocalKeyring.create_at(home, options=RootKeyOptions(passphrase=given))
     assert not (home / "keys" / "keyring.json").exists()
 
 
@@ -96,7 +90,7 @@ def test_a_cost_that_was_tampered_with_is_refused_before_it_is_paid(
     content = kept(home)
     put(home, content | {"root": content["root"] | change})
     with pytest.raises(KeyringDamaged):
-        LocalKeyring.load(home)
+        LocalKeyring.load(home, options=UNLOCKED)
 
 
 def test_a_cheaper_cost_put_in_does_not_open(home: Path, locked: LocalKeyring) -> None:
@@ -104,22 +98,22 @@ def test_a_cheaper_cost_put_in_does_not_open(home: Path, locked: LocalKeyring) -
     content = kept(home)
     put(home, content | {"root": content["root"] | {"memory_kib": 32}})
     with pytest.raises(KeyringLocked):
-        LocalKeyring.load(home)
+        LocalKeyring.load(home, options=UNLOCKED)
 
 
-def test_the_root_may_lie_elsewhere(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_root_may_lie_elsewhere(home: Path, tmp_path: Path) -> None:
     mounted = tmp_path / "secrets" / "emoney-root"
-    monkeypatch.setenv(FILE_VARIABLE, str(mounted))
-    made = LocalKeyring.create_at(home)
+    options = RootKeyOptions(file=mounted)
+    made = LocalKeyring.create_at(home, options=options)
     assert not (home / "keys" / "root.key").exists()
     assert stat.S_IMODE(mounted.stat().st_mode) == 0o600
-    assert LocalKeyring.load(home).names == made.names
+    assert LocalKeyring.load(home, options=options).names == made.names
     mounted.chmod(0o640)
     with pytest.raises(KeyringUnsafe, match="0600"):
-        LocalKeyring.load(home)
+        LocalKeyring.load(home, options=options)
     mounted.unlink()
     with pytest.raises(KeyringMissing, match="root key"):
-        LocalKeyring.load(home)
+        LocalKeyring.load(home, options=options)
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o640, 0o660])

@@ -244,7 +244,7 @@ def accept(
 
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         pack = emoney.packs.pack(pack_id)
-        if acceptance.in_production():
+        if pack.in_production:
             asked = acceptance.request(connection, pack, actor=actor, reason=reason, at=emoney.clock())
             tell_request(asked, as_json)
             return

@@ -184,6 +184,14 @@ def connect(url: str, *, role: str | None = None) -> Connection:
     return connection
 
 
+def demand_readable(url: str) -> None:
+    """Raises ConfigurationError unless `url` can be read; it need not lead anywhere."""
+    try:
+        psycopg.conninfo.conninfo_to_dict(libpq_url(url))
+    except psycopg.ProgrammingError:  # its text quotes the URL, with the password
+        raise ConfigurationError(_UNREADABLE_URL) from None
+
+
 def libpq_url(url: str) -> str:
     """`url` as libpq takes it: a SQLAlchemy driver suffix is dropped. Raises ConfigurationError."""
     if not url.startswith("postgresql+"):

@@ -25,6 +25,8 @@ from psycopg import sql
 
 from emoney.ledger.base.errors import ConfigurationError
 
+_log = logging.getLogger(__name__)
+
 DATABASE = "emoney"
 START_ATTEMPTS = 6
 START_PAUSE_S = 3
@@ -86,6 +88,7 @@ def start(home: Path) -> str:
     atexit.unregister(server._cleanup)
     atexit.register(_leave, server)
     _create_database(server.get_uri(), DATABASE)
+    _log.info("the embedded PostgreSQL runs in %s", data_directory)
     return url
 
 

@@ -1,5 +1,5 @@
-"""AWS KMS: one symmetric customer key per KEK. Settings: those of boto3; `EMONEY_AWS_KMS_KEY` names a
-prepared key.
+"""AWS KMS: one symmetric customer key per KEK. Settings: those of boto3; the option `aws_kms_key` names
+a prepared key.
 
 The context goes in as the encryption context, which KMS authenticates and writes to CloudTrail, as a hash.
 Destroying schedules the deletion; KMS waits at least seven days, in which the key cannot be used. Needs
@@ -7,10 +7,10 @@ Destroying schedules the deletion; KMS waits at least seven days, in which the k
 that waits for its deletion is told from one that is disabled.
 """
 
-import os
 from typing import Any
 
 from emoney.privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
+from emoney.privacy.keys.options import KeyOptions
 from emoney.privacy.keys.providers.protocol import EachAlone, KeyUse
 from emoney.privacy.keys.providers.settings import (
     ANSWER_TIMEOUT_S,
@@ -20,7 +20,6 @@ from emoney.privacy.keys.providers.settings import (
     extra,
 )
 
-KEY = "EMONEY_AWS_KMS_KEY"
 PENDING_DAYS = 7
 
 
@@ -36,7 +35,7 @@ class AwsKms(EachAlone):
         self._refused: Any = extra("botocore.exceptions", "aws")
 
     @classmethod
-    def from_environment(cls) -> "AwsKms":
+    def connect(cls, options: KeyOptions) -> "AwsKms":
         """With the credentials, region and endpoint that boto3 finds."""
         config = extra("botocore.config", "aws").Config(
             connect_timeout=CONNECT_TIMEOUT_S,
@@ -48,7 +47,7 @@ class AwsKms(EachAlone):
             client = extra("boto3", "aws").client("kms", config=config)
         except extra("botocore.exceptions", "aws").BotoCoreError as error:
             raise KeyUnavailable(f"AWS KMS cannot be set up ({type(error).__name__}): {error}") from None
-        return cls(client, os.environ.get(KEY))
+        return cls(client, options.aws_kms_key)
 
     def first(self, use: KeyUse) -> str | None:
         """See KeyProvider. The prepared key is for subject keys only."""

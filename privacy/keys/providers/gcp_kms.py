@@ -1,4 +1,4 @@
-"""Google Cloud KMS: one symmetric crypto key per KEK, in the key ring that `EMONEY_GCP_KEY_RING` names.
+"""Google Cloud KMS: one symmetric crypto key per KEK, in the key ring that the options name.
 
 The context goes in as additional authenticated data, and checksums (CRC-32C) travel both ways, as Google's
 guidelines on data integrity ask. Destroying destroys the key's versions after the ring's waiting time. A key
@@ -10,10 +10,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from emoney.privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
+from emoney.privacy.keys.options import KeyOptions
 from emoney.privacy.keys.providers.protocol import EachAlone, KeyUse
-from emoney.privacy.keys.providers.settings import ANSWER_TIMEOUT_S, context_code, extra, setting
+from emoney.privacy.keys.providers.settings import ANSWER_TIMEOUT_S, context_code, extra
 
-RING = "EMONEY_GCP_KEY_RING"
 VERSIONS_MAX = 1000
 
 
@@ -30,12 +30,11 @@ class GoogleKms(EachAlone):
         self._crc: Any = extra("google_crc32c", "gcp")
 
     @classmethod
-    def from_environment(cls) -> "GoogleKms":
+    def connect(cls, options: KeyOptions) -> "GoogleKms":
         """With Google's application default credentials."""
-        ring = setting(RING, "a key ring, as projects/PROJECT/locations/PLACE/keyRings/RING")
         kms = extra("google.cloud.kms_v1", "gcp")
         try:
-            return cls(kms.KeyManagementServiceClient(), ring)
+            return cls(kms.KeyManagementServiceClient(), options.gcp_key_ring or "")
         except extra("google.auth.exceptions", "gcp").GoogleAuthError as error:
             raise KeyUnavailable(f"Google Cloud KMS cannot be set up: {type(error).__name__}.") from None
 

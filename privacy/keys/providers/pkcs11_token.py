@@ -1,7 +1,6 @@
 """PKCS#11: KEKs as AES keys in a hardware module, sensitive and not extractable.
 
-Settings: `EMONEY_PKCS11_MODULE` (the vendor's library), `EMONEY_PKCS11_TOKEN` (the token's label) and
-`EMONEY_PKCS11_PIN`. A wrapped key is
+Options: the vendor's library, the token's label and its PIN. A wrapped key is
 
     1 byte   format, 1
     12 bytes nonce, from the module's random generator
@@ -13,10 +12,10 @@ from typing import Any
 
 from emoney.privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from emoney.privacy.keys.framing import framed
+from emoney.privacy.keys.options import KeyOptions
 from emoney.privacy.keys.providers.protocol import KEY_BYTES, EachAlone, KeyUse
-from emoney.privacy.keys.providers.settings import extra, setting
+from emoney.privacy.keys.providers.settings import extra
 
-MODULE, TOKEN, PIN = "EMONEY_PKCS11_MODULE", "EMONEY_PKCS11_TOKEN", "EMONEY_PKCS11_PIN"
 FORMAT = 1
 NONCE_BYTES, TAG_BITS = 12, 128
 _SCHEME = "pkcs11:"
@@ -35,7 +34,7 @@ class Pkcs11Token(EachAlone):
         try:
             self._session = self._p11.lib(module).get_token(token_label=token).open(user_pin=pin, rw=True)
         except self._p11.exceptions.PinIncorrect:
-            raise KeyUnavailable(f"The PIN in {PIN} is not that of the token {token}.") from None
+            raise KeyUnavailable(f"The PIN in EMONEY_PKCS11_PIN is not that of the token {token}.") from None
         except self._p11.exceptions.NoSuchToken:
             raise KeyUnavailable(f"The module has no token {token}.") from None
         except (self._p11.exceptions.PKCS11Error, RuntimeError) as error:
@@ -44,13 +43,9 @@ class Pkcs11Token(EachAlone):
             ) from None
 
     @classmethod
-    def from_environment(cls) -> "Pkcs11Token":
-        """With the settings of this module's head."""
-        return cls(
-            setting(MODULE, "the path of the vendor's PKCS#11 library"),
-            setting(TOKEN, "the token's label"),
-            setting(PIN, "the token's user PIN"),
-        )
+    def connect(cls, options: KeyOptions) -> "Pkcs11Token":
+        """To the token of the options."""
+        return cls(options.pkcs11_module or "", options.pkcs11_token or "", options.pkcs11_pin or "")
 
     def first(self, use: KeyUse) -> str | None:  # noqa: ARG002
         """See KeyProvider. Keys are created."""

@@ -1,8 +1,7 @@
-"""What the key services have in common: their settings, and the bounds on waiting for them."""
+"""What the key services have in common: their extras, and the bounds on waiting for them."""
 
 import hashlib
 import importlib
-import os
 from types import ModuleType
 
 from emoney.ledger.base.errors import ConfigurationError
@@ -11,14 +10,6 @@ CONNECT_TIMEOUT_S = 3
 ANSWER_TIMEOUT_S = 5
 ATTEMPTS = 2
 """A call ends within about (CONNECT + ANSWER) * ATTEMPTS seconds, whatever the service does."""
-
-
-def setting(variable: str, what: str, default: str | None = None) -> str:
-    """An environment variable's value. Raises ConfigurationError, saying `what` it has to be."""
-    value = os.environ.get(variable) or default
-    if not value:
-        raise ConfigurationError(f"Set {variable} to {what}.")
-    return value
 
 
 def extra(module: str, name: str) -> ModuleType:

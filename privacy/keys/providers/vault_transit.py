@@ -1,8 +1,8 @@
 """HashiCorp Vault's transit engine (also OpenBao's): one aes256-gcm96 key per KEK, many keys in one request.
 
-Settings: `VAULT_ADDR`, `VAULT_TOKEN`, `VAULT_NAMESPACE`, and `EMONEY_VAULT_MOUNT` (transit). The token needs
-update on encrypt/, decrypt/ and keys/ under the mount, delete on keys/ to destroy, and read on keys/, by
-which a key that is gone is told from one that is forbidden.
+Options: its address, a token, a namespace, and where the engine is mounted. The token needs update on
+encrypt/, decrypt/ and keys/ under the mount, delete on keys/ to destroy, and read on keys/, by which a key
+that is gone is told from one that is forbidden.
 """
 
 import base64
@@ -11,16 +11,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from emoney.privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
+from emoney.privacy.keys.options import KeyOptions
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.providers.settings import (
     ANSWER_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
     context_code,
     extra,
-    setting,
 )
 
-MOUNT = "EMONEY_VAULT_MOUNT"
 BATCH = 1_000
 _NEVER_MADE = "ecdsa-p256"
 _SCHEME = "vault:"
@@ -38,15 +37,15 @@ class VaultTransit:
         self._http: Any = extra("requests.exceptions", "vault")
 
     @classmethod
-    def from_environment(cls) -> "VaultTransit":
-        """With the variables that Vault's own tools read."""
+    def connect(cls, options: KeyOptions) -> "VaultTransit":
+        """To the Vault of the options, in bounded time."""
         client = extra("hvac", "vault").Client(
-            url=setting("VAULT_ADDR", "the address of Vault, such as https://vault.internal:8200"),
-            token=setting("VAULT_TOKEN", "a token for Vault's transit engine"),
-            namespace=os.environ.get("VAULT_NAMESPACE"),
+            url=options.vault_address,
+            token=options.vault_token,
+            namespace=options.vault_namespace,
             timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S),
         )
-        return cls(client, os.environ.get(MOUNT) or "transit")
+        return cls(client, options.vault_mount)
 
     def first(self, use: KeyUse) -> str | None:  # noqa: ARG002
         """See KeyProvider. Keys are created."""
