@@ -89,7 +89,7 @@ def test_the_database_refuses_a_decision_that_does_not_fit_its_request(
     request = asked(database, enrolled.account_id)
     insert = (
         "INSERT INTO kyc.approval_decision (request_id, action, subject, requested_by, requested_at,"
-        " expires_at, outcome, decided_by, because, decided_at)"
+        " expires_at, outcome, decided_by, reason, decided_at)"
         " SELECT id, {action}, {subject}, {requested_by}, requested_at, {expires_at}, 'approved', 'clerk-1',"
         " 'x', %s FROM kyc.approval_request WHERE id = %s"
     )

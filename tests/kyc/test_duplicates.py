@@ -339,7 +339,7 @@ def test_no_more_wallets_than_the_pack_lets_a_person_have(
     desk: Enrolment, database: Database, ama: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over all records of the person, and for two who open at once."""
-    monkeypatch.setattr(persons, "wallets_max", lambda _tier: 3)
+    monkeypatch.setattr(opening, "wallets_max", lambda _tier: 3)
     twins = [desk.enrol(ama), desk.enrol(other(ama, "P-2", id_number="GHA-718293746-4"))]
     request = decide(database, twins, same=True)
     assert request is not None

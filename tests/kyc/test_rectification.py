@@ -150,7 +150,7 @@ def test_the_database_itself_wants_two_and_the_version_before(
         (
             "INSERT INTO kyc.person_version (id, person_id, number, rectification_id, needs_two, fields,"
             " replaced_by, reason, replaced_at) SELECT gen_random_uuid(), person_id, 2, rectification_id,"
-            " false, fields, replaced_by, because, replaced_at FROM kyc.person_version",
+            " false, fields, replaced_by, reason, replaced_at FROM kyc.person_version",
             "takes two",
         ),
     ):

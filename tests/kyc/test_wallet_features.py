@@ -157,7 +157,7 @@ def test_statements_are_kept_and_the_database_holds_their_order(
                 owner.execute(change)
     columns = (
         "id, account_id, number, reloadable, loaded_with_cash, phone_not_validated, cohorts,"
-        " recorded_by, because, recorded_at"
+        " recorded_by, reason, recorded_at"
     )
     for number, reloadable, when in (
         (3, False, NOW),

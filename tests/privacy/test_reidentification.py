@@ -83,7 +83,7 @@ def test_the_database_itself_demands_the_second_person_and_the_decision(
     with database.connection() as connection:
         row = connection.execute("SELECT privacy.reidentify_v1(%s, %s)", (request, NOW)).fetchone()
         assert row == (None,)
-    columns = "request_id, requested_by, requested_at, expires_at, outcome, decided_by, because, decided_at"
+    columns = "request_id, requested_by, requested_at, expires_at, outcome, decided_by, reason, decided_at"
     for asked_by, decided_by in (("clerk-7", "clerk-7"), ("clerk-9", "clerk-7")):
         with pytest.raises(psycopg.errors.IntegrityError), database.connection() as connection:
             connection.execute(
@@ -147,7 +147,7 @@ def test_who_reads_the_subject_and_rolls_back_leaves_both_names_behind(
     request = ask(database, known)
     decide = (
         "INSERT INTO privacy.reidentification_decision (request_id, requested_by, requested_at, expires_at,"
-        " outcome, decided_by, because, decided_at)"
+        " outcome, decided_by, reason, decided_at)"
         " VALUES (%s, 'clerk-7', %s, %s, 'approved', 'clerk-8', 'x', %s)"
     )
     with database.connection() as connection:
@@ -199,7 +199,7 @@ def test_nothing_leads_back_to_an_erased_subject(database: Database, known: str,
 
 TAMPERED = {
     "privacy.pseudonym_epoch": ("SET started_by = 'nobody'", "altered"),
-    "privacy.reidentification_request": ("SET because = 'another order'", "altered"),
+    "privacy.reidentification_request": ("SET reason = 'another order'", "altered"),
     "privacy.reidentification_decision": ("SET decided_by = 'nobody'", "altered"),
     "privacy.reidentification": (None, "removed"),
 }
