@@ -29,7 +29,7 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import AccountKind
 
-BECAUSE_MAX = 500
+REASON_MAX = 500
 WALLETS_MAX = 10_000
 """Wallets in one call."""
 
@@ -195,7 +195,7 @@ def change_tier(
     """
     _demand_reasons(reason, evidence, at)
     if not reason.strip():
-        raise InvalidDecision("a change of tier says why: because is empty")
+        raise InvalidDecision("a change of tier says why: reason is empty")
     limits = pack.tier(tier_id)
     pack.demand_in_force(at)
     wallet = lock(connection, account_id)
@@ -331,9 +331,9 @@ def _array(kinds: Sequence[str]) -> str:
 
 
 def _demand_reasons(reason: str, evidence: Sequence[str], at: datetime) -> None:
-    if len(reason) > BECAUSE_MAX or "\0" in reason:
+    if len(reason) > REASON_MAX or "\0" in reason:
         raise InvalidDecision(
-            f"because has {len(reason)} characters; up to {BECAUSE_MAX}, without NUL, are taken"
+            f"reason has {len(reason)} characters; up to {REASON_MAX}, without NUL, are taken"
         )
     if isinstance(evidence, str) or len(evidence) > KINDS_MAX or len(set(evidence)) < len(evidence):
         raise InvalidDecision(f"evidence is a list of up to {KINDS_MAX} kinds, each once")

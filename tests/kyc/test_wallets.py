@@ -81,8 +81,8 @@ def test_no_change_writes_nothing(till: Open, database: Database) -> None:
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
-        ({"reason": " "}, InvalidDecision, "because is empty"),
-        ({"reason": "x" * 501}, InvalidDecision, "because has 501 characters"),
+        ({"reason": " "}, InvalidDecision, "reason is empty"),
+        ({"reason": "x" * 501}, InvalidDecision, "reason has 501 characters"),
         ({"reason": "a\0b"}, InvalidDecision, "without NUL"),
         ({"evidence": "phone"}, InvalidDecision, "a list of up to 20 kinds"),
         ({"evidence": ["phone", "phone"]}, InvalidDecision, "each once"),
