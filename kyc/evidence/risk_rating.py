@@ -119,7 +119,7 @@ def record(
     """Keep a rating. What follows for the next review is `kyc.evidence.refresh.rerated`."""
     connection.execute(
         "INSERT INTO kyc.risk_rating (id, person_id, rating, points, factors, reasons, policy, rated_by,"
-        " because, rated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " reason, rated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         (
             new_id(),
             person_id,
