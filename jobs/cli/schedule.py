@@ -6,10 +6,11 @@ import typer
 
 from emoney.jobs import schedule
 from emoney.jobs.cli.output import AsJson, print_json, progress, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened
 from emoney.jobs.settings import Settings
 
-app = typer.Typer(help="Scheduled jobs: extraction and monitoring.", no_args_is_help=True)
+app = group("Scheduled jobs: extraction and monitoring.")
 
 
 @app.command("list")
@@ -30,7 +31,7 @@ def run(
 ) -> None:
     """Run one job now. Exit code 1 where it finds a shortfall or break."""
     job = schedule.find(name)
-    with Emoney.open() as emoney, progress() as observe:
+    with opened() as emoney, progress() as observe:
         done = job.run(emoney, observe)
     if as_json:
         print_json({"job": job.name, **done})
@@ -45,5 +46,5 @@ def run(
 @app.command()
 def start() -> None:
     """Run all jobs on their schedules until stopped (Ctrl-C or SIGTERM)."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         schedule.start(emoney, lambda text: screen.print(text, highlight=False))

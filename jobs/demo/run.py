@@ -47,6 +47,7 @@ from emoney.kyc.wallets.wallet import wallets_per_tier
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.extras import require
 from emoney.ledger.base.ids import derived_id
 from emoney.ledger.base.postgres import embedded
 from emoney.ledger.base.progress import Progress, silent
@@ -105,12 +106,13 @@ def run_demo(
 
     A former demo's home there is removed first. The same seed, persons and days give the same transfers and
     alerts. The operator's own database (EMONEY_DATABASE_URL) is never touched. Raises InvalidInput for
-    numbers out of range, OccupiedDirectory when `out/home` is not a demo's.
+    numbers out of range, OccupiedDirectory when `out/home` is not a demo's, MissingExtra without the extra.
     """
     if not PERSONS_MIN <= persons <= PERSONS_MAX:
         raise InvalidInput(f"persons is {persons}; give {PERSONS_MIN} to {PERSONS_MAX}")
     if not DAYS_MIN <= days <= DAYS_MAX:
         raise InvalidInput(f"days is {days}; give {DAYS_MIN} to {DAYS_MAX}")
+    require("demo")
     out = out.expanduser().absolute()
     home = fresh_home(out / "home")
     watch = _Stopwatch()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from emoney.jobs import schedule
@@ -32,9 +33,7 @@ def test_jobs_run_on_time_and_a_failure_stops_nothing(
         "broken": schedule.Job("broken", "Fails", "* * * * *", fail),
     }
     monkeypatch.setattr(schedule, "JOBS", jobs)
-    monkeypatch.setattr(
-        schedule.CronTrigger, "from_crontab", lambda *_args, **_more: IntervalTrigger(seconds=1)
-    )
+    monkeypatch.setattr(CronTrigger, "from_crontab", lambda *_args, **_more: IntervalTrigger(seconds=1))
     told: list[str] = []
 
     def stop_when_both_ran() -> None:

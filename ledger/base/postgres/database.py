@@ -7,7 +7,7 @@ Every connection takes the role `emoney_app`, which can neither alter nor delete
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 from psycopg.pq import ConnStatus, TransactionStatus
@@ -15,10 +15,12 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlmodel import Session
 
 from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, Unavailable
 from emoney.ledger.base.postgres.cursors import CachingConnection
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
 
 APPLICATION_ROLE = "emoney_app"
 CONNECT_TIMEOUT_S = 10
@@ -101,8 +103,10 @@ class Database:
             pooled.close()
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self) -> Iterator["Session"]:
         """A SQLModel session in a transaction: committed at the end, rolled back on an error."""
+        from sqlmodel import Session  # here: most processes that open a database have no use for the mapper
+
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 yield session
@@ -144,7 +148,7 @@ def _make_ready(connection: Connection, _record: object, _state: object) -> None
         connection.close()  # `_demand_alive` has it replaced
 
 
-def raw(session: Session) -> Connection:
+def raw(session: "Session") -> Connection:
     """The psycopg connection under a session, in the session's transaction."""
     return cast(Connection, session.connection().connection.driver_connection)
 
