@@ -68,7 +68,7 @@ class Emoney:
             migrate.upgrade(own)
         elif not migrate.is_current(own):
             raise ConfigurationError("The database is not at this version's schema: run `emoney init`.")
-        opened = cls(Database(own), chosen, clock)
+        opened = cls(Database(own, chosen.database.pool), chosen, clock)
         _log.info(
             "opened %s on %s database, for %s",
             chosen.home,

@@ -1,13 +1,15 @@
-"""The database schema, brought up or taken down: one Alembic branch per package, each in its package."""
+"""The database schema, brought up or taken down: one Alembic branch per package, each in its package.
+
+The application may have an Alembic of its own on the same database, and may migrate before us, after us, or
+call us in the middle of it: our versions are in a schema of our own, Alembic's global state is left alone.
+"""
 
 import logging
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from alembic import command
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError, to_tuple
@@ -22,6 +24,13 @@ from emoney.privacy import privileges
 
 PACKAGES = ("ledger", "privacy", "kyc", "aml")
 _log = logging.getLogger(__name__)
+VERSIONS = "emoney_migrations"
+"""The schema with the table of what was migrated. Not `emoney`: a login of that name has the schema of its
+name first on its search path, so that the application's own tables would be made there."""
+
+SCHEMAS = (*PACKAGES, VERSIONS)
+"""All schemas that are made here: an application's own `alembic revision --autogenerate` passes over them."""
+
 _LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
 
 
@@ -34,14 +43,14 @@ def upgrade(url: str) -> bool:
     and when a newer version of this library made the schema.
     """
     try:
-        return _run(url, "heads", command.upgrade)
+        return _run(url, "heads", up=True)
     except CommandError as error:  # a stored revision that this version does not have
         raise ConfigurationError(
             f"The database's schema is of another version of emoney ({error}): run the version that made it, "
             "or a newer one."
         ) from error
-    except ProgrammingError as error:
-        if isinstance(error.orig, InsufficientPrivilege):
+    except (ProgrammingError, InsufficientPrivilege) as error:
+        if isinstance(getattr(error, "orig", error), InsufficientPrivilege):
             raise ConfigurationError(
                 "The user of EMONEY_DATABASE_URL may not create schemas and roles in this database: "
                 "`emoney init` needs its owner's URL."
@@ -49,9 +58,9 @@ def upgrade(url: str) -> bool:
         raise
 
 
-def downgrade(url: str) -> None:
-    """Take every package's schema away again, with all that is in it."""
-    _run(url, "base", command.downgrade)
+def downgrade(url: str, target: str = "base") -> None:
+    """Take every package's schema away again, with all that is in it; with `kyc@base`, that of one."""
+    _run(url, target, up=False)
 
 
 def is_current(url: str) -> bool:
@@ -61,16 +70,17 @@ def is_current(url: str) -> bool:
     """
     try:
         with connect(url) as connection:
-            found = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone()
+            table = f"{VERSIONS}.alembic_version"
+            found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
             if not found or found[0] is None:
                 return False
-            rows = connection.execute("SELECT version_num FROM public.alembic_version").fetchall()
+            rows = connection.execute(f"SELECT version_num FROM {table}").fetchall()  # noqa: S608
     except InsufficientPrivilege as error:
         raise ConfigurationError(
             f"The user of EMONEY_DATABASE_URL is not a member of the role {APPLICATION_ROLE}: "
             "have the database's owner grant it."
         ) from error
-    scripts = ScriptDirectory.from_config(_config())
+    scripts = _scripts()
     return set(scripts.get_heads()) == _heads_reached(scripts, {row[0] for row in rows})
 
 
@@ -95,13 +105,10 @@ def _heads_reached(scripts: ScriptDirectory, stored: set[str]) -> set[str]:
     return (reached & heads) | (reached - known)
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_folder("jobs") / "migrations"))
-    locations = [str(_folder(package) / "migrations") for package in PACKAGES]
-    config.set_main_option("path_separator", "newline")
-    config.set_main_option("version_locations", "\n".join(locations))
-    return config
+def _scripts() -> ScriptDirectory:
+    """The revisions of every package, without an Alembic environment: of those a process has one."""
+    folders = [_folder(package) / "migrations" for package in PACKAGES]
+    return ScriptDirectory(folders[0], version_locations=folders)
 
 
 def _folder(package: str) -> Path:
@@ -112,19 +119,28 @@ def _folder(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _run(url: str, target: str, action: object) -> bool:
-    assert callable(action)
+def _run(url: str, target: str, *, up: bool) -> bool:
+    scripts = _scripts()
+    steps = scripts._upgrade_revs if up else scripts._downgrade_revs
+
+    def find(stored: Any, _: object) -> list[Any]:
+        return [*steps(target, stored)]
+
     engine = create_engine("postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool)
     with engine.connect() as connection:
+        driver = cast(Connection, connection.connection.driver_connection)
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_KEY})")
-        before = MigrationContext.configure(connection).get_current_heads()
-        config = _config()
-        config.attributes["connection"] = connection
-        action(config, target)
-        if target == "heads":
-            privileges.apply(cast(Connection, connection.connection.driver_connection))
+        if connection.exec_driver_sql(f"SELECT to_regnamespace('{VERSIONS}')").scalar() is None:
+            connection.exec_driver_sql(f"CREATE SCHEMA {VERSIONS}")
+        context = MigrationContext.configure(connection, opts={"fn": find, "version_table_schema": VERSIONS})
+        before = context.get_current_heads()
+        context.run_migrations(connection=driver)
+        after = context.get_current_heads()
+        if up:
+            privileges.apply(driver)
+        elif not after:
+            connection.exec_driver_sql(f"DROP SCHEMA {VERSIONS} CASCADE")
         connection.commit()
-        after = MigrationContext.configure(connection).get_current_heads()
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK_KEY})")
         connection.commit()
     engine.dispose()

@@ -2,6 +2,7 @@
 
 from emoney.ledger.accounts.account import Account, NewAccount
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.group_commit.commit import GroupCommit
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.limits.rules import LimitProfile, LimitRule
@@ -13,6 +14,7 @@ __all__ = [
     "Ledger",
     "GroupCommit",
     "Database",
+    "PoolOptions",
     "Transfer",
     "Operation",
     "Outcome",

@@ -4,9 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlmodel import SQLModel
 
-import emoney.jobs.tables  # noqa: F401  the assessment covers the tables of every package
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
 from emoney.jobs.cli.privacy import breach as privacy_breach
 from emoney.jobs.cli.privacy import count as privacy_count
@@ -16,6 +14,7 @@ from emoney.jobs.cli.privacy import release as privacy_release
 from emoney.jobs.cli.privacy import retention as privacy_retention
 from emoney.jobs.cli.privacy import rights as privacy_rights
 from emoney.jobs.installation import Emoney
+from emoney.jobs.tables import metadata
 from emoney.privacy.assessment import inventory
 from emoney.privacy.assessment import report as assessment
 
@@ -42,7 +41,7 @@ def report(
     """Write the privacy impact assessment, made from the declared columns and this database's facts."""
     with Emoney.open() as emoney, emoney.database.connection() as connection:
         path = assessment.write_report(
-            connection, SQLModel.metadata, out / "privacy-assessment.html", clock=emoney.clock
+            connection, metadata(), out / "privacy-assessment.html", clock=emoney.clock
         )
     screen.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
@@ -50,7 +49,7 @@ def report(
 @app.command("inventory")
 def inventory_(as_json: AsJson = False) -> None:
     """Every column held: category, purpose, legal basis, retention, and whether it is sealed."""
-    held = inventory.read(SQLModel.metadata)
+    held = inventory.read(metadata())
     fields = ("name", "category", "sealed", "purpose", "basis", "retention")
     rows = [tuple(getattr(row, field) for field in fields) for row in held.rows]
     if as_json:
