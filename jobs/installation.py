@@ -105,7 +105,7 @@ class Emoney:
             _bring_up_to_date(own, chosen.home)
         elif not revisions.is_current(own):
             raise ConfigurationError("The database is not at this version's schema: run `emoney init`.")
-        opened = cls(Database(own), chosen, clock, keys_at_once=keys_at_once)
+        opened = cls(Database(own, chosen.database.pool), chosen, clock, keys_at_once=keys_at_once)
         _log.info(
             "opened %s on %s database, for %s",
             chosen.home,

@@ -1,11 +1,14 @@
-"""The database schema, brought up or taken down: one Alembic branch per package, each in its package."""
+"""The database schema, brought up or taken down: one Alembic branch per package, each in its package.
+
+The application may have an Alembic of its own on the same database, and may migrate before us, after us, or
+call us in the middle of it: our versions are in a schema of our own, Alembic's global state is left alone.
+"""
 
 import logging
-from typing import cast
+from typing import Any, cast
 
-from alembic import command
-from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import create_engine
@@ -13,13 +16,14 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from emoney.jobs.revisions import PACKAGES as PACKAGES
-from emoney.jobs.revisions import folder
+from emoney.jobs.revisions import VERSIONS, folder
 from emoney.jobs.revisions import is_current as is_current  # beside what brings a database there
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.postgres.database import Connection, connect
 from emoney.privacy import privileges
 
 _log = logging.getLogger(__name__)
+
 _LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
 
 
@@ -32,14 +36,14 @@ def upgrade(url: str) -> bool:
     and when a newer version of this library made the schema.
     """
     try:
-        return _run(url, "heads", command.upgrade)
+        return _run(url, "heads", up=True)
     except CommandError as error:  # a stored revision that this version does not have
         raise ConfigurationError(
             f"The database's schema is of another version of emoney ({error}): run the version that made it, "
             "or a newer one."
         ) from error
-    except ProgrammingError as error:
-        if isinstance(error.orig, InsufficientPrivilege):
+    except (ProgrammingError, InsufficientPrivilege) as error:
+        if isinstance(getattr(error, "orig", error), InsufficientPrivilege):
             raise ConfigurationError(
                 "The user of EMONEY_DATABASE_URL may not create schemas and roles in this database: "
                 "`emoney init` needs its owner's URL."
@@ -47,33 +51,34 @@ def upgrade(url: str) -> bool:
         raise
 
 
-def downgrade(url: str) -> None:
-    """Take every package's schema away again, with all that is in it."""
-    _run(url, "base", command.downgrade)
+def downgrade(url: str, target: str = "base") -> None:
+    """Take every package's schema away again, with all that is in it; with `kyc@base`, that of one."""
+    _run(url, target, up=False)
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(folder("jobs") / "migrations"))
-    locations = [str(folder(package) / "migrations") for package in PACKAGES]
-    config.set_main_option("path_separator", "newline")
-    config.set_main_option("version_locations", "\n".join(locations))
-    return config
+def _run(url: str, target: str, *, up: bool) -> bool:
+    folders = [folder(package) / "migrations" for package in PACKAGES]
+    scripts = ScriptDirectory(folders[0], version_locations=folders)
+    steps = scripts._upgrade_revs if up else scripts._downgrade_revs
 
+    def find(stored: Any, _: object) -> list[Any]:
+        return [*steps(target, stored)]
 
-def _run(url: str, target: str, action: object) -> bool:
-    assert callable(action)
     engine = create_engine("postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool)
     with engine.connect() as connection:
+        driver = cast(Connection, connection.connection.driver_connection)
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_KEY})")
-        before = MigrationContext.configure(connection).get_current_heads()
-        config = _config()
-        config.attributes["connection"] = connection
-        action(config, target)
-        if target == "heads":
-            privileges.apply(cast(Connection, connection.connection.driver_connection))
+        if connection.exec_driver_sql(f"SELECT to_regnamespace('{VERSIONS}')").scalar() is None:
+            connection.exec_driver_sql(f"CREATE SCHEMA {VERSIONS}")
+        context = MigrationContext.configure(connection, opts={"fn": find, "version_table_schema": VERSIONS})
+        before = context.get_current_heads()
+        context.run_migrations(connection=driver)
+        after = context.get_current_heads()
+        if up:
+            privileges.apply(driver)
+        elif not after:
+            connection.exec_driver_sql(f"DROP SCHEMA {VERSIONS} CASCADE")
         connection.commit()
-        after = MigrationContext.configure(connection).get_current_heads()
         connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK_KEY})")
         connection.commit()
     engine.dispose()

@@ -18,6 +18,13 @@ from emoney.ledger.base.postgres.database import APPLICATION_ROLE, connect
 
 PACKAGES = ("ledger", "privacy", "kyc", "aml")
 
+VERSIONS = "emoney_migrations"
+"""The schema with the table of what was migrated. Not `emoney`: a login of that name has the schema of its
+name first on its search path, so that the application's own tables would be made there."""
+
+SCHEMAS = (*PACKAGES, VERSIONS)
+"""All schemas that are made here: an application's own `alembic revision --autogenerate` passes over them."""
+
 
 class Revision(NamedTuple):
     """A revision file of Alembic, and those that come before it."""
@@ -47,10 +54,11 @@ def is_current(url: str) -> bool:
     """
     try:
         with connect(url) as connection:
-            found = connection.execute("SELECT to_regclass('public.alembic_version')").fetchone()
+            table = f"{VERSIONS}.alembic_version"
+            found = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()
             if not found or found[0] is None:
                 return False
-            rows = connection.execute("SELECT version_num FROM public.alembic_version").fetchall()
+            rows = connection.execute(f"SELECT version_num FROM {table}").fetchall()  # noqa: S608
     except InsufficientPrivilege as error:
         raise ConfigurationError(
             f"The user of EMONEY_DATABASE_URL is not a member of the role {APPLICATION_ROLE}: "

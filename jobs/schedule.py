@@ -6,7 +6,6 @@ read anew by each job that needs them.
 """
 
 import logging
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -308,10 +307,13 @@ def find(name: str) -> Job:
         raise UnknownJob(f"there is no job {name!r}; there are {', '.join(JOBS)}") from None
 
 
-def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
-    """Run all jobs on their schedules; returns after SIGTERM or SIGINT, when the running job is done.
+def start(
+    emoney: Emoney, tell: Callable[[str], None], stoppable: Callable[[Callable[[], None]], object]
+) -> None:
+    """Run all jobs on their schedules; returns after it is stopped, when the running job is done.
 
-    `tell` is given one line per run.
+    `tell` is given one line per run. `stoppable` is given what stops it, which may be called from a signal's
+    handler or another thread.
     """
     from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MISSED, JobExecutionEvent
     from apscheduler.schedulers.blocking import BlockingScheduler
@@ -341,11 +343,7 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
 
     scheduler.add_listener(report, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR | EVENT_JOB_MISSED)
 
-    def stop(_signal: int, _frame: object) -> None:
-        scheduler.shutdown(wait=False)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stoppable(lambda: scheduler.shutdown(wait=False))
     for job in wanted:
         cron, zone = job.when(emoney.settings)
         tell(f"{job.name}: {cron} ({zone})  {job.title}")

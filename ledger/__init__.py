@@ -7,6 +7,7 @@ from emoney.ledger.base.faces import face
 if TYPE_CHECKING:
     from emoney.ledger.accounts.account import Account, NewAccount
     from emoney.ledger.base.postgres.database import Database
+    from emoney.ledger.base.postgres.pool import PoolOptions
     from emoney.ledger.group_commit.commit import GroupCommit
     from emoney.ledger.ledger import Ledger
     from emoney.ledger.limits.rules import LimitProfile, LimitRule
@@ -20,6 +21,7 @@ else:
             "Ledger": "ledger",
             "GroupCommit": "group_commit.commit",
             "Database": "base.postgres.database",
+            "PoolOptions": "base.postgres.pool",
             "Transfer": "transfers.transfer",
             "Operation": "transfers.operations",
             "Outcome": "transfers.transfer",
@@ -36,6 +38,7 @@ __all__ = [
     "Ledger",
     "GroupCommit",
     "Database",
+    "PoolOptions",
     "Transfer",
     "Operation",
     "Outcome",

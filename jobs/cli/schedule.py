@@ -1,5 +1,7 @@
 """`emoney jobs`: what runs on a schedule."""
 
+import signal
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -47,4 +49,10 @@ def run(
 def start() -> None:
     """Run all jobs on their schedules until stopped (Ctrl-C or SIGTERM)."""
     with opened() as emoney:
-        schedule.start(emoney, lambda text: screen.print(text, highlight=False))
+        schedule.start(emoney, lambda text: screen.print(text, highlight=False), on_signals)
+
+
+def on_signals(stop: Callable[[], None]) -> None:
+    """Have SIGTERM and SIGINT stop the schedule."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop())

@@ -13,6 +13,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from emoney.jobs import schedule
+from emoney.jobs.cli.schedule import on_signals
 from emoney.jobs.installation import Emoney
 from emoney.ledger import AccountKind, Operation, holds
 from emoney.ledger.accounts import account as accounts
@@ -48,7 +49,7 @@ def test_jobs_run_on_time_and_a_failure_stops_nothing(
     try:
         with Emoney.open(url=owner_url, home=home) as emoney:
             watcher.start()
-            schedule.start(emoney, told.append)
+            schedule.start(emoney, told.append, on_signals)
     finally:
         watcher.join()
         signal.signal(signal.SIGTERM, before[0])

@@ -4,11 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from sqlmodel import SQLModel
 
-import emoney.jobs.tables  # noqa: F401  the assessment covers the tables of every package
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
 from emoney.jobs.cli.terminal.opened import opened_connection
+from emoney.jobs.tables import metadata
 from emoney.privacy.assessment import inventory
 from emoney.privacy.assessment import report as assessment
 
@@ -25,14 +24,14 @@ def report(
     """Write the privacy impact assessment, from what columns declare and this database holds."""
     with opened_connection() as (emoney, connection):
         path = assessment.write_report(
-            connection, SQLModel.metadata, out / "privacy-assessment.html", clock=emoney.clock
+            connection, metadata(), out / "privacy-assessment.html", clock=emoney.clock
         )
     screen.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
 def inventory_(as_json: AsJson = False) -> None:
     """Every column held: category, purpose, legal basis, retention, whether it is sealed."""
-    held = inventory.read(SQLModel.metadata)
+    held = inventory.read(metadata())
     fields = ("name", "category", "sealed", "purpose", "basis", "retention")
     rows = [tuple(getattr(row, field) for field in fields) for row in held.rows]
     if as_json:

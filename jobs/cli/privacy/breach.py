@@ -6,12 +6,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from sqlmodel import SQLModel
 
-import emoney.jobs.tables  # noqa: F401  what is exposed is counted over the tables of every package
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table, utc
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened_connection
+from emoney.jobs.tables import metadata
 from emoney.privacy.breaches import exposure
 from emoney.privacy.breaches import register as breaches
 from emoney.privacy.breaches.exposure import Exposure, Held
@@ -182,9 +181,9 @@ def exposure_(
         fail("give either --lost-key ID or --stolen-dump", 2)
     with opened_connection() as (emoney, connection):
         if lost_key is not None:
-            found = exposure.of_lost_key(connection, SQLModel.metadata, lost_key)
+            found = exposure.of_lost_key(connection, metadata(), lost_key)
         else:
-            found = exposure.of_stolen_dump(connection, SQLModel.metadata, emoney.clock)
+            found = exposure.of_stolen_dump(connection, metadata(), emoney.clock)
     if as_json:
         print_json(found)
         return

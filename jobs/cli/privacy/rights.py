@@ -9,15 +9,14 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from sqlmodel import SQLModel
 
-import emoney.jobs.tables  # noqa: F401  access is to what every package's tables hold
 from emoney.jobs.cli.kyc.approvals import tell_request
 from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, screen, table, utc
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.jobs.installation import Emoney
+from emoney.jobs.tables import metadata
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.persons import erasure as erasing
 from emoney.kyc.persons import rectification
@@ -81,7 +80,7 @@ def access_(
         held = access.collect(
             connection,
             emoney.vault,
-            SQLModel.metadata,
+            metadata(),
             tie.subjects,
             [each.id for each in tie.accounts],
             actor=actor,
