@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
 from emoney.ledger.base.postgres.columns import timestamp_column
+from emoney.ledger.base.postgres.table import Table
 
 _KEPT = "5 years from the end of the relationship or the transaction (AMLD art. 40, AMLR art. 77)"
 
@@ -14,7 +15,7 @@ WATCHED = declare(Category.SUSPICION, "monitoring for money laundering", Basis.L
 """For columns that show who is watched and why: disclosing them to that person would be tipping off."""
 
 
-class History(SQLModel, table=True):
+class History(Table, table=True):
     """The Parquet data set of this database."""
 
     __tablename__ = "history"
@@ -24,7 +25,7 @@ class History(SQLModel, table=True):
     only_one: bool = Field(default=True, unique=True)
 
 
-class Extraction(SQLModel, table=True):
+class Extraction(Table, table=True):
     """One extraction of transfers into the history: `from_xact` <= xact < `to_xact`."""
 
     __tablename__ = "extraction"
@@ -38,7 +39,7 @@ class Extraction(SQLModel, table=True):
     extracted_at: datetime = timestamp_column()
 
 
-class Alert(SQLModel, table=True):
+class Alert(Table, table=True):
     """An episode of one subject that a scenario found."""
 
     __tablename__ = "alert"
@@ -59,7 +60,7 @@ class Alert(SQLModel, table=True):
     changed_at: datetime = timestamp_column()
 
 
-class AlertTransfer(SQLModel, table=True):
+class AlertTransfer(Table, table=True):
     """A transfer that is evidence of an alert, and the part it plays."""
 
     __tablename__ = "alert_transfer"
@@ -72,7 +73,7 @@ class AlertTransfer(SQLModel, table=True):
     at: datetime = timestamp_column()
 
 
-class AlertAccount(SQLModel, table=True):
+class AlertAccount(Table, table=True):
     """An account involved in an alert."""
 
     __tablename__ = "alert_account"

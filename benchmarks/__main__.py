@@ -12,13 +12,25 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import aml_detection, enrolment, import_rate, limits, plot, posting, proofs, report, sealing
+from benchmarks import (
+    aml_detection,
+    command_line,
+    enrolment,
+    import_rate,
+    limits,
+    plot,
+    posting,
+    proofs,
+    report,
+    sealing,
+)
 from benchmarks.figures import Figure
 from benchmarks.scale import FULL, SMOKE
 from emoney.ledger.base.errors import EmoneyError
 
 POSTING = "posting"
 OTHERS = {
+    "command-line": command_line.measure,
     "limits": limits.measure,
     "import": import_rate.measure,
     "enrolment": enrolment.measure,

@@ -16,7 +16,6 @@ from uuid import UUID
 import psutil
 import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlmodel import SQLModel
 
 import emoney.jobs.tables  # noqa: F401  rotation goes over the tables of every package
 from benchmarks.figures import Figure, Turns, frozen
@@ -26,6 +25,7 @@ from emoney.kyc.persons import search
 from emoney.ledger import Database
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.binary_arrays import Bytes, Texts, Uuids
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import (
     ClearField,
     IndexEntry,
@@ -188,7 +188,7 @@ def _bulk_and_rotation(fresh: Fresh, subjects: int) -> list[Figure]:
             took = _cpu(database) - before
         unwraps, fields = keyring.unwraps, len(items)
         del items, cold  # a process that rotates holds no fields
-        rotation = Rotation(database, vault, SQLModel.metadata)
+        rotation = Rotation(database, vault, Table.metadata)
         with frozen():
             rewrapped, rewrapping = _timed(database, lambda: rotation.rewrap(actor="bench"))
             settle(database)

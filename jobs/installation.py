@@ -2,22 +2,27 @@
 
 import logging
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from emoney.jobs import revisions
 from emoney.jobs.settings.settings import Settings, known, settled
 from emoney.jobs.settings.sources import unknown_variables
-from emoney.kyc import Enrolment, PackLibrary
-from emoney.kyc.packs.library import POLICIES
-from emoney.ledger import Database, Ledger
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.home import made
-from emoney.ledger.base.postgres import embedded
-from emoney.privacy import Vault, former_providers, open_provider
+from emoney.ledger.base.postgres.database import Database
+
+if TYPE_CHECKING:
+    from emoney.kyc import Enrolment, PackLibrary
+    from emoney.ledger import Ledger
+    from emoney.privacy import Vault
 
 _log = logging.getLogger(__name__)
+_READERS_MARK = "readers"
+"""The file in the home that says by which `privileges.yaml` the embedded database was last made."""
 
 
 class Emoney:
@@ -27,19 +32,50 @@ class Emoney:
     packs, one library for all that is done here.
     """
 
-    def __init__(self, database: Database, settings: Settings, clock: Clock = system_clock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        clock: Clock = system_clock,
+        *,
+        keys_at_once: bool = True,
+    ) -> None:
         self.database = database
         self.settings = settings
-        self.home = home = settings.home
+        self.home = settings.home
         self.clock = clock
-        self.packs = policy_packs(settings)
-        keys = settings.keys.options
-        with database.connection() as connection:
-            provider = open_provider(home, connection, clock, keys)
-            former = former_providers(home, connection, clock, keys)
-        self.vault = Vault(provider, clock, former=former)
-        self.ledger = Ledger(database, clock)
-        self.kyc = Enrolment(database, self.vault, clock, home=home, packs=self.packs)
+        if keys_at_once:  # and before another thread can ask for them
+            _ = self.packs, self.vault, self.ledger, self.kyc
+
+    @cached_property
+    def packs(self) -> "PackLibrary":
+        """The policy packs."""
+        return policy_packs(self.settings)
+
+    @cached_property
+    def vault(self) -> "Vault":
+        """Seals and opens personal data. Raises ConfigurationError or KeyUnavailable without its keys."""
+        from emoney.privacy import Vault, former_providers, open_provider
+
+        keys = self.settings.keys.options
+        with self.database.connection() as connection:
+            provider = open_provider(self.home, connection, self.clock, keys)
+            former = former_providers(self.home, connection, self.clock, keys)
+        return Vault(provider, self.clock, former=former)
+
+    @cached_property
+    def ledger(self) -> "Ledger":
+        """Moves money."""
+        from emoney.ledger import Ledger
+
+        return Ledger(self.database, self.clock)
+
+    @cached_property
+    def kyc(self) -> "Enrolment":
+        """Enrols persons."""
+        from emoney.kyc import Enrolment
+
+        return Enrolment(self.database, self.vault, self.clock, home=self.home, packs=self.packs)
 
     @classmethod
     def open(
@@ -49,6 +85,7 @@ class Emoney:
         clock: Clock = system_clock,
         *,
         settings: Settings | Mapping[str, Any] | None = None,
+        keys_at_once: bool = True,
     ) -> Self:
         """Open the installation at `home` on the database at `url`.
 
@@ -57,18 +94,18 @@ class Emoney:
         from `settings.toml` in the home (docs/settings.md). Without a URL the embedded PostgreSQL of this
         home is started, and its schema brought up to date. An operator's own database is not changed here:
         raises ConfigurationError until `emoney init` has been run on it, and for settings that are wrong.
+        `keys_at_once`: else packs and keys are read when they are first used, and a process that never does
+        starts sooner.
         """
-        from emoney.jobs import migrate  # slow to load, and only needed here
-
         chosen = settled(settings, url, home)
         for slip in unknown_variables(known()):
             _log.warning("%s", slip)
         own = _url(chosen)
         if chosen.database.url is None:
-            migrate.upgrade(own)
-        elif not migrate.is_current(own):
+            _bring_up_to_date(own, chosen.home)
+        elif not revisions.is_current(own):
             raise ConfigurationError("The database is not at this version's schema: run `emoney init`.")
-        opened = cls(Database(own), chosen, clock)
+        opened = cls(Database(own, chosen.database.pool), chosen, clock, keys_at_once=keys_at_once)
         _log.info(
             "opened %s on %s database, for %s",
             chosen.home,
@@ -95,11 +132,14 @@ class Emoney:
         self.close()
 
 
-def policy_packs(settings: Settings | None = None) -> PackLibrary:
+def policy_packs(settings: Settings | None = None) -> "PackLibrary":
     """The policy packs of an installation, for who needs no database: as `Emoney.packs`.
 
     By default of the one that the environment means.
     """
+    from emoney.kyc import PackLibrary
+    from emoney.kyc.packs.library import POLICIES
+
     settings = settings or Settings()
     own = settings.packs.folders
     folders = (settings.home / POLICIES,) if own is None else own
@@ -125,4 +165,19 @@ def _url(settings: Settings) -> str:
     """The database's, which is the embedded one, started, where the operator has none."""
     home = made(settings.home)
     own = settings.database.url
-    return embedded.start(home) if own is None else own.get_secret_value()
+    if own is not None:
+        return own.get_secret_value()
+    from emoney.ledger.base.postgres import embedded
+
+    return embedded.start(home)
+
+
+def _bring_up_to_date(url: str, home: Path) -> None:
+    """The embedded database's schema, and what readers may see in it, as they are in this version."""
+    mark, here = home / _READERS_MARK, revisions.readers_digest()
+    if mark.is_file() and mark.read_text() == here and revisions.is_current(url):
+        return
+    from emoney.jobs import migrate  # slow to load, and only needed for what is not as it should be
+
+    migrate.upgrade(url)
+    mark.write_text(here)

@@ -1,9 +1,7 @@
 """Rotation of an installation's keys: over the sealed columns of every package, and all blind indexes."""
 
-from sqlmodel import SQLModel
-
-import emoney.jobs.tables  # noqa: F401  rotation goes over the tables of every package
 from emoney.jobs.installation import Emoney
+from emoney.jobs.tables import metadata
 from emoney.kyc.persons import duplicates, search
 from emoney.ledger.base.progress import Progress, silent
 from emoney.privacy.rotation.rotation import Rotated, Rotation
@@ -14,7 +12,7 @@ INDEXES = tuple(search.GROUNDS)
 
 def rotation(emoney: Emoney) -> Rotation:
     """The rotation of this installation."""
-    return Rotation(emoney.database, emoney.vault, SQLModel.metadata)
+    return Rotation(emoney.database, emoney.vault, metadata())
 
 
 def reindex(emoney: Emoney, *, actor: str, progress: Progress = silent) -> Rotated:

@@ -6,7 +6,6 @@ read anew by each job that needs them.
 """
 
 import logging
-import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +14,6 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MISSED, JobExecutionEvent
-from apscheduler.schedulers.blocking import BlockingScheduler
-from apscheduler.triggers.cron import CronTrigger
-
-from emoney.aml import monitoring
-from emoney.aml.history import transfers as history
 from emoney.jobs import reconciliation as reconciling
 from emoney.jobs import webhooks
 from emoney.jobs.installation import Emoney
@@ -39,6 +32,7 @@ from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import holds, proofs
 from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.extras import demanded, installed
 from emoney.ledger.base.paging import steps
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.progress import Progress, silent
@@ -102,6 +96,9 @@ class Job:
 
 
 def _extract(emoney: Emoney, progress: Progress) -> dict[str, Any]:
+    with demanded():
+        from emoney.aml.history import transfers as history
+
     done = history.extract(emoney.database, emoney.history, clock=emoney.clock)
     progress("extracting", done.rows, done.rows)
     return {"rows": done.rows, "files": done.files}
@@ -109,6 +106,8 @@ def _extract(emoney: Emoney, progress: Progress) -> dict[str, Any]:
 
 def _monitor(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     extracted = _extract(emoney, progress)
+    from emoney.aml import monitoring
+
     found = monitoring.run(emoney.database, emoney.history, clock=emoney.clock)
     return {"extracted": extracted["rows"], **found.counts}
 
@@ -254,6 +253,11 @@ def _find_duplicates(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     return {"pairs seen": seen}
 
 
+def _monitoring(_settings: Settings) -> bool:
+    """What is not installed is not wanted."""
+    return installed("monitoring")
+
+
 JOBS = {
     job.name: job
     for job in (
@@ -274,8 +278,8 @@ JOBS = {
         Job("dormancy", "Make the steps due for wallets long unused", "30 2 * * *", _dormancy),
         Job("review-reminders", "Remind of reviews that come due", "0 3 * * *", _remind),
         Job("coming-of-age", "End the guardianship of who came of age", "15 3 * * *", _come_of_age),
-        Job("extract", "Extract new transfers to the AML history", "*/15 * * * *", _extract),
-        Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor),
+        Job("extract", "Extract new transfers to the AML history", "*/15 * * * *", _extract, _monitoring),
+        Job("monitor", "Extract, then run all AML scenarios", "5 * * * *", _monitor, _monitoring),
         Job(
             "reconcile",
             "Compare outstanding e-money, the books and the banks",
@@ -303,11 +307,18 @@ def find(name: str) -> Job:
         raise UnknownJob(f"there is no job {name!r}; there are {', '.join(JOBS)}") from None
 
 
-def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
-    """Run all jobs on their schedules; returns after SIGTERM or SIGINT, when the running job is done.
+def start(
+    emoney: Emoney, tell: Callable[[str], None], stoppable: Callable[[Callable[[], None]], object]
+) -> None:
+    """Run all jobs on their schedules; returns after it is stopped, when the running job is done.
 
-    `tell` is given one line per run.
+    `tell` is given one line per run. `stoppable` is given what stops it, which may be called from a signal's
+    handler or another thread.
     """
+    from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_EXECUTED, EVENT_JOB_MISSED, JobExecutionEvent
+    from apscheduler.schedulers.blocking import BlockingScheduler
+    from apscheduler.triggers.cron import CronTrigger
+
     scheduler = BlockingScheduler(timezone=UTC)
     wanted = [job for job in JOBS.values() if job.wanted(emoney.settings)]
     for job in wanted:
@@ -332,12 +343,10 @@ def start(emoney: Emoney, tell: Callable[[str], None]) -> None:
 
     scheduler.add_listener(report, EVENT_JOB_EXECUTED | EVENT_JOB_ERROR | EVENT_JOB_MISSED)
 
-    def stop(_signal: int, _frame: object) -> None:
-        scheduler.shutdown(wait=False)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
+    stoppable(lambda: scheduler.shutdown(wait=False))
     for job in wanted:
         cron, zone = job.when(emoney.settings)
         tell(f"{job.name}: {cron} ({zone})  {job.title}")
+    if not installed("monitoring"):
+        tell("extract and monitor are left out: pip install 'emoney[monitoring]'")
     scheduler.start()

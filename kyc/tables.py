@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Column, Date, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 import emoney.kyc.tables_decisions
 import emoney.kyc.tables_life
@@ -15,6 +15,7 @@ import emoney.kyc.tables_rectification  # noqa: F401  mapped there, found here
 from emoney.kyc.tables_columns import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY, id_column, text
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
 from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import Sealed, SealedText
 
 
@@ -22,7 +23,7 @@ def _sealed(info: dict[str, Any]) -> Any:
     return Field(default=None, sa_column=Column(SealedText, info=info))
 
 
-class PersonRow(SQLModel, table=True):
+class PersonRow(Table, table=True):
     """A natural person, or a legal entity under its registered name and number."""
 
     __tablename__ = "person"
@@ -47,7 +48,7 @@ class PersonRow(SQLModel, table=True):
     details_version: int = Field(sa_column=Column(Integer, nullable=False))
 
 
-class EvidenceRow(SQLModel, table=True):
+class EvidenceRow(Table, table=True):
     """One thing known of a person, how, how surely and until when: as it stands now."""
 
     __tablename__ = "evidence"
@@ -70,7 +71,7 @@ class EvidenceRow(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class EvidenceStateRow(SQLModel, table=True):
+class EvidenceStateRow(Table, table=True):
     """A state that evidence was in: written by the database itself."""
 
     __tablename__ = "evidence_state"
@@ -89,7 +90,7 @@ class EvidenceStateRow(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class WalletRow(SQLModel, table=True):
+class WalletRow(Table, table=True):
     """A holder's wallet: the ledger account, and the tier it stands at."""
 
     __tablename__ = "wallet"
@@ -106,7 +107,7 @@ class WalletRow(SQLModel, table=True):
     override_until: datetime | None = timestamp_column(nullable=True)
 
 
-class TierDecisionRow(SQLModel, table=True):
+class TierDecisionRow(Table, table=True):
     """Why a wallet stands at a tier: never edited."""
 
     __tablename__ = "tier_decision"
@@ -124,7 +125,7 @@ class TierDecisionRow(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class PackAcceptanceRow(SQLModel, table=True):
+class PackAcceptanceRow(Table, table=True):
     """Who answers for a policy pack as it is: never edited."""
 
     __tablename__ = "pack_acceptance"

@@ -6,14 +6,15 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
 from emoney.ledger.base.declarations import NOT_PERSONAL
 from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
+from emoney.ledger.base.postgres.table import Table
 
 
-class ApprovalRequestRow(SQLModel, table=True):
+class ApprovalRequestRow(Table, table=True):
     """What one person asked for, and until when another may approve it."""
 
     __tablename__ = "approval_request"
@@ -29,7 +30,7 @@ class ApprovalRequestRow(SQLModel, table=True):
     expires_at: datetime = timestamp_column()
 
 
-class ApprovalDecisionRow(SQLModel, table=True):
+class ApprovalDecisionRow(Table, table=True):
     """What the second person said. Repeats its request, so that the database can compare the two."""
 
     __tablename__ = "approval_decision"
@@ -47,7 +48,7 @@ class ApprovalDecisionRow(SQLModel, table=True):
     decided_at: datetime = timestamp_column()
 
 
-class RestrictionStepRow(SQLModel, table=True):
+class RestrictionStepRow(Table, table=True):
     """A step of a restriction, with the balance and the cap it was made at."""
 
     __tablename__ = "restriction_step"
@@ -65,7 +66,7 @@ class RestrictionStepRow(SQLModel, table=True):
     made_at: datetime = timestamp_column()
 
 
-class WalletFeaturesRow(SQLModel, table=True):
+class WalletFeaturesRow(Table, table=True):
     """What a wallet is, as stated at a moment: the last statement counts."""
 
     __tablename__ = "wallet_features"
@@ -87,7 +88,7 @@ class WalletFeaturesRow(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class EndOfDayRunRow(SQLModel, table=True):
+class EndOfDayRunRow(Table, table=True):
     """A day of a pack that was dealt with after it ended."""
 
     __tablename__ = "end_of_day_run"
@@ -100,7 +101,7 @@ class EndOfDayRunRow(SQLModel, table=True):
     finished_at: datetime = timestamp_column()
 
 
-class EndOfDayExcessRow(SQLModel, table=True):
+class EndOfDayExcessRow(Table, table=True):
     """A wallet that ended a day above a cap."""
 
     __tablename__ = "end_of_day_excess"
@@ -118,7 +119,7 @@ class EndOfDayExcessRow(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class TierOverrideRow(SQLModel, table=True):
+class TierOverrideRow(Table, table=True):
     """A tier set by two persons, until when."""
 
     __tablename__ = "tier_override"
@@ -135,7 +136,7 @@ class TierOverrideRow(SQLModel, table=True):
     approval_outcome: str = text(info=NOT_PERSONAL)
 
 
-class FreezeRow(SQLModel, table=True):
+class FreezeRow(Table, table=True):
     """A wallet stopped by one person, or let go by two."""
 
     __tablename__ = "freeze"

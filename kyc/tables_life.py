@@ -5,14 +5,15 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
 from emoney.ledger.base.declarations import NOT_PERSONAL
 from emoney.ledger.base.postgres.columns import timestamp_column
+from emoney.ledger.base.postgres.table import Table
 
 
-class DuplicateRow(SQLModel, table=True):
+class DuplicateRow(Table, table=True):
     """Two records with an equal value, and in which index."""
 
     __tablename__ = "duplicate"
@@ -24,7 +25,7 @@ class DuplicateRow(SQLModel, table=True):
     found_at: datetime = timestamp_column()
 
 
-class DuplicateDecisionRow(SQLModel, table=True):
+class DuplicateDecisionRow(Table, table=True):
     """What a human said of two records."""
 
     __tablename__ = "duplicate_decision"
@@ -40,7 +41,7 @@ class DuplicateDecisionRow(SQLModel, table=True):
     request_id: UUID | None = reference(nullable=True)
 
 
-class PersonLinkRow(SQLModel, table=True):
+class PersonLinkRow(Table, table=True):
     """Two records taken as of one person, or one taken apart again."""
 
     __tablename__ = "person_link"
@@ -55,7 +56,7 @@ class PersonLinkRow(SQLModel, table=True):
     approval_outcome: str = text(info=NOT_PERSONAL)
 
 
-class RiskRatingRow(SQLModel, table=True):
+class RiskRatingRow(Table, table=True):
     """How a customer's risk was rated, from which factors, by which policy."""
 
     __tablename__ = "risk_rating"
@@ -73,7 +74,7 @@ class RiskRatingRow(SQLModel, table=True):
     rated_at: datetime = timestamp_column()
 
 
-class ReviewRow(SQLModel, table=True):
+class ReviewRow(Table, table=True):
     """When a person is to be looked at again."""
 
     __tablename__ = "review"
@@ -86,7 +87,7 @@ class ReviewRow(SQLModel, table=True):
     remind_on: date | None = Field(sa_column=Column(Date))
 
 
-class ReviewDoneRow(SQLModel, table=True):
+class ReviewDoneRow(Table, table=True):
     """A review that was made."""
 
     __tablename__ = "review_done"
@@ -101,7 +102,7 @@ class ReviewDoneRow(SQLModel, table=True):
     reviewed_at: datetime = timestamp_column()
 
 
-class TermsRow(SQLModel, table=True):
+class TermsRow(Table, table=True):
     """A text that persons agree to."""
 
     __tablename__ = "terms"
@@ -117,7 +118,7 @@ class TermsRow(SQLModel, table=True):
     published_at: datetime = timestamp_column()
 
 
-class ConsentRow(SQLModel, table=True):
+class ConsentRow(Table, table=True):
     """What a person said of a text."""
 
     __tablename__ = "consent"
@@ -132,7 +133,7 @@ class ConsentRow(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class DormancyRow(SQLModel, table=True):
+class DormancyRow(Table, table=True):
     """Where an unused wallet stands."""
 
     __tablename__ = "dormancy"
@@ -146,7 +147,7 @@ class DormancyRow(SQLModel, table=True):
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class DormancyStepRow(SQLModel, table=True):
+class DormancyStepRow(Table, table=True):
     """A step of an unused wallet, with the transfer that moved its balance."""
 
     __tablename__ = "dormancy_step"
@@ -163,7 +164,7 @@ class DormancyStepRow(SQLModel, table=True):
     made_at: datetime = timestamp_column()
 
 
-class DormancyExemptionRow(SQLModel, table=True):
+class DormancyExemptionRow(Table, table=True):
     """Why no step is made for a wallet."""
 
     __tablename__ = "dormancy_exemption"
@@ -178,7 +179,7 @@ class DormancyExemptionRow(SQLModel, table=True):
     ended_at: datetime | None = timestamp_column(nullable=True)
 
 
-class DeathRow(SQLModel, table=True):
+class DeathRow(Table, table=True):
     """How far a holder's death is known and settled."""
 
     __tablename__ = "death"
@@ -188,7 +189,7 @@ class DeathRow(SQLModel, table=True):
     stage: str = text()
 
 
-class DeathStepRow(SQLModel, table=True):
+class DeathStepRow(Table, table=True):
     """A step after a death was reported."""
 
     __tablename__ = "death_step"

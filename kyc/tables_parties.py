@@ -4,13 +4,14 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import Boolean, Column, Integer, Uuid
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
 from emoney.ledger.base.postgres.columns import timestamp_column
+from emoney.ledger.base.postgres.table import Table
 
 
-class OwnershipStatementRow(SQLModel, table=True):
+class OwnershipStatementRow(Table, table=True):
     """Who owns an entity, as stated at a moment; shares in basis points."""
 
     __tablename__ = "ownership_statement"
@@ -25,7 +26,7 @@ class OwnershipStatementRow(SQLModel, table=True):
     recorded_at: datetime = timestamp_column()
 
 
-class OwnershipRow(SQLModel, table=True):
+class OwnershipRow(Table, table=True):
     """One owner in a statement."""
 
     __tablename__ = "ownership"
@@ -38,7 +39,7 @@ class OwnershipRow(SQLModel, table=True):
     senior_manager: bool = Field(sa_column=Column(Boolean, nullable=False))
 
 
-class GuardianshipRow(SQLModel, table=True):
+class GuardianshipRow(Table, table=True):
     """Who answers for a minor, and until which year at the latest."""
 
     __tablename__ = "guardianship"
@@ -55,7 +56,7 @@ class GuardianshipRow(SQLModel, table=True):
     ended_reason: str | None = text(nullable=True)
 
 
-class BusinessAccountRow(SQLModel, table=True):
+class BusinessAccountRow(Table, table=True):
     """An agent's float or a merchant's account, whose it is, and under which agent it works."""
 
     __tablename__ = "business_account"

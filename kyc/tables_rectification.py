@@ -6,7 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Boolean, Column, Date, Integer, Text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.kyc.tables_columns import (
     CONTACT,
@@ -19,6 +19,7 @@ from emoney.kyc.tables_columns import (
 )
 from emoney.ledger.base.declarations import NOT_PERSONAL
 from emoney.ledger.base.postgres.columns import timestamp_column
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import Sealed, SealedText
 
 
@@ -26,7 +27,7 @@ def _sealed(info: dict[str, Any]) -> Any:
     return Field(default=None, sa_column=Column(SealedText(subject="person_id"), info=info))
 
 
-class RectificationRow(SQLModel, table=True):
+class RectificationRow(Table, table=True):
     """What is to be changed; sealed columns have the new values."""
 
     __tablename__ = "rectification"
@@ -54,7 +55,7 @@ class RectificationRow(SQLModel, table=True):
     requested_at: datetime = timestamp_column()
 
 
-class PersonVersionRow(SQLModel, table=True):
+class PersonVersionRow(Table, table=True):
     """Details as they were before a rectification."""
 
     __tablename__ = "person_version"

@@ -1,18 +1,44 @@
 """Floor 1: moves money. Accounts, transfers, limits. Holds no personal data: a holder is an opaque UUID."""
 
-from emoney.ledger.accounts.account import Account, NewAccount
-from emoney.ledger.base.postgres.database import Database
-from emoney.ledger.group_commit.commit import GroupCommit
-from emoney.ledger.ledger import Ledger
-from emoney.ledger.limits.rules import LimitProfile, LimitRule
-from emoney.ledger.transfers.chart import AccountKind
-from emoney.ledger.transfers.operations import Operation
-from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer
+from typing import TYPE_CHECKING
+
+from emoney.ledger.base.faces import face
+
+if TYPE_CHECKING:
+    from emoney.ledger.accounts.account import Account, NewAccount
+    from emoney.ledger.base.postgres.database import Database
+    from emoney.ledger.base.postgres.pool import PoolOptions
+    from emoney.ledger.group_commit.commit import GroupCommit
+    from emoney.ledger.ledger import Ledger
+    from emoney.ledger.limits.rules import LimitProfile, LimitRule
+    from emoney.ledger.transfers.chart import AccountKind
+    from emoney.ledger.transfers.operations import Operation
+    from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer
+else:
+    __getattr__ = face(
+        __name__,
+        {
+            "Ledger": "ledger",
+            "GroupCommit": "group_commit.commit",
+            "Database": "base.postgres.database",
+            "PoolOptions": "base.postgres.pool",
+            "Transfer": "transfers.transfer",
+            "Operation": "transfers.operations",
+            "Outcome": "transfers.transfer",
+            "Refusal": "transfers.transfer",
+            "AccountKind": "transfers.chart",
+            "NewAccount": "accounts.account",
+            "Account": "accounts.account",
+            "LimitProfile": "limits.rules",
+            "LimitRule": "limits.rules",
+        },
+    )
 
 __all__ = [
     "Ledger",
     "GroupCommit",
     "Database",
+    "PoolOptions",
     "Transfer",
     "Operation",
     "Outcome",

@@ -26,6 +26,7 @@ from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import locks
 from emoney.ledger.transfers.chart import floor_of
+from emoney.ledger.transfers.money import amount_text
 
 LEVELS_MAX = 16
 """How deep the hierarchy of accounts may be."""
@@ -111,9 +112,15 @@ def set_bounds(
     def bounds(account: Account) -> dict[str, Any]:
         low = floor_of(account.kind) if floor is None else floor
         if low is not None and account.available < low:
-            raise BoundPassed(f"account {account_id} has {account.available} available, less than {low}")
+            has = amount_text(account.available, account.currency)
+            raise BoundPassed(
+                f"account {account_id} has {has} available, less than {amount_text(low, account.currency)}"
+            )
         if ceiling is not None and account.balance > ceiling:
-            raise BoundPassed(f"account {account_id} holds {account.balance}, more than {ceiling}")
+            has = amount_text(account.balance, account.currency)
+            raise BoundPassed(
+                f"account {account_id} holds {has}, more than {amount_text(ceiling, account.currency)}"
+            )
         return {"floor": low, "ceiling": ceiling}
 
     return _change(ledger, account_id, "bounds", bounds, actor, reason)
@@ -141,9 +148,10 @@ def close(ledger: Ledger, account_id: UUID, *, actor: str, reason: str) -> Chang
 
     def closing(account: Account) -> dict[str, Any]:
         if account.balance or account.pending:
+            has, held = (amount_text(each, account.currency) for each in (account.balance, account.pending))
             raise AccountNotEmpty(
-                f"account {account_id} holds {account.balance} minor units, and {account.pending} are held "
-                "on it or for it; it can be closed at zero, without open holds"
+                f"account {account_id} has a balance of {has}, and {held} are held on it or for it; "
+                "it can be closed at zero, without open holds"
             )
         return {}
 

@@ -34,6 +34,10 @@ OPTIMISTIC_TRANSFERS_MAX = 16
 """Up to so many transfers, round trips cost more than what a batch decided in vain would."""
 
 
+_chance = random.SystemRandom()
+"""Not the generator that the application may have seeded."""
+
+
 class Ledger:
     """Posts transfers to `database`. `clock` gives posting times. Safe to share between threads."""
 
@@ -159,4 +163,4 @@ class Ledger:
             else:
                 return result
             # nothing was written, or the ids tell: go again, each at its own pace
-            time.sleep(BACKOFF_S * 2 ** (attempt + lost) * random.random())  # noqa: S311
+            time.sleep(BACKOFF_S * 2 ** (attempt + lost) * _chance.random())

@@ -20,13 +20,16 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
+import emoney.ledger.safeguarding.tables
+import emoney.ledger.tables_control  # noqa: F401  mapped there, found here
 from emoney.ledger.base.declarations import BOOKS, NOT_PERSONAL
 from emoney.ledger.base.postgres.columns import timestamp_column, xact
+from emoney.ledger.base.postgres.table import Table
 
 
-class LimitProfileRow(SQLModel, table=True):
+class LimitProfileRow(Table, table=True):
     """What a tier allows; never edited."""
 
     __tablename__ = "limit_profile"
@@ -45,7 +48,7 @@ class LimitProfileRow(SQLModel, table=True):
     created_at: datetime = timestamp_column()
 
 
-class AccountRow(SQLModel, table=True):
+class AccountRow(Table, table=True):
     """An account and what it holds."""
 
     __tablename__ = "account"
@@ -72,7 +75,7 @@ class AccountRow(SQLModel, table=True):
     ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
 
 
-class ClaimRow(SQLModel, table=True):
+class ClaimRow(Table, table=True):
     """An id that was sent. `content_hash`: of what was sent, where it was more than a transfer."""
 
     __tablename__ = "claim"
@@ -82,7 +85,7 @@ class ClaimRow(SQLModel, table=True):
     content_hash: bytes | None = Field(sa_column=Column(LargeBinary))
 
 
-class TransferRow(SQLModel, table=True):
+class TransferRow(Table, table=True):
     """A transfer that was posted."""
 
     __tablename__ = "transfer"
@@ -106,7 +109,7 @@ class TransferRow(SQLModel, table=True):
     position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
-class EntryRow(SQLModel, table=True):
+class EntryRow(Table, table=True):
     """One side of a transfer, with the balance after it. `amount`: a debit is positive, a credit negative."""
 
     __tablename__ = "entry"
@@ -120,7 +123,7 @@ class EntryRow(SQLModel, table=True):
     balance_after: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class RefusalRow(SQLModel, table=True):
+class RefusalRow(Table, table=True):
     """A transfer that was refused: the rule, its numbers and its source."""
 
     __tablename__ = "refusal"
@@ -144,7 +147,7 @@ class RefusalRow(SQLModel, table=True):
     position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
-class UsageRow(SQLModel, table=True):
+class UsageRow(Table, table=True):
     """What a wallet moved in a period, packed: see `ledger.limits.usage`."""
 
     __tablename__ = "usage"
@@ -159,7 +162,7 @@ class UsageRow(SQLModel, table=True):
     returned: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class PartitionStartRow(SQLModel, table=True):
+class PartitionStartRow(Table, table=True):
     """Up to where the first partition of a table reaches."""
 
     __tablename__ = "partition_start"
@@ -169,7 +172,7 @@ class PartitionStartRow(SQLModel, table=True):
     until: datetime = timestamp_column()
 
 
-class OperationNumberRow(SQLModel, table=True):
+class OperationNumberRow(Table, table=True):
     """The number by which usage names an operation."""
 
     __tablename__ = "operation_number"
@@ -179,7 +182,7 @@ class OperationNumberRow(SQLModel, table=True):
     number: int = Field(sa_column=Column(SmallInteger, nullable=False, unique=True))
 
 
-class EventRow(SQLModel, table=True):
+class EventRow(Table, table=True):
     """An event that is neither a posted nor a refused transfer."""
 
     __tablename__ = "event"
@@ -194,7 +197,7 @@ class EventRow(SQLModel, table=True):
     position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
-class ConsumerRow(SQLModel, table=True):
+class ConsumerRow(Table, table=True):
     """A consumer of events and its place."""
 
     __tablename__ = "consumer"
@@ -215,7 +218,7 @@ class ConsumerRow(SQLModel, table=True):
     retry_at: datetime | None = timestamp_column(nullable=True)
 
 
-class DeadLetterRow(SQLModel, table=True):
+class DeadLetterRow(Table, table=True):
     """An event that a consumer gave up on."""
 
     __tablename__ = "dead_letter"
@@ -230,7 +233,7 @@ class DeadLetterRow(SQLModel, table=True):
     failed_at: datetime = timestamp_column()
 
 
-class RedeliveryRow(SQLModel, table=True):
+class RedeliveryRow(Table, table=True):
     """A dead letter that was delivered after all."""
 
     __tablename__ = "redelivery"
@@ -240,7 +243,7 @@ class RedeliveryRow(SQLModel, table=True):
     redelivered_at: datetime = timestamp_column()
 
 
-class HoldRow(SQLModel, table=True):
+class HoldRow(Table, table=True):
     """Money reserved on an account for another."""
 
     __tablename__ = "hold"
@@ -258,7 +261,7 @@ class HoldRow(SQLModel, table=True):
     xact: int = xact()
 
 
-class HoldEventRow(SQLModel, table=True):
+class HoldEventRow(Table, table=True):
     """What became of a hold."""
 
     __tablename__ = "hold_event"
@@ -278,7 +281,7 @@ class HoldEventRow(SQLModel, table=True):
     )
 
 
-class OpenHoldRow(SQLModel, table=True):
+class OpenHoldRow(Table, table=True):
     """What a hold still reserves."""
 
     __tablename__ = "open_hold"
@@ -289,7 +292,7 @@ class OpenHoldRow(SQLModel, table=True):
     expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, index=True))
 
 
-class LeafSourceRow(SQLModel, table=True):
+class LeafSourceRow(Table, table=True):
     """A table whose rows are leaves of the proof log, and what of them the leaves commit to."""
 
     __tablename__ = "leaf_source"
@@ -304,7 +307,7 @@ class LeafSourceRow(SQLModel, table=True):
     xact: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class LeafBlockRow(SQLModel, table=True):
+class LeafBlockRow(Table, table=True):
     """Up to 256 consecutive leaves of the proof log: their kinds, row ids and hashes, packed."""
 
     __tablename__ = "leaf_block"
@@ -322,7 +325,7 @@ class LeafBlockRow(SQLModel, table=True):
     sealed_at: datetime = timestamp_column()
 
 
-class TreeNodeRow(SQLModel, table=True):
+class TreeNodeRow(Table, table=True):
     """The hash of a complete subtree of the proof log."""
 
     __tablename__ = "tree_node"
@@ -333,7 +336,7 @@ class TreeNodeRow(SQLModel, table=True):
     hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
-class CheckpointRow(SQLModel, table=True):
+class CheckpointRow(Table, table=True):
     """What the proof log was at a size, signed."""
 
     __tablename__ = "checkpoint"
@@ -345,7 +348,7 @@ class CheckpointRow(SQLModel, table=True):
     signed_at: datetime = timestamp_column()
 
 
-class ReversalRow(SQLModel, table=True):
+class ReversalRow(Table, table=True):
     """Which transfer gives back which, and why."""
 
     __tablename__ = "reversal"

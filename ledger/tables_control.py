@@ -6,13 +6,14 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, DateTime, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.ledger.base.declarations import BOOKS, NOT_PERSONAL, Basis, Category, declare
 from emoney.ledger.base.postgres.columns import timestamp_column, xact
+from emoney.ledger.base.postgres.table import Table
 
 
-class AccountChangeRow(SQLModel, table=True):
+class AccountChangeRow(Table, table=True):
     """What was changed about an account, by whom and why."""
 
     __tablename__ = "account_change"
@@ -33,7 +34,7 @@ class AccountChangeRow(SQLModel, table=True):
     id: UUID = Field(sa_column=Column(Uuid, nullable=False))
 
 
-class AccountParentRow(SQLModel, table=True):
+class AccountParentRow(Table, table=True):
     """Below which account another one stands."""
 
     __tablename__ = "account_parent"
@@ -43,7 +44,7 @@ class AccountParentRow(SQLModel, table=True):
     parent_id: UUID = Field(sa_column=Column(Uuid, nullable=False, index=True))
 
 
-class AccountMetadataRow(SQLModel, table=True):
+class AccountMetadataRow(Table, table=True):
     """What the operator keeps about an account; the ledger does not look into it."""
 
     __tablename__ = "account_metadata"
@@ -66,7 +67,7 @@ class AccountMetadataRow(SQLModel, table=True):
     changed_at: datetime = timestamp_column()
 
 
-class ClosedPeriodRow(SQLModel, table=True):
+class ClosedPeriodRow(Table, table=True):
     """A period that is closed."""
 
     __tablename__ = "closed_period"
@@ -82,7 +83,7 @@ class ClosedPeriodRow(SQLModel, table=True):
     xact: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class PeriodSumRow(SQLModel, table=True):
+class PeriodSumRow(Table, table=True):
     """How much counted before a closed period's end."""
 
     __tablename__ = "period_sum"
@@ -93,7 +94,7 @@ class PeriodSumRow(SQLModel, table=True):
     summed_at: datetime = timestamp_column()
 
 
-class PeriodTotalRow(SQLModel, table=True):
+class PeriodTotalRow(Table, table=True):
     """A line of a closed period's trial balance."""
 
     __tablename__ = "period_total"
@@ -106,7 +107,7 @@ class PeriodTotalRow(SQLModel, table=True):
     credits: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class DisputeRow(SQLModel, table=True):
+class DisputeRow(Table, table=True):
     """A transfer that its payer disputes, under the id of the hold on its receiver."""
 
     __tablename__ = "dispute"
@@ -120,7 +121,7 @@ class DisputeRow(SQLModel, table=True):
     xact: int = xact()
 
 
-class DisputeOutcomeRow(SQLModel, table=True):
+class DisputeOutcomeRow(Table, table=True):
     """How a dispute was decided, by whom and why."""
 
     __tablename__ = "dispute_outcome"

@@ -7,8 +7,10 @@ are to be kept back is closed to them while it has no policy that does so.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cache
+from types import MappingProxyType
 from typing import Annotated, Literal, NamedTuple
 
 from psycopg import sql
@@ -66,7 +68,7 @@ class Decision(BaseModel):
 
 
 @cache
-def decisions() -> dict[str, Decision]:
+def decisions() -> Mapping[str, Decision]:
     """Every table that was decided of, by `schema.table`. Raises InvalidKnowledge."""
     try:
         found = TypeAdapter(dict[str, Decision]).validate_python(data.read_yaml("privileges.yaml"))
@@ -77,7 +79,7 @@ def decisions() -> dict[str, Decision]:
             raise InvalidKnowledge(f"data/privileges.yaml: {name} needs both kyc_reader and rows, or neither")
         if decision.kyc_reader and not name.startswith("kyc."):
             raise InvalidKnowledge(f"data/privileges.yaml: {name} is no table of kyc, whose readers it names")
-    return found
+    return MappingProxyType(found)
 
 
 def undecided(connection: Connection) -> list[str]:

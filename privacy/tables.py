@@ -5,13 +5,15 @@ from uuid import UUID
 
 from sqlalchemy import Column, Date, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
+import emoney.privacy.tables_pseudonyms
 import emoney.privacy.tables_readers
+import emoney.privacy.tables_releases
 import emoney.privacy.tables_rights  # noqa: F401  mapped there, found here
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
 from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
-from emoney.privacy import tables_pseudonyms as disclosure_tables  # noqa: F401  mapped beside these
+from emoney.ledger.base.postgres.table import Table
 
 _KEY_RETENTION = "until the subject's records expire, then destroyed"
 _ACCOUNTABILITY = declare(
@@ -37,7 +39,7 @@ _SEARCH = declare(
 )
 
 
-class SubjectKey(SQLModel, table=True):
+class SubjectKey(Table, table=True):
     """A subject's data key of one version, wrapped; `wrapped` is empty once it is destroyed."""
 
     __tablename__ = "subject_key"
@@ -64,7 +66,7 @@ class SubjectKey(SQLModel, table=True):
     made_by: UUID | None = None
 
 
-class KeyEventRow(SQLModel, table=True):
+class KeyEventRow(Table, table=True):
     """What happened to a key. Append-only."""
 
     __tablename__ = "key_event"
@@ -93,7 +95,7 @@ class KeyEventRow(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class Opening(SQLModel, table=True):
+class Opening(Table, table=True):
     """Sealed fields of one row that were opened together. Append-only.
 
     `column_name`: the field's column, or of several fields their columns with commas between.
@@ -114,7 +116,7 @@ class Opening(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class OpeningRefusal(SQLModel, table=True):
+class OpeningRefusal(Table, table=True):
     """A call that opened nothing, and why. Append-only."""
 
     __tablename__ = "opening_refusal"
@@ -132,7 +134,7 @@ class OpeningRefusal(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class PurposeList(SQLModel, table=True):
+class PurposeList(Table, table=True):
     """The purposes that an approved assessment lists. Append-only; the newest holds."""
 
     __tablename__ = "purpose_list"
@@ -146,7 +148,7 @@ class PurposeList(SQLModel, table=True):
     xact: int = xact()
 
 
-class SealedRow(SQLModel, table=True):
+class SealedRow(Table, table=True):
     """Whose a row with sealed columns is, and the version that each of them stands at."""
 
     __tablename__ = "sealed_row"
@@ -166,7 +168,7 @@ class SealedRow(SQLModel, table=True):
     versions: dict[str, int] = Field(sa_column=Column(JSONB, nullable=False))
 
 
-class KeyEncryptionKey(SQLModel, table=True):
+class KeyEncryptionKey(Table, table=True):
     """A key-encryption key: what it is for and where it stands. The key is in its provider."""
 
     __tablename__ = "kek"
@@ -182,7 +184,7 @@ class KeyEncryptionKey(SQLModel, table=True):
     open_until: datetime = timestamp_column()
 
 
-class KeyRequest(SQLModel, table=True):
+class KeyRequest(Table, table=True):
     """What one person asked for and another agreed to."""
 
     __tablename__ = "key_request"
@@ -200,7 +202,7 @@ class KeyRequest(SQLModel, table=True):
     done_at: datetime | None = timestamp_column(nullable=True)
 
 
-class Rotation(SQLModel, table=True):
+class Rotation(Table, table=True):
     """A run of rotation; one without an end was interrupted."""
 
     __tablename__ = "rotation"
@@ -215,7 +217,7 @@ class Rotation(SQLModel, table=True):
     finished_at: datetime | None = timestamp_column(nullable=True)
 
 
-class IndexKey(SQLModel, table=True):
+class IndexKey(Table, table=True):
     """The key of a blind index, of one version, wrapped."""
 
     __tablename__ = "index_key"
@@ -234,7 +236,7 @@ class IndexKey(SQLModel, table=True):
     made_by: UUID | None = None
 
 
-class IndexEntry(SQLModel, table=True):
+class IndexEntry(Table, table=True):
     """The code of a row's value in a blind index."""
 
     __tablename__ = "index_entry"
@@ -247,7 +249,7 @@ class IndexEntry(SQLModel, table=True):
     subject: UUID
 
 
-class IndexLeakage(SQLModel, table=True):
+class IndexLeakage(Table, table=True):
     """What a blind index tells one who has it but not its key, as measured. Append-only."""
 
     __tablename__ = "index_leakage"

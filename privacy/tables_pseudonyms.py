@@ -4,10 +4,11 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import LargeBinary
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
 from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
+from emoney.ledger.base.postgres.table import Table
 
 _ANALYSIS = declare(
     Category.PSEUDONYMOUS,
@@ -29,7 +30,7 @@ _KEY = declare(
 )
 
 
-class PseudonymDomain(SQLModel, table=True):
+class PseudonymDomain(Table, table=True):
     """One purpose of analysis. Append-only."""
 
     __tablename__ = "pseudonym_domain"
@@ -42,7 +43,7 @@ class PseudonymDomain(SQLModel, table=True):
     created_at: datetime = timestamp_column()
 
 
-class PseudonymEpoch(SQLModel, table=True):
+class PseudonymEpoch(Table, table=True):
     """A domain's epoch; its wrapped key moves between key-encryption keys, or is destroyed."""
 
     __tablename__ = "pseudonym_epoch"
@@ -63,7 +64,7 @@ class PseudonymEpoch(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class PseudonymToken(SQLModel, table=True):
+class PseudonymToken(Table, table=True):
     """The random pseudonym of a subject. Never changed; closed to the application."""
 
     __tablename__ = "pseudonym_token"
@@ -77,7 +78,7 @@ class PseudonymToken(SQLModel, table=True):
     made_at: datetime = timestamp_column()
 
 
-class ReidentificationRequest(SQLModel, table=True):
+class ReidentificationRequest(Table, table=True):
     """Someone asks whom a token stands for. Append-only."""
 
     __tablename__ = "reidentification_request"
@@ -96,7 +97,7 @@ class ReidentificationRequest(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class ReidentificationDecision(SQLModel, table=True):
+class ReidentificationDecision(Table, table=True):
     """The word of a second person. Append-only."""
 
     __tablename__ = "reidentification_decision"
@@ -114,7 +115,7 @@ class ReidentificationDecision(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class ReidentificationDone(SQLModel, table=True):
+class ReidentificationDone(Table, table=True):
     """Whom an approved request disclosed. Append-only."""
 
     __tablename__ = "reidentification"

@@ -5,13 +5,14 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Text
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.ledger.base.declarations import Basis, Category, declare
 from emoney.ledger.base.postgres.columns import timestamp_column
+from emoney.ledger.base.postgres.table import Table
 
 
-class ReaderPack(SQLModel, table=True):
+class ReaderPack(Table, table=True):
     """A policy pack whose persons a KYC reader sees. Written by the database's owner only."""
 
     __tablename__ = "reader_pack"
@@ -31,7 +32,7 @@ class ReaderPack(SQLModel, table=True):
     granted_at: datetime = timestamp_column()
 
 
-class Breach(SQLModel, table=True):
+class Breach(Table, table=True):
     """What was known of a breach at a time. Append-only; the highest number is what is known now."""
 
     __tablename__ = "breach"

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from sqlalchemy import Float, LargeBinary, Numeric
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
 from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
+from emoney.ledger.base.postgres.table import Table
 
 _ACCOUNTABILITY = declare(
     Category.PSEUDONYMOUS,
@@ -21,7 +22,7 @@ _ACCOUNTABILITY = declare(
 _PUBLISHED = {"schema": "privacy", "info": NOT_PERSONAL}
 
 
-class Release(SQLModel, table=True):
+class Release(Table, table=True):
     """A file of anonymised records that left. Append-only."""
 
     __tablename__ = "release"
@@ -47,7 +48,7 @@ class Release(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class CountBudget(SQLModel, table=True):
+class CountBudget(Table, table=True):
     """The privacy loss that all counts of one purpose may add up to. Append-only."""
 
     __tablename__ = "count_budget"
@@ -63,7 +64,7 @@ class CountBudget(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class CountSpent(SQLModel, table=True):
+class CountSpent(Table, table=True):
     """What is spent of a budget. It only grows."""
 
     __tablename__ = "count_spent"
@@ -74,7 +75,7 @@ class CountSpent(SQLModel, table=True):
     spent: Decimal = Field(sa_type=Numeric(9, 6))
 
 
-class PublishedCount(SQLModel, table=True):
+class PublishedCount(Table, table=True):
     """Counts with their noise, as they were told. Append-only."""
 
     __tablename__ = "published_count"

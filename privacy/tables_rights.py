@@ -6,10 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import Column, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.ledger.base.declarations import Basis, Category, declare
 from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
+from emoney.ledger.base.postgres.table import Table
 
 _ACCOUNTABILITY = declare(
     Category.PSEUDONYMOUS,
@@ -23,7 +24,7 @@ def _table() -> dict[str, Any]:
     return {"schema": "privacy", "info": _ACCOUNTABILITY}
 
 
-class DataRequest(SQLModel, table=True):
+class DataRequest(Table, table=True):
     """What a person asked for. Append-only."""
 
     __tablename__ = "data_request"
@@ -40,7 +41,7 @@ class DataRequest(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class DataRequestStep(SQLModel, table=True):
+class DataRequestStep(Table, table=True):
     """A state of a request. Append-only; the highest number is where it stands."""
 
     __tablename__ = "data_request_step"
@@ -59,7 +60,7 @@ class DataRequestStep(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class Restriction(SQLModel, table=True):
+class Restriction(Table, table=True):
     """What a subject's fields may be opened for. Append-only; the highest number holds."""
 
     __tablename__ = "restriction"
@@ -77,7 +78,7 @@ class Restriction(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class LegalHold(SQLModel, table=True):
+class LegalHold(Table, table=True):
     """An order to keep what is held of a subject, or its release. Append-only."""
 
     __tablename__ = "legal_hold"
@@ -94,7 +95,7 @@ class LegalHold(SQLModel, table=True):
     salt: UUID = salt()
 
 
-class Destruction(SQLModel, table=True):
+class Destruction(Table, table=True):
     """A subject that is erased. Append-only."""
 
     __tablename__ = "destruction"
@@ -106,7 +107,7 @@ class Destruction(SQLModel, table=True):
     xact: int = xact()
 
 
-class DestructionCertificate(SQLModel, table=True):
+class DestructionCertificate(Table, table=True):
     """What was destroyed. Append-only."""
 
     __tablename__ = "destruction_certificate"

@@ -1,8 +1,9 @@
 """Checks on extracted transfers, made with Great Expectations before they are admitted to the history."""
 
-import os
+import sys
 import warnings
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import pyarrow as pa
@@ -33,8 +34,8 @@ TWO_ACCOUNTS = "debit and credit differ"
 class QualityGate:
     """The expectations on a chunk of transfers, set up once and used for every chunk.
 
-    Great Expectations takes seconds to import, so it is imported with the first gate; its usage statistics
-    are switched off before that.
+    Great Expectations takes seconds to import, so it is imported with the first gate. Its usage statistics
+    are off in this context.
     """
 
     _context: Any = field(init=False)
@@ -42,12 +43,14 @@ class QualityGate:
     _suite: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        os.environ["GX_ANALYTICS_ENABLED"] = "false"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations inside that package are not the operator's concern
-            import great_expectations as gx
-
-        self._context = gx.get_context(mode="ephemeral")
+        gx = _great_expectations()
+        types = import_module("great_expectations.data_context.types.base")
+        self._context = gx.get_context(
+            mode="ephemeral",
+            project_config=types.DataContextConfig(
+                store_backend_defaults=types.InMemoryStoreBackendDefaults(), analytics_enabled=False
+            ),
+        )
         self._context.variables.progress_bars = {"globally": False, "metric_calculations": False}
         asset = self._context.data_sources.add_pandas("extraction").add_dataframe_asset("transfers")
         self._batch = asset.add_batch_definition_whole_dataframe("chunk")
@@ -78,3 +81,11 @@ class QualityGate:
                 asked = each.expectation_config
                 count = each.result.get("unexpected_count", len(frame))
                 raise QualityError(asked.type, asked.kwargs["column"], int(count), len(frame))
+
+
+def _great_expectations() -> Any:
+    if "great_expectations" not in sys.modules:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # deprecations inside that package are not the operator's concern
+            import_module("great_expectations")
+    return sys.modules["great_expectations"]

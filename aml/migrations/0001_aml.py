@@ -1,5 +1,6 @@
 """AML: extractions, alerts and their evidence."""
 
+from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.migration import run_folder, run_sql
 
 revision = "aml_0001"
@@ -8,9 +9,9 @@ branch_labels = ("aml",)
 depends_on = ("kyc_0001",)
 
 
-def upgrade() -> None:
-    run_folder(__file__)
+def upgrade(connection: Connection) -> None:
+    run_folder(connection, __file__)
 
 
-def downgrade() -> None:
-    run_sql(__file__, "down")
+def downgrade(connection: Connection) -> None:
+    run_sql(connection, __file__, "down")

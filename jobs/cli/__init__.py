@@ -1,72 +1,82 @@
-"""The command line `emoney`. Exit codes: 0 done, 1 refused or found wrong, 2 misused."""
+"""The command line `emoney`. Exit codes: 0 done, 1 refused or found wrong, 2 misused.
+
+With `--json` a command that was refused prints `{"error": {"code", "message"}}` on standard output, beside
+the line for people on standard error; docs/errors.md lists the codes.
+"""
 
 import signal
 import sys
-from functools import cache
-from importlib import import_module, metadata
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from emoney.jobs.cli.logs import LogLevel, logged
-from emoney.jobs.cli.output import notices, screen
+from emoney.jobs.cli.output import JSON_OPTION, complain, print_json, tell_error
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.logs import LogLevel, logged
+from emoney.jobs.cli.terminal.screens import notices, screen
 from emoney.ledger.base.errors import EmoneyError
+from emoney.ledger.base.extras import demanded
 
-_GROUPS = {
-    "accounts": "accounts",
-    "periods": "periods",
-    "kyc": "kyc",
-    "aml": "aml",
-    "events": "events",
-    "privacy": "privacy",
-    "safeguarding": "safeguarding",
-    "proof": "proof",
-    "jobs": "schedule",
-    "settings": "settings",
-    "bench": "bench",
+PARTS: dict[str, dict[str, str]] = {
+    "setup": {
+        "init": "Make the database ready, or bring it up to date.",
+        "demo": "Simulate a wallet operator in an installation of its own: enrol, post, monitor, report.",
+    },
+    "ledger": {
+        "import": "Replay an operator's history: opening balances, then its rows as transfers, in order.",
+        "trial-balance": "Check the books from the entries up.",
+    },
+    "statement": {
+        "statement": "An account's entries, oldest first, each with the balance after it.",
+        "balance": "What an account held at a moment.",
+    },
+    "accounts": {
+        "accounts": "Accounts: shown, frozen, bounded, moved, closed; the chart as a tree.",
+    },
+    "periods": {
+        "periods": "Closed periods: nothing counts in them any more.",
+    },
+    "safeguarding": {
+        "safeguarding": "Bank statements, the daily reconciliation, own funds.",
+    },
+    "proof": {
+        "proof": "Proofs that nothing was changed: a signed log of all that happened.",
+    },
+    "events": {
+        "events": "Events: every posted and refused transfer, at least once, in order per account.",
+    },
+    "kyc": {
+        "kyc": "Persons, tiers and policy packs.",
+    },
+    "aml": {
+        "aml": "Anti-money-laundering monitoring.",
+    },
+    "privacy": {
+        "privacy": "Personal data: what is held and leaves, the impact assessment, keys, rights, breaches.",
+    },
+    "schedule": {
+        "jobs": "Scheduled jobs: extraction and monitoring.",
+    },
+    "settings": {
+        "settings": "The settings that hold here.",
+    },
+    "bench": {
+        "bench": "Benchmarks, from a checkout of the source.",
+    },
 }
-"""The groups of commands, and the module of each, which is loaded when one of its commands is given."""
 
-_TOP = ("setup", "ledger", "statement")
-"""The modules of the commands that are in no group."""
-
-
-class _OnDemand(TyperGroup):
-    """Loads what a command needs when it is given: a question about a limit waits for no data frames."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        return [*super().list_commands(ctx), *_top_commands(), *_GROUPS]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name in _GROUPS:
-            group = typer.main.get_group(import_module(f"emoney.jobs.cli.{_GROUPS[cmd_name]}").app)
-            group.name = cmd_name
-            return group
-        return super().get_command(ctx, cmd_name) or _top_commands().get(cmd_name)
-
-
-@cache
-def _top_commands() -> dict[str, Any]:
-    top = typer.Typer()
-    for name in _TOP:
-        import_module(f"emoney.jobs.cli.{name}").register(top)
-    return dict(typer.main.get_group(top).commands)
+app = group(
+    "The e-money ledger: limits inside the posting, KYC, AML monitoring, privacy assessments.", parts=PARTS
+)
+app.info.name = "emoney"
 
 
 def _version(asked: bool) -> None:
     if asked:
-        screen.print(f"emoney {metadata.version('emoney')}", highlight=False)
+        from importlib import metadata
+
+        screen.line(f"emoney {metadata.version('emoney')}")
         raise typer.Exit
-
-
-app = typer.Typer(
-    name="emoney",
-    cls=_OnDemand,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,  # a traceback with local values would show what nobody should see
-    add_completion=False,
-)
 
 
 @app.callback()
@@ -96,20 +106,17 @@ def main() -> None:
     """Run the command line; errors of the library become one line and exit code 1."""
     signal.signal(signal.SIGTERM, _end)
     try:
-        app()
+        with demanded():
+            app()
     except EmoneyError as error:
-        notices.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
+        sys.exit(tell_error(error, sys.argv))
     except OSError as error:  # a path that was named and cannot be used; BrokenPipeError is typer's
         named = f"{error.filename}: " if error.filename else ""
-        notices.print(
-            f"error: {named}{error.strerror or error}",
-            style="red",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        message = f"{named}{error.strerror or error}"
+        if JSON_OPTION in sys.argv:
+            print_json({"error": {"code": "unusable_file", "message": message}})
+        complain(message)
         sys.exit(1)
     except KeyboardInterrupt:
-        notices.print("stopped")
+        notices.line("stopped")
         sys.exit(130)

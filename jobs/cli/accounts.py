@@ -9,7 +9,9 @@ from uuid import UUID
 
 import typer
 
-from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
+from emoney.jobs.cli.output import AsJson, amount, fail, print_json, screen, table
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.jobs.installation import Emoney
 from emoney.ledger import account_changes
 from emoney.ledger.account_changes import LEVELS_MAX, Change
@@ -19,9 +21,7 @@ from emoney.ledger.accounts.account import METADATA_BYTES_MAX, Account
 from emoney.ledger.accounts.hierarchy import Node, Tree
 from emoney.ledger.transfers.money import format_amount, to_decimal, to_minor
 
-app = typer.Typer(
-    help="Accounts: shown, frozen, bounded, moved, closed; the chart as a tree.", no_args_is_help=True
-)
+app = group("Accounts: shown, frozen, bounded, moved, closed; the chart as a tree.")
 
 Ref = Annotated[str, typer.Argument(help="The account's external reference, or its id.")]
 Reason = Annotated[str, typer.Option(help="Why, for the record: 1 to 200 characters, no personal data.")]
@@ -34,7 +34,7 @@ ANYBODY = "command line"
 @app.command()
 def show(account_ref: Ref, as_json: AsJson = False) -> None:
     """An account as it stands, and every change of it."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         account = accounts.by_ref_or_id(connection, account_ref)
         parent = None if account.parent_id is None else _name(accounts.get(connection, account.parent_id))
         metadata = accounts.metadata(connection, account.id)
@@ -81,7 +81,7 @@ def tree(
 ) -> None:
     """The chart of accounts: each account with all below it summed, and one line per kind for all others."""
     moment = None if at is None else at.replace(tzinfo=UTC)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = hierarchy.tree(connection, moment, levels=levels)
     if as_json:
         print_json(_tree_json(found, moment))
@@ -126,7 +126,7 @@ def unfreeze(
 @app.command()
 def close(account_ref: Ref, reason: Reason, actor: Actor = ANYBODY, as_json: AsJson = False) -> None:
     """Close an account for good. Refused unless it holds nothing and nothing is held on it or for it."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         account = _find(emoney, account_ref)
         change = account_changes.close(emoney.ledger, account.id, actor=actor, reason=reason)
     _tell(account, change, as_json)
@@ -145,7 +145,7 @@ def bounds(
     as_json: AsJson = False,
 ) -> None:
     """Set both bounds of an account's balance; one that is not named is taken away."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         account = _find(emoney, account_ref)
         low, high = (None if b is None else to_minor(b, account.currency) for b in (floor, ceiling))
         change = account_changes.set_bounds(
@@ -165,7 +165,7 @@ def move(
     as_json: AsJson = False,
 ) -> None:
     """Place an account, with all that stands below it, below another one of its currency and side."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         account = _find(emoney, account_ref)
         parent: UUID | None = None if below is None else _find(emoney, below).id
         change = account_changes.move(emoney.ledger, account.id, parent, actor=actor, reason=reason)
@@ -180,7 +180,7 @@ def set_metadata(account_ref: Ref) -> None:
         metadata: Any = json.loads(text) if len(text) <= 4 * METADATA_BYTES_MAX else None
     except (ValueError, RecursionError):
         fail("standard input is not JSON")
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, account_ref)
         accounts.set_metadata(connection, account.id, metadata, at=emoney.clock())
     screen.print(f"{_name(account)}: metadata replaced", highlight=False, markup=False)
@@ -197,7 +197,7 @@ def _set_frozen(
 ) -> None:
     if not debit and not credit:
         fail("--no-debit and --no-credit together leave nothing to do", 2)
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         account = _find(emoney, account_ref)
         changed = change(emoney.ledger, account.id, debit=debit, credit=credit, actor=actor, reason=reason)
     _tell(account, changed, as_json)
@@ -213,7 +213,7 @@ def _name(account: Account) -> str:
 
 
 def _amount(minor: int, account: Account) -> str:
-    return f"{format_amount(minor, account.currency)} {account.currency}"
+    return amount(minor, account.currency)
 
 
 def _tell(account: Account, change: Change, as_json: bool) -> None:
@@ -247,7 +247,7 @@ def _lines(node: Node) -> list[tuple[Any, ...]]:
 def _account_json(
     account: Account, parent: str | None, metadata: dict[str, Any], changes: list[Change]
 ) -> dict[str, Any]:
-    def amount(minor: int | None) -> Any:
+    def decimal(minor: int | None) -> Any:
         return None if minor is None else to_decimal(minor, account.currency)
 
     return {
@@ -257,11 +257,11 @@ def _account_json(
         "currency": account.currency,
         "holder": account.holder,
         "profile": account.profile_id,
-        "balance": amount(account.balance),
-        "available": amount(account.available),
-        "held": amount(account.pending),
-        "floor": amount(account.floor),
-        "ceiling": amount(account.ceiling),
+        "balance": decimal(account.balance),
+        "available": decimal(account.available),
+        "held": decimal(account.pending),
+        "floor": decimal(account.floor),
+        "ceiling": decimal(account.ceiling),
         "frozen_debit": account.frozen_debit,
         "frozen_credit": account.frozen_credit,
         "opened_at": account.opened_at,

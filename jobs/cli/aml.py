@@ -10,15 +10,16 @@ from emoney.aml.alerts import alert as stored
 from emoney.aml.history import transfers as history
 from emoney.aml.scenarios import KINDS
 from emoney.jobs.cli.output import AsJson, fail, print_json, progress, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 
-app = typer.Typer(help="Anti-money-laundering monitoring.", no_args_is_help=True)
+app = group("Anti-money-laundering monitoring.")
 
 
 @app.command()
 def run(as_json: AsJson = False) -> None:
     """Extract new transfers to the history, then run every scenario over it. Run again, nothing doubles."""
-    with Emoney.open() as emoney, progress() as observe:
+    with opened() as emoney, progress() as observe:
         extracted = history.extract(
             emoney.database,
             emoney.history,
@@ -57,7 +58,7 @@ def alerts(
     names = [kind.name for kind in KINDS]
     if scenario is not None and scenario not in names:  # an empty list would read as an all-clear
         fail(f"there is no scenario {scenario!r}; there are {', '.join(names)}", 2)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = stored.list_alerts(
             connection, scenario=scenario, subject=subject, score_min=score_min, limit=limit
         )
@@ -83,7 +84,7 @@ def report_(
     out: Annotated[Path, typer.Option(help="The directory to write monitoring.html to.")],
 ) -> None:
     """Write the monitoring report as one HTML page."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         path = report.write_report(
             emoney.database, emoney.history, out / "monitoring.html", clock=emoney.clock
         )

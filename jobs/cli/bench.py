@@ -10,8 +10,9 @@ import typer
 
 from emoney import jobs
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen
+from emoney.jobs.cli.terminal.groups import group
 
-app = typer.Typer(help="Benchmarks, from a checkout of the source.", no_args_is_help=True)
+app = group("Benchmarks, from a checkout of the source.")
 
 
 @app.callback()

@@ -11,8 +11,9 @@ from uuid import UUID
 import typer
 
 from emoney.jobs import webhooks
-from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import AsJson, Cell, fail, json_of, listing, named, print_json, screen
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.ledger.outbox import Consumer, Event, Start
 from emoney.ledger.outbox import consumers as all_consumers
 from emoney.ledger.outbox import dead_letters as letters
@@ -21,10 +22,7 @@ POLL_S = 0.5
 
 Url = Annotated[str | None, typer.Option(help="Where to, https; otherwise the setting webhook.url.")]
 
-app = typer.Typer(
-    help="Events: every posted and refused transfer, at least once, in order per account.",
-    no_args_is_help=True,
-)
+app = group("Events: every posted and refused transfer, at least once, in order per account.")
 
 
 @app.command()
@@ -36,7 +34,7 @@ def follow(
     as_json: AsJson = False,
 ) -> None:
     """Print events as they come, one per line, and acknowledge them once printed."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         place = Consumer(emoney.database, consumer, start=start, clock=emoney.clock)
         left = limit
         while left is None or left > 0:
@@ -81,7 +79,7 @@ def send(
 
     Exit code 1 when an event is left waiting for its next attempt, or was given up.
     """
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         set_ = emoney.settings.webhook
         send_new = partial(
             webhooks.deliver,
@@ -96,7 +94,7 @@ def send(
             time.sleep(POLL_S)
             sent = send_new()
     if as_json:
-        print_json({"delivered": sent.delivered, "dead_letters": sent.dead, "retry_at": sent.retry_at})
+        print_json(json_of(sent, delivered="delivered", dead_letters="dead", retry_at="retry_at"))
     else:
         screen.print(f"{sent.delivered:,} delivered, {sent.dead:,} given up.", highlight=False)
         if sent.retry_at is not None:
@@ -108,24 +106,17 @@ def send(
 @app.command()
 def consumers(as_json: AsJson = False) -> None:
     """The consumers: when each last acknowledged, and what holds it up."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = all_consumers(connection)
-    if as_json:
-        print_json([each.to_json() for each in found])
-        return
-    rows = [
-        (
-            each.name,
-            _utc(each.acknowledged_at) if each.acknowledged_at else "",
-            each.failing or "",
-            each.attempts or "",
-            each.reason or "",
-            _utc(each.retry_at) if each.retry_at else "",
-        )
-        for each in found
-    ]
-    columns = ("name", "acknowledged (UTC)", "failing event", "attempts", "reason", "due again (UTC)")
-    table(f"{len(found)} consumers", columns, rows, right=("attempts",))
+    columns: dict[str, Cell] = {
+        "name": "name",
+        "acknowledged (UTC)": lambda each: _utc(each.acknowledged_at) if each.acknowledged_at else "",
+        "failing event": "failing",
+        "attempts": lambda each: each.attempts or "",
+        "reason": "reason",
+        "due again (UTC)": lambda each: _utc(each.retry_at) if each.retry_at else "",
+    }
+    listing(f"{len(found)} consumers", found, columns, as_json, right=("attempts",))
 
 
 @app.command("dead-letters")
@@ -134,25 +125,28 @@ def dead_letters(
     as_json: AsJson = False,
 ) -> None:
     """The events that could not be delivered."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = letters(connection, redelivered=redelivered)
-    if as_json:
-        print_json([letter.to_json() for letter in found])
-        return
-    columns = ("id", "consumer", "event", "type", "attempts", "reason", "given up (UTC)")
-    rows = [
-        (
-            letter.id,
-            letter.consumer,
-            letter.event_id,
-            letter.event_type,
-            letter.attempts,
-            letter.reason,
-            _utc(letter.failed_at),
-        )
-        for letter in found
-    ]
-    table(f"{len(found)} dead letters", columns, rows, right=("attempts",))
+    columns: dict[str, Cell] = {
+        "id": "id",
+        "consumer": "consumer",
+        "event": "event_id",
+        "type": "event_type",
+        "attempts": "attempts",
+        "reason": "reason",
+        "given up (UTC)": lambda letter: _utc(letter.failed_at),
+    }
+    printed = named(
+        "id",
+        "consumer",
+        "attempts",
+        "reason",
+        "failed_at",
+        "redelivered_at",
+        event="event_id",
+        type="event_type",
+    )
+    listing(f"{len(found)} dead letters", found, columns, as_json, right=("attempts",), printed=printed)
 
 
 @app.command()
@@ -161,7 +155,7 @@ def redeliver(
     url: Url = None,
 ) -> None:
     """Try once more to deliver a dead letter."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         set_ = emoney.settings.webhook
         failure = webhooks.redeliver(
             emoney.database, set_.target(url), letter, policy=set_.policy, clock=emoney.clock

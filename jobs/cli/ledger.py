@@ -1,14 +1,16 @@
 """`emoney import` and `emoney trial-balance`; statements are in `statement`."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from emoney.jobs.cli.output import AsJson, fail, print_json, progress, screen, table
+from emoney.jobs.cli.output import AsJson, amount, fail, print_json, progress, screen, table
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.jobs.importing import DEFAULT_START, ImportResult, formats, run_import
-from emoney.jobs.installation import Emoney, policy_packs
+from emoney.jobs.installation import policy_packs
 from emoney.ledger.reports import trial_balance
 from emoney.ledger.transfers.money import format_amount, to_decimal
 
@@ -41,14 +43,14 @@ def import_(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Replay an operator's history: opening balances first, then every row as a transfer, in file order.
+    """Replay an operator's history: opening balances, then its rows as transfers, in order.
 
     A file with an error anywhere leaves the ledger as it was. A second run changes nothing.
     """
     if tier and pack == "none":
         fail("--tier maps to the tiers of a pack: name one with --pack", 2)
     policy = None if pack == "none" else policy_packs().pack(pack)
-    with Emoney.open() as emoney, progress() as observe:
+    with opened() as emoney, progress() as observe:
         result = run_import(
             emoney.database,
             transactions,
@@ -86,7 +88,7 @@ def _show_import(result: ImportResult) -> None:
         ("refused", result.refused),
         ("skipped", result.skipped),
         ("accounts opened", result.accounts_created),
-        ("opening balances", f"{result.opening_total} {result.currency}"),
+        ("opening balances", f"{Decimal(result.opening_total):,f} {result.currency}"),
         ("rows per second", f"{result.rows_per_second:,.0f}"),
     ]
     table(f"Import of {result.source}", ("", "count"), rows, right=("count",))
@@ -104,7 +106,7 @@ def _show_import(result: ImportResult) -> None:
 
 def show_trial_balance(as_json: AsJson = False) -> None:
     """Check the books from the entries up. Exit code 1 when they are wrong or e-money is not covered."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = trial_balance.trial_balance(connection)
     if as_json:
         print_json(_trial_balance_json(found))
@@ -123,8 +125,8 @@ def show_trial_balance(as_json: AsJson = False) -> None:
             ]
             table(f"Trial balance, {currency}", ("kind", *numbers), lines, right=numbers)
             screen.print(
-                f"outstanding e-money {format_amount(total.outstanding, currency)}, "
-                f"backed by {format_amount(total.backing, currency)}",
+                f"outstanding e-money {amount(total.outstanding, currency)}, "
+                f"backed by {amount(total.backing, currency)}",
                 highlight=False,
             )
         screen.print("[green]balanced[/]" if found.balanced else "[bold red]NOT balanced[/]")

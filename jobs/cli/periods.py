@@ -4,13 +4,17 @@ from typing import Annotated, Any
 
 import typer
 
-from emoney.jobs.cli.output import AsJson, print_json, screen, table, utc
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import AsJson, Cell, json_of, listing, named, print_json, screen, table, utc
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.ledger import periods
-from emoney.ledger.periods import Period, PeriodCheck, PeriodTotal
+from emoney.ledger.periods import PeriodCheck, PeriodTotal
 from emoney.ledger.transfers.money import format_amount, to_decimal
 
-app = typer.Typer(help="Closed periods: nothing counts in them any more.", no_args_is_help=True)
+_PRINTED = named("id", "starts_at", "ends_at", "time_zone", "closed_at", "actor", "transfers", period="name")
+"""The fields of a period that JSON has."""
+
+app = group("Closed periods: nothing counts in them any more.")
 
 Name = Annotated[str, typer.Argument(help="A month such as 2026-10, or 2026-10-31 for all through that day.")]
 
@@ -26,10 +30,10 @@ def close(
     as_json: AsJson = False,
 ) -> None:
     """Close the books of all currencies up to a period's end, for good. Once more changes nothing."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         period = periods.close(emoney.ledger, name, time_zone=time_zone, actor=actor)
     if as_json:
-        print_json(_json(period))
+        print_json(json_of(period, **_PRINTED))
     else:
         screen.print(
             f"{period.name} is closed: nothing counts before {utc(period.ends_at)} any more",
@@ -40,35 +44,28 @@ def close(
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """The closed periods, oldest first."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = periods.periods(connection)
-    if as_json:
-        print_json([_json(period) for period in found])
-        return
-    rows = [
-        (
-            period.name,
-            "beginning" if period.starts_at is None else utc(period.starts_at),
-            utc(period.ends_at),
-            "not summed" if period.transfers is None else period.transfers,
-            utc(period.closed_at),
-            period.actor,
-        )
-        for period in found
-    ]
-    columns = ("period", "from", "to before", "transfers", "closed", "actor")
-    table("Closed periods", columns, rows, right=("transfers",))
+    columns: dict[str, Cell] = {
+        "period": "name",
+        "from": lambda period: "beginning" if period.starts_at is None else utc(period.starts_at),
+        "to before": lambda period: utc(period.ends_at),
+        "transfers": lambda period: "not summed" if period.transfers is None else period.transfers,
+        "closed": lambda period: utc(period.closed_at),
+        "actor": "actor",
+    }
+    listing("Closed periods", found, columns, as_json, right=("transfers",), printed=_PRINTED)
 
 
 @app.command()
 def show(name: Name, as_json: AsJson = False) -> None:
     """A closed period's trial balance, summed again. Exit code 1 when it is not what the close recorded."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = periods.check(connection, name)
     if as_json:
         print_json(
             {
-                **_json(found.period),
+                **json_of(found.period, **_PRINTED),
                 "holds": found.holds,
                 "transfers_found": found.transfers_found,
                 "recorded": [_total_json(total) for total in found.recorded],
@@ -104,19 +101,6 @@ def _rows(totals: tuple[PeriodTotal, ...]) -> list[tuple[Any, ...]]:
         (t.currency, t.kind, *(format_amount(each, t.currency) for each in (t.debits, t.credits, t.balance)))
         for t in totals
     ]
-
-
-def _json(period: Period) -> dict[str, Any]:
-    return {
-        "period": period.name,
-        "id": period.id,
-        "starts_at": period.starts_at,
-        "ends_at": period.ends_at,
-        "time_zone": period.time_zone,
-        "closed_at": period.closed_at,
-        "actor": period.actor,
-        "transfers": period.transfers,
-    }
 
 
 def _total_json(total: PeriodTotal) -> dict[str, Any]:

@@ -6,17 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from emoney.jobs.cli.output import AsJson, fail, print_json, progress, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import AsJson, amount, fail, json_of, print_json, progress, screen, table
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.ledger import proofs
 from emoney.ledger.proofs import ProofInvalid, PublicKey, SigningKey, checkpoints
-from emoney.ledger.transfers.money import format_amount
 
 PROOF_BYTES_MAX = 256 << 20
 
-app = typer.Typer(
-    help="Proofs that nothing was changed: a signed log of all that happened.", no_args_is_help=True
-)
+app = group("Proofs that nothing was changed: a signed log of all that happened.")
 
 
 @app.command()
@@ -28,12 +26,12 @@ def seal(
     as_json: AsJson = False,
 ) -> None:
     """Add what was written since the last time to the log, and sign it."""
-    with Emoney.open() as emoney, progress() as observe:
+    with opened() as emoney, progress() as observe:
         with emoney.database.connection() as connection:
             key = proofs.signing_key(connection, emoney.home, origin)
         sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=observe)
     if as_json:
-        print_json({"added": sealed.added, "size": sealed.size, "checkpoint": sealed.checkpoint})
+        print_json(sealed)
     else:
         screen.print(f"{sealed.added:,} leaves added; the log has {sealed.size:,}", highlight=False)
 
@@ -48,7 +46,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Prove that what has this id or reference is in the log. With --json: the proof to hand over."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = proofs.proofs_of(connection, proofs.ids_of(connection, name))
     if found.unsealed:
         fail(f"{found.unsealed[0]} is not in the log yet: run `emoney proof seal`")
@@ -117,9 +115,9 @@ def verify(
 def _told(proved: dict[str, Any]) -> str:
     """What one leaf of a proof proves."""
     if "entry" in proved:
-        amount, balance = (format_amount(proved[name], proved["currency"]) for name in ("amount", "balance"))
+        moved, balance = (amount(proved[name], proved["currency"]) for name in ("amount", "balance"))
         return (
-            f"entry {proved['entry']}: {proved['direction']} of {amount} {proved['currency']} at "
+            f"entry {proved['entry']}: {proved['direction']} of {moved} at "
             f"{proved['posted_at']}, balance {balance}: transfer {proved['id']} is in the log"
         )
     hidden = "; what it says is not shown" if proved.get("disclosed") is False else ""
@@ -129,11 +127,9 @@ def _told(proved: dict[str, Any]) -> str:
 def _tell_statement(statement: dict[str, Any], entries: int, complete: dict[str, bool]) -> None:
     """What the entries of a statement prove together, and whether the period can have others."""
     currency = statement["currency"]
-    opening, closing = (
-        format_amount(statement[name]["balance"], currency) for name in ("opening", "closing")
-    )
+    opening, closing = (amount(statement[name]["balance"], currency) for name in ("opening", "closing"))
     said = (
-        f"{entries:,} entries lead from {opening} to {closing} {currency}, and none between is missing"
+        f"{entries:,} entries lead from {opening} to {closing}, and none between is missing"
         if entries
         else "there are no entries"
     )
@@ -159,14 +155,14 @@ def _verify_database(key: str | None, kept: list[Path], as_json: bool) -> None:
             notes.append(_read(path).decode())
         except UnicodeDecodeError:
             fail(f"{path} is not a checkpoint")
-    with Emoney.open() as emoney, emoney.database.connection() as connection, progress() as observe:
+    with opened_connection() as (emoney, connection), progress() as observe:
         try:
             public = SigningKey.load(emoney.home).public if key is None else _public_key(key)
         except ProofInvalid as error:
             fail(str(error), 2)
         found = proofs.audit(connection, public, kept=notes, progress=observe)
     if as_json:
-        print_json(_audit_json(found))
+        print_json(json_of(found) | {"sound": found.sound})
     else:
         for finding in found.findings:
             screen.print(str(finding), style="red", markup=False, highlight=False, soft_wrap=True)
@@ -184,36 +180,20 @@ def _verify_database(key: str | None, kept: list[Path], as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _audit_json(found: proofs.Audit) -> dict[str, Any]:
-    return {
-        "sound": found.sound,
-        "size": found.size,
-        "signed": found.signed,
-        "rows": found.rows,
-        "kinds": found.kinds,
-        "checkpoints": found.checkpoints,
-        "unsealed": found.unsealed,
-        "findings": [
-            {"what": each.what, "subject": each.subject, "detail": each.detail} for each in found.findings
-        ],
-        "unnamed": found.unnamed,
-    }
-
-
 @app.command()
 def consistency(
     old: Annotated[int, typer.Argument(min=1, help="The size of an earlier checkpoint.")],
     new: Annotated[int | None, typer.Option(help="The size of a later one; by default the last.")] = None,
 ) -> None:
     """Prove, as JSON, that the log only grew between two checkpoints."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         print_json(proofs.consistency(connection, old, new))
 
 
 @app.command()
 def checkpoint() -> None:
     """The last checkpoint, to be kept where nobody who runs the ledger can change it."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         last = checkpoints.latest(connection)
     if last is None:
         fail("nothing is sealed yet: run `emoney proof seal`")
@@ -223,7 +203,7 @@ def checkpoint() -> None:
 @app.command("key")
 def key_() -> None:
     """The log's public key, for everyone who verifies."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         public = proofs.signing_key(connection, emoney.home).public
     typer.echo(str(public))
 

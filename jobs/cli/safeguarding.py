@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from emoney.jobs.cli.output import AsJson, print_json, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import AsJson, amount, print_json, screen, table
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.ledger import safeguarding
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.reports import as_of
@@ -17,7 +18,7 @@ from emoney.ledger.safeguarding.own_funds import OwnFunds, parse_month
 from emoney.ledger.safeguarding.reconciliation import Event, Reconciliation
 from emoney.ledger.transfers.money import format_amount, to_decimal
 
-app = typer.Typer(help="Bank statements, the daily reconciliation, own funds.", no_args_is_help=True)
+app = group("Bank statements, the daily reconciliation, own funds.")
 
 TimeZone = Annotated[
     str | None,
@@ -34,7 +35,7 @@ def import_statement(
     as_json: AsJson = False,
 ) -> None:
     """Store a bank's statements: all of a file's or none. A second run changes nothing."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, account_ref)
         found = safeguarding.import_statements(connection, file, account, emoney.clock())
     if as_json:
@@ -57,7 +58,7 @@ def import_statement(
         (
             one.statement_ref,
             one.closing_on,
-            format_amount(one.closing_balance, account.currency),
+            amount(one.closing_balance, account.currency),
             one.entries,
             "was there" if one.replayed else "imported",
         )
@@ -84,7 +85,7 @@ def reconcile(
 ) -> None:
     """Hold outstanding e-money, the books and the banks against each other. Exit code 1 on a shortfall or
     break."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         zone = time_zone or emoney.settings.safeguarding.time_zone
         yesterday = emoney.clock().astimezone(as_of.zone(zone)).date() - timedelta(days=1)
         found = safeguarding.reconcile(
@@ -114,7 +115,7 @@ def own_funds(
     as_json: AsJson = False,
 ) -> None:
     """The own funds a month requires: a share of the average outstanding over the six months before."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = safeguarding.own_funds(
             connection,
             parse_month(month),
@@ -128,7 +129,7 @@ def own_funds(
     rows = [
         (
             one.currency,
-            _average(one),
+            f"{_average(one):,f}",
             format_amount(one.lowest, one.currency),
             format_amount(one.highest, one.currency),
             format_amount(one.required, one.currency),
@@ -169,7 +170,7 @@ def _own_funds_json(found: OwnFunds) -> dict[str, Any]:
 
 
 def _reconciliation_json(found: Reconciliation) -> dict[str, Any]:
-    def amount(minor: int | None, currency: str) -> Decimal | None:
+    def decimal(minor: int | None, currency: str) -> Decimal | None:
         return None if minor is None else to_decimal(minor, currency)
 
     return {
@@ -182,11 +183,11 @@ def _reconciliation_json(found: Reconciliation) -> dict[str, Any]:
         "currencies": [
             {
                 "currency": one.currency,
-                "requirement": amount(one.requirement, one.currency),
-                "safeguarded": amount(one.safeguarded, one.currency),
-                "in_transit": amount(one.in_transit, one.currency),
-                "at_banks": amount(one.at_banks, one.currency),
-                "available_at_banks": amount(one.available_at_banks, one.currency),
+                "requirement": decimal(one.requirement, one.currency),
+                "safeguarded": decimal(one.safeguarded, one.currency),
+                "in_transit": decimal(one.in_transit, one.currency),
+                "at_banks": decimal(one.at_banks, one.currency),
+                "available_at_banks": decimal(one.available_at_banks, one.currency),
             }
             for one in found.currencies
         ],
@@ -195,14 +196,14 @@ def _reconciliation_json(found: Reconciliation) -> dict[str, Any]:
                 "account": one.name,
                 "id": one.account_id,
                 "currency": one.currency,
-                "books": amount(one.books, one.currency),
-                "bank": amount(one.bank, one.currency),
+                "books": decimal(one.books, one.currency),
+                "bank": decimal(one.bank, one.currency),
                 "statement_day": one.statement_day,
-                "unexplained": amount(one.unexplained, one.currency),
+                "unexplained": decimal(one.unexplained, one.currency),
                 "items": [
                     {
                         "side": item.side,
-                        "amount": amount(item.amount, one.currency),
+                        "amount": decimal(item.amount, one.currency),
                         "since": item.day,
                         "age_days": (found.day - item.day).days,
                         "reference": item.reference,
@@ -219,7 +220,7 @@ def _reconciliation_json(found: Reconciliation) -> dict[str, Any]:
             {
                 "kind": event.kind,
                 "currency": event.currency,
-                "amount": amount(event.amount, event.currency),
+                "amount": decimal(event.amount, event.currency),
                 "account": _name(found, event),
                 "since": event.since,
                 "age_days": event.age_days,
@@ -257,8 +258,8 @@ def _show(found: Reconciliation) -> None:
     sides = [
         (
             one.name,
-            format_amount(one.books, one.currency),
-            "no statement" if one.bank is None else format_amount(one.bank, one.currency),
+            amount(one.books, one.currency),
+            "no statement" if one.bank is None else amount(one.bank, one.currency),
             one.statement_day or "",
             len(one.items),
         )
@@ -273,7 +274,7 @@ def _show(found: Reconciliation) -> None:
         (
             event.kind,
             _name(found, event) or event.currency,
-            format_amount(event.amount, event.currency),
+            amount(event.amount, event.currency),
             event.since,
             event.age_days,
             event.reference or "",

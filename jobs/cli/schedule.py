@@ -1,15 +1,18 @@
 """`emoney jobs`: what runs on a schedule."""
 
+import signal
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from emoney.jobs import schedule
 from emoney.jobs.cli.output import AsJson, print_json, progress, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened
 from emoney.jobs.settings import Settings
 
-app = typer.Typer(help="Scheduled jobs: extraction and monitoring.", no_args_is_help=True)
+app = group("Scheduled jobs: extraction and monitoring.")
 
 
 @app.command("list")
@@ -30,7 +33,7 @@ def run(
 ) -> None:
     """Run one job now. Exit code 1 where it finds a shortfall or break."""
     job = schedule.find(name)
-    with Emoney.open() as emoney, progress() as observe:
+    with opened() as emoney, progress() as observe:
         done = job.run(emoney, observe)
     if as_json:
         print_json({"job": job.name, **done})
@@ -45,5 +48,11 @@ def run(
 @app.command()
 def start() -> None:
     """Run all jobs on their schedules until stopped (Ctrl-C or SIGTERM)."""
-    with Emoney.open() as emoney:
-        schedule.start(emoney, lambda text: screen.print(text, highlight=False))
+    with opened() as emoney:
+        schedule.start(emoney, lambda text: screen.print(text, highlight=False), on_signals)
+
+
+def on_signals(stop: Callable[[], None]) -> None:
+    """Have SIGTERM and SIGINT stop the schedule."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop())

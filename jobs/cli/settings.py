@@ -1,16 +1,14 @@
 """`emoney settings`: what is set, and where."""
 
-from dataclasses import asdict
 from typing import Any
 
-import typer
-
 from emoney.jobs.cli.output import AsJson, notices, print_json, table
+from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.settings.listing import listed
 from emoney.jobs.settings.settings import Settings, known
 from emoney.jobs.settings.sources import unknown_variables
 
-app = typer.Typer(help="The settings that hold here.", no_args_is_help=True)
+app = group("The settings that hold here.")
 
 
 @app.callback()
@@ -28,7 +26,7 @@ def show(as_json: AsJson = False) -> None:
     for slip in unknown_variables(known()):
         notices.print(f"notice: {slip}", style="yellow", markup=False, highlight=False, soft_wrap=True)
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
     else:
         rows = [(each.name, _text(each.value), each.source) for each in found]
         table("Settings", ("name", "value", "from"), rows)

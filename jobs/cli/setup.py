@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from emoney.jobs import installation as emoney
-from emoney.jobs.cli.output import AsJson, print_json, progress, screen
-from emoney.jobs.demo import render, run_demo
+from emoney.jobs.cli.output import AsJson, json_of, named, print_json, progress, screen
 
 
 def register(app: typer.Typer) -> None:
@@ -34,11 +33,15 @@ def demo(
     days: Annotated[int, typer.Option(min=7, max=90, help="Days of transfers.")] = 30,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate a wallet operator, end to end, in an installation of its own: enrol, post, monitor, report."""
+    """Simulate a wallet operator in an installation of its own: enrol, post, monitor, report."""
+    from emoney.jobs.demo import render, run_demo
+
     with progress() as observe:
         result = run_demo(out, seed=seed, persons=persons, days=days, progress=observe)
     if as_json:
-        print_json(result.to_json())
+        print_json(
+            json_of(result) | json_of(result, **named("persons", "refused", "alerts", "total_seconds"))
+        )
     else:
         screen.print(render(result))
     if not result.sound:

@@ -13,16 +13,13 @@ from typing import Annotated, Any, BinaryIO
 
 import typer
 
-from emoney.jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import AsJson, amount, fail, notices, print_json, progress, screen, table
+from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import Account
-from emoney.ledger.base.files import replace_file
 from emoney.ledger.base.postgres.database import Connection
-from emoney.ledger.proofs import write_proved
 from emoney.ledger.reports import as_of, statements
 from emoney.ledger.reports.as_of import TimeBasis
-from emoney.ledger.reports.exports import write_camt, write_csv
 from emoney.ledger.reports.statements import EffectiveStatement, Statement, StatementLine
 from emoney.ledger.transfers.money import format_amount, to_decimal
 
@@ -88,7 +85,7 @@ def statement(
         fail("camt.053 and proofs are of what was posted, in its order: leave out --by effective", 2)
     if around and with_proofs is None:
         fail("--around goes with --with-proofs", 2)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, account_ref)
         last = min(emoney.clock(), _LATEST) if format is Format.CAMT053 else _LATEST
         first = account.opened_at if format is Format.CAMT053 else _EARLIEST
@@ -160,7 +157,7 @@ def show_balance(
     as_json: AsJson = False,
 ) -> None:
     """What an account held at a moment."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, account_ref)
         moment = _utc(at) if at else emoney.clock()
         found = as_of.balance(connection, account.id, moment, basis=by)
@@ -175,19 +172,23 @@ def show_balance(
             }
         )
         return
-    screen.print(f"{format_amount(found, account.currency)} {account.currency}", highlight=False)
+    screen.line(amount(found, account.currency))
 
 
 def _export(
     connection: Connection, found: Statement, format: Format, out: Path | None, made_at: datetime
 ) -> None:
     if format is Format.CAMT053:
+        from emoney.ledger.reports.exports import write_camt
+
         _write(partial(write_camt, connection, found, made_at=made_at), out)
     else:
         _write(partial(_csv, connection, found), out)
 
 
 def _csv(connection: Connection, found: Statement | EffectiveStatement, stream: BinaryIO) -> None:
+    from emoney.ledger.reports.exports import write_csv
+
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     write_csv(connection, found, text)
     text.flush()
@@ -195,6 +196,8 @@ def _csv(connection: Connection, found: Statement | EffectiveStatement, stream: 
 
 
 def _write(write: Callable[[BinaryIO], object], out: Path | None) -> None:
+    from emoney.ledger.base.files import replace_file
+
     def write_file(path: Path) -> None:
         with path.open("wb") as stream:
             write(stream)
@@ -208,6 +211,9 @@ def _write(write: Callable[[BinaryIO], object], out: Path | None) -> None:
 
 
 def _prove(connection: Connection, found: Statement, out: Path, *, around: bool) -> None:
+    from emoney.ledger.base.files import replace_file
+    from emoney.ledger.proofs import write_proved
+
     def write(path: Path) -> None:
         with path.open("w", encoding="utf-8") as stream, progress() as observe:
             write_proved(connection, found, stream, around=around, progress=observe)

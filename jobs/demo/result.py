@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +71,3 @@ class DemoResult:
     def sound(self) -> bool:
         """Whether the books balance and the e-money is covered."""
         return self.balanced and self.safeguarded
-
-    def to_json(self) -> dict[str, Any]:
-        """All of it in JSON's own types."""
-        return {
-            "seed": self.seed,
-            "days": self.days,
-            "currency": self.currency,
-            "pack": self.pack,
-            "persons": self.persons,
-            "persons_by_tier": self.persons_by_tier,
-            "agents": self.agents,
-            "merchants": self.merchants,
-            "posted": self.posted,
-            "refused": self.refused,
-            "refused_by_rule": self.refused_by_rule,
-            "alerts": self.alerts,
-            "alerts_by_scenario": self.alerts_by_scenario,
-            "planted": {
-                name: {"planted": each.planted, "found": each.found} for name, each in self.planted.items()
-            },
-            "look_alikes": self.look_alikes,
-            "look_alikes_alerted": self.look_alikes_alerted,
-            "others_alerted": self.others_alerted,
-            "balanced": self.balanced,
-            "safeguarded": self.safeguarded,
-            "outstanding": str(self.outstanding),
-            "backing": str(self.backing),
-            "seconds": {phase: round(seconds, 3) for phase, seconds in self.seconds.items()},
-            "total_seconds": round(self.total_seconds, 3),
-            "home": str(self.home),
-            "monitoring_report": str(self.monitoring_report),
-            "privacy_report": str(self.privacy_report),
-        }

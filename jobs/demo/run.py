@@ -21,9 +21,6 @@ from pathlib import Path
 from random import Random
 from uuid import UUID
 
-from sqlmodel import SQLModel
-
-import emoney.jobs.tables  # noqa: F401  the assessment reads what every package's tables declare
 from emoney.aml import monitoring
 from emoney.aml.alerts.alert import list_alerts
 from emoney.aml.history import transfers as history
@@ -43,10 +40,12 @@ from emoney.jobs.demo.result import DemoResult, Planted
 from emoney.jobs.demo.simulation import Simulation
 from emoney.jobs.demo.world import SAFEGUARDING
 from emoney.jobs.installation import Emoney
+from emoney.jobs.tables import metadata
 from emoney.kyc.wallets.wallet import wallets_per_tier
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.extras import require
 from emoney.ledger.base.ids import derived_id
 from emoney.ledger.base.postgres import embedded
 from emoney.ledger.base.progress import Progress, silent
@@ -105,12 +104,13 @@ def run_demo(
 
     A former demo's home there is removed first. The same seed, persons and days give the same transfers and
     alerts. The operator's own database (EMONEY_DATABASE_URL) is never touched. Raises InvalidInput for
-    numbers out of range, OccupiedDirectory when `out/home` is not a demo's.
+    numbers out of range, OccupiedDirectory when `out/home` is not a demo's, MissingExtra without the extra.
     """
     if not PERSONS_MIN <= persons <= PERSONS_MAX:
         raise InvalidInput(f"persons is {persons}; give {PERSONS_MIN} to {PERSONS_MAX}")
     if not DAYS_MIN <= days <= DAYS_MAX:
         raise InvalidInput(f"days is {days}; give {DAYS_MIN} to {DAYS_MAX}")
+    require("demo")
     out = out.expanduser().absolute()
     home = fresh_home(out / "home")
     watch = _Stopwatch()
@@ -229,9 +229,7 @@ class _Demo:
             )
             self._tell("report", 1, 2)
             with database.connection() as connection:
-                privacy = write_privacy_report(
-                    connection, SQLModel.metadata, self._out / REPORTS[1], clock=clock
-                )
+                privacy = write_privacy_report(connection, metadata(), self._out / REPORTS[1], clock=clock)
             self._tell("report", 2, 2)
         return monitored, privacy
 

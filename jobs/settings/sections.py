@@ -16,6 +16,7 @@ from emoney.ledger.base.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from emoney.jobs.webhooks import Policy, Webhook
+    from emoney.ledger.base.postgres.pool import PoolOptions
     from emoney.privacy.keys.options import KeyOptions
 
 Provider = Literal["local", "aws-kms", "gcp-kms", "vault", "pkcs11"]
@@ -72,6 +73,22 @@ class DatabaseSettings(Section):
     application_name: str | None = setting(
         None, "How the server's views and log call the connections; without it as the URL says"
     )
+
+    @property
+    def pool(self) -> "PoolOptions":
+        """The pool's part, as a Database takes it. Raises ConfigurationError for sizes that do not do."""
+        from emoney.ledger.base.postgres.pool import PoolOptions
+
+        return PoolOptions(
+            size=self.pool_size,
+            overflow=self.pool_overflow,
+            wait_s=self.pool_wait_s,
+            connect_timeout_s=self.connect_timeout_s,
+            statement_timeout_s=self.statement_timeout_s,
+            lock_timeout_s=self.lock_timeout_s,
+            idle_in_transaction_timeout_s=self.idle_in_transaction_timeout_s,
+            application_name=self.application_name,
+        )
 
     @field_validator("url")
     @classmethod

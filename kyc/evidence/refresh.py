@@ -16,7 +16,7 @@ from emoney.kyc.evidence import risk_rating
 from emoney.kyc.evidence.risk_rating import Rated, Refresh, RiskPolicy
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
-from emoney.ledger.base.postgres.binary_arrays import Uuids
+from emoney.ledger.base.postgres.binary_arrays import Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits.windows import months_later
@@ -55,7 +55,7 @@ def begin(connection: Connection, persons: Iterable[UUID], policy: Refresh, at: 
     """Give new persons the date of their first review, as the unrated have it."""
     due = due_on(policy, UNRATED, at)
     remind = next_reminder(policy, due, at.astimezone(UTC).date())
-    connection.execute(
+    packing(connection).execute(
         _queries.begin.sql,
         {"persons": Uuids.of(persons), "rating": UNRATED, "at": at, "due_on": due, "remind_on": remind},
     )

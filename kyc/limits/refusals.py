@@ -44,6 +44,16 @@ class PastRefusal:
     debit_account: UUID
     credit_account: UUID
 
+    @property
+    def counts(self) -> bool:
+        """Whether the rule's numbers are of transfers, not amounts."""
+        return _counts(self.rule)
+
+
+def _counts(rule: str) -> bool:
+    name = rule.split("/", 2)[2] if rule.count("/") == 2 else rule
+    return name.startswith("count-") or name == "denied-load_reload"
+
 
 def refusal_of(connection: Connection, transfer_id: UUID) -> PastRefusal:
     """Why a transfer was refused. Raises UnknownRefusal."""
@@ -51,8 +61,8 @@ def refusal_of(connection: Connection, transfer_id: UUID) -> PastRefusal:
     if row is None:
         raise UnknownRefusal(f"no transfer {transfer_id} was refused: it was posted, or never sent")
     debit, credit, amount, currency, operation, at, decided_at, rule, decision, source, numbers = row
-    pack, tier, name = rule.split("/", 2) if rule.count("/") == 2 else (None, None, rule)
-    counts = name.startswith("count-") or name == "denied-load_reload"
+    pack, tier, _ = rule.split("/", 2) if rule.count("/") == 2 else (None, None, rule)
+    counts = _counts(rule)
 
     def shown(key: str) -> Decimal | None:
         number = numbers.get(key)

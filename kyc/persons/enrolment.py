@@ -33,7 +33,7 @@ from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import InvalidInput
-from emoney.ledger.base.postgres.binary_arrays import Bytes, Packed, Texts, Uuids
+from emoney.ledger.base.postgres.binary_arrays import Bytes, Packed, Texts, Uuids, packing
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy import ClearField, Place, Vault
@@ -264,7 +264,7 @@ def _inserted(
     of_each["external_ref"] = Texts.of(each.ref for each in candidates)
     of_each["kind"] = Texts.of(each.details.kind for each in candidates)
     try:
-        connection.execute(_INSERT, of_each | {"enrolled_at": now})
+        packing(connection).execute(_INSERT, of_each | {"enrolled_at": now})
     except UniqueViolation:  # its text quotes the reference, so it does not become anyone's cause
         return False
     return True

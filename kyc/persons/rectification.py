@@ -83,9 +83,15 @@ class Version:
 class Installation(Protocol):
     """What rectifying takes of an open installation."""
 
-    vault: Vault
     home: Path
-    packs: PackLibrary
+
+    @property
+    def vault(self) -> Vault:
+        """What seals and opens."""
+
+    @property
+    def packs(self) -> PackLibrary:
+        """The policy packs."""
 
 
 class Rectification:

@@ -23,7 +23,7 @@ from emoney.kyc.wallets.restrictions import Cause, DowngradePolicy, Restriction
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
-from emoney.ledger.base.postgres.binary_arrays import Texts, Times, Uuids
+from emoney.ledger.base.postgres.binary_arrays import Texts, Times, Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits import profiles
@@ -97,7 +97,7 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
     }
     _demand_wallets(connection, [wallet for wallet in wallets if wallet.account_id not in opened])
     new = [wallet for wallet in wallets if wallet.account_id in opened]
-    connection.execute(
+    packing(connection).execute(
         _queries.record_openings.sql,
         {
             "ids": Uuids.of(new_id() for _ in new),

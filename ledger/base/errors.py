@@ -3,17 +3,38 @@
 No error carries personal data: values named in a message are identifiers, amounts, dates and rule names.
 """
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import ClassVar
 from uuid import UUID
 
 
 class EmoneyError(Exception):
-    """The root of all errors this library raises on purpose. Its text is fit to be shown to an operator."""
+    """The root of all errors this library raises on purpose. Its text is fit to be shown to an operator.
+
+    `code`: what a program tells errors apart by, one for each class; docs/errors.md lists them. It is the
+    class's name in snake case; a class that is renamed keeps its code by naming it.
+    """
+
+    code: ClassVar[str] = "emoney_error"
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" not in cls.__dict__:
+            cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
 
 
 class ConfigurationError(EmoneyError):
     """The library cannot run as it is set up: no database, a missing role, a schema of another version."""
+
+
+class MissingExtra(ConfigurationError):
+    """A library that an extra of the installation brings is not there. `extra`: its name, as pip takes it."""
+
+    def __init__(self, message: str, extra: str) -> None:
+        super().__init__(message)
+        self.extra = extra
 
 
 class InvalidInput(EmoneyError, ValueError):
@@ -56,6 +77,10 @@ class CurrencyMismatch(InvalidInput):
 
 class UnknownAccount(InvalidInput):
     """A transfer or a question names an account that the ledger does not hold."""
+
+
+class UnknownTransfer(InvalidInput):
+    """An id under which nothing was posted, or that no row of the proof log has."""
 
 
 class AccountClosed(InvalidInput):

@@ -66,7 +66,7 @@ class GroupCommit:
     `batch_max`: transfers in one batch, and so in one group. `queue_max`: transfers that wait for a batch.
     `wait_s`: how long a caller waits for room in a full queue, in seconds. `answer_s`: how long a thread in
     the queue waits for its answer, in seconds; a task bounds that itself, with `asyncio.timeout`. Open it
-    once per process and share it: a process that forks opens its own, with a Database of its own.
+    once per process and share it: a forked process opens its own, on the same Ledger.
     """
 
     def __init__(
@@ -168,8 +168,8 @@ class GroupCommit:
     def _check_process(self) -> None:
         if self._process != os.getpid():
             raise ConfigurationError(
-                f"This GroupCommit belongs to process {self._process}. A forked process opens its own, with "
-                "a Database of its own"
+                f"This GroupCommit belongs to process {self._process}. A forked process opens its own, on "
+                "the same Ledger"
             )
 
     def _call(self, transfers: Sequence[Transfer]) -> list[Outcome]:

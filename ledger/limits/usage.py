@@ -28,7 +28,7 @@ from uuid import UUID
 import psycopg
 
 from emoney.ledger.base.ids import content_id
-from emoney.ledger.base.postgres.binary_arrays import Dates, Uuids
+from emoney.ledger.base.postgres.binary_arrays import Dates, Uuids, packing
 from emoney.ledger.base.postgres.binary_rows import USAGE, Rows, text, usage_row
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -74,19 +74,21 @@ class Period:
     """What one wallet moved in one period, and on the days of it where it is a month.
 
     `moved`: all that was ever counted, minor units; `returned`: how much of it was given back. Both only
-    grow, which the database holds; `stored`: the two as the database has them, (0, 0) where it has no row.
+    grow, which the database holds, and of both is kept what it has stored.
+
+    Thousands live at once: each is of few objects that Python's garbage collector would look at.
     """
 
-    __slots__ = ("_days", "_packed_days", "moved", "returned", "stored", "totals")
+    __slots__ = ("_days", "_packed_days", "_stored_moved", "_stored_returned", "moved", "returned", "totals")
 
     def __init__(self, totals: bytes = b"", days: bytes = b"", moved: int = 0, returned: int = 0) -> None:
         self.totals: Cells = {}
         for at in range(0, len(totals), _TOTAL_BYTES):
             self.totals[totals[at]] = int.from_bytes(totals[at + 1 : at + _TOTAL_BYTES])
         self._packed_days = days
-        self._days: dict[int, Cells] = {}
-        self.moved, self.returned = moved, returned
-        self.stored = (moved, returned)
+        self._days: dict[int, Cells] | None = None
+        self.moved = self._stored_moved = moved
+        self.returned = self._stored_returned = returned
 
     def add(self, code: int, amount: int, number: int, day: int | None) -> None:
         """Count transfers; with negative numbers, take back what was never written."""
@@ -94,7 +96,7 @@ class Period:
         totals = self.totals
         totals[code] = totals.get(code, 0) + more
         if day is not None:
-            cells = self._days.get(day) or self.day(day)
+            cells = (self._days and self._days.get(day)) or self.day(day)
             cells[code] = cells.get(code, 0) + more
         self.moved += amount
 
@@ -109,9 +111,12 @@ class Period:
 
     def day(self, number: int) -> Cells:
         """What was moved on a day of the month."""
-        cells = self._days.get(number)
+        days = self._days
+        if days is None:
+            days = self._days = {}
+        cells = days.get(number)
         if cells is None:
-            cells = self._days[number] = {}
+            cells = days[number] = {}
             packed = self._packed_days
             start = end = _start_of(packed, number)
             while end < len(packed) and packed[end] == number:
@@ -125,7 +130,7 @@ class Period:
         if first == last:
             return self.day(first)
         total: Cells = {}
-        for number in {*self._days, *self._packed_days[::_DAILY_BYTES]}:
+        for number in {*(self._days or ()), *self._packed_days[::_DAILY_BYTES]}:
             if first <= number <= last:
                 for code, each in self.day(number).items():
                     total[code] = total.get(code, 0) + each
@@ -138,17 +143,24 @@ class Period:
             if each:
                 totals += _BYTE[code] + each.to_bytes(_CELL_BYTES)
         days = self._packed_days
-        for number, cells in self._days.items():
+        for number, cells in (self._days or {}).items():
             fresh = b""
             for code, each in cells.items():
                 if each:
                     fresh += _BYTE[number] + _BYTE[code] + each.to_bytes(_CELL_BYTES)
             start = _start_of(days, number)
             days = days[:start] + fresh + days[start:] if days else fresh
-        if len(self._days) > 1:  # a single one will be asked for again
+        if self._days and len(self._days) > 1:  # a single one will be asked for again
             self._packed_days = days
-            self._days.clear()
+            self._days = None
         return totals, days
+
+    def taken_for_stored(self) -> bool:
+        """Whether something was counted or given back since this was last asked."""
+        if self.moved == self._stored_moved and self.returned == self._stored_returned:
+            return False
+        self._stored_moved, self._stored_returned = self.moved, self.returned
+        return True
 
 
 def _start_of(packed: bytes, day: int) -> int:
@@ -296,7 +308,7 @@ def ask(
     connection: Connection, scopes: Iterable[UUID], periods: Collection[PeriodStart]
 ) -> psycopg.Cursor[tuple[Any, ...]]:
     """Ask for the stored rows of these wallets or pairs for these periods, for `fill`."""
-    return connection.execute(
+    return packing(connection).execute(
         _queries.read.sql,
         {
             "scopes": Uuids.of(scopes),
@@ -308,10 +320,13 @@ def ask(
 
 def fill(places: Mapping[int, Place], rows: Iterable[tuple[Any, ...]]) -> None:
     """Put the rows where they belong. `places`: by the integer of the wallet's or the pair's id."""
-    for scope, span, starts_on, *packed in rows:
+    starts: dict[tuple[str, date], PeriodStart] = {}
+    for scope, span, starts_on, totals, days, moved, returned in rows:
         usage, payee = places[scope.int]
-        start = (_SPANS[span], starts_on)
-        usage[start if payee is None else (*start, payee)] = Period(*packed)
+        start = starts.get((span, starts_on))
+        if start is None:
+            start = starts[span, starts_on] = (_SPANS[span], starts_on)
+        usage[start if payee is None else (*start, payee)] = Period(totals, days, moved, returned)
 
 
 _SPANS = {span.value: span for span in Span}
@@ -322,12 +337,10 @@ def changed(usages: Iterable[tuple[UUID, Usage]]) -> Rows:
     rows: list[bytes] = []
     for account_id, usage in usages:
         for (span, starts_on, *payee), period in usage.items():
-            moved, returned = now = (period.moved, period.returned)
-            if now != period.stored:
+            if period.taken_for_stored():
                 scope = pair_id(account_id, *payee) if payee else account_id
-                totals, days = period.packed()
-                rows.append(usage_row(scope, starts_on, _SPAN_TEXTS[span], totals, days, moved, returned))
-                period.stored = now
+                packed = (*period.packed(), period.moved, period.returned)
+                rows.append(usage_row(scope, starts_on, _SPAN_TEXTS[span], *packed))
     return Rows(USAGE, rows)
 
 

@@ -1,5 +1,6 @@
 DROP SCHEMA ledger CASCADE;
-REVOKE SELECT ON public.alembic_version FROM emoney_app;
+REVOKE SELECT ON emoney_migrations.alembic_version FROM emoney_app;
+REVOKE USAGE ON SCHEMA emoney_migrations FROM emoney_app;
 -- The role stays when other databases of the server use it.
 DO $$
 BEGIN

@@ -1,8 +1,7 @@
 """All consumers and how they fare, for an operator who looks after them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from emoney.ledger.base.postgres.database import Connection
@@ -22,18 +21,6 @@ class ConsumerState:
     attempts: int
     reason: str | None
     retry_at: datetime | None
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "name": self.name,
-            "created_at": self.created_at.astimezone(UTC).isoformat(),
-            "acknowledged_at": self.acknowledged_at and self.acknowledged_at.astimezone(UTC).isoformat(),
-            "failing": self.failing and str(self.failing),
-            "attempts": self.attempts,
-            "reason": self.reason,
-            "retry_at": self.retry_at and self.retry_at.astimezone(UTC).isoformat(),
-        }
 
 
 def consumers(connection: Connection) -> list[ConsumerState]:

@@ -1,8 +1,7 @@
 """Dead letters: the events that a consumer gave up on, and what came of them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from emoney.ledger.base.errors import InvalidInput
@@ -24,21 +23,6 @@ class DeadLetter:
     reason: str
     failed_at: datetime
     redelivered_at: datetime | None
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON values."""
-        return {
-            "id": str(self.id),
-            "consumer": self.consumer,
-            "event": str(self.event_id),
-            "type": self.event_type,
-            "attempts": self.attempts,
-            "reason": self.reason,
-            "failed_at": self.failed_at.astimezone(UTC).isoformat(),
-            "redelivered_at": None
-            if self.redelivered_at is None
-            else self.redelivered_at.astimezone(UTC).isoformat(),
-        }
 
 
 def dead_letters(connection: Connection, *, redelivered: bool = False, limit: int = 1000) -> list[DeadLetter]:

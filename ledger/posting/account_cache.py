@@ -21,7 +21,6 @@ from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.usage import PeriodStart
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting.account_state import Accounts, WriteMark
-from emoney.ledger.posting.gc_paused import no_collection
 from emoney.ledger.posting.locks import look
 from emoney.ledger.posting.optimistic import Decided, decide_on
 from emoney.ledger.transfers.transfer import EFFECTIVE_FIRST, Transfer
@@ -73,8 +72,7 @@ class AccountCache:
             self._clear()
             return None
         try:
-            with no_collection():
-                decided = self._decide(posting.check(batch), connect)
+            decided = self._decide(posting.check(batch), connect)
         except Unavailable:
             raise
         except (EmoneyError, psycopg.Error):

@@ -49,7 +49,6 @@ from emoney.ledger.limits.rules import Direction
 from emoney.ledger.posting import closed_periods as watermark
 from emoney.ledger.posting.account_state import Accounts, AccountState
 from emoney.ledger.posting.decide import decide, outcomes_of
-from emoney.ledger.posting.gc_paused import no_collection
 from emoney.ledger.posting.locks import Locked, lock_and_claim, posting_time
 from emoney.ledger.posting.write import write
 from emoney.ledger.transfers.sides import SIDES, described
@@ -68,13 +67,6 @@ def post(
     Nothing is committed here. Raises InvalidInput or a subclass for what no ledger state could accept, in
     which case the caller must roll back; IntegrityViolation when the database contradicts the decision.
     """
-    with no_collection():
-        return _post(connection, transfers, clock, profiles)
-
-
-def _post(
-    connection: Connection, transfers: Sequence[Transfer], clock: Clock, profiles: ProfileCache
-) -> list[Outcome]:
     unique = check(transfers)
     sides = {side.int: side for t in unique for side in (t.debit_account, t.credit_account)}
     likely = likely_periods(unique, profiles, clock())

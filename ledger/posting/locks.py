@@ -14,7 +14,7 @@ import psycopg
 
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.postgres import cursors as kept
-from emoney.ledger.base.postgres.binary_arrays import EPOCH, Bytes, Dates, Uuids
+from emoney.ledger.base.postgres.binary_arrays import EPOCH, Bytes, Dates, Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits import usage
@@ -52,7 +52,7 @@ def lock_and_claim(
     `contents`: the ids with the hashes of what is sent under them, None for a transfer's.
     `periods`: those whose usage is likely to be wanted, to be read in the same round trip.
     """
-    with connection.pipeline():
+    with packing(connection).pipeline():
         siblings = profiles.per_person
         asked = _lock(connection, accounts, siblings=siblings)
         counted = None
@@ -96,7 +96,7 @@ def _lock(
     connection: Connection, accounts: Collection[UUID], *, siblings: bool
 ) -> psycopg.Cursor[tuple[Any, ...]]:
     statement = _queries.lock_with_siblings if siblings else _queries.lock_accounts
-    return connection.execute(statement.sql, {"accounts": Uuids.of(accounts)}, binary=True)
+    return packing(connection).execute(statement.sql, {"accounts": Uuids.of(accounts)}, binary=True)
 
 
 def _locked(connection: Connection, rows: _Rows, profiles: ProfileCache, *, siblings: bool) -> Locked:

@@ -1,10 +1,6 @@
 """What goes wrong with the log and its proofs."""
 
-from emoney.ledger.base.errors import ConfigurationError, EmoneyError, InvalidInput
-
-
-class UnknownTransfer(InvalidInput):
-    """A proof was asked for an id or a reference that no row of the log has."""
+from emoney.ledger.base.errors import ConfigurationError, EmoneyError
 
 
 class NotSealed(EmoneyError):

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from emoney.ledger.base.errors import UnknownTransfer
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.proofs import checkpoints, leaves, log
 from emoney.ledger.proofs.checkpoints import Stored
-from emoney.ledger.proofs.errors import LogDamaged, NotSealed, UnknownTransfer
+from emoney.ledger.proofs.errors import LogDamaged, NotSealed
 from emoney.ledger.proofs.tree import consistency_path, inclusion_path
 from emoney.ledger.proofs.verifying import CONSISTENCY, INCLUSION, leaf_hash
 

@@ -10,6 +10,7 @@ from datetime import date
 
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.names import is_reference
+from emoney.ledger.transfers.money import amount_text
 
 NO_REFERENCE = frozenset({"NOTPROVIDED", "NONREF", "NOTAVAILABLE", "NOREF"})
 """What formats and banks write where there is no reference."""
@@ -72,11 +73,13 @@ class BankStatement:
             )
         moved = sum(entry.amount for entry in self.entries)
         if self.opening_balance + moved != self.closing_balance:
+            opening, entries, made, closing = (
+                amount_text(minor, self.currency)
+                for minor in (self.opening_balance, moved, self.opening_balance + moved, self.closing_balance)
+            )
             raise StatementError(
-                f"statement {self.statement_ref} does not add up: opening {self.opening_balance} and "
-                f"entries of {moved} make {self.opening_balance + moved}, "
-                f"not the closing {self.closing_balance} "
-                f"(minor units of {self.currency})",
+                f"statement {self.statement_ref} does not add up: opening {opening} and entries of {entries} "
+                f"make {made}, not the closing {closing}",
                 self.line,
             )
 

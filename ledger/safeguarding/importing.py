@@ -8,12 +8,11 @@ from uuid import UUID
 
 from emoney.ledger.accounts.account import Account
 from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput
+from emoney.ledger.base.extras import demanded
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.safeguarding.bank_statements import BankStatement, StatementError
-from emoney.ledger.safeguarding.camt import read_camt
-from emoney.ledger.safeguarding.mt940 import read_mt940
 from emoney.ledger.transfers.chart import AccountKind
 
 FILE_BYTES_MAX = {"camt053": 512 * 2**20, "mt940": 64 * 2**20}
@@ -36,7 +35,10 @@ class Imported:
 
 
 def read_statements(path: Path) -> Iterator[BankStatement]:
-    """The statements of a file: camt.053 where it begins as XML, MT940 otherwise. Raises StatementError."""
+    """The statements of a file: camt.053 where it begins as XML, MT940 otherwise.
+
+    Raises StatementError, and MissingExtra without `emoney[bank-files]`.
+    """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -48,7 +50,14 @@ def read_statements(path: Path) -> Iterator[BankStatement]:
     format = "camt053" if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"<" else "mt940"
     if size > FILE_BYTES_MAX[format]:
         raise StatementError(f"{path.name} has {size} bytes; {FILE_BYTES_MAX[format]} are the most")
-    return read_camt(path) if format == "camt053" else read_mt940(path)
+    with demanded():
+        if format == "camt053":
+            from emoney.ledger.safeguarding.camt import read_camt
+
+            return read_camt(path)
+        from emoney.ledger.safeguarding.mt940 import read_mt940
+
+        return read_mt940(path)
 
 
 def import_statements(

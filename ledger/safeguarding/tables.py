@@ -4,10 +4,11 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Date, LargeBinary, Text, Uuid
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
 from emoney.ledger.base.postgres.columns import timestamp_column
+from emoney.ledger.base.postgres.table import Table
 
 SAFEGUARDING = declare(
     Category.PSEUDONYMOUS,
@@ -17,7 +18,7 @@ SAFEGUARDING = declare(
 )
 
 
-class BankStatementRow(SQLModel, table=True):
+class BankStatementRow(Table, table=True):
     """A bank's statement of a safeguarding account."""
 
     __tablename__ = "bank_statement"
@@ -39,7 +40,7 @@ class BankStatementRow(SQLModel, table=True):
     imported_at: datetime = timestamp_column()
 
 
-class BankEntryRow(SQLModel, table=True):
+class BankEntryRow(Table, table=True):
     """A booked entry of a bank statement: amount, day and references, and nothing about the other party."""
 
     __tablename__ = "bank_entry"
@@ -53,7 +54,7 @@ class BankEntryRow(SQLModel, table=True):
     bank_reference: str | None = Field(sa_column=Column(Text))
 
 
-class ReconciliationRow(SQLModel, table=True):
+class ReconciliationRow(Table, table=True):
     """One look at a day's end."""
 
     __tablename__ = "reconciliation"
@@ -68,7 +69,7 @@ class ReconciliationRow(SQLModel, table=True):
     clean: bool
 
 
-class ReconciliationTotalRow(SQLModel, table=True):
+class ReconciliationTotalRow(Table, table=True):
     """What a reconciliation found of a currency."""
 
     __tablename__ = "reconciliation_total"
@@ -83,7 +84,7 @@ class ReconciliationTotalRow(SQLModel, table=True):
     available_at_banks: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
-class ReconciliationAccountRow(SQLModel, table=True):
+class ReconciliationAccountRow(Table, table=True):
     """What a reconciliation found of a safeguarding account."""
 
     __tablename__ = "reconciliation_account"
@@ -98,7 +99,7 @@ class ReconciliationAccountRow(SQLModel, table=True):
     unexplained: int | None = Field(sa_column=Column(BigInteger))
 
 
-class ReconciliationItemRow(SQLModel, table=True):
+class ReconciliationItemRow(Table, table=True):
     """What one side had at a day's end and the other had not."""
 
     __tablename__ = "reconciliation_item"
@@ -117,7 +118,7 @@ class ReconciliationItemRow(SQLModel, table=True):
     entry_number: int | None = Field(sa_column=Column(BigInteger))
 
 
-class SafeguardingEventRow(SQLModel, table=True):
+class SafeguardingEventRow(Table, table=True):
     """A shortfall or a break."""
 
     __tablename__ = "safeguarding_event"

@@ -19,7 +19,7 @@ from uuid import UUID
 from emoney.ledger.base.errors import InvalidAmount, InvalidReference
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import REFERENCE_MAX, is_reference
-from emoney.ledger.transfers.money import exponent
+from emoney.ledger.transfers.money import amount_text, exponent
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Transfer
 
@@ -124,7 +124,8 @@ def with_fee(transfer: Transfer, *, fees: UUID, fee: int, included: bool = False
     """
     moved = transfer.amount - fee if included else transfer.amount
     if fee <= 0 or moved <= 0:
-        raise InvalidAmount(f"a fee of {fee} does not fit an amount of {transfer.amount} minor units")
+        wrong, whole = (amount_text(each, transfer.currency) for each in (fee, transfer.amount))
+        raise InvalidAmount(f"a fee of {wrong} does not fit an amount of {whole}")
     group = transfer.group or transfer.id
     reference = None if transfer.reference is None else f"fee:{transfer.reference}"[:REFERENCE_MAX]
     charge = replace(
@@ -166,7 +167,7 @@ def exchange(
     scaled = Decimal(amount).scaleb(exponent(currency_into) - exponent(currency)) * rate
     received = int(scaled.to_integral_value(ROUND_HALF_EVEN))
     if received <= 0:
-        raise InvalidAmount(f"{amount} minor units of {currency} are nothing in {currency_into} at {rate}")
+        raise InvalidAmount(f"{amount_text(amount, currency)} are nothing in {currency_into} at {rate}")
     first = id or new_id()
     said = f"exchange {currency}/{currency_into} {rate:f}" + (f": {reference}" if reference else "")
     if not is_reference(said):

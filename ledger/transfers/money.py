@@ -90,3 +90,8 @@ def to_decimal(minor: int, currency: str) -> Decimal:
 def format_amount(minor: int, currency: str) -> str:
     """`minor` units for a reader, with thousands separated: "1,234.50"."""
     return f"{to_decimal(minor, currency):,f}"
+
+
+def amount_text(minor: int, currency: str) -> str:
+    """`minor` units with their currency, as a person reads them: "1,234.50 EUR"."""
+    return f"{format_amount(minor, currency)} {currency}"

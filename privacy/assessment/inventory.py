@@ -1,6 +1,6 @@
 """The inventory of what is held: read from the declarations on the mapped columns, never written by hand.
 
-Packages hand in their metadata (`SQLModel.metadata` holds that of every package imported so far). The
+Packages hand in their metadata (`emoney.metadata()` is that of all of them). The
 inventory's hash changes with any column, declaration or sealing, so that an assessment made from an older one
 can be seen to be stale.
 """

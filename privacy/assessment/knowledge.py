@@ -29,7 +29,7 @@ class PurposeText(_Part):
 
     name: str
     why: str
-    actor: str
+    by: str
     basis: str
 
 

@@ -53,7 +53,7 @@ def write_report(
 ) -> Path:
     """Write the assessment of this database to the file `out`, whole or not at all; returns its path.
 
-    `metadata`: of all packages in use, `SQLModel.metadata` once their tables are imported. The directory is
+    `metadata`: of all packages, `emoney.metadata()`. The directory is
     made when missing and an older report is replaced. The file is its owner's only. Raises UndeclaredColumns.
     """
     held = inventory.read(metadata)

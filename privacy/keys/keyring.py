@@ -20,6 +20,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from emoney.ledger.base import forks
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -45,8 +46,13 @@ class LocalKeyring(EachAlone):
     def __init__(self, file: KeyringFile, content: Content, clock: Clock = system_clock) -> None:
         self._file = file
         self._clock = clock
-        self._lock = threading.Lock()
         self._take(content)
+        self.in_child()
+        forks.watch(self)
+
+    def in_child(self) -> None:
+        """See `forks.Forked`."""
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"<LocalKeyring of {len(self._uses)} keys>"

@@ -5,7 +5,6 @@ destroyed elsewhere is noticed at once, and a key made in a transaction that was
 After a fork the child has a cache of its own, and shares no lock with its parent.
 """
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
@@ -13,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
+from emoney.ledger.base import forks
 from emoney.privacy.errors import KeyCompromised, KeyDestroyed, KeyExpired
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.providers.protocol import Wrapped
@@ -102,17 +102,16 @@ class Unwrapper(Generic[Owner, Ready]):
         self._context = context
         self._make = make
         self._keys_max = keys_max
-        self._reset()
+        self.in_child()
+        forks.watch(self)
 
-    def _reset(self) -> None:
-        self._pid = os.getpid()
+    def in_child(self) -> None:
+        """See `forks.Forked`."""
         self._lock = threading.Lock()
         self._cache: OrderedDict[tuple[Owner, int], tuple[str, bytes, Ready]] = OrderedDict()
 
     def ready(self, rows: Sequence[KeyRow[Owner]]) -> dict[tuple[Owner, int], Ready]:
         """The keys of rows that may be used, one provider call for each not in the cache."""
-        if self._pid != os.getpid():
-            self._reset()
         found: dict[tuple[Owner, int], Ready] = {}
         missing: dict[tuple[str, str], list[KeyRow[Owner]]] = {}
         with self._lock:
@@ -139,8 +138,6 @@ class Unwrapper(Generic[Owner, Ready]):
 
     def keep(self, owner: Owner, version: int, kek: str, wrapped: bytes, key: bytes) -> None:
         """Remember a key that was just made, so that its first use asks no provider."""
-        if self._pid != os.getpid():
-            self._reset()
         with self._lock:
             self._cache[owner, version] = (kek, wrapped, self._make(version, key))
             while len(self._cache) > self._keys_max:

@@ -22,7 +22,8 @@ from itertools import groupby, product
 from typing import Any
 from uuid import UUID
 
-from emoney.privacy.releases.errors import CannotAnonymise, InvalidRecord, MissingExtra, TooManyRecords
+from emoney.ledger.base.extras import demanded
+from emoney.privacy.releases.errors import CannotAnonymise, InvalidRecord, TooManyRecords
 from emoney.privacy.releases.hierarchies import MISSING, TEXT_MAX
 from emoney.privacy.releases.plans import Plan
 
@@ -338,11 +339,7 @@ def _subject(record: Mapping[str, object], column: str, number: int) -> UUID:
 
 
 def _pycanon() -> tuple[Any, Any]:
-    try:
+    with demanded("release"):
         import pandas
         from pycanon import anonymity
-    except ImportError:
-        raise MissingExtra(
-            "releases are judged by pyCANON: install it with `pip install 'emoney[release]'`"
-        ) from None
     return pandas, anonymity

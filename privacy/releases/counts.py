@@ -24,11 +24,12 @@ from psycopg.errors import CheckViolation, UniqueViolation
 from psycopg.types.json import Jsonb
 
 from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.extras import demanded
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.pseudonyms.domains import checked_actor, checked_name, checked_purpose
-from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount, MissingExtra
+from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount
 
 EPSILON_MAX, EPSILON_STEP = Decimal(10), Decimal("0.000001")
 CELLS_MAX, QUESTION_MAX = 1000, 200
@@ -217,11 +218,7 @@ def _spent(budget: str, spend: Decimal, left: Decimal | None = None) -> BudgetSp
 
 
 def _opendp() -> Any:
-    try:
+    with demanded("release"):
         import opendp.prelude as dp
-    except ImportError:
-        raise MissingExtra(
-            "published counts take their noise from OpenDP: install it with `pip install 'emoney[release]'`"
-        ) from None
     dp.enable_features("contrib")  # where OpenDP keeps the Laplace mechanism, proofs included
     return dp

@@ -1,10 +1,6 @@
 """What releases and published counts refuse. No message holds a value of a record."""
 
-from emoney.ledger.base.errors import ConfigurationError, EmoneyError, InvalidInput
-
-
-class MissingExtra(ConfigurationError):
-    """The libraries of the extra `emoney[release]` are not installed."""
+from emoney.ledger.base.errors import EmoneyError, InvalidInput
 
 
 class InvalidHierarchy(InvalidInput):

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -242,7 +243,7 @@ _HIERARCHIES: TypeAdapter[dict[str, Hierarchy]] = TypeAdapter(dict[str, Hierarch
 @cache
 def shipped() -> Mapping[str, Hierarchy]:
     """The hierarchies that come with the library, by name."""
-    return read_hierarchies(data.read_yaml("releases", "hierarchies.yaml"))
+    return MappingProxyType(read_hierarchies(data.read_yaml("releases", "hierarchies.yaml")))
 
 
 def read_hierarchies(content: Any) -> dict[str, Hierarchy]:

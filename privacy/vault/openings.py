@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import psycopg
-from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from emoney.ledger.base import forks
 from emoney.ledger.base.errors import Unavailable
 from emoney.ledger.base.ids import new_id, new_ids
 from emoney.ledger.base.postgres.binary_arrays import SIXTEEN, encode_time, sized
-from emoney.ledger.base.postgres.database import CONNECT_TIMEOUT_S, Connection
+from emoney.ledger.base.postgres.database import Connection, connect
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import ProcessingRestricted
 
@@ -59,10 +59,11 @@ class OpeningLog:
     """Writes the log. Safe to share between threads and across a fork."""
 
     def __init__(self) -> None:
-        self._reset()
+        self.in_child()
+        forks.watch(self)
 
-    def _reset(self) -> None:
-        self._pid = os.getpid()
+    def in_child(self) -> None:
+        """See `forks.Forked`."""
         self._lock = threading.Lock()
         self._own: dict[str, Connection] = {}
 
@@ -102,16 +103,12 @@ class OpeningLog:
 
     @contextmanager
     def _transaction(self, caller: Connection) -> Iterator[Connection]:
-        if self._pid != os.getpid():  # the parent's connection is not the child's to use, nor to close
-            abandoned = self._own
-            self._reset()
-            _abandoned.extend(abandoned.values())
         with self._lock:
             try:
                 connection = self._connection(caller)
                 with connection.transaction():
                     yield connection
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, Unavailable) as error:
                 self._forget(caller)
                 raise Unavailable(
                     f"The log of openings cannot be written ({type(error).__name__}), so nothing is opened."
@@ -124,10 +121,8 @@ class OpeningLog:
             return found
         role = caller.execute("SELECT current_user::text").fetchone()
         assert role is not None
-        opened = psycopg.connect(
-            where, password=caller.info.password or None, connect_timeout=CONNECT_TIMEOUT_S, autocommit=True
-        )
-        opened.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role[0])))
+        opened = connect(make_conninfo(where, password=caller.info.password or None), role=role[0])
+        opened.autocommit = True
         self._own[where] = opened
         return opened
 
@@ -144,13 +139,8 @@ class OpeningLog:
             self._own.clear()
 
     def __del__(self) -> None:
-        if self._pid == os.getpid():
-            for connection in self._own.values():
-                connection.close()
-
-
-_abandoned: list[Connection] = []
-"""Connections of a parent process, held so that they are not closed under it."""
+        for connection in self._own.values():
+            connection.close()
 
 
 def _packed(runs: Sequence[Run], purpose: str, actor: str, now: datetime, encoding: str) -> Iterator[bytes]:

@@ -51,7 +51,7 @@ class Sealed:
 class SealedText(TypeDecorator[Sealed]):
     """A `bytea` column of sealed text. Takes and gives `Sealed`; anything else is refused.
 
-    In a SQLModel class: `name: Sealed = Field(sa_type=SealedText)`. `subject`: the column of the same row
+    In a mapped class: `name: Sealed = Field(sa_type=SealedText)`. `subject`: the column of the same row
     that says whom the value is about; rotation seals anew by it.
     """
 

@@ -103,7 +103,7 @@ def schema(url: str) -> list[tuple[Any, ...]]:
                 "SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity",
                 "SELECT tablename, policyname, permissive, roles::text, cmd, qual, with_check"
                 " FROM pg_policies",
-                "SELECT version_num FROM public.alembic_version",
+                "SELECT version_num FROM emoney_migrations.alembic_version",
             )
             for row in sorted(connection.execute(query).fetchall(), key=repr)
         ]

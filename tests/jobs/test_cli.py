@@ -242,7 +242,7 @@ def test_a_user_without_rights_is_told_so(
 
 def test_a_newer_versions_schema_is_told(run: Command, owner_url: str) -> None:
     with psycopg.connect(owner_url, autocommit=True) as owner:
-        owner.execute("INSERT INTO alembic_version VALUES ('kyc_9999')")
+        owner.execute("INSERT INTO emoney_migrations.alembic_version VALUES ('kyc_9999')")
     code, _, err = run("init")
     assert (code, "kyc_9999" in err, "Traceback" in err) == (1, True, False)
 

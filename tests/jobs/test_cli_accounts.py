@@ -65,7 +65,7 @@ def test_freezing_and_unfreezing_are_on_record(run: Command, monkeypatch: pytest
 
 def test_an_account_is_closed_at_zero_only(run: Command) -> None:
     code, _, err = run("accounts", "close", "ama", "--reason", "left")
-    assert (code, "1234" in err) == (1, True)
+    assert (code, "12.34 GHS" in err) == (1, True)
     assert run("accounts", "close", "empty", "--reason", "left")[0] == 0
     assert shown(run, "empty")["closed_at"] is not None
     assert run("accounts", "freeze", "empty", "--reason", "x")[0] == 1

@@ -119,7 +119,7 @@ def test_a_statement_with_its_proofs_is_proved_offline(run: Command, tmp_path: P
     code, told, _ = run("proof", "verify", str(out), "--key", str(key))
     assert code == 0
     assert told.count("is in the log") == 2
-    assert "2 entries lead from 0.00 to 50.00 GHS, and none between is missing" in told
+    assert "2 entries lead from 0.00 GHS to 50.00 GHS, and none between is missing" in told
     code, told, _ = run("proof", "verify", str(out), "--key", str(key), "--json")
     found = json.loads(told)
     assert (code, found["valid"], [one["amount"] for one in found["proved"]]) == (0, True, [6_000, 1_000])
@@ -243,7 +243,7 @@ def test_a_finding_shows_its_age(run: Command, tmp_path: Path, kind: str, of: st
     ages = {event["kind"]: (event["since"], event["age_days"]) for event in json.loads(out)["events"]}
     assert ages[kind] == (f"{first}", 1)
     _, out, _ = run("safeguarding", "reconcile", "--day", f"{second}")
-    assert [kind, of, amount, f"{first}", "1"] in [line.split() for line in out.splitlines()]
+    assert [kind, of, amount, "GHS", f"{first}", "1"] in [line.split() for line in out.splitlines()]
 
 
 def test_a_bad_statement_is_refused_with_its_line(run: Command, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlmodel import SQLModel
 
 import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
 from emoney.jobs.installation import Emoney
@@ -26,6 +25,7 @@ from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import AccountKind, NewAccount, Operation, Transfer, account_changes
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.table import Table
 from emoney.ledger.proofs import SigningKey, audit, seal
 from emoney.ledger.reports.trial_balance import trial_balance
 from emoney.privacy import Place, Purpose, Sealed, SealedField
@@ -330,7 +330,7 @@ def house(home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path:
         former = made.ask(
             "SELECT id FROM privacy.kek WHERE use = 'wrap subject keys' AND expires_month IS NULL"
         )
-        Rotation(emoney.database, emoney.vault, SQLModel.metadata).rewrap(actor="ops")
+        Rotation(emoney.database, emoney.vault, Table.metadata).rewrap(actor="ops")
         with emoney.database.connection() as connection:
             control = emoney.vault.control
             asked = control.request(

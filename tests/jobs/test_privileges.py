@@ -7,18 +7,18 @@ import pytest
 from psycopg import sql
 from psycopg.errors import InsufficientPrivilege, ObjectNotInPrerequisiteState
 from reader_logins import refused
-from sqlmodel import SQLModel
 
 import emoney.jobs.tables  # noqa: F401
 from emoney.jobs.migrate import PACKAGES, upgrade
 from emoney.ledger.base.declarations import Category
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import privileges
 from emoney.privacy.assessment import inventory
 from emoney.privacy.privileges import Reader, decisions
 
 READERS = list(Reader)
-COLUMNS = {row.name: row for row in inventory.read(SQLModel.metadata).rows}
+COLUMNS = {row.name: row for row in inventory.read(Table.metadata).rows}
 
 
 @dataclass(frozen=True)

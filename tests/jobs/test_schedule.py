@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from emoney.jobs import schedule
+from emoney.jobs.cli.schedule import on_signals
 from emoney.jobs.installation import Emoney
 from emoney.ledger import AccountKind, Operation, holds
 from emoney.ledger.accounts import account as accounts
@@ -32,9 +34,7 @@ def test_jobs_run_on_time_and_a_failure_stops_nothing(
         "broken": schedule.Job("broken", "Fails", "* * * * *", fail),
     }
     monkeypatch.setattr(schedule, "JOBS", jobs)
-    monkeypatch.setattr(
-        schedule.CronTrigger, "from_crontab", lambda *_args, **_more: IntervalTrigger(seconds=1)
-    )
+    monkeypatch.setattr(CronTrigger, "from_crontab", lambda *_args, **_more: IntervalTrigger(seconds=1))
     told: list[str] = []
 
     def stop_when_both_ran() -> None:
@@ -49,7 +49,7 @@ def test_jobs_run_on_time_and_a_failure_stops_nothing(
     try:
         with Emoney.open(url=owner_url, home=home) as emoney:
             watcher.start()
-            schedule.start(emoney, told.append)
+            schedule.start(emoney, told.append, on_signals)
     finally:
         watcher.join()
         signal.signal(signal.SIGTERM, before[0])

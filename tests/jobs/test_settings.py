@@ -306,7 +306,7 @@ def test_show_tells_every_setting_its_source_and_no_secret(
 def test_show_ends_with_what_is_wrong(home: Path, command_line: Command) -> None:
     write(home, "[database]\npool_size = 0\n[safeguarding]\nat = 'noon'\n")
     code, out, err = command_line("settings", "show", "--json")
-    assert (code, out) == (1, "")
+    assert (code, json.loads(out)["error"]["code"]) == (1, "configuration_error")
     assert "database.pool_size" in err
     assert "safeguarding.at" in err
 

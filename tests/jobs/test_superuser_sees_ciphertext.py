@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from haystacks import Needles, tables
 from psycopg import sql
-from sqlmodel import SQLModel
 
 import emoney.jobs.tables  # noqa: F401
 from emoney.jobs.cli import main
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy.assessment import inventory
 
 PERSON = {
@@ -69,7 +69,7 @@ def test_the_search_finds_what_is_written_in_clear(enrolled_url: str) -> None:
 
 
 def test_every_sealed_column_holds_bytes_of_the_sealed_format_only(enrolled_url: str) -> None:
-    sealed = [row for row in inventory.read(SQLModel.metadata).rows if row.sealed]
+    sealed = [row for row in inventory.read(Table.metadata).rows if row.sealed]
     filled = 0
     with psycopg.connect(enrolled_url) as owner:
         for row in sealed:

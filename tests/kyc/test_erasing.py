@@ -12,7 +12,6 @@ import pytest
 from dumping import dumped
 from psycopg.errors import IntegrityConstraintViolation, RestrictViolation
 from shipped import PACKS
-from sqlmodel import SQLModel
 
 import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
 from emoney.kyc import Enrolment
@@ -25,6 +24,7 @@ from emoney.kyc.persons.rectification import Rectification
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import Database, Ledger, account_changes
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.table import Table
 from emoney.ledger.proofs import SigningKey, audit, seal
 from emoney.ledger.reports.trial_balance import trial_balance
 from emoney.privacy import Purpose, Sealed, SealedField, Vault, open_keyring
@@ -363,7 +363,7 @@ def test_at_expiry_all_rows_go_keys_end_and_the_books_still_balance(
 def test_it_is_complete_once_every_key_above_was_destroyed(office: Office) -> None:
     office.enrol("P-2")
     office.ended("P-1")
-    Rotation(office.database, office.vault, SQLModel.metadata).rewrap(actor="ops")
+    Rotation(office.database, office.vault, Table.metadata).rewrap(actor="ops")
     with office.database.connection() as connection:
         [old] = connection.execute(
             "SELECT id FROM privacy.kek"

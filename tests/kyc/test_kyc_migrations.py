@@ -4,10 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from alembic import command
 from shipped import PACKS
 
-from emoney.jobs.migrate import _run, is_current, upgrade
+from emoney.jobs.migrate import downgrade, is_current, upgrade
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence import refresh
@@ -53,7 +52,7 @@ def test_down_and_up_again_with_rows(
     assert tracked[1] == tracked[2] > 2
     assert [kind for kind, *_ in declared] == [64, 65]
     database.close()
-    _run(owner_url, "kyc@base", command.downgrade)
+    downgrade(owner_url, "kyc@base")
     assert not is_current(owner_url)
     with psycopg.connect(owner_url) as connection:
         assert connection.execute("SELECT to_regnamespace('kyc')").fetchone() == (None,)

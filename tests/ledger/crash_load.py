@@ -15,9 +15,9 @@ from typing import Any
 from uuid import UUID
 
 from emoney.ledger import Ledger, Operation, Outcome, Transfer, holds, reversals
+from emoney.ledger.base.errors import UnknownTransfer
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.holds import Hold, HoldEnded, UnknownHold
-from emoney.ledger.reversals import UnknownTransfer
 from emoney.ledger.transfers import everyday as emoney
 from emoney.ledger.transfers.money import exponent
 

@@ -76,7 +76,7 @@ def test_every_change_is_an_event_among_the_accounts_transfers(books: Books) -> 
 def test_an_account_is_closed_at_zero_only_and_for_good(books: Books) -> None:
     a, b = books.funded(100), books.account()
     hold = holds.Hold(new_id(), a, b, 30, "EUR", Operation.P2P, NOON + timedelta(hours=1))
-    with pytest.raises(AccountNotEmpty, match="100"):
+    with pytest.raises(AccountNotEmpty, match=r"1\.00 EUR"):
         account_changes.close(books.ledger, a, **BY)
     assert holds.place(books.ledger, hold).posted
     for held in (a, b):  # b holds nothing, but something is held for it

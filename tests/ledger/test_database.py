@@ -14,12 +14,12 @@ from emoney.ledger import Database
 from emoney.ledger.base.errors import ConfigurationError, Unavailable
 from emoney.ledger.base.postgres.database import (
     APPLICATION_ROLE,
-    POOL_SIZE,
     Connection,
     connect,
     libpq_url,
     raw,
 )
+from emoney.ledger.base.postgres.pool import PoolOptions
 
 
 def test_every_connection_has_the_applications_role(database: Database) -> None:
@@ -135,10 +135,10 @@ def test_a_connection_leaves_no_transaction_behind(books: Books) -> None:
 
 def test_those_that_end_while_they_lie_in_the_pool_are_replaced(books: Books) -> None:
     with ExitStack() as leases:
-        for _ in range(POOL_SIZE):
+        for _ in range(PoolOptions().size):
             leases.enter_context(books.database.connection()).execute("SELECT 1")
     books.terminate("usename IS NOT NULL AND pid <> pg_backend_pid()")
-    for lease in [books.database.connection, books.database.autocommit] * POOL_SIZE:
+    for lease in [books.database.connection, books.database.autocommit] * PoolOptions().size:
         with lease() as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
 

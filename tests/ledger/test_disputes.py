@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 
 from emoney.ledger import AccountKind, Operation, disputes, holds, reversals
 from emoney.ledger.accounts import account as accounts
-from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput
+from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput, UnknownTransfer
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.disputes import Dispute, DisputeEnded, DisputeState, UnknownDispute
 from emoney.ledger.limits.rules import Direction, Metric, Window
 from emoney.ledger.outbox import Consumer
-from emoney.ledger.reversals import UnknownTransfer
 from emoney.ledger.transfers.transfer import Outcome
 
 DAY = timedelta(days=1)

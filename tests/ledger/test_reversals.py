@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoney.ledger import Operation, reversals
-from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput, InvalidReference
+from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput, InvalidReference, UnknownTransfer
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.limits.rules import Direction, Metric, Window
 from emoney.ledger.reports import statements
-from emoney.ledger.reversals import UnknownTransfer
 from emoney.ledger.transfers.transfer import Outcome
 
 A_DAY = profile(

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from emoney.ledger.base.errors import MissingExtra
 from emoney.privacy.releases.anonymity import Anonymised, anonymise, judge
-from emoney.privacy.releases.errors import CannotAnonymise, InvalidPlan, InvalidRecord, MissingExtra
+from emoney.privacy.releases.errors import CannotAnonymise, InvalidPlan, InvalidRecord
 from emoney.privacy.releases.plans import Plan, load_plan, plan_names, read_plan
 
 Row = Sequence[str]

@@ -10,12 +10,12 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlmodel import SQLModel
 
 from emoney import data
 from emoney.ledger.base.declarations import Basis, Category
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import ClearField, Place, Purpose, SealedField, Vault
 from emoney.privacy.assessment import controls, facts, inventory, knowledge, risk
 from emoney.privacy.assessment.controls import Status
@@ -25,7 +25,7 @@ from emoney.privacy.assessment.risk import Level, Rating
 from emoney.privacy.errors import InvalidKnowledge
 
 for package in ("ledger", "privacy", "kyc", "aml"):
-    importlib.import_module(f"{package}.tables")
+    importlib.import_module(f"emoney.{package}.tables")
 
 PLANTED = "Planted Personal Value 0244123456"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -41,13 +41,13 @@ def report(database: Database, vault: Vault, tmp_path: Path, destroy: Callable[[
     destroy(fields[0].subject)
     with database.connection() as connection:
         out = tmp_path / "new" / "report.html"
-        assert write_report(connection, SQLModel.metadata, out, clock=lambda: NOON) == out
+        assert write_report(connection, Table.metadata, out, clock=lambda: NOON) == out
     assert [entry.name for entry in out.parent.iterdir()] == ["report.html"]
     return out.read_text()
 
 
 def test_the_report_names_every_personal_column_and_its_inventory(report: str) -> None:
-    held = inventory.read(SQLModel.metadata)
+    held = inventory.read(Table.metadata)
     text = html.unescape(report)
     assert f'content="{held.hash}"' in report
     for row in held.of(*MUST_BE_SEALED):
@@ -114,7 +114,7 @@ def test_the_report_stands_alone_and_is_well_formed(report: str) -> None:
 
 def test_a_changed_inventory_makes_the_report_stale(report: str, tmp_path: Path) -> None:
     path = tmp_path / "new" / "report.html"
-    held = inventory.read(SQLModel.metadata)
+    held = inventory.read(Table.metadata)
     assert not is_stale(path, held)
     first = dataclasses.replace(held.rows[0], retention="for ever")
     assert is_stale(path, inventory.Inventory((first, *held.rows[1:])))
@@ -125,7 +125,7 @@ def test_a_changed_inventory_makes_the_report_stale(report: str, tmp_path: Path)
 def test_a_failing_report_leaves_the_former_one(database: Database, tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()  # cannot be replaced by a file
     with database.connection() as connection, pytest.raises(OSError, match=r"report\.html"):
-        write_report(connection, SQLModel.metadata, tmp_path / "report.html")
+        write_report(connection, Table.metadata, tmp_path / "report.html")
     assert [entry.name for entry in tmp_path.iterdir() if entry.name.endswith(".part")] == []
 
 
@@ -184,11 +184,11 @@ def test_big_tables_are_estimated_and_said_to_be(
         owner.execute("ANALYZE privacy.subject_key")
     monkeypatch.setattr(facts, "EXACT_ROWS_MAX", 10)
     with database.connection() as connection:
-        seen = facts.collect(connection, SQLModel.metadata)
+        seen = facts.collect(connection, Table.metadata)
     table = seen.table("privacy.subject_key")
     assert table
     assert (table.rows, table.exact) == (50, False)
-    assert "about 50" in render(inventory.read(SQLModel.metadata), seen)
+    assert "about 50" in render(inventory.read(Table.metadata), seen)
 
 
 def test_only_controls_that_were_found_lower_a_risk() -> None:
@@ -218,7 +218,7 @@ def test_every_purpose_is_described_and_no_other() -> None:
 
 
 def test_tables_of_the_knowledge_base_exist() -> None:
-    mapped = set(SQLModel.metadata.tables)
+    mapped = set(Table.metadata.tables)
     assert {table for control in knowledge.load().controls for table in control.tables} <= mapped
 
 
@@ -242,9 +242,9 @@ def test_a_knowledge_base_that_does_not_fit_is_refused(
 
 
 def _evidence(database: Database) -> dict[str, Status]:
-    held = inventory.read(SQLModel.metadata)
+    held = inventory.read(Table.metadata)
     with database.connection() as connection:
-        seen = facts.collect(connection, SQLModel.metadata)
+        seen = facts.collect(connection, Table.metadata)
     return {found.control.id: found.status for found in controls.look(knowledge.load().controls, held, seen)}
 
 

@@ -11,10 +11,10 @@ import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlmodel import SQLModel
 
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import BlindIndex, ClearField, IndexEntry, Place, Purpose, Vault
 from emoney.privacy.assessment import report as assessment
 from emoney.privacy.errors import IndexRefused, InvalidField, KeyCompromised, KeyDestroyed
@@ -206,7 +206,7 @@ def test_an_index_that_tells_too_much_is_measured_refused_and_in_the_assessment(
             vault.indexes.candidates(connection, few, "3")
         with pytest.raises(IndexRefused):
             vault.indexes.fill(connection, {few: [IndexEntry(row := new_id(), row, ("3",))]})
-        path = assessment.write_report(connection, SQLModel.metadata, tmp_path / "report.html")
+        path = assessment.write_report(connection, Table.metadata, tmp_path / "report.html")
     told = path.read_text()
     assert few.name in told
     assert ">1,400<" in told

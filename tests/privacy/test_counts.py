@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from emoney.ledger.base.errors import MissingExtra
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.proofs import SigningKey, audit, seal
 from emoney.privacy.pseudonyms.errors import InvalidDomain, InvalidRequest
@@ -29,7 +30,7 @@ from emoney.privacy.releases.counts import (
     open_budget,
     publish,
 )
-from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount, MissingExtra
+from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TRUE = {"basic": 100, "full": 7}

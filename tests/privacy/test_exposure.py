@@ -7,13 +7,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlmodel import SQLModel
 
 import emoney.jobs.tables  # noqa: F401
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.declarations import Category
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault, open_keyring
 from emoney.privacy.breaches import exposure
 from emoney.privacy.breaches.exposure import Held
@@ -129,8 +129,8 @@ def test_a_lost_key_exposes_the_fields_of_its_subjects_and_no_others(
         owner.execute("ALTER TABLE privacy.subject_key ENABLE TRIGGER ALL")
     [(kek,)] = keks
     with database.connection() as connection:
-        lost = exposure.of_lost_key(connection, SQLModel.metadata, kek)
-        lost_other = exposure.of_lost_key(connection, SQLModel.metadata, "another")
+        lost = exposure.of_lost_key(connection, Table.metadata, kek)
+        lost_other = exposure.of_lost_key(connection, Table.metadata, "another")
     assert counted(lost.exposed) == {Category.IDENTITY: (6, 3), Category.CONTACT: (3, 3)}
     assert counted(lost.stays_sealed) == {Category.IDENTITY: (2, 1), Category.CONTACT: (1, 1)}
     assert (lost.wrapped_keys, lost.subjects_of_keys) == (3, 3)
@@ -149,13 +149,13 @@ def test_a_destroyed_subject_key_exposes_nothing(database: Database, owner_url: 
         owner.execute("UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL")
         owner.execute("ALTER TABLE privacy.subject_key ENABLE TRIGGER ALL")
     with database.connection() as connection:
-        lost = exposure.of_lost_key(connection, SQLModel.metadata, row[0])
+        lost = exposure.of_lost_key(connection, Table.metadata, row[0])
     assert (lost.exposed, lost.wrapped_keys) == ((), 0)
 
 
 def test_a_key_that_is_not_there_is_told_with_those_that_are(database: Database) -> None:
     with database.connection() as connection, pytest.raises(UnknownKey, match="none yet"):
-        exposure.of_lost_key(connection, SQLModel.metadata, "elsewhere")
+        exposure.of_lost_key(connection, Table.metadata, "elsewhere")
 
 
 def test_a_stolen_copy_shows_pseudonyms_and_keeps_content_and_keys_sealed(
@@ -165,7 +165,7 @@ def test_a_stolen_copy_shows_pseudonyms_and_keeps_content_and_keys_sealed(
     for _ in range(2):
         person(database, owner_url, vault)
     with database.connection() as connection:
-        stolen = exposure.of_stolen_dump(connection, SQLModel.metadata, clock_at(NOON))
+        stolen = exposure.of_stolen_dump(connection, Table.metadata, clock_at(NOON))
     sealed = counted(stolen.stays_sealed)
     assert sealed[Category.IDENTITY] == (4, 2)
     assert sealed[Category.CONTACT] == (2, 2)

@@ -3,9 +3,9 @@ import importlib
 import psycopg
 import pytest
 from sqlalchemy import Column, LargeBinary, MetaData, Table, Text
-from sqlmodel import SQLModel
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
+from emoney.ledger.base.postgres import table
 from emoney.ledger.base.postgres.database import Database
 from emoney.privacy import SealedText
 from emoney.privacy.assessment.inventory import read, undeclared, unmapped, unsealed
@@ -14,7 +14,7 @@ from emoney.privacy.errors import UndeclaredColumns
 NAME = declare(Category.IDENTITY, "knowing the customer", Basis.LEGAL_OBLIGATION, "5 years")
 
 for package in ("ledger", "privacy", "kyc", "aml"):
-    importlib.import_module(f"{package}.tables")
+    importlib.import_module(f"emoney.{package}.tables")
 
 
 def _metadata(*columns: Column[object], info: dict[str, object] | None = None) -> MetaData:
@@ -24,24 +24,24 @@ def _metadata(*columns: Column[object], info: dict[str, object] | None = None) -
 
 
 def test_no_column_of_any_package_is_undeclared() -> None:
-    assert undeclared(SQLModel.metadata) == []
-    assert {row.schema for row in read(SQLModel.metadata).rows} >= {"ledger", "privacy"}
+    assert undeclared(table.Table.metadata) == []
+    assert {row.schema for row in read(table.Table.metadata).rows} >= {"ledger", "privacy"}
 
 
 def test_every_column_that_leads_straight_to_a_person_is_sealed() -> None:
-    assert unsealed(read(SQLModel.metadata)) == []
+    assert unsealed(read(table.Table.metadata)) == []
 
 
 def test_no_column_of_the_database_is_unmapped(database: Database) -> None:
     with database.connection() as connection:
-        assert unmapped(connection, SQLModel.metadata) == []
+        assert unmapped(connection, table.Table.metadata) == []
 
 
 def test_a_column_that_no_table_maps_is_found(database: Database, owner_url: str) -> None:
     with psycopg.connect(owner_url) as connection:
         connection.execute("ALTER TABLE privacy.opening ADD COLUMN branch text")
     with database.connection() as connection:
-        assert unmapped(connection, SQLModel.metadata) == ["privacy.opening.branch"]
+        assert unmapped(connection, table.Table.metadata) == ["privacy.opening.branch"]
 
 
 def test_an_undeclared_column_is_found() -> None:

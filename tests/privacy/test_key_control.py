@@ -7,13 +7,13 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlmodel import SQLModel
 
 import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
 from emoney.kyc.persons import search
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import KeyDestroyed, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
 from emoney.privacy.errors import DualControl, KeyCompromised, KeyExpired, KeyringMissing, KeyUnavailable
 from emoney.privacy.keys import keks
@@ -156,7 +156,7 @@ def test_a_compromised_key_neither_seals_nor_opens_until_rotated(
     place = Place("kyc.person", "phone", item.place.row)
     with pytest.raises(KeyCompromised, match="rotate"), database.connection() as connection:
         vault.seal(connection, subject=subject, place=place, value="x")
-    rotation = Rotation(database, vault, SQLModel.metadata)
+    rotation = Rotation(database, vault, Table.metadata)
     if kind is KeyKind.KEK:
         rotation.rewrap(actor="ciso")
         assert _open(database, vault, item) == "Esi"
@@ -253,7 +253,7 @@ def test_what_searches_and_pseudonyms_rest_on_is_never_shredded(
     for shred in (False, True):
         with pytest.raises(DualControl, match="rotate first"), database.connection() as connection:
             vault.control.destroy(connection, asked, shred=shred)
-    Rotation(database, vault, SQLModel.metadata).rewrap(actor="a")
+    Rotation(database, vault, Table.metadata).rewrap(actor="a")
     with database.connection() as connection:
         assert vault.control.destroy(connection, asked) == 1
         assert domain.of(connection, [subject]) == token

@@ -6,11 +6,11 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from sqlmodel import SQLModel
 
 import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.postgres.table import Table
 from emoney.ledger.proofs import SigningKey, audit, seal
 from emoney.privacy import KeyDestroyed, KeyUse, Vault
 from emoney.privacy.errors import DualControl
@@ -166,7 +166,7 @@ def test_a_destroyed_epoch_does_not_stand_in_the_way_of_its_key_encryption_key(
         vault.control.destroy(connection, asked)
         told = study.of(connection, [subject])
         [former] = [each.id for each in keks.listed(connection) if each.use == KeyUse.PSEUDONYM_KEYS]
-    Rotation(database, vault, SQLModel.metadata).rewrap(actor="dpo-1")
+    Rotation(database, vault, Table.metadata).rewrap(actor="dpo-1")
     with database.connection() as connection:
         asked = vault.control.request(connection, DESTROY, KeyKind.KEK, former, **ask)
         vault.control.approve(connection, asked, actor="dpo-2")

@@ -12,6 +12,7 @@ from sqlmodel import Field, SQLModel, select
 from emoney.ledger.base.declarations import NOT_PERSONAL
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database, raw
+from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import CannotOpen, ClearField, Place, Purpose, Sealed, SealedField, SealedText, Vault
 from emoney.privacy.errors import InvalidField
 
@@ -72,18 +73,18 @@ def test_errors_of_the_vault_show_no_content(
         assert SECRET not in "".join(traceback.format_exception(failure.value))
 
 
-class Contact(SQLModel, table=True):
+class Contact(Table, table=True):
     """A table of this test's own."""
 
     __tablename__ = "test_contact"
-    __table_args__ = {"schema": "privacy_test", "info": NOT_PERSONAL}
+    __table_args__ = {"schema": "privacy_test", "info": NOT_PERSONAL}  # noqa: RUF012
 
     id: UUID = Field(primary_key=True)
     phone: Sealed | None = Field(default=None, sa_type=SealedText)
 
 
 # other tests look at all mapped columns of the packages
-SQLModel.metadata.remove(Contact.__table__)  # type: ignore[attr-defined]
+Table.metadata.remove(Contact.__table__)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

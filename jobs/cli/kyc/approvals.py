@@ -1,14 +1,15 @@
 """`emoney kyc approvals`, and the commands that ask for one: override, freeze, unfreeze, evidence, links."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from emoney.jobs.cli.options import Actor, Reason
-from emoney.jobs.cli.output import AsJson, print_json, screen
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import AsJson, json_of, named, print_json, screen
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.kyc import approved_actions
 from emoney.kyc.approvals import request as approvals
 from emoney.kyc.approvals.request import Action, Approval
@@ -18,7 +19,7 @@ from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import proofs
 from emoney.ledger.accounts import account as accounts
 
-app = typer.Typer(help="What takes a second person: requests, approvals, rejections.", no_args_is_help=True)
+app = group("What takes a second person: requests, approvals, rejections.")
 
 
 def register(kyc: typer.Typer) -> None:
@@ -35,10 +36,10 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """The requests that wait for a second person, the oldest first."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = approvals.every(connection) if every else approvals.waiting(connection, emoney.clock())
     if as_json:
-        print_json([_json(each) for each in found])
+        print_json([json_of(each, **_PRINTED) for each in found])
         return
     for each in found:
         what = ", ".join(f"{name} {value}" for name, value in each.details.items())
@@ -60,7 +61,7 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Approve a request of another one, and do what it asks for."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         with emoney.database.connection() as connection:
             action = approvals.find(connection, request).action
         with emoney.database.connection() as connection:
@@ -87,7 +88,7 @@ def reject(
     as_json: AsJson = False,
 ) -> None:
     """Refuse a request of another one."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         done = approvals.reject(connection, request, actor=actor, reason=reason, at=emoney.clock())
     _tell(done, as_json)
 
@@ -101,7 +102,7 @@ def override(
     as_json: AsJson = False,
 ) -> None:
     """Ask that a wallet be put at a tier that the evidence does not reach, for a time."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, wallet).id
         ends = until.replace(tzinfo=UTC)
         asked = overrides.request(
@@ -126,7 +127,7 @@ def freeze(
     as_json: AsJson = False,
 ) -> None:
     """Stop a wallet. One person may; to let it go takes two."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, wallet).id
         freezing.freeze(
             connection, account, debit=debit, credit=credit, actor=actor, reason=reason, at=emoney.clock()
@@ -146,7 +147,7 @@ def unfreeze(
     as_json: AsJson = False,
 ) -> None:
     """Ask that a frozen wallet be let go."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, wallet).id
         asked = freezing.request_unfreezing(
             connection, account, actor=actor, reason=reason, at=emoney.clock()
@@ -167,7 +168,7 @@ def tell_request(request: UUID, as_json: bool) -> None:
 
 def _tell(done: Approval, as_json: bool) -> None:
     if as_json:
-        print_json(_json(done))
+        print_json(json_of(done, **_PRINTED))
     else:
         screen.print(f"{done.action} of {done.subject}: {done.outcome} by {done.decided_by}", highlight=False)
 
@@ -176,18 +177,18 @@ def _state(each: Approval) -> str:
     return "waits" if each.outcome is None else f"{each.outcome} by {each.decided_by}"
 
 
-def _json(each: Approval) -> dict[str, Any]:
-    return {
-        "request": each.id,
-        "action": each.action,
-        "subject": each.subject,
-        "details": each.details,
-        "reason": each.reason,
-        "requested_by": each.requested_by,
-        "requested_at": each.requested_at,
-        "expires_at": each.expires_at,
-        "outcome": each.outcome,
-        "decided_by": each.decided_by,
-        "decided_because": each.decided_because,
-        "decided_at": each.decided_at,
-    }
+_PRINTED = named(
+    "action",
+    "subject",
+    "details",
+    "reason",
+    "requested_by",
+    "requested_at",
+    "expires_at",
+    "outcome",
+    "decided_by",
+    "decided_because",
+    "decided_at",
+    request="id",
+)
+"""The fields of a request that JSON has."""

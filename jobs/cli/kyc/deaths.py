@@ -6,19 +6,25 @@ import typer
 
 from emoney.jobs.cli.kyc.approvals import tell_request
 from emoney.jobs.cli.options import Actor, Person, Reason
-from emoney.jobs.cli.output import AsJson, print_json, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import AsJson, Cell, listing, named, screen, utc
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.life import deaths
 from emoney.ledger.accounts import account as accounts
 
-app = typer.Typer(help="The death of a holder: report, verify, release, withdraw.", no_args_is_help=True)
+app = group("The death of a holder: report, verify, release, withdraw.")
+
+
+def register(kyc: typer.Typer) -> None:
+    """Add the commands to `emoney kyc`."""
+    kyc.add_typer(app, name="death")
 
 
 @app.command()
 def report(person: Person, actor: Actor, reason: Reason) -> None:
     """Report that a person has died: debits of the wallets stop."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         deaths.report(connection, found.id, actor=actor, reason=reason, at=emoney.clock())
     screen.print(f"{person}: reported; verify it by a death_certificate", highlight=False)
@@ -27,7 +33,7 @@ def report(person: Person, actor: Actor, reason: Reason) -> None:
 @app.command()
 def verify(person: Person, actor: Actor, reason: Reason) -> None:
     """Take a death as verified, on a verified death_certificate."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         deaths.verify(connection, found.id, actor=actor, reason=reason, at=emoney.clock())
     screen.print(f"{person}: verified; release the balances to the estate", highlight=False)
@@ -43,7 +49,7 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """Ask that all balances be redeemed to the estate."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         pays = accounts.by_ref_or_id(connection, funds).id
         asked = deaths.request_release(
@@ -55,7 +61,7 @@ def release(
 @app.command()
 def withdraw(person: Person, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Ask that a report be withdrawn, for the person lives."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         asked = deaths.request_withdrawal(connection, found.id, actor=actor, reason=reason, at=emoney.clock())
     tell_request(asked, as_json)
@@ -64,18 +70,8 @@ def withdraw(person: Person, actor: Actor, reason: Reason, as_json: AsJson = Fal
 @app.command("steps")
 def steps(person: Person, as_json: AsJson = False) -> None:
     """What was done since the death of a person was reported."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = deaths.steps(connection, persons.find(connection, person).id)
-    if as_json:
-        print_json(
-            [
-                {"stage": each.stage, "actor": each.actor, "reason": each.reason, "at": each.at}
-                for each in found
-            ]
-        )
-        return
-    table(
-        "Steps",
-        ("stage", "actor", "reason", "at"),
-        [(each.stage, each.actor, each.reason, each.at) for each in found],
-    )
+    printed = named("stage", "actor", "reason", "at")
+    columns: dict[str, Cell] = {**printed, "at": lambda each: utc(each.at)}
+    listing("Steps", found, columns, as_json, printed=printed)

@@ -10,12 +10,19 @@ from uuid import UUID
 import typer
 
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
+from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.jobs.installation import policy_packs
 from emoney.kyc.limits.explain import Asked, Explanation
 from emoney.kyc.limits.explain import explain as ask
 from emoney.kyc.limits.stated import read_state
 
 STATE_CHARACTERS_MAX = 1_000_000
+
+
+def register(kyc: typer.Typer) -> None:
+    """Add the commands to `emoney kyc`."""
+    kyc.command("explain")(explain)
+    kyc.command("headroom")(headroom)
 
 
 def explain(
@@ -107,11 +114,11 @@ def _said(asked: Asked, answer: Explanation) -> dict[str, Any]:
 
 
 def _show(asked: Asked, answer: Explanation, said: dict[str, Any]) -> None:
-    what = f"{asked.operation} of {said['amount']} {asked.pack.currency}"
+    what = f"{asked.operation} of {asked.amount:,f} {asked.pack.currency}"
     where = f"{asked.tier.id} of {asked.pack.id} on {asked.day}"
     colour = {"allow": "green", "allow_until_end_of_day": "yellow"}.get(answer.decision, "red")
     screen.print(f"{what} at {where}: [bold {colour}]{answer.decision}[/]", highlight=False)
-    _print_rows(said, _ANSWERED)
+    _print_rows(said, _ANSWERED, _unit(answer.metric, asked.pack.currency))
     if answer.unknown:
         _print_row("note", _UNKNOWN)
     if not answer.rules_asked:
@@ -127,16 +134,29 @@ _REFUSED = {
     "limit": "limit",
     "used": "used so far",
     "headroom": "still allowed",
-    "source": "actor",
+    "source": "by",
 }
 _ANSWERED = {**_REFUSED, "until": "again from"}
 _UNKNOWN = "the number is not known, so nothing is allowed"
 
 
-def _print_rows(said: dict[str, Any], names: dict[str, str]) -> None:
+_NUMBERS = ("limit", "used", "headroom")
+_NOT_THERE = {"headroom": "", "limit": "unknown", "used": ""}
+
+
+def _print_rows(said: dict[str, Any], names: dict[str, str], unit: str) -> None:
     for key, name in names.items():
         if said[key] is not None:
-            _print_row(name, said[key])
+            _print_row(name, _number(said[key], unit) if key in _NUMBERS else said[key])
+
+
+def _unit(metric: str | None, currency: str) -> str:
+    """What the numbers of a rule are of."""
+    return "transfers" if metric == "count" else currency
+
+
+def _number(said: str, unit: str) -> str:
+    return f"{Decimal(said):,f} {unit}"
 
 
 def _print_row(name: str, value: Any) -> None:
@@ -144,14 +164,13 @@ def _print_row(name: str, value: Any) -> None:
 
 
 def _show_refusal(transfer_id: str, as_json: bool) -> None:
-    from emoney.jobs.installation import Emoney
     from emoney.kyc.limits.refusals import refusal_of
 
     try:
         asked = UUID(transfer_id)
     except ValueError:
         fail("a transfer's id is a UUID, such as 018f0c1e-7a5b-7c3d-8e2f-0123456789ab", 2)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = refusal_of(connection, asked)
     said = {
         key: f"{value:f}" if isinstance(value, Decimal) else value for key, value in asdict(found).items()
@@ -160,9 +179,9 @@ def _show_refusal(transfer_id: str, as_json: bool) -> None:
         order = ("decision", "rule", "headroom", "source")
         print_json({key: said[key] for key in order} | said)
         return
-    what = f"{found.operation} of {said['amount']} {found.currency} on {found.at:%Y-%m-%d %H:%M:%S %Z}"
+    what = f"{found.operation} of {found.amount:,f} {found.currency} on {found.at:%Y-%m-%d %H:%M:%S %Z}"
     screen.print(f"{what}: [bold red]{found.decision}[/]", highlight=False)
-    _print_rows(said, _REFUSED)
+    _print_rows(said, _REFUSED, _unit("count" if found.counts else None, found.currency))
     if found.unknown:
         _print_row("note", _UNKNOWN)
 
@@ -172,11 +191,10 @@ def headroom(
     as_json: AsJson = False,
 ) -> None:
     """What a wallet may still do: each rule in force now, its limit, and what is used of it."""
-    from emoney.jobs.installation import Emoney
     from emoney.kyc.limits.refusals import headroom_of
     from emoney.ledger.accounts import account as accounts
 
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, wallet)
         found = headroom_of(connection, account.id, emoney.clock())
     rules = [
@@ -197,13 +215,14 @@ def headroom(
         (
             left["rule"].rsplit("/", 1)[1],
             left["direction"],
-            left["headroom"],
-            "unknown" if left["limit"] is None else left["limit"],
-            left["used"] or "",
+            *(
+                _number(left[name], _unit(left["metric"], found.currency)) if left[name] else _NOT_THERE[name]
+                for name in ("headroom", "limit", "used")
+            ),
             left["decision"].replace("_", " "),
         )
         for left in rules
     ]
-    title = f"{wallet} at {found.profile} on {found.day}, balance {found.balance:f} {found.currency}"
+    title = f"{wallet} at {found.profile} on {found.day}, balance {found.balance:,f} {found.currency}"
     columns = ("rule", "money", "still allowed", "limit", "used", "above")
     table(title, columns, rows, right=("still allowed", "limit", "used"))

@@ -8,18 +8,26 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from emoney.jobs.cli.output import AsJson, notices, print_json, screen, table
+from emoney.jobs.cli.output import AsJson, json_of, named, notices, print_json, screen, table
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.jobs.installation import policy_packs
 from emoney.kyc.packs.contradictions import demand_none_between
 from emoney.kyc.packs.library import BrokenPack, PackLibrary, pack_schema
 from emoney.kyc.packs.rules import Denied, PackRule, Sourced
 from emoney.kyc.packs.schema import Pack, Tier, Transition
 
-app = typer.Typer(help="One policy pack.", no_args_is_help=True)
+app = group("One policy pack.")
 
 PackId = Annotated[str, typer.Argument(metavar="ID", help="A pack's id, such as gh-bog-2024.")]
 
 NOT_PRIMARY = "secondary sources: verify, then accept before production"
+
+
+def register(kyc: typer.Typer) -> None:
+    """Add the commands to `emoney kyc`."""
+    kyc.command("packs")(packs)
+    kyc.add_typer(app, name="pack")
 
 
 def packs(as_json: AsJson = False) -> None:
@@ -238,11 +246,10 @@ def accept(
 ) -> None:
     """Record, signed, that someone verified a pack. In production, ask a second person to approve that."""
     from emoney.jobs.cli.kyc.approvals import tell_request
-    from emoney.jobs.installation import Emoney
     from emoney.kyc.packs import acceptance
     from emoney.ledger import proofs
 
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         pack = emoney.packs.pack(pack_id)
         if pack.in_production:
             asked = acceptance.request(connection, pack, actor=actor, reason=reason, at=emoney.clock())
@@ -263,13 +270,12 @@ def accept(
 @app.command()
 def acceptances(as_json: AsJson = False) -> None:
     """Who accepted which pack, whether it is still the same, and whether the signature holds."""
-    from emoney.jobs.installation import Emoney
     from emoney.kyc.errors import InvalidPack, UnknownPack
     from emoney.kyc.packs import acceptance
     from emoney.ledger.proofs import ProofInvalid, SigningKey
 
     found = []
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         every = list(acceptance.every(connection))
         key = SigningKey.load(emoney.home).public if every else None
         library = emoney.packs
@@ -294,7 +300,7 @@ def acceptances(as_json: AsJson = False) -> None:
                 each["pack"],
                 each["accepted_by"],
                 each["approved_by"] or "",
-                f"{each['accepted_at']:%Y-%m-%d %H:%M}",
+                each["accepted_at"][:16].replace("T", " "),
                 "yes" if each["current"] else "no: accept again",
                 each["signature"],
             )
@@ -306,11 +312,6 @@ def acceptances(as_json: AsJson = False) -> None:
 
 
 def _accepted(accepted: Any) -> dict[str, Any]:
-    return {
-        "pack": accepted.pack_id,
-        "accepted_by": accepted.accepted_by,
-        "accepted_at": accepted.accepted_at,
-        "content_hash": accepted.content_hash,
-        "approval": accepted.approval,
-        "approved_by": accepted.approved_by,
-    }
+    printed = named("accepted_by", "accepted_at", "content_hash", "approval", "approved_by", pack="pack_id")
+    said: dict[str, Any] = json_of(accepted, **printed)
+    return said

@@ -1,7 +1,6 @@
 """`emoney kyc` for parties: entities, owners, agents, merchants, minors, bearer instruments; corrections."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +8,21 @@ import typer
 from emoney.jobs.cli.json_input import JsonInput, read_object
 from emoney.jobs.cli.kyc.approvals import tell_request
 from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, PackOption, Person, Reason, Reloadable
-from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
+from emoney.jobs.cli.output import (
+    AsJson,
+    Cell,
+    day,
+    fail,
+    json_of,
+    listing,
+    named,
+    print_json,
+    screen,
+    table,
+    utc,
+)
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.jobs.installation import Emoney
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.limits.features import Features
@@ -25,9 +38,9 @@ from emoney.kyc.wallets import bearer
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.postgres.database import Connection
 
-owners = typer.Typer(help="Who owns a legal entity, and who is behind it.", no_args_is_help=True)
-business = typer.Typer(help="The accounts of agents and merchants.", no_args_is_help=True)
-guardian = typer.Typer(help="Who answers for a minor.", no_args_is_help=True)
+owners = group("Who owns a legal entity, and who is behind it.")
+business = group("The accounts of agents and merchants.")
+guardian = group("Who answers for a minor.")
 
 
 def register(kyc: typer.Typer) -> None:
@@ -114,20 +127,16 @@ def _enrol(
 ) -> None:
     """Enrol in one transaction what is read, and tell it when that is committed."""
     details = read_object(source)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         told = _told(connection, make(emoney, connection, details))
     _tell(told, as_json)
 
 
 def _told(connection: Connection, party: EnrolledParty) -> dict[str, Any]:
     enrolled = party.enrolled
-    told: dict[str, Any] = {
-        "person": enrolled.person_id,
-        "wallet": enrolled.wallet,
-        "tier": enrolled.tier,
-        "pack": enrolled.pack,
-        "account": enrolled.account_id,
-    }
+    told: dict[str, Any] = json_of(
+        enrolled, person="person_id", wallet="wallet", tier="tier", pack="pack", account="account_id"
+    )
     if party.owners is not None:
         told["beneficial_owners"] = _owners(connection, party.owners)
     if party.account_ref is not None:
@@ -157,7 +166,7 @@ def issue_bearer(
 ) -> None:
     """Issue an instrument that whoever holds it uses, without a person."""
     features = Features(reloadable, one_country=one_country, goods_only=goods_only)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = bearer.issue(
             connection, emoney.packs.pack(pack), tier, reference, at=emoney.clock(), features=features
         )
@@ -173,7 +182,7 @@ def state_owners(
 ) -> None:
     """State who owns an entity, in place of what was stated before: {"owners": […], "dispersed_bp": …}."""
     stated = party_details.parse_owners(read_object(source))
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, entity)
         behind = party_details.state_owners(
             connection,
@@ -192,7 +201,7 @@ def state_owners(
 @owners.command("list")
 def list_owners(entity: Person, as_json: AsJson = False) -> None:
     """The natural persons behind an entity, by share, control or role."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, entity)
         threshold = parties(emoney.home).owner_share_bp(guardians.pack_of(connection, found.id))
         told = _owners(connection, ownership.beneficial_owners(connection, found.id, threshold))
@@ -220,7 +229,7 @@ def _tell_owners(told: list[dict[str, Any]], as_json: bool) -> None:
 
 def _show_owners(told: list[dict[str, Any]]) -> None:
     rows = [(each["ref"], each["share_percent"], ", ".join(each["grounds"])) for each in told]
-    table("Beneficial owners", ("person", "share %", "actor"), rows, right=("share %",))
+    table("Beneficial owners", ("person", "share %", "grounds"), rows, right=("share %",))
 
 
 @business.command("open")
@@ -236,7 +245,7 @@ def open_business(
 ) -> None:
     """Open an agent's float or a merchant's account for an enrolled person."""
     given = party_details.parse_account({"external_ref": reference, "currency": currency, "under": under})
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         account = party_details.open_business(
             connection, found, role, given, actor=actor, reason=reason, at=emoney.clock()
@@ -250,29 +259,14 @@ def open_business(
 @business.command("list")
 def list_businesses(as_json: AsJson = False) -> None:
     """The accounts of agents and merchants, and under whom agents work."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = businesses.listed(connection)
-    if as_json:
-        print_json(
-            [
-                {
-                    "account": each.account_id,
-                    "reference": each.reference,
-                    "person": each.person,
-                    "role": each.role,
-                    "currency": each.currency,
-                    "under": each.under,
-                    "opened_at": each.opened_at,
-                }
-                for each in found
-            ]
-        )
-        return
-    rows = [
-        (each.reference or each.account_id, each.person, each.role, each.currency, each.under or "")
-        for each in found
-    ]
-    table("Business accounts", ("account", "person", "role", "currency", "under"), rows)
+    columns: dict[str, Cell] = {
+        "account": lambda each: each.reference or each.account_id,
+        **named("person", "role", "currency", "under"),
+    }
+    same = named("reference", "person", "role", "currency", "under", "opened_at")
+    listing("Business accounts", found, columns, as_json, printed=same | {"account": "account_id"})
 
 
 @business.command("chain")
@@ -281,7 +275,7 @@ def chain(
     as_json: AsJson = False,
 ) -> None:
     """The agents above an agent, the nearest first."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         above = businesses.chain(connection, accounts.by_ref_or_id(connection, account).id)
         told = [{"account": each, "reference": accounts.get(connection, each).external_ref} for each in above]
     if as_json:
@@ -294,25 +288,19 @@ def chain(
 @guardian.command("list")
 def list_guardians(minor: Person, as_json: AsJson = False) -> None:
     """Everyone who answers or has answered for a minor."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = guardians.of_minor(connection, persons.find(connection, minor).id)
         told = [
             each | {"ref": persons.find(connection, str(each["guardian"])).external_ref} for each in found
         ]
-    if as_json:
-        print_json(told)
-        return
-    rows = [
-        (
-            each["ref"],
-            each["authority"],
-            _day(each["since"]),
-            _day(each["ended_at"]),
-            each["ended_reason"] or "",
-        )
-        for each in told
-    ]
-    table("Guardians", ("guardian", "authority", "since", "until", "reason"), rows)
+    columns: dict[str, Cell] = {
+        "guardian": "ref",
+        "authority": "authority",
+        "since": lambda each: day(each["since"]),
+        "until": lambda each: day(each["ended_at"]),
+        "reason": "ended_reason",
+    }
+    listing("Guardians", told, columns, as_json)
 
 
 @guardian.command("end")
@@ -322,7 +310,7 @@ def end_guardian(
     as_json: AsJson = False,
 ) -> None:
     """Record that nobody answers for a person any more."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, minor)
         if not guardians.end(connection, found.id, reason=reason, at=emoney.clock()):
             fail(f"nobody answers for {minor}")
@@ -332,10 +320,6 @@ def end_guardian(
         screen.print(f"{minor}: guardianship ended", highlight=False)
 
 
-def _day(at: datetime | None) -> str:
-    return "" if at is None else f"{at:%Y-%m-%d}"
-
-
 def rectify(person: Person, source: JsonInput, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Correct details of a person; what they were is kept, sealed.
 
@@ -343,7 +327,7 @@ def rectify(person: Person, source: JsonInput, actor: Actor, reason: Reason, as_
     verified it waits for a second person; what rests on what changed is to be shown again.
     """
     changes = read_object(source)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         asked = Rectification.of(emoney).ask(
             connection, found, changes, actor=actor, reason=reason, at=emoney.clock()
@@ -358,25 +342,14 @@ def rectify(person: Person, source: JsonInput, actor: Actor, reason: Reason, as_
 
 def versions(person: Person, as_json: AsJson = False) -> None:
     """What was corrected of a person, by whom and when; no value is opened."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = rectification.versions(connection, persons.find(connection, person).id)
-    if as_json:
-        print_json(
-            [
-                {
-                    "version": each.number,
-                    "fields": each.fields,
-                    "actor": each.actor,
-                    "reason": each.reason,
-                    "at": each.at,
-                    "approval": each.approval,
-                }
-                for each in found
-            ]
-        )
-        return
-    rows = [
-        (each.number, ", ".join(each.fields), each.actor, each.reason, f"{each.at:%Y-%m-%d %H:%M}")
-        for each in found
-    ]
-    table("Earlier versions", ("version", "changed", "actor", "reason", "at"), rows)
+    columns: dict[str, Cell] = {
+        "version": "number",
+        "changed": lambda each: ", ".join(each.fields),
+        "actor": "actor",
+        "reason": "reason",
+        "at": lambda each: utc(each.at),
+    }
+    same = named("fields", "actor", "reason", "at", "approval")
+    listing("Earlier versions", found, columns, as_json, printed=same | {"version": "number"})

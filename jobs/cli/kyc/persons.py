@@ -7,10 +7,24 @@ from uuid import UUID
 
 import typer
 
+from emoney.jobs.cli.json_input import JsonInput, read_object
 from emoney.jobs.cli.kyc.approvals import tell_request
 from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, PackOption, Person, Reason, Reloadable
-from emoney.jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import (
+    AsJson,
+    Cell,
+    day,
+    fail,
+    json_of,
+    listing,
+    named,
+    notices,
+    print_json,
+    progress,
+    screen,
+)
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.kyc import approved_actions
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
@@ -24,18 +38,37 @@ from emoney.kyc.wallets import opening
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import downgrades
 
-evidence = typer.Typer(help="What is known of a person, and how.", no_args_is_help=True)
-pairs = typer.Typer(help="Records that may be of one person.", no_args_is_help=True)
-reviews = typer.Typer(help="Risk ratings and periodic reviews.", no_args_is_help=True)
+evidence = group("What is known of a person, and how.")
+pairs = group("Records that may be of one person.")
+reviews = group("Risk ratings and periodic reviews.")
 
 
 def register(kyc: typer.Typer) -> None:
     """Add the commands to `emoney kyc`."""
+    kyc.command("enrol")(enrol)
     kyc.command("import")(import_persons)
     kyc.command("open-wallet")(open_wallet)
     kyc.add_typer(evidence, name="evidence")
     kyc.add_typer(pairs, name="duplicates")
     kyc.add_typer(reviews, name="reviews")
+
+
+def enrol(
+    source: JsonInput,
+    pack: PackOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Enrol one person and open a wallet at the tier that the details reach.
+
+    Reads one JSON object: external_ref and currency, and what is known of name, birth_date, phone, id_kind,
+    id_number, address. Never from arguments, which other users of the machine can see.
+    """
+    with opened() as emoney:
+        enrolled = emoney.kyc.enrol(read_object(source), pack_id=pack)
+    if as_json:
+        print_json(json_of(enrolled, wallet="wallet", tier="tier", pack="pack", account="account_id"))
+    else:
+        screen.print(f"wallet {enrolled.wallet}, tier {enrolled.tier} of {enrolled.pack}", highlight=False)
 
 
 def import_persons(
@@ -47,17 +80,10 @@ def import_persons(
     as_json: AsJson = False,
 ) -> None:
     """Enrol everyone in a file. Of a file with bad lines nobody is enrolled, unless they are skipped."""
-    with Emoney.open() as emoney, progress() as observe:
+    with opened() as emoney, progress() as observe:
         done = import_file(emoney.kyc, path, pack_id=pack, skip_bad=skip_bad, progress=observe)
     if as_json:
-        print_json(
-            {
-                "lines": done.lines,
-                "enrolled": done.enrolled,
-                "bad": done.bad,
-                "faults": [{"line": each.line, "fault": each.fault} for each in done.faults],
-            }
-        )
+        print_json(done)
     else:
         for each in done.faults[:50]:
             notices.print(f"line {each.line}: {each.fault}", markup=False, highlight=False, soft_wrap=True)
@@ -82,7 +108,7 @@ def open_wallet(
 ) -> None:
     """Open a further wallet for a person, at the tier that the evidence reaches."""
     features = Features(reloadable, one_country=one_country, goods_only=goods_only)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         account = opening.open_wallet(
             connection,
@@ -102,23 +128,15 @@ def open_wallet(
 @evidence.command("list")
 def list_evidence(person: Person, as_json: AsJson = False) -> None:
     """All evidence of a person, with every state it was in."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         known = evidence_records.of_person(connection, persons.find(connection, person).id)
         histories = {each.id: evidence_records.history(connection, each.id) for each in known}
     if as_json:
+        same = named("kind", "state", "method", "assurance", "expires_on", "provider")
         print_json(
             [
-                {
-                    "evidence": each.id,
-                    "kind": each.kind,
-                    "state": each.state,
-                    "method": each.method,
-                    "assurance": each.assurance,
-                    "expires_on": each.expires_on,
-                    "actor": each.recorded_by,
-                    "provider": each.provider,
-                    "history": histories[each.id],
-                }
+                json_of(each, evidence="id", actor="recorded_by", **same)
+                | {"history": json_of(histories[each.id])}
                 for each in known
             ]
         )
@@ -144,7 +162,7 @@ def add_evidence(
 ) -> None:
     """Record evidence of a person; the tiers of the wallets follow."""
     last = None if expires_on is None else expires_on.date()
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         new = NewEvidence(found.id, kind, state, method, expires_on=last)
         [recorded] = evidence_records.record(connection, [new], actor=actor, reason=reason, at=emoney.clock())
@@ -166,7 +184,7 @@ def reject_evidence(
     as_json: AsJson = False,
 ) -> None:
     """Revoke evidence; the tiers of the wallets follow."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         before = evidence_records.reject(connection, number, actor=actor, reason=reason, at=emoney.clock())
         moved = following.follow(
             connection,
@@ -187,7 +205,7 @@ def accept_evidence(
     as_json: AsJson = False,
 ) -> None:
     """Ask that captured evidence be taken as verified."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         asked = approved_actions.request_acceptance(
             connection, number, method=method, actor=actor, reason=reason, at=emoney.clock()
         )
@@ -197,7 +215,7 @@ def accept_evidence(
 def _tell_moved(about: dict[str, UUID], moved: list[following.Moved], as_json: bool) -> None:
     if as_json:
         wallets = [
-            {"account": each.account_id, "before": each.before, "tier": each.tier, "no_tier": each.no_tier}
+            json_of(each, account="account_id", before="before", tier="tier", no_tier="no_tier")
             for each in moved
         ]
         print_json(about | {"moved": wallets})
@@ -212,25 +230,15 @@ def _tell_moved(about: dict[str, UUID], moved: list[following.Moved], as_json: b
 @pairs.command("list")
 def list_duplicates(as_json: AsJson = False) -> None:
     """Pairs of records that wait for a human, the oldest first."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = duplicates.open_pairs(connection, emoney.clock())
-    if as_json:
-        print_json(
-            [
-                {
-                    "person_a": each.person_a,
-                    "ref_a": each.ref_a,
-                    "person_b": each.person_b,
-                    "ref_b": each.ref_b,
-                    "grounds": each.grounds,
-                    "found_at": each.found_at,
-                }
-                for each in found
-            ]
-        )
-        return
-    rows = [(each.ref_a, each.ref_b, ", ".join(each.grounds), f"{each.found_at:%Y-%m-%d}") for each in found]
-    table("May be one person", ("one", "other", "equal", "found"), rows)
+    columns: dict[str, Cell] = {
+        "one": "ref_a",
+        "other": "ref_b",
+        "equal": lambda each: ", ".join(each.grounds),
+        "found": lambda each: day(each.found_at),
+    }
+    listing("May be one person", found, columns, as_json)
 
 
 @pairs.command("decide")
@@ -245,7 +253,7 @@ def decide_duplicate(
     """Say whether two records are of one person. `same` waits for a second person before they are linked."""
     if verdict not in ("same", "different"):
         fail("the verdict is same or different", 2)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         asked = duplicates.decide(
             connection,
             persons.find(connection, one).id,
@@ -266,7 +274,7 @@ def decide_duplicate(
 @pairs.command("separate")
 def separate(person: Person, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Ask that a link of a record be taken back."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         asked = duplicates.request_separation(
             connection, found.id, actor=actor, reason=reason, at=emoney.clock()
@@ -280,31 +288,24 @@ def due(
     as_json: AsJson = False,
 ) -> None:
     """The persons whose review is due, the longest overdue first."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         actor = (emoney.clock() + timedelta(days=days)).date()
         found = refresh.due(connection, actor)
-    if as_json:
-        print_json(
-            [
-                {
-                    "person": each.person_id,
-                    "ref": each.external_ref,
-                    "rating": each.rating,
-                    "reviewed_at": each.reviewed_at,
-                    "due_on": each.due_on,
-                }
-                for each in found
-            ]
-        )
-        return
-    rows = [(each.external_ref, each.rating, f"{each.reviewed_at:%Y-%m-%d}", each.due_on) for each in found]
-    table("Reviews due", ("person", "risk", "last reviewed", "due on"), rows)
+    columns: dict[str, Cell] = {
+        "person": "external_ref",
+        "risk": "rating",
+        "last reviewed": lambda each: day(each.reviewed_at),
+        "due on": "due_on",
+    }
+    same = named("rating", "reviewed_at", "due_on")
+    printed = same | {"person": "person_id", "ref": "external_ref"}
+    listing("Reviews due", found, columns, as_json, printed=printed)
 
 
 @reviews.command("done")
 def done(person: Person, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Record that a person was reviewed; the next period begins."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         policy = risk_policy(emoney.home).refresh
         found = persons.find(connection, person)
         next_due = refresh.review(connection, found.id, policy, actor=actor, reason=reason, at=emoney.clock())
@@ -323,7 +324,7 @@ def rate(
     as_json: AsJson = False,
 ) -> None:
     """Rate the risk of a person from declared factors."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         rated = refresh.rate(
             connection,
@@ -335,15 +336,8 @@ def rate(
             at=emoney.clock(),
         )
     if as_json:
-        print_json(
-            {
-                "person": found.id,
-                "rating": rated.rating,
-                "points": rated.points,
-                "reasons": rated.reasons,
-                "policy": rated.policy,
-            }
-        )
+        same = named("rating", "points", "reasons", "policy")
+        print_json({"person": found.id} | json_of(rated, **same))
         return
     screen.print(f"{person}: {rated.rating} ({rated.points:+d}), policy {rated.policy}", highlight=False)
     for reason in rated.reasons:

@@ -7,12 +7,19 @@ from typing import Annotated
 import typer
 
 from emoney.jobs.cli.options import Actor, Person
-from emoney.jobs.cli.output import AsJson, print_json, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import AsJson, json_of, named, print_json, screen, table, utc
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.persons import consents
 
-app = typer.Typer(help="Terms and consent, by version.", no_args_is_help=True)
+app = group("Terms and consent, by version.")
+
+
+def register(kyc: typer.Typer) -> None:
+    """Add the commands to `emoney kyc`."""
+    kyc.add_typer(app, name="terms")
+
 
 Kind = Annotated[str, typer.Argument(help="The kind of text, such as terms_of_use.")]
 Version = Annotated[str, typer.Argument(help="Its version.")]
@@ -29,7 +36,7 @@ def publish(
     locale: Locale = "en",
 ) -> None:
     """Publish a version of a text."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         consents.publish(
             connection,
             kind,
@@ -54,7 +61,7 @@ def consent(
     withdrawn: Annotated[bool, typer.Option("--withdrawn", help="The person takes it back.")] = False,
 ) -> None:
     """Record that a person agreed to a text, or takes it back."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         consents.record(
             connection,
@@ -74,28 +81,25 @@ def consent(
 @app.command()
 def standing(person: Person, as_json: AsJson = False) -> None:
     """What a person last said of each kind of text, and which are not agreed to in their present version."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person).id
         held = consents.standing(connection, found)
         outdated = consents.outdated(connection, found, emoney.clock())
-    told = [
-        {
-            "kind": each.kind,
-            "version": each.version,
-            "locale": each.locale,
-            "given": each.given,
-            "channel": each.channel,
-            "at": each.recorded_at,
-        }
+    if as_json:
+        same = named("kind", "version", "locale", "given", "channel")
+        print_json({"said": [json_of(each, at="recorded_at", **same) for each in held], "outdated": outdated})
+        return
+    rows = [
+        (
+            each.kind,
+            each.version,
+            each.locale,
+            "yes" if each.given else "no",
+            each.channel,
+            utc(each.recorded_at),
+        )
         for each in held
     ]
-    if as_json:
-        print_json({"said": told, "outdated": outdated})
-        return
-    table(
-        "Consent",
-        ("kind", "version", "locale", "given", "channel", "at"),
-        [list(row.values()) for row in told],
-    )
+    table("Consent", ("kind", "version", "locale", "given", "channel", "at"), rows)
     if outdated:
         screen.print(f"not agreed to as they are now: {', '.join(outdated)}", highlight=False)

@@ -1,14 +1,29 @@
 """`emoney kyc` for wallets: those above their tier, and those long unused."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from emoney.jobs.cli.options import Actor, GoodsOnly, OneCountry, Reason, Reloadable
-from emoney.jobs.cli.output import AsJson, fail, notices, print_json, progress, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.output import (
+    AsJson,
+    Cell,
+    amount,
+    day,
+    fail,
+    json_of,
+    listing,
+    named,
+    notices,
+    print_json,
+    progress,
+    screen,
+    table,
+)
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.kyc.life import dormancy
 from emoney.kyc.life.dormancy_rules import dormancy_rules
 from emoney.kyc.wallets import assignment as binding
@@ -17,12 +32,11 @@ from emoney.kyc.wallets import reassignment as rebinding
 from emoney.kyc.wallets import stated_features as wallet_features
 from emoney.kyc.wallets.restrictions import downgrades as policies
 from emoney.ledger.accounts import account as accounts
-from emoney.ledger.transfers.money import format_amount
 
 Wallet = Annotated[str, typer.Argument(help="The wallet's reference or account id.")]
 GROUNDS = ("litigation", "fraud_investigation", "lien", "error_under_investigation")
 
-app = typer.Typer(help="Wallets long unused: list, exempt, reactivate.", no_args_is_help=True)
+app = group("Wallets long unused: list, exempt, reactivate.")
 
 
 def register(kyc: typer.Typer) -> None:
@@ -35,46 +49,35 @@ def register(kyc: typer.Typer) -> None:
 
 
 def downgrades(as_json: AsJson = False) -> None:
-    """Wallets restricted for being above the cap of their tier, or reaching none; with every step."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    """Wallets restricted as above the cap of their tier, or reaching none; with every step."""
+    with opened_connection() as (_, connection):
         found = downgrade.restricted_wallets(connection)
-    if as_json:
-        print_json(
-            [
-                {
-                    "account": each.account_id,
-                    "wallet": each.wallet,
-                    "pack": each.pack,
-                    "tier": each.tier,
-                    "stage": each.stage,
-                    "cause": each.cause,
-                    "next_at": each.next_at,
-                    "balance": each.balance,
-                    "currency": each.currency,
-                    "steps": each.steps,
-                }
-                for each in found
-            ]
-        )
-        return
-    rows = [
-        (
-            each.wallet or each.account_id,
-            f"{each.pack}/{each.tier}",
-            each.stage.replace("_", " "),
-            each.cause.replace("_", " "),
-            f"{format_amount(each.balance, each.currency)} {each.currency}",
-            "" if each.next_at is None else f"{each.next_at:%Y-%m-%d}",
-        )
-        for each in found
-    ]
-    columns = ("wallet", "tier", "stage", "cause", "balance", "debits stop on")
-    table("Restricted wallets", columns, rows, right=("balance",))
+    columns: dict[str, Cell] = {
+        "wallet": lambda each: each.wallet or each.account_id,
+        "tier": lambda each: f"{each.pack}/{each.tier}",
+        "stage": lambda each: each.stage.replace("_", " "),
+        "cause": lambda each: each.cause.replace("_", " "),
+        "balance": lambda each: amount(each.balance, each.currency),
+        "debits stop on": lambda each: day(each.next_at),
+    }
+    printed = named(
+        "wallet",
+        "pack",
+        "tier",
+        "stage",
+        "cause",
+        "next_at",
+        "balance",
+        "currency",
+        "steps",
+        account="account_id",
+    )
+    listing("Restricted wallets", found, columns, as_json, right=("balance",), printed=printed)
 
 
 def rebind(as_json: AsJson = False) -> None:
-    """Bind wallets anew whose pack, rates or transitions have changed, as the job `rebind` does by night."""
-    with Emoney.open() as emoney, progress() as observe:
+    """Bind wallets anew whose pack, rates or transitions changed; the job `rebind` does it too."""
+    with opened() as emoney, progress() as observe:
         done = rebinding.rebind(
             emoney.database,
             emoney.clock(),
@@ -102,18 +105,18 @@ def ended_above(
     as_json: AsJson = False,
 ) -> None:
     """Wallets that ended a day above a cap which is measured then. The job `end-of-day` finds them."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = end_of_day.listed(connection, emoney.clock().date() - timedelta(days=days))
         named = {each.account_id: accounts.get(connection, each.account_id) for each in found}
     if as_json:
-        print_json([asdict(each) | {"wallet": named[each.account_id].external_ref} for each in found])
+        print_json([json_of(each) | {"wallet": named[each.account_id].external_ref} for each in found])
         return
     rows = [
         (
             named[each.account_id].external_ref or each.account_id,
             each.day,
             each.rule,
-            *(format_amount(amount, named[each.account_id].currency) for amount in (each.cap, each.held)),
+            *(amount(minor, named[each.account_id].currency) for minor in (each.cap, each.held)),
             each.in_a_row,
             each.step.replace("_", " "),
         )
@@ -156,7 +159,7 @@ def features(
     stated = {name: value for name, value in given.items() if value is not None}
     if stated and (not actor or not reason):
         fail("to state what a wallet is, say --actor and --reason", 2)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, wallet).id
         now = binding.lock(connection, account).features
         if stated:
@@ -170,8 +173,7 @@ def features(
     what = {name: getattr(now, name) for name in given} | {"cohorts": sorted(now.cohorts)}
     if as_json:
         statements = [
-            {"number": each.number, "actor": each.actor, "reason": each.reason, "at": each.at}
-            for each in told
+            json_of(each, number="number", actor="actor", reason="reason", at="at") for each in told
         ]
         print_json({"wallet": wallet, "account": account, "features": what, "statements": statements})
         return
@@ -185,23 +187,16 @@ def features(
 @app.command("list")
 def list_dormant(as_json: AsJson = False) -> None:
     """Wallets on their way from a notice to the state."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = dormancy.listed(connection)
-    if as_json:
-        print_json(found)
-        return
-    rows = [
-        (
-            each["wallet"] or each["account"],
-            each["stage"],
-            f"{each['inactive_since']:%Y-%m-%d}",
-            "" if each["next_at"] is None else f"{each['next_at']:%Y-%m-%d}",
-            f"{format_amount(each['amount'], each['currency'])} {each['currency']}",
-        )
-        for each in found
-    ]
-    columns = ("wallet", "stage", "inactive since", "next step on", "moved")
-    table("Dormant wallets", columns, rows, right=("moved",))
+    columns: dict[str, Cell] = {
+        "wallet": lambda each: each["wallet"] or each["account"],
+        "stage": "stage",
+        "inactive since": lambda each: day(each["inactive_since"]),
+        "next step on": lambda each: day(each["next_at"]),
+        "moved": lambda each: amount(each["amount"], each["currency"]),
+    }
+    listing("Dormant wallets", found, columns, as_json, right=("moved",))
 
 
 @app.command()
@@ -215,7 +210,7 @@ def exempt(
     """Stop the clock of a wallet, or let it run again."""
     if ground not in GROUNDS:
         fail(f"the ground is one of {', '.join(GROUNDS)}", 2)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, wallet).id
         if end:
             ended = dormancy.end_exemption(connection, account, ground, at=emoney.clock())  # type: ignore[arg-type]
@@ -229,7 +224,7 @@ def exempt(
 @app.command()
 def reactivate(wallet: Wallet, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Let the holder, who is identified again, use the wallet; what was moved comes back."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         with emoney.database.connection() as connection:
             account = accounts.by_ref_or_id(connection, wallet)
         rules = dormancy_rules(emoney.home)
@@ -245,5 +240,4 @@ def reactivate(wallet: Wallet, actor: Actor, reason: Reason, as_json: AsJson = F
     if as_json:
         print_json({"wallet": wallet, "returned": returned, "currency": account.currency})
     else:
-        amount = format_amount(returned, account.currency)
-        screen.print(f"{wallet}: reactivated, {amount} {account.currency} came back", highlight=False)
+        screen.line(f"{wallet}: reactivated, {amount(returned, account.currency)} came back")

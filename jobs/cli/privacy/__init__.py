@@ -1,61 +1,42 @@
 """`emoney privacy`: the inventory of personal data, the impact assessment, and the keys."""
 
-from pathlib import Path
-from typing import Annotated
+from emoney.jobs.cli.terminal.groups import group
 
-import typer
-from sqlmodel import SQLModel
+PARTS: dict[str, dict[str, str]] = {
+    "privacy.assessment": {
+        "report": "Write the privacy impact assessment, from what columns declare and this database holds.",
+        "inventory": "Every column held: category, purpose, legal basis, retention, whether it is sealed.",
+    },
+    "privacy.keys": {
+        "rotate": "Replace keys while everybody reads and writes.",
+        "keys": "The key inventory: key-encryption keys, what is under them, and the states of all others.",
+        "algorithms": "The algorithm registry: each suite with its reference and whether it may be used.",
+        "indexes": "The blind indexes, and what each tells one who has it but not its key.",
+        "purposes": "What fields are opened for now, by the approved assessment.",
+    },
+    "privacy.pseudonyms": {
+        "pseudonyms": "Domains of analysis: a subject has another pseudonym in each.",
+        "reidentify": "Whom a token stands for: takes two persons.",
+    },
+    "privacy.release": {
+        "release": "Records for analysis: generalised until nobody stands out, or refused.",
+    },
+    "privacy.count": {
+        "count": "Counts for publication: with noise (differential privacy), within a budget.",
+    },
+    "privacy.rights": {
+        "rights": "What persons ask for: access, correction, restriction, objection, erasure.",
+        "hold": "Legal holds: what is kept whatever expires.",
+    },
+    "privacy.retention": {
+        "retention": "How long data is kept, and its end: destroyed by two, with a certificate.",
+    },
+    "privacy.breach": {
+        "exposure": "What a lost key or a stolen copy of the database would expose, and what stays sealed.",
+        "breach": "Breaches: what was opened in a period; the register and its 72-hour clock.",
+    },
+}
 
-import emoney.jobs.tables  # noqa: F401  the assessment covers the tables of every package
-from emoney.jobs.cli.output import AsJson, print_json, screen, table
-from emoney.jobs.cli.privacy import breach as privacy_breach
-from emoney.jobs.cli.privacy import count as privacy_count
-from emoney.jobs.cli.privacy import keys as privacy_keys
-from emoney.jobs.cli.privacy import pseudonyms as privacy_pseudonyms
-from emoney.jobs.cli.privacy import release as privacy_release
-from emoney.jobs.cli.privacy import retention as privacy_retention
-from emoney.jobs.cli.privacy import rights as privacy_rights
-from emoney.jobs.installation import Emoney
-from emoney.privacy.assessment import inventory
-from emoney.privacy.assessment import report as assessment
-
-app = typer.Typer(
-    help="Personal data: what is held and what leaves, the impact assessment, keys, rights, breaches.",
-    no_args_is_help=True,
+app = group(
+    "Personal data: what is held and leaves, the impact assessment, keys, rights, breaches.", parts=PARTS
 )
-for part in (
-    privacy_keys,
-    privacy_pseudonyms,
-    privacy_release,
-    privacy_count,
-    privacy_rights,
-    privacy_retention,
-    privacy_breach,
-):
-    part.register(app)
-
-
-@app.command()
-def report(
-    out: Annotated[Path, typer.Option(help="The directory to write privacy-assessment.html to.")],
-) -> None:
-    """Write the privacy impact assessment, made from the declared columns and this database's facts."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
-        path = assessment.write_report(
-            connection, SQLModel.metadata, out / "privacy-assessment.html", clock=emoney.clock
-        )
-    screen.print(f"wrote {path}", highlight=False, soft_wrap=True)
-
-
-@app.command("inventory")
-def inventory_(as_json: AsJson = False) -> None:
-    """Every column held: category, purpose, legal basis, retention, and whether it is sealed."""
-    held = inventory.read(SQLModel.metadata)
-    fields = ("name", "category", "sealed", "purpose", "basis", "retention")
-    rows = [tuple(getattr(row, field) for field in fields) for row in held.rows]
-    if as_json:
-        print_json({"hash": held.hash, "columns": [dict(zip(fields, row, strict=True)) for row in rows]})
-    else:
-        shown = [(row[0], row[1], "yes" if row[2] else "", row[4]) for row in rows]
-        table(f"Inventory {held.hash[:16]}", ("column", "category", "sealed", "legal basis"), shown)
-        screen.print("Purposes and retention: --json", highlight=False)

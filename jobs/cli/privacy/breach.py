@@ -6,17 +6,19 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from sqlmodel import SQLModel
 
-import emoney.jobs.tables  # noqa: F401  what is exposed is counted over the tables of every package
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table, utc
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened_connection
+from emoney.jobs.tables import metadata
 from emoney.privacy.breaches import exposure
 from emoney.privacy.breaches import register as breaches
 from emoney.privacy.breaches.exposure import Exposure, Held
 from emoney.privacy.breaches.register import Breach, BreachChange, BreachStanding
 
-app = typer.Typer(help="Breaches: what was opened in a period; the register and its 72-hour clock.")
+app = group(
+    "Breaches: what was opened in a period; the register and its 72-hour clock.", no_args_is_help=False
+)
 
 Actor = Annotated[
     str, typer.Option(envvar="EMONEY_ACTOR", help="Who enters it, as an id of your own; no person's name.")
@@ -53,7 +55,7 @@ def opened(
         return
     if start is None or until is None:
         fail("give the period with --from and --to, or one of the commands register, amend and list", 2)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = exposure.opened(connection, _moment(start), _moment(until), actor=actor)
     subjects = len({each.subject for each in found})
     times = sum(each.times for each in found)
@@ -89,7 +91,7 @@ def register_(
     as_json: AsJson = False,
 ) -> None:
     """Enter a breach in the register."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         entered = breaches.register(
             connection,
             noticed_at=_moment(noticed_at),
@@ -132,7 +134,7 @@ def amend(
         no_risk_reason=no_risk_reason,
         risk_found=risk_found,
     )
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         entered = breaches.amend(connection, breach, change, actor=actor, clock=emoney.clock)
         now = emoney.clock()
     _tell(entered, now, as_json)
@@ -141,7 +143,7 @@ def amend(
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """The register, with the hours left to notify. Exit code 1 when a notification is overdue."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = breaches.registered(connection)
         now = emoney.clock()
     if as_json:
@@ -177,13 +179,13 @@ def exposure_(
     """What a lost key or a stolen copy of the database would expose, and what stays sealed."""
     if (lost_key is None) != stolen_dump:
         fail("give either --lost-key ID or --stolen-dump", 2)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         if lost_key is not None:
-            found = exposure.of_lost_key(connection, SQLModel.metadata, lost_key)
+            found = exposure.of_lost_key(connection, metadata(), lost_key)
         else:
-            found = exposure.of_stolen_dump(connection, SQLModel.metadata, emoney.clock)
+            found = exposure.of_stolen_dump(connection, metadata(), emoney.clock)
     if as_json:
-        print_json(asdict(found))
+        print_json(found)
         return
     _show(found, "Can be opened with the key" if lost_key is not None else "Can be read in the copy")
 

@@ -9,13 +9,13 @@ import typer
 
 from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
-from emoney.jobs.installation import Emoney, policy_packs
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
+from emoney.jobs.installation import policy_packs
 from emoney.kyc.persons import population
 from emoney.privacy.releases import counts
 
-count = typer.Typer(
-    help="Counts for publication: with noise (differential privacy), within a budget.", no_args_is_help=True
-)
+count = group("Counts for publication: with noise (differential privacy), within a budget.")
 Epsilon = Annotated[str, typer.Option(help="Privacy loss: 0.000001 to 10; less is more noise.")]
 
 
@@ -41,7 +41,7 @@ def open_budget(
     as_json: AsJson = False,
 ) -> None:
     """Open a budget: what all counts published under it may add up to."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         counts.open_budget(connection, name, purpose=purpose, epsilon=epsilon, actor=actor, at=emoney.clock())
     if as_json:
         print_json({"budget": name, "epsilon": epsilon})
@@ -63,7 +63,7 @@ def publish(
 ) -> None:
     """Count, with noise, and spend from the budget. The true count is told to nobody."""
     asked = _question(question, pack, since)
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         told = counts.publish(
             emoney.database, budget, asked, epsilon=epsilon, actor=actor, clock=emoney.clock
         )
@@ -80,10 +80,10 @@ def publish(
 @count.command("list")
 def list_counts(as_json: AsJson = False) -> None:
     """What was published, as it was told: asking again is not needed, and would cost again."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = counts.every(connection)
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
         return
     rows = [
         (
@@ -103,7 +103,7 @@ def list_counts(as_json: AsJson = False) -> None:
 @count.command()
 def budgets(as_json: AsJson = False) -> None:
     """The budgets, and what is left of each."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = counts.budgets(connection)
     if as_json:
         print_json([asdict(each) | {"left": each.left} for each in found])

@@ -9,7 +9,7 @@ import typer
 from emoney.jobs import rotation as rotating
 from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, progress, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import inventory as key_inventory
 from emoney.privacy.search import leakage
@@ -45,7 +45,7 @@ def rotate(
 
     Ends with a proof: how much is left under an old key, by table, which is nothing.
     """
-    with Emoney.open() as emoney, progress() as observe:
+    with opened() as emoney, progress() as observe:
         if what is What.INDEXES:
             done = rotating.reindex(emoney, actor=actor, progress=observe)
         elif what is What.FIELDS:
@@ -53,7 +53,7 @@ def rotate(
         else:
             done = rotating.rotation(emoney).rewrap(actor=actor, progress=observe)
     if as_json:
-        print_json(asdict(done))
+        print_json(done)
         return
     screen.print(
         f"{'gone on with; ' if done.resumed else ''}keys: {done.keys:,}, fields: {done.fields:,}",
@@ -64,8 +64,8 @@ def rotate(
 
 
 def keys(as_json: AsJson = False) -> None:
-    """The key inventory: key-encryption keys and what is under them, and the states of all other keys."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    """The key inventory: key-encryption keys, what is under them, and the states of all others."""
+    with opened_connection() as (emoney, connection):
         now = emoney.clock()
         found, states = keks.listed(connection), key_inventory.states(connection, now)
         waiting = emoney.vault.control.requests(connection)
@@ -118,7 +118,7 @@ def indexes(
     as_json: AsJson = False,
 ) -> None:
     """The blind indexes, and what each tells one who has it but not its key."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         if measure:
             for index in rotating.INDEXES:
                 leakage.measure(connection, index, emoney.clock)
@@ -151,10 +151,10 @@ def indexes(
 
 def purposes_(as_json: AsJson = False) -> None:
     """What fields are opened for now, by the approved assessment."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = purposes.in_force(connection)
     if as_json:
-        print_json(found._asdict())
+        print_json(found)
         return
     listed = set(found.purposes)
     table(

@@ -1,6 +1,5 @@
 """`emoney privacy pseudonyms` and `emoney privacy reidentify`, the way back by two persons."""
 
-from dataclasses import asdict
 from typing import Annotated
 from uuid import UUID
 
@@ -8,16 +7,15 @@ import typer
 
 from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.privacy.pseudonyms import reidentification
 from emoney.privacy.pseudonyms.domains import Pseudonyms, domains
 
 Name = Annotated[str, typer.Argument(help="The domain's name, such as fraud-study.")]
 
-pseudonyms = typer.Typer(
-    help="Domains of analysis: a subject has another pseudonym in each.", no_args_is_help=True
-)
-reidentify = typer.Typer(help="Whom a token stands for: takes two persons.", no_args_is_help=True)
+pseudonyms = group("Domains of analysis: a subject has another pseudonym in each.")
+reidentify = group("Whom a token stands for: takes two persons.")
 
 
 def register(privacy: typer.Typer) -> None:
@@ -35,12 +33,12 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a domain and start its first epoch."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         made = Pseudonyms(emoney.vault.providers, name, emoney.clock).create(
             connection, purpose=purpose, reversible=reversible, actor=actor
         )
     if as_json:
-        print_json(asdict(made))
+        print_json(made)
     else:
         screen.print(f"{made.name}: epoch {made.epoch} started", highlight=False)
 
@@ -48,7 +46,7 @@ def create(
 @pseudonyms.command("rotate")
 def rotate(name: Name, actor: Actor, as_json: AsJson = False) -> None:
     """Start a domain's next epoch: new pseudonyms that cannot be joined with those before."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         epoch = Pseudonyms(emoney.vault.providers, name, emoney.clock).rotate(connection, actor=actor)
     if as_json:
         print_json({"domain": name, "epoch": epoch})
@@ -59,10 +57,10 @@ def rotate(name: Name, actor: Actor, as_json: AsJson = False) -> None:
 @pseudonyms.command("list")
 def list_domains(as_json: AsJson = False) -> None:
     """The domains there are."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = domains(connection)
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
         return
     rows = [(each.name, "yes" if each.reversible else "", each.epoch, each.purpose) for each in found]
     table("Domains", ("domain", "reversible", "epoch", "purpose"), rows, right=("epoch",))
@@ -78,7 +76,7 @@ def request(
     as_json: AsJson = False,
 ) -> None:
     """Ask whom a token stands for."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         asked = reidentification.request(
             connection, domain, token, purpose=purpose, reason=reason, actor=actor, at=emoney.clock()
         )
@@ -97,7 +95,7 @@ Request = Annotated[UUID, typer.Argument(help="The request's id.")]
 @reidentify.command("approve")
 def approve(request: Request, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Grant a request of another person, and tell the subject."""
-    with Emoney.open() as emoney:
+    with opened() as emoney:
         subject = reidentification.approve(
             emoney.database, request, actor=actor, reason=reason, at=emoney.clock()
         )
@@ -110,7 +108,7 @@ def approve(request: Request, actor: Actor, reason: Reason, as_json: AsJson = Fa
 @reidentify.command("reject")
 def reject(request: Request, actor: Actor, reason: Reason, as_json: AsJson = False) -> None:
     """Refuse a request of another person."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         reidentification.reject(connection, request, actor=actor, reason=reason, at=emoney.clock())
     if as_json:
         print_json({"request": request, "outcome": "rejected"})
@@ -121,10 +119,10 @@ def reject(request: Request, actor: Actor, reason: Reason, as_json: AsJson = Fal
 @reidentify.command("list")
 def list_requests(as_json: AsJson = False) -> None:
     """What was asked for, by whom, and what became of it."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = reidentification.every(connection)
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
         return
     rows = [
         (e.id, e.domain, e.requested_by, f"{e.outcome} by {e.decided_by}" if e.outcome else "waits")

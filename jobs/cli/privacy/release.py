@@ -11,6 +11,8 @@ import typer
 
 from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, screen, table
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.jobs.installation import Emoney
 from emoney.kyc.persons import population
 from emoney.privacy.releases import release as releases
@@ -21,9 +23,7 @@ from emoney.privacy.releases.plans import Plan, load_plan, plan_names, read_plan
 
 LINES_SIZE_MAX = 256 * 1024 * 1024
 
-release = typer.Typer(
-    help="Records for analysis: generalised until nobody stands out, or refused.", no_args_is_help=True
-)
+release = group("Records for analysis: generalised until nobody stands out, or refused.")
 
 PlanName = Annotated[
     str,
@@ -46,7 +46,7 @@ def register(privacy: typer.Typer) -> None:
 def check(plan: PlanName, records: Records = None, as_json: AsJson = False) -> None:
     """Say what a release would leave out and generalise. Nothing is written."""
     read = _plan(plan)
-    with Emoney.open() as emoney, _opened(emoney, records) as found:
+    with opened() as emoney, _opened(emoney, records) as found:
         result = releases.check(emoney.database, read, found)
     _print(read, result, {}, as_json)
 
@@ -61,7 +61,7 @@ def make(
 ) -> None:
     """Write the anonymised records, and record that they left."""
     read = _plan(plan)
-    with Emoney.open() as emoney, _opened(emoney, records) as found:
+    with opened() as emoney, _opened(emoney, records) as found:
         released, result = releases.release(
             emoney.database, emoney.vault.providers, read, found, out, actor=actor, clock=emoney.clock
         )
@@ -71,10 +71,10 @@ def make(
 @release.command("list")
 def list_releases(as_json: AsJson = False) -> None:
     """What left before, when, by whom and how anonymous."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = releases.every(connection)
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
         return
     rows = [
         (

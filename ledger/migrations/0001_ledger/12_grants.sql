@@ -2,7 +2,8 @@
 
 GRANT USAGE ON SCHEMA ledger TO emoney_app;
 -- The application checks that the schema is of its version.
-GRANT SELECT ON public.alembic_version TO emoney_app;
+GRANT USAGE ON SCHEMA emoney_migrations TO emoney_app;
+GRANT SELECT ON emoney_migrations.alembic_version TO emoney_app;
 
 -- Reads.
 GRANT SELECT ON

@@ -7,10 +7,12 @@ Destroying schedules the deletion; KMS waits at least seven days, in which the k
 that waits for its deletion is told from one that is disabled.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from emoney.privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from emoney.privacy.keys.options import KeyOptions
+from emoney.privacy.keys.providers.client import Client
 from emoney.privacy.keys.providers.protocol import EachAlone, KeyUse
 from emoney.privacy.keys.providers.settings import (
     ANSWER_TIMEOUT_S,
@@ -29,8 +31,10 @@ class AwsKms(EachAlone):
     name = "aws-kms"
     _AT_ONCE = 16
 
-    def __init__(self, client: Any, prepared: str | None = None) -> None:
-        self._client = client
+    def __init__(
+        self, client: Any, prepared: str | None = None, again: Callable[[], Any] | None = None
+    ) -> None:
+        self._service = Client(client, again)
         self._prepared = prepared
         self._refused: Any = extra("botocore.exceptions", "aws")
 
@@ -43,11 +47,18 @@ class AwsKms(EachAlone):
             retries={"total_max_attempts": ATTEMPTS},
             max_pool_connections=cls._AT_ONCE,
         )
-        try:
-            client = extra("boto3", "aws").client("kms", config=config)
-        except extra("botocore.exceptions", "aws").BotoCoreError as error:
-            raise KeyUnavailable(f"AWS KMS cannot be set up ({type(error).__name__}): {error}") from None
-        return cls(client, options.aws_kms_key)
+
+        def made() -> Any:
+            try:
+                return extra("boto3", "aws").client("kms", config=config)
+            except extra("botocore.exceptions", "aws").BotoCoreError as error:
+                raise KeyUnavailable(f"AWS KMS cannot be set up ({type(error).__name__}): {error}") from None
+
+        return cls(made(), options.aws_kms_key, made)
+
+    @property
+    def _client(self) -> Any:
+        return self._service.own
 
     def first(self, use: KeyUse) -> str | None:
         """See KeyProvider. The prepared key is for subject keys only."""

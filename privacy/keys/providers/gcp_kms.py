@@ -6,11 +6,12 @@ all of whose versions are destroyed is gone; seeing that needs `cloudkms.cryptoK
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from emoney.privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from emoney.privacy.keys.options import KeyOptions
+from emoney.privacy.keys.providers.client import Client
 from emoney.privacy.keys.providers.protocol import EachAlone, KeyUse
 from emoney.privacy.keys.providers.settings import ANSWER_TIMEOUT_S, context_code, extra
 
@@ -23,8 +24,8 @@ class GoogleKms(EachAlone):
     name = "gcp-kms"
     _AT_ONCE = 16
 
-    def __init__(self, client: Any, ring: str) -> None:
-        self._client = client
+    def __init__(self, client: Any, ring: str, again: Callable[[], Any] | None = None) -> None:
+        self._service = Client(client, again)
         self._ring = ring
         self._errors: Any = extra("google.api_core.exceptions", "gcp")
         self._crc: Any = extra("google_crc32c", "gcp")
@@ -33,10 +34,18 @@ class GoogleKms(EachAlone):
     def connect(cls, options: KeyOptions) -> "GoogleKms":
         """With Google's application default credentials."""
         kms = extra("google.cloud.kms_v1", "gcp")
-        try:
-            return cls(kms.KeyManagementServiceClient(), options.gcp_key_ring or "")
-        except extra("google.auth.exceptions", "gcp").GoogleAuthError as error:
-            raise KeyUnavailable(f"Google Cloud KMS cannot be set up: {type(error).__name__}.") from None
+
+        def made() -> Any:
+            try:
+                return kms.KeyManagementServiceClient()
+            except extra("google.auth.exceptions", "gcp").GoogleAuthError as error:
+                raise KeyUnavailable(f"Google Cloud KMS cannot be set up: {type(error).__name__}.") from None
+
+        return cls(made(), options.gcp_key_ring or "", made)
+
+    @property
+    def _client(self) -> Any:
+        return self._service.own
 
     def first(self, use: KeyUse) -> str | None:  # noqa: ARG002
         """See KeyProvider. Keys are created."""

@@ -10,9 +10,11 @@ Options: the vendor's library, the token's label and its PIN. A wrapped key is
 import threading
 from typing import Any
 
+from emoney.ledger.base import forks
 from emoney.privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from emoney.privacy.keys.framing import framed
 from emoney.privacy.keys.options import KeyOptions
+from emoney.privacy.keys.providers.client import Client
 from emoney.privacy.keys.providers.protocol import KEY_BYTES, EachAlone, KeyUse
 from emoney.privacy.keys.providers.settings import extra
 
@@ -23,16 +25,35 @@ _DOMAIN = b"emoney/privacy/key-wrap/pkcs11"
 
 
 class Pkcs11Token(EachAlone):
-    """KEKs in a token of a PKCS#11 module. One session, one caller at a time: modules ask for no more."""
+    """KEKs in a token of a PKCS#11 module. One session, one caller at a time: modules ask for no more.
+
+    A forked process has the module begin anew, and opens a session of its own.
+    """
 
     name = "pkcs11"
 
     def __init__(self, module: str, token: str, pin: str) -> None:
         self._p11: Any = extra("pkcs11", "pkcs11")
+        self._module, self._token, self._pin = module, token, pin
         self._lock = threading.Lock()
-        self._token = token
+        self._service = Client(self._opened(), lambda: self._opened(forked=True))
+        forks.watch(self)
+
+    def in_child(self) -> None:
+        """See `forks.Forked`."""
+        self._lock = threading.Lock()
+
+    @property
+    def _session(self) -> Any:
+        return self._service.own
+
+    def _opened(self, *, forked: bool = False) -> Any:
+        module, token = self._module, self._token
         try:
-            self._session = self._p11.lib(module).get_token(token_label=token).open(user_pin=pin, rw=True)
+            library = self._p11.lib(module)
+            if forked:
+                library.reinitialize()
+            return library.get_token(token_label=token).open(user_pin=self._pin, rw=True)
         except self._p11.exceptions.PinIncorrect:
             raise KeyUnavailable(f"The PIN in EMONEY_PKCS11_PIN is not that of the token {token}.") from None
         except self._p11.exceptions.NoSuchToken:

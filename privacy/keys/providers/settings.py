@@ -4,7 +4,7 @@ import hashlib
 import importlib
 from types import ModuleType
 
-from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.base.extras import demanded
 
 CONNECT_TIMEOUT_S = 3
 ANSWER_TIMEOUT_S = 5
@@ -13,13 +13,9 @@ ATTEMPTS = 2
 
 
 def extra(module: str, name: str) -> ModuleType:
-    """The library of an optional extra. Raises ConfigurationError, saying how to install it."""
-    try:
+    """The library of an optional extra. Raises MissingExtra, saying how to install it."""
+    with demanded(name):
         return importlib.import_module(module)
-    except ImportError:
-        raise ConfigurationError(
-            f"This key provider needs {module}: install it with `pip install 'emoney[{name}]'`."
-        ) from None
 
 
 def context_code(context: bytes) -> str:

@@ -7,11 +7,13 @@ that is gone is told from one that is forbidden.
 
 import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from emoney.privacy.errors import CannotOpen, KeyGone, KeyUnavailable, ProviderUnreachable
 from emoney.privacy.keys.options import KeyOptions
+from emoney.privacy.keys.providers.client import Client
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.providers.settings import (
     ANSWER_TIMEOUT_S,
@@ -30,8 +32,8 @@ class VaultTransit:
 
     name = "vault"
 
-    def __init__(self, client: Any, mount: str = "transit") -> None:
-        self._client = client
+    def __init__(self, client: Any, mount: str = "transit", again: Callable[[], Any] | None = None) -> None:
+        self._service = Client(client, again)
         self._mount = mount
         self._errors: Any = extra("hvac.exceptions", "vault")
         self._http: Any = extra("requests.exceptions", "vault")
@@ -39,13 +41,18 @@ class VaultTransit:
     @classmethod
     def connect(cls, options: KeyOptions) -> "VaultTransit":
         """To the Vault of the options, in bounded time."""
-        client = extra("hvac", "vault").Client(
+        made = partial(
+            extra("hvac", "vault").Client,
             url=options.vault_address,
             token=options.vault_token,
             namespace=options.vault_namespace,
             timeout=(CONNECT_TIMEOUT_S, ANSWER_TIMEOUT_S),
         )
-        return cls(client, options.vault_mount)
+        return cls(made(), options.vault_mount, made)
+
+    @property
+    def _client(self) -> Any:
+        return self._service.own
 
     def first(self, use: KeyUse) -> str | None:  # noqa: ARG002
         """See KeyProvider. Keys are created."""

@@ -15,7 +15,7 @@ from commands import Command
 from logs import DECLARED, Log
 from psycopg import sql
 
-from emoney.ledger.base.errors import EmoneyError
+from emoney.ledger.base.errors import EmoneyError, UnknownTransfer
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.proofs import (
     ProofInvalid,
@@ -27,7 +27,7 @@ from emoney.ledger.proofs import (
     verify,
     verifying,
 )
-from emoney.ledger.proofs.errors import LogDamaged, NotSealed, UnknownTransfer
+from emoney.ledger.proofs.errors import LogDamaged, NotSealed
 
 HALF, ALL = DECLARED + 301, DECLARED + 602
 
