@@ -27,7 +27,8 @@ MEMORY, MEMORY_MIN = Path("/dev/shm"), 2 << 30  # noqa: S108 - a directory of ra
 
 LEFT_MAX = 3
 _names = itertools.count()
-_left: deque[str] = deque()
+_left: dict[str, deque[str]] = {}
+"""Copies that are over and not dropped yet, by server."""
 
 
 @contextmanager
@@ -68,9 +69,10 @@ def copy_of(url: str, template: str | None = None) -> Iterator[str]:
         yield make_conninfo(url, dbname=name)
     finally:
         # A database whose last connection has just ended takes a tenth of a second to drop: those before it.
-        _left.append(name)
-        while len(_left) > LEFT_MAX:
-            dropped = sql.Identifier(_left.popleft())
+        left = _left.setdefault(admin, deque())
+        left.append(name)
+        while len(left) > LEFT_MAX:
+            dropped = sql.Identifier(left.popleft())
             with psycopg.connect(admin, autocommit=True) as connection:
                 connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(dropped))
 
