@@ -1,10 +1,10 @@
 """A guide's blocks, taken from its Markdown and run in order, as a reader would type them.
 
 What is run: every `console` block (the lines that begin with `$`), `python` block and `sql` block. The lines
-that follow a command, and a `text` block that follows Python, are what it prints: each must come, in this order,
-among what it did print; `…` stands for anything, `<NAME>` for an id, which later commands may name. A command
-ends with exit code 0 unless a comment behind it says `# exit code 1`. A `<!-- file: NAME -->` before a block makes
-it a file. `sh` blocks, and those of other languages, are shown only.
+that follow a command, and a `text` block that follows Python, are what it prints: each must come, in this
+order, among what it did print; `…` stands for anything, `<NAME>` for an id, which later commands may name. A
+command ends with exit code 0 unless a comment behind it says `# exit code 1`. `<!-- file: NAME -->` before a
+block makes it a file. `sh` blocks, and those of other languages, are shown only.
 """
 
 import os
