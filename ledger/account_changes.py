@@ -22,6 +22,7 @@ from emoney.ledger.base.errors import AccountClosed, InvalidInput, UnknownAccoun
 from emoney.ledger.base.names import check_actor, check_reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import locks
@@ -207,6 +208,7 @@ def _change(
     return ledger.run(changing)
 
 
+@all_or_nothing
 def set_frozen(
     connection: Connection,
     account_id: UUID,

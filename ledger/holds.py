@@ -28,6 +28,7 @@ import psycopg
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import locked as posting
@@ -105,20 +106,23 @@ def place(ledger: Ledger, hold: Hold) -> Outcome:
 
     Raises InvalidInput or a subclass for what no state could accept, such as a deadline that has passed.
     """
+    return ledger.run(lambda connection: place_in(ledger, connection, hold))
+
+
+@all_or_nothing
+def place_in(ledger: Ledger, connection: Connection, hold: Hold) -> Outcome:
+    """`place` in a transaction of the caller's; where it raises, nothing of it is left there."""
     request = hold.as_transfer(hold.id, hold.amount)
     request.check()
     content = content_hash("hold/1", hold.expires_at.isoformat(), request.content_hash().hex())
-
-    def placing(connection: Connection) -> Outcome:
-        sides = (hold.debit_account, hold.credit_account)
-        fresh, locked = locks.lock_and_claim(connection, sides, {hold.id: content}, ledger.profiles)
-        if hold.id not in fresh:
-            return earlier_outcome(connection, hold.id, content)
-        return reserve(ledger, connection, hold, locked)
-
-    return ledger.run(placing)
+    sides = (hold.debit_account, hold.credit_account)
+    fresh, locked = locks.lock_and_claim(connection, sides, {hold.id: content}, ledger.profiles)
+    if hold.id not in fresh:
+        return earlier_outcome(connection, hold.id, content)
+    return reserve(ledger, connection, hold, locked)
 
 
+@all_or_nothing
 def reserve(ledger: Ledger, connection: Connection, hold: Hold, locked: Locked) -> Outcome:
     """Place `hold` in the transaction of a caller who has claimed its id and locked its accounts."""
     if hold.expires_at.tzinfo is None:
@@ -165,24 +169,39 @@ def capture(
     `release_rest`: what remains is given back to the payer; else it stays held. Refused when the hold has
     expired, has less than the amount left, or the transfer breaks a rule now. Raises UnknownHold.
     """
+    return ledger.run(
+        lambda connection: capture_in(
+            ledger, connection, hold_id, transfer_id, amount, release_rest=release_rest
+        )
+    )
+
+
+@all_or_nothing
+def capture_in(
+    ledger: Ledger,
+    connection: Connection,
+    hold_id: UUID,
+    transfer_id: UUID,
+    amount: int | None = None,
+    *,
+    release_rest: bool = True,
+) -> Outcome:
+    """`capture` in a transaction of the caller's; where it raises, nothing of it is left there."""
     if amount is not None:
         check_amount(amount, f"capture {transfer_id}")
     content = content_hash("capture/1", hold_id.hex, str(amount), str(release_rest))
-
-    def capturing(connection: Connection) -> Outcome:
-        hold = find(connection, hold_id).hold
-        _check_not_disputed(hold)
-        sides = (hold.debit_account, hold.credit_account)
-        fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
-        if transfer_id not in fresh:
-            return earlier_outcome(connection, transfer_id, content)
-        now, held = locks.posting_time(ledger.clock, locked), find(connection, hold_id)
-        request = hold.as_transfer(transfer_id, amount or held.remaining or hold.amount)
-        return take(ledger, connection, held, request, now, release_rest=release_rest)
-
-    return ledger.run(capturing)
+    hold = find(connection, hold_id).hold
+    _check_not_disputed(hold)
+    sides = (hold.debit_account, hold.credit_account)
+    fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
+    if transfer_id not in fresh:
+        return earlier_outcome(connection, transfer_id, content)
+    now, held = locks.posting_time(ledger.clock, locked), find(connection, hold_id)
+    request = hold.as_transfer(transfer_id, amount or held.remaining or hold.amount)
+    return take(ledger, connection, held, request, now, release_rest=release_rest)
 
 
+@all_or_nothing
 def take(
     ledger: Ledger,
     connection: Connection,
@@ -210,18 +229,20 @@ def void(ledger: Ledger, hold_id: UUID) -> PlacedHold:
 
     Raises UnknownHold; HoldEnded when it was captured or has expired.
     """
+    return ledger.run(lambda connection: void_in(ledger, connection, hold_id))
 
-    def voiding(connection: Connection) -> PlacedHold:
-        held, locked = lock(ledger, connection, hold_id)
-        _check_not_disputed(held.hold)
-        if held.remaining == 0:
-            if _last_kind(connection, held) == "voided":
-                return held
-            raise HoldEnded(f"hold {hold_id} has nothing left to void")
-        give_back(connection, held, locked, "voided", ledger.clock())
-        return find(connection, hold_id)
 
-    return ledger.run(voiding)
+@all_or_nothing
+def void_in(ledger: Ledger, connection: Connection, hold_id: UUID) -> PlacedHold:
+    """`void` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    held, locked = lock(ledger, connection, hold_id)
+    _check_not_disputed(held.hold)
+    if held.remaining == 0:
+        if _last_kind(connection, held) == "voided":
+            return held
+        raise HoldEnded(f"hold {hold_id} has nothing left to void")
+    give_back(connection, held, locked, "voided", ledger.clock())
+    return find(connection, hold_id)
 
 
 def expire_due(ledger: Ledger, limit: int = EXPIRE_BATCH) -> int:
@@ -282,6 +303,7 @@ def lock(ledger: Ledger, connection: Connection, hold_id: UUID) -> tuple[PlacedH
     return find(connection, hold_id), locked
 
 
+@all_or_nothing
 def give_back(connection: Connection, held: PlacedHold, locked: Locked, kind: str, now: datetime) -> None:
     """End a hold with what remains of it, which limits no longer count. Its accounts are locked."""
     end(connection, held, kind, held.remaining, now)
@@ -315,6 +337,7 @@ def find(connection: Connection, hold_id: UUID) -> PlacedHold:
     return PlacedHold(hold, placed_at, *state)
 
 
+@all_or_nothing
 def end(
     connection: Connection,
     held: PlacedHold,

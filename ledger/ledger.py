@@ -14,6 +14,7 @@ from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConnectionLost, InvalidInput, Unavailable
 from emoney.ledger.base.ids import content_id
 from emoney.ledger.base.postgres.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.posting import batches_in_a_row as ahead
 from emoney.ledger.posting import locked as posting
@@ -77,8 +78,11 @@ class Ledger:
         return self._post(transfers)
 
     def _post(self, transfers: Sequence[Transfer]) -> list[Outcome]:
+        def work(connection: Connection) -> list[Outcome]:
+            return posting.post(connection, transfers, self.clock, self.profiles)
+
         try:
-            return self.run(lambda connection: self.post_in(connection, transfers), claims=True)
+            return self.run(work, claims=True)
         except InvalidInput as error:
             _log.info("batch of %d transfers refused whole: %s", len(transfers), type(error).__name__)
             raise
@@ -119,8 +123,16 @@ class Ledger:
         """
         return ahead.post_all(self.database, batches, self.account_cache(), self._post)
 
+    @all_or_nothing
     def post_in(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
-        """Post a batch in a transaction of the caller's, who commits or rolls back."""
+        """Post a batch in a transaction of the caller's, who commits or rolls back.
+
+        `connection`: psycopg's, to this ledger's database, by a role that may post. Where it raises, nothing
+        of it is left in the transaction, which goes on: the ids are free again. Errors as `post`; deadlocks
+        and serialization failures come as psycopg raises them, and PartitionMissing, an Unavailable, on the
+        first posting of a month that the job `partitions` has not prepared. Costs a savepoint, two short
+        round trips, where the transaction had begun; the accounts stay locked until it ends.
+        """
         return posting.post(connection, transfers, self.clock, self.profiles)
 
     def run(self, work: Callable[[Connection], Result], *, claims: bool = False) -> Result:

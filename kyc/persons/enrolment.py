@@ -36,6 +36,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.binary_arrays import Bytes, Packed, Texts, Uuids
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy import ClearField, Place, Vault
 
 PERSONS_MAX = 10_000
@@ -106,6 +107,7 @@ class Enrolment:
         with self.database.connection() as connection:
             return self.enrol_in(connection, persons, pack_id=pack_id)
 
+    @all_or_nothing
     def enrol_in(
         self, connection: Connection, persons: Sequence[dict[str, Any]], *, pack_id: str | None = None
     ) -> list[Enrolled]:

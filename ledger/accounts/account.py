@@ -13,6 +13,7 @@ from emoney.ledger.base.errors import InvalidInput, UnknownAccount
 from emoney.ledger.base.names import REFERENCE_MAX, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.transfers.chart import AccountKind, floor_of, sign_of
 from emoney.ledger.transfers.money import exponent
 
@@ -72,6 +73,7 @@ class Account:
     pending: int
 
 
+@all_or_nothing
 def open_accounts(connection: Connection, accounts: Sequence[NewAccount]) -> int:
     """Open those of `accounts` whose id is not there yet; returns how many were opened.
 
@@ -145,6 +147,7 @@ def by_ref_or_id(connection: Connection, name: str) -> Account:
         raise UnknownAccount(f"there is no account with the reference {name!r}") from None
 
 
+@all_or_nothing
 def set_profile(connection: Connection, account_id: UUID, profile_id: UUID | None) -> None:
     """Put the account under another limit profile. Usage counters stay.
 
@@ -165,6 +168,7 @@ def metadata(connection: Connection, account_id: UUID) -> dict[str, Any]:
     return {} if row is None else row[0]
 
 
+@all_or_nothing
 def set_metadata(connection: Connection, account_id: UUID, metadata: dict[str, Any], *, at: datetime) -> None:
     """Replace what is kept about the account: a JSON object that the ledger never looks into.
 

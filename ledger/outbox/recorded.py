@@ -13,6 +13,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.outbox.event import Event, from_posted, from_recorded, from_refused
 
 PAYLOAD_BYTES_MAX = 16_384
@@ -21,6 +22,7 @@ _KIND = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}")
 _queries = queries_beside(__file__)
 
 
+@all_or_nothing
 def append(
     connection: Connection,
     kind: str,

@@ -66,7 +66,8 @@ def post(
     """Post `transfers` in the connection's transaction; one outcome each, in their order.
 
     Nothing is committed here. Raises InvalidInput or a subclass for what no ledger state could accept, in
-    which case the caller must roll back; IntegrityViolation when the database contradicts the decision.
+    which case the caller rolls back (`Ledger.post_in` does, to where it began); IntegrityViolation when the
+    database contradicts the decision.
     """
     with no_collection():
         return _post(connection, transfers, clock, profiles)

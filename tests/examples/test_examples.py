@@ -28,6 +28,7 @@ def test_the_readme_example_is_the_one_that_runs() -> None:
     [
         ("first_wallets", "posted\ngh-bog-2024/minimum/flow-out-any-day\n"),
         ("payment_with_fee", "[True, True]\n[False, False]\n"),
+        ("own_transaction", "paid\nwrong\n"),
     ],
 )
 def test_an_example_prints_what_it_should(
@@ -38,4 +39,5 @@ def test_an_example_prints_what_it_should(
 
 
 def test_every_example_is_tested() -> None:
-    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == {"first_wallets", "payment_with_fee"}
+    tested = {"first_wallets", "payment_with_fee", "own_transaction"}
+    assert {path.stem for path in (ROOT / "examples").glob("*.py")} == tested
