@@ -1,11 +1,13 @@
 """Floor 1: moves money. Accounts, transfers, limits. Holds no personal data: a holder is an opaque UUID."""
 
 from emoney.ledger.accounts.account import Account, NewAccount
+from emoney.ledger.base.ids import Key
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.group_commit.commit import GroupCommit
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.limits.rules import LimitProfile, LimitRule
 from emoney.ledger.transfers.chart import AccountKind
+from emoney.ledger.transfers.money import Money
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer
 
@@ -15,6 +17,8 @@ __all__ = [
     "Database",
     "Transfer",
     "Operation",
+    "Key",
+    "Money",
     "Outcome",
     "Refusal",
     "AccountKind",

@@ -26,6 +26,7 @@ import psycopg
 
 from emoney.ledger import holds, reversals
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
+from emoney.ledger.base.ids import Id, Key, as_id, key_of
 from emoney.ledger.base.names import check_actor, check_reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -38,7 +39,7 @@ from emoney.ledger.posting import write as writing
 from emoney.ledger.posting.decide import Rejected
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
 from emoney.ledger.reversals import Original
-from emoney.ledger.transfers.money import check_amount
+from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome
 
@@ -95,9 +96,9 @@ class Dispute:
 
 def open_dispute(
     ledger: Ledger,
-    original_id: UUID,
-    dispute_id: UUID,
-    amount: int | None = None,
+    original_id: Id,
+    dispute_id: Id,
+    amount: Amount | None = None,
     *,
     reason_code: str,
     expires_at: datetime,
@@ -119,29 +120,32 @@ def open_dispute(
 def open_dispute_in(
     ledger: Ledger,
     connection: Connection,
-    original_id: UUID,
-    dispute_id: UUID,
-    amount: int | None = None,
+    original_id: Id,
+    dispute_id: Id,
+    amount: Amount | None = None,
     *,
     reason_code: str,
     expires_at: datetime,
     actor: str,
 ) -> Outcome:
     """`open_dispute` in a transaction of the caller's; where it raises, nothing of it is left there."""
-    if amount is not None:
-        check_amount(amount, f"dispute {dispute_id}")
+    original_id, key = as_id(original_id, "original_id"), key_of(dispute_id)
+    dispute_id = as_id(dispute_id, "dispute_id")
     check_actor(actor)
-    if not _REASON_CODE.fullmatch(reason_code):
+    if not isinstance(expires_at, datetime):
+        raise InvalidInput(f"dispute {dispute_id}: expires_at is to be a datetime")
+    if not isinstance(reason_code, str) or not _REASON_CODE.fullmatch(reason_code):
         raise InvalidInput(
             f"dispute {dispute_id}: a reason code has 1 to 32 letters, digits, points, dashes or underscores"
         )
+    original = reversals.find_original(connection, original_id)
+    amount = moved(amount, original.currency, f"dispute {dispute_id}")
     content = content_hash(
         "dispute/1", original_id.hex, str(amount), reason_code, expires_at.isoformat(), actor
     )
-    original = reversals.find_original(connection, original_id)
     fresh, locked = locks.lock_and_claim(connection, _sides(original), {dispute_id: content}, ledger.profiles)
     if dispute_id not in fresh:
-        return earlier_outcome(connection, dispute_id, content)
+        return earlier_outcome(connection, dispute_id, content, key)
     now = locks.posting_time(ledger.clock, locked)
     row = connection.execute(_queries.disputed.sql, {"original": original_id}).fetchone()
     disputed = row[0] if row else 0
@@ -155,12 +159,13 @@ def open_dispute_in(
         Operation.REVERSAL,
         expires_at,
         str(original_id),
+        key,
     )
     if hold.amount > left:
         refusal = reversals.beyond(original, left)
-        request = hold.as_transfer(dispute_id, hold.amount)
+        request = hold.as_transfer(dispute_id if key is None else Key(key), hold.amount)
         writing.write(connection, [Rejected(request, now, refusal)], {}, now)
-        return Outcome(dispute_id, refusal)
+        return Outcome(dispute_id, refusal, key=key)
     outcome = holds.reserve(ledger, connection, hold, locked)
     if outcome.posted:
         opened = {
@@ -176,7 +181,7 @@ def open_dispute_in(
 
 
 def uphold(
-    ledger: Ledger, dispute_id: UUID, transfer_id: UUID, amount: int | None = None, *, actor: str, reason: str
+    ledger: Ledger, dispute_id: Id, transfer_id: Id, amount: Amount | None = None, *, actor: str, reason: str
 ) -> Outcome:
     """Give the payer `amount` (all that is held and not given back otherwise, if None); the rest is released.
 
@@ -195,33 +200,34 @@ def uphold(
 def uphold_in(
     ledger: Ledger,
     connection: Connection,
-    dispute_id: UUID,
-    transfer_id: UUID,
-    amount: int | None = None,
+    dispute_id: Id,
+    transfer_id: Id,
+    amount: Amount | None = None,
     *,
     actor: str,
     reason: str,
 ) -> Outcome:
     """`uphold` in a transaction of the caller's; where it raises, nothing of it is left there."""
-    if amount is not None:
-        check_amount(amount, f"refund {transfer_id}")
+    dispute_id, named = as_id(dispute_id, "dispute_id"), transfer_id
+    transfer_id = as_id(transfer_id, "transfer_id")
     check_actor(actor)
     check_reason(reason)
-    content = content_hash("uphold/1", dispute_id.hex, str(amount), actor, reason)
     original_id = find(connection, dispute_id).original_id
     original = reversals.find_original(connection, original_id)
+    amount = moved(amount, original.currency, f"refund {transfer_id}")
+    content = content_hash("uphold/1", dispute_id.hex, str(amount), actor, reason)
     sides = _sides(original)
     fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
     if transfer_id not in fresh:
-        return earlier_outcome(connection, transfer_id, content)
+        return earlier_outcome(connection, transfer_id, content, key_of(named))
     now = locks.posting_time(ledger.clock, locked)
     held = holds.find(connection, dispute_id)
     left = original.amount - reversals.given_back(connection, original_id)
-    request = held.hold.as_transfer(transfer_id, amount or min(held.remaining, left) or held.hold.amount)
+    request = held.hold.as_transfer(named, amount or min(held.remaining, left) or held.hold.amount)
     if request.amount > left and held.remaining:
         refusal = reversals.beyond(original, left)
         writing.write(connection, [Rejected(request, now, refusal)], {}, now)
-        return Outcome(transfer_id, refusal)
+        return Outcome(transfer_id, refusal, key=request.key)
     outcome = holds.take(ledger, connection, held, request, now, release_rest=True)
     if outcome.posted:
         states = locks.lock(connection, sides, ledger.profiles).states
@@ -231,7 +237,7 @@ def uphold_in(
     return outcome
 
 
-def reject(ledger: Ledger, dispute_id: UUID, *, actor: str, reason: str) -> Dispute:
+def reject(ledger: Ledger, dispute_id: Id, *, actor: str, reason: str) -> Dispute:
     """Give what is held back to the receiver. Rejecting a rejected dispute changes nothing.
 
     Raises UnknownDispute; DisputeEnded when it was upheld or has expired.
@@ -242,10 +248,9 @@ def reject(ledger: Ledger, dispute_id: UUID, *, actor: str, reason: str) -> Disp
 
 
 @all_or_nothing
-def reject_in(
-    ledger: Ledger, connection: Connection, dispute_id: UUID, *, actor: str, reason: str
-) -> Dispute:
+def reject_in(ledger: Ledger, connection: Connection, dispute_id: Id, *, actor: str, reason: str) -> Dispute:
     """`reject` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    dispute_id = as_id(dispute_id, "dispute_id")
     check_actor(actor)
     check_reason(reason)
     original = reversals.find_original(connection, find(connection, dispute_id).original_id)
@@ -262,8 +267,9 @@ def reject_in(
     return find(connection, dispute_id)
 
 
-def find(connection: Connection, dispute_id: UUID) -> Dispute:
+def find(connection: Connection, dispute_id: Id) -> Dispute:
     """A dispute as it stands. Raises UnknownDispute."""
+    dispute_id = as_id(dispute_id, "dispute_id")
     row = connection.execute(_queries.find.sql, {"id": dispute_id}).fetchone()
     if row is None:
         raise UnknownDispute(f"there is no dispute {dispute_id}")

@@ -11,8 +11,9 @@ from uuid import UUID
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.clock import Clock, system_clock
-from emoney.ledger.base.errors import ConnectionLost, InvalidInput, Unavailable
+from emoney.ledger.base.errors import ConnectionLost, InvalidInput, InvalidReference, Unavailable
 from emoney.ledger.base.ids import content_id
+from emoney.ledger.base.names import REFERENCE_MAX, is_reference
 from emoney.ledger.base.postgres.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits.profiles import ProfileCache
@@ -49,14 +50,16 @@ class Ledger:
         For the accounts of the chart and of businesses; customers' wallets are opened by `kyc`, at a tier.
         Raises InvalidInput when the reference belongs to an account of another kind or currency.
         """
-        new = NewAccount(
-            content_id(f"account|{external_ref}".encode()), kind, currency, self.clock(), external_ref
-        )
+        kind = accounts.checked_kind(kind)
+        if not isinstance(external_ref, str) or not is_reference(external_ref):
+            raise InvalidReference(f"an external reference is a text of 1 to {REFERENCE_MAX} characters")
+        account_id = content_id(f"account|{external_ref}".encode())
+        new = NewAccount(account_id, kind, currency, self.clock(), external_ref)
         with self.database.connection() as connection:
             found = accounts.find(connection, [external_ref]).get(external_ref)
             if found is None:
                 accounts.open_accounts(connection, [new])
-                return new.id
+                return account_id
         if (found.kind, found.currency) != (kind, currency):
             raise InvalidInput(
                 f"{external_ref!r} is an account of kind {found.kind} in {found.currency} already"
@@ -71,7 +74,7 @@ class Ledger:
         posts many batches from one thread; spares reading the same accounts again. Raises InvalidInput
         (nothing was written), Unavailable (unknown whether it was; sending the same ids again is safe).
         """
-        if cache is None and len(transfers) <= OPTIMISTIC_TRANSFERS_MAX:
+        if cache is None and posting.batch(transfers) <= OPTIMISTIC_TRANSFERS_MAX:
             cache = self.account_cache()
         if cache is not None and (outcomes := self._post_optimistically(transfers, cache)) is not None:
             return outcomes

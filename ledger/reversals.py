@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput, InvalidReference
+from emoney.ledger.base.ids import Id, as_id, key_of
 from emoney.ledger.base.names import REFERENCE_MAX, check_reason, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -25,7 +26,7 @@ from emoney.ledger.posting import write as writing
 from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import LEDGER_RULE, Rejected, decide
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
-from emoney.ledger.transfers.money import check_amount
+from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Transfer
 
@@ -53,9 +54,9 @@ class Original:
 
 def refund(
     ledger: Ledger,
-    original_id: UUID,
-    refund_id: UUID,
-    amount: int | None = None,
+    original_id: Id,
+    refund_id: Id,
+    amount: Amount | None = None,
     *,
     reason: str,
     reference: str | None = None,
@@ -77,9 +78,9 @@ def refund(
 def refund_in(
     ledger: Ledger,
     connection: Connection,
-    original_id: UUID,
-    refund_id: UUID,
-    amount: int | None = None,
+    original_id: Id,
+    refund_id: Id,
+    amount: Amount | None = None,
     *,
     reason: str,
     reference: str | None = None,
@@ -90,9 +91,9 @@ def refund_in(
 
 def reverse(
     ledger: Ledger,
-    original_id: UUID,
-    reversal_id: UUID,
-    amount: int | None = None,
+    original_id: Id,
+    reversal_id: Id,
+    amount: Amount | None = None,
     *,
     reason: str,
     reference: str | None = None,
@@ -108,9 +109,9 @@ def reverse(
 def reverse_in(
     ledger: Ledger,
     connection: Connection,
-    original_id: UUID,
-    reversal_id: UUID,
-    amount: int | None = None,
+    original_id: Id,
+    reversal_id: Id,
+    amount: Amount | None = None,
     *,
     reason: str,
     reference: str | None = None,
@@ -124,29 +125,32 @@ def reverse_in(
 def _give_back(
     ledger: Ledger,
     connection: Connection,
-    original_id: UUID,
-    transfer_id: UUID,
-    amount: int | None,
+    original_id: Id,
+    transfer_id: Id,
+    amount: Amount | None,
     operation: Operation,
     reason: str,
     reference: str | None,
 ) -> Outcome:
-    if amount is not None:
-        check_amount(amount, f"{operation} {transfer_id}")
+    original_id, key = as_id(original_id, "original_id"), key_of(transfer_id)
+    transfer_id = as_id(transfer_id, f"{operation}_id")
     check_reason(reason)
+    if reference is not None and not isinstance(reference, str):
+        raise InvalidReference(f"{operation} {transfer_id}: a reference is a text")
     named = str(original_id) if reference is None else f"{original_id}: {reference}"
     if reference == "" or not is_reference(named):
         raise InvalidReference(
             f"{operation} {transfer_id}: a reference has 1 to {REFERENCE_MAX - 38} characters and no NUL, "
             "behind the original's id"
         )
+    original = find_original(connection, original_id)
+    amount = moved(amount, original.currency, f"{operation} {transfer_id}")
     own = () if reference is None else (reference,)
     content = content_hash(f"{operation.value}/1", original_id.hex, str(amount), reason, *own)
-    original = find_original(connection, original_id)
     sides = (original.debit_account, original.credit_account)
     fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
     if transfer_id not in fresh:
-        return earlier_outcome(connection, transfer_id, content)
+        return earlier_outcome(connection, transfer_id, content, key)
     now = locks.posting_time(ledger.clock, locked)
     left = original.amount - given_back(connection, original_id)
     request = Transfer(
@@ -157,17 +161,18 @@ def _give_back(
         original.currency,
         operation,
         reference=named,
+        key=key,
     )
     if request.amount > left:
         refusal = beyond(original, left)
         writing.write(connection, [Rejected(request, now, refusal)], {}, now)
-        return Outcome(transfer_id, refusal)
+        return Outcome(transfer_id, refusal, key=key)
     states = posting.states_for(connection, [request], locked, now)
     (decision,) = writing.write(connection, decide([request], states, now), {}, now)
     if isinstance(decision, Rejected):
-        return Outcome(transfer_id, decision.refusal)
+        return Outcome(transfer_id, decision.refusal, key=key)
     count(connection, original_id, original, request, states, reason, now)
-    return Outcome(transfer_id)
+    return Outcome(transfer_id, key=key)
 
 
 def given_back(connection: Connection, original_id: UUID) -> int:

@@ -26,6 +26,14 @@ class InvalidInput(EmoneyError, ValueError):
     transfers: Mapping[UUID, "InvalidInput"] = MappingProxyType({})
 
 
+class InvalidId(InvalidInput):
+    """What is given for an id is neither a UUID, nor the text of one, nor a Key."""
+
+
+class InvalidMetadata(InvalidInput):
+    """Metadata that is no small JSON object of names and plain values."""
+
+
 class InvalidAmount(InvalidInput):
     """An amount that is not a positive whole number of minor units below the ledger's bound."""
 
