@@ -26,6 +26,7 @@ from uuid import UUID
 import psycopg
 
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
+from emoney.ledger.base.errors import UnknownHold as UnknownHold
 from emoney.ledger.base.ids import Id, Key, as_id, key_of
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -53,10 +54,6 @@ from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Trans
 EXPIRE_BATCH = 500
 
 _queries = queries_beside(__file__)
-
-
-class UnknownHold(InvalidInput):
-    """An id under which no hold was placed."""
 
 
 class HoldEnded(InvalidInput):

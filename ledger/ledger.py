@@ -21,6 +21,7 @@ from emoney.ledger.posting import batches_in_a_row as ahead
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import optimistic, partitions
 from emoney.ledger.posting.account_cache import AccountCache
+from emoney.ledger.reading.reader import Reading
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.transfer import Outcome, Transfer
 
@@ -37,12 +38,13 @@ OPTIMISTIC_TRANSFERS_MAX = 16
 
 
 class Ledger:
-    """Posts transfers to `database`. `clock` gives posting times. Safe to share between threads."""
+    """Posts transfers to `database`; `reading` reads them. `clock` gives posting times. For many threads."""
 
     def __init__(self, database: Database, clock: Clock = system_clock) -> None:
         self.database = database
         self.clock = clock
         self.profiles = ProfileCache()
+        self.reading = Reading(database, clock)
 
     def open_account(self, kind: AccountKind, currency: str, external_ref: str) -> UUID:
         """The id of the account with this reference, opened now if it is not there yet.

@@ -14,6 +14,7 @@ from uuid import UUID
 import psycopg
 
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput, InvalidReference
+from emoney.ledger.base.errors import UnknownTransfer as UnknownTransfer
 from emoney.ledger.base.ids import Id, as_id, key_of
 from emoney.ledger.base.names import REFERENCE_MAX, check_reason, is_reference
 from emoney.ledger.base.postgres.database import Connection
@@ -31,10 +32,6 @@ from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Transfer
 
 _queries = queries_beside(__file__)
-
-
-class UnknownTransfer(InvalidInput):
-    """An id under which no transfer was posted."""
 
 
 @dataclass(frozen=True, slots=True)

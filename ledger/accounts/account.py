@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg.errors import CheckViolation, ForeignKeyViolation, IntegrityConstraintViolation, UniqueViolation
 
-from emoney.ledger.base.errors import InvalidInput, UnknownAccount
+from emoney.ledger.base.errors import InvalidId, InvalidInput, UnknownAccount
 from emoney.ledger.base.ids import Id, as_id
 from emoney.ledger.base.names import REFERENCE_MAX, is_reference
 from emoney.ledger.base.postgres.database import Connection
@@ -149,14 +149,19 @@ def get(connection: Connection, account_id: Id) -> Account:
     return _account(row)
 
 
+def of_ids(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Account]:
+    """The accounts of these ids; ids without an account are left out."""
+    return {row[0]: _account(row) for row in connection.execute(_queries.find_by_ids.sql, {"ids": list(ids)})}
+
+
 def by_ref_or_id(connection: Connection, name: str) -> Account:
     """The account with this external reference or, failing that, this id. Raises UnknownAccount."""
     found = find(connection, [name]).get(name)
     if found is not None:
         return found
     try:
-        return get(connection, UUID(name))
-    except ValueError:
+        return get(connection, name)
+    except InvalidId:
         raise UnknownAccount(f"there is no account with the reference {name!r}") from None
 
 

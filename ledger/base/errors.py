@@ -66,6 +66,18 @@ class UnknownAccount(InvalidInput):
     """A transfer or a question names an account that the ledger does not hold."""
 
 
+class UnknownTransfer(InvalidInput):
+    """An id under which no transfer was posted."""
+
+
+class UnknownRefusal(InvalidInput):
+    """An id under which nothing was refused."""
+
+
+class UnknownHold(InvalidInput):
+    """An id under which no hold was placed."""
+
+
 class AccountClosed(InvalidInput):
     """A closed account, for good: it takes no transfer, no hold and no change."""
 

@@ -36,6 +36,13 @@ def checked_metadata(given: object, what: str = "metadata") -> Metadata | None:
     return copied or None
 
 
+def checked_name(name: object) -> str:
+    """`name`, if it is one that metadata may have. Raises InvalidMetadata."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidMetadata("a name in metadata has 1 to 32 small letters, digits and _, a letter first")
+    return name
+
+
 def as_text(metadata: Metadata | None) -> str:
     """The one JSON text of it: names in order, without blanks."""
     return json.dumps(metadata, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -54,11 +61,7 @@ def _copied(value: object, depth: int, left: list[int], what: str) -> Any:
             raise InvalidMetadata(f"{what}: metadata has more than {NAMES_MAX} names and values in all")
         if isinstance(value, list):
             return [_copied(each, depth - 1, left, what) for each in value]
-        if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in value):
-            raise InvalidMetadata(
-                f"{what}: a name in metadata has 1 to 32 small letters, digits and _, a letter first"
-            )
-        return {name: _copied(each, depth - 1, left, what) for name, each in value.items()}
+        return {checked_name(name): _copied(each, depth - 1, left, what) for name, each in value.items()}
     raise InvalidMetadata(
         f"{what}: a value in metadata is a text of 1 to {REFERENCE_MAX} characters without NUL, a whole "
         f"number below 2^53, true, false, null, or an object or list of these, at most {DEPTH_MAX} deep"

@@ -84,6 +84,10 @@ CREATE TABLE ledger.refusal (
     position bigint NOT NULL DEFAULT nextval('ledger.event_position')
 );
 
+-- Refusals of an account and of a time, in order, for who reads them: refusals are rare, and pay for it alone.
+CREATE INDEX refusal_debit ON ledger.refusal (debit_account, decided_at, transfer_id);
+CREATE INDEX refusal_credit ON ledger.refusal (credit_account, decided_at, transfer_id);
+CREATE INDEX refusal_decided ON ledger.refusal (decided_at, transfer_id);
 CREATE INDEX refusal_xact ON ledger.refusal USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX refusal_position ON ledger.refusal USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
 
