@@ -67,12 +67,18 @@ def declared(connection: Connection, of: Of) -> list[str]:
     return sorted(name.removeprefix(start) for (name,) in rows if name.startswith(start))
 
 
-def query(connection: Connection, of: Of, asked: Mapping[str, Any]) -> tuple[sql.Composed, Jsonb]:
-    """The query for the rows with one name of this value, and the value. Raises InvalidInput."""
+def picked(asked: object) -> tuple[str, Any]:
+    """The one name and value that are asked for. Raises InvalidInput."""
     if not isinstance(asked, Mapping) or len(asked) != 1:
         raise InvalidInput("metadata is asked for by one name and its value")
     ((name, value),) = asked.items()
-    if checked_name(name) not in (names := declared(connection, of)):
+    return checked_name(name), value
+
+
+def query(connection: Connection, of: Of, asked: Mapping[str, Any]) -> tuple[sql.Composed, Jsonb]:
+    """The query for the rows with one name of this value, and the value. Raises InvalidInput."""
+    name, value = picked(asked)
+    if name not in (names := declared(connection, of)):
         raise InvalidInput(f"metadata of a {of} can be asked for by {names}; `declare` adds a name")
     text = _TRANSFERS if of == "transfer" else _ACCOUNTS
     return text.format(name=sql.Literal(name)), Jsonb(value)

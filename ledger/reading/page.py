@@ -59,12 +59,11 @@ def place_after(token: str | None, asked: Sequence[object], forms: Sequence[type
         return None
     try:
         question, *parts = json.loads(base64.urlsafe_b64decode(str(token).encode()))
-        place = tuple(_parsed(form, part) for form, part in zip(forms, parts, strict=True))
+        if question == _question(asked):
+            return tuple(_parsed(form, part) for form, part in zip(forms, parts, strict=True))
     except (ValueError, TypeError, binascii.Error, AttributeError):
         raise InvalidInput("`after` is the `next` of a page before, as it was given") from None
-    if question != _question(asked):
-        raise InvalidInput("`after` belongs to a page of another question: ask the same one, or begin anew")
-    return place
+    raise InvalidInput("`after` belongs to a page of another question: ask the same one, or begin anew")
 
 
 def _token(place: Place, asked: Sequence[object]) -> str:

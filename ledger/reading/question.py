@@ -57,7 +57,8 @@ class Question:
         """The parameters of a list's query: one more row than a page has, so that the next is known."""
         since, until = self.since or FIRST, self.until or LAST
         if self.newest_first:
-            until = min(until, place[0] + _TICK)
+            behind = place[1:] == self._lowest()
+            until = min(until, place[0] if behind else place[0] + _TICK)
         else:
             since = max(since, place[0])
         return {
@@ -81,7 +82,10 @@ class Question:
     def beyond(self, told: dict[str, Any]) -> Place:
         """The place behind a stretch that was looked through."""
         at = told["since"] if self.newest_first else told["until"]
-        return (at, *(_LOWEST[form] for form in self.forms[1:]))
+        return (at, *self._lowest())
+
+    def _lowest(self) -> Place:
+        return tuple(_LOWEST[form] for form in self.forms[1:])
 
 
 def moment(given: object) -> datetime | None:

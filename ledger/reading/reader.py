@@ -48,8 +48,8 @@ BALANCES_MAX = 10_000
 """How many accounts one question may name, or a holder have; how many balances are read at once."""
 
 _LOWEST = UUID(int=0)
-_STRETCH, _GROWTH = timedelta(minutes=1), 4
-"""How much time is looked through first for a page of the whole ledger, and how that grows."""
+_STRETCH, _GROWTH, _LONGEST = timedelta(minutes=1), 4, timedelta(days=3660)
+"""How much time is looked through first for a page of the whole ledger, how that grows, and how far."""
 _AHEAD = timedelta(days=1)
 """How far others' clocks may be ahead of this one's."""
 _queries = queries_beside(__file__)
@@ -204,7 +204,7 @@ class Reading:
             "since": moment(opened_since) or FIRST,
             "until": moment(opened_until) or LAST,
         }
-        picked = None if metadata is None else sorted(metadata.items())
+        picked = None if metadata is None else metadata_index.picked(metadata)
         limit, question = checked_limit(limit), ("accounts", reference, picked, *told.values())
         place = place_after(after, question, (UUID,)) or (_LOWEST,)
         with self._database.connection() as connection:
@@ -367,13 +367,13 @@ class Reading:
                     break
                 told = question.span(left, length)
                 rows += connection.execute(query, {**told, **_named(place)}).fetchall()
-                place, length = question.beyond(told), length * _GROWTH
+                place, length = question.beyond(told), min(length * _GROWTH, _LONGEST)
         return page(rows, question.limit, len(place), question.asked, posted)
 
     def _by_metadata(
         self, metadata: Mapping[str, Any], after: str | None, limit: int
     ) -> Page[PostedTransfer]:
-        limit, asked = checked_limit(limit), ("transfers", sorted(metadata.items()))
+        limit, asked = checked_limit(limit), ("transfers", metadata_index.picked(metadata))
         (id_,) = place_after(after, asked, (UUID,)) or (_LOWEST,)
         with self._database.connection() as connection:
             query, value = metadata_index.query(connection, "transfer", metadata)

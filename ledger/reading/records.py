@@ -106,7 +106,7 @@ def posted(row: Sequence[Any]) -> PostedTransfer:
 def refused(row: Sequence[Any]) -> RefusedTransfer:
     """A row of a query of refusals."""
     rule, decision, source, numbers = row[12:]
-    return RefusedTransfer(*_typed(row[:12]), Refusal(rule, decision, source, **numbers))
+    return RefusedTransfer(*(*_typed(row[:12]), Refusal(rule, decision, source, **numbers)))
 
 
 def held(row: Sequence[Any]) -> HeldMoney:

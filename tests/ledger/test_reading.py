@@ -24,7 +24,6 @@ from emoney.ledger.base.errors import (
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.holds import Hold
 from emoney.ledger.reading import Page, metadata_index
-from emoney.ledger.reading import reader as reader_module
 
 DAY = timedelta(days=1)
 
@@ -59,6 +58,7 @@ class Street:
             assert (first.posted, second.posted) == (True, False)
             self.paid.append(ok)
             self.refused.append(bad)
+        books.now += timedelta(minutes=1)
         self.between = books.transfer(self.one, self.two, 1)
         books.posted(self.between)
 
@@ -139,6 +139,7 @@ def test_holds_are_listed_as_they_stand(street: Street) -> None:
         made.append(Hold(Key(f"h{number}"), street.one, street.shop, 10, "EUR", Operation.PAY, until))
         assert holds.place(street.books.ledger, made[-1]).posted
     holds.capture(street.books.ledger, Key("h1"), new_id(), 4)
+    street.books.now += timedelta(minutes=1)
     disputes.open_dispute(
         street.books.ledger, Key("ok-1"), new_id(), reason_code="1", expires_at=until, actor="a"
     )
@@ -264,12 +265,13 @@ def large(street: Street) -> Street:
     fill = [
         "INSERT INTO ledger.account (id, kind, currency, opened_at, sign, floor)"
         f" SELECT gen_random_uuid(), 'customer', 'EUR', now(), -1, 0 FROM generate_series(1, {NUMBER})",
-        "CREATE TABLE public.fill AS SELECT gen_random_uuid() AS id, a.id AS debit, b.id AS credit,"
-        " timestamptz '2027-01-01' + n * interval '1 minute' AS at FROM"
+        "CREATE TABLE public.fill AS SELECT (substr(ledger.first_id(now() - interval '1 year')::text, 1, 13)"
+        " || substr(gen_random_uuid()::text, 14))::uuid AS id, a.id AS debit, b.id AS credit,"
+        " timestamptz '2026-03-10 12:00+00' + n * interval '1 minute' AS at FROM"
         " (SELECT id, row_number() OVER () AS n FROM ledger.account) AS a JOIN"
         " (SELECT id, row_number() OVER () + 1 AS n FROM ledger.account) AS b USING (n)",
-        "INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, effective_at,"
-        " posted_at, debit_version, debit_balance, credit_version, credit_balance)"
+        "INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation,"
+        " effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)"
         " SELECT id, debit, credit, 1, 'EUR', 'p2p', at, at, 1, 0, 1, 1 FROM public.fill",
         "INSERT INTO ledger.entry SELECT debit, 1000, id, 1, 0, at FROM public.fill",
         "INSERT INTO ledger.entry SELECT credit, 2000, id, -1, 0, at FROM public.fill",
@@ -325,7 +327,6 @@ def test_no_list_reads_a_whole_table(large: Street, monkeypatch: pytest.MonkeyPa
     read_whole = {
         text: plan
         for text, plan in plans.items()
-        if re.search(rf"Seq Scan on ({'|'.join(LARGE)})(_(?!before)\w+)?\b", plan)
+        if re.search(rf"Seq Scan on ({'|'.join(LARGE)})(_before)?\b", plan)
     }
-    assert read_whole == {}
-    assert reader_module.PAGE_DEFAULT <= 1000
+    assert not read_whole, "\n\n".join([*read_whole.values()])
