@@ -3,7 +3,7 @@
 import psycopg
 
 from emoney import Emoney
-from emoney.ledger import AccountKind, Transfer, transfers
+from emoney.ledger import AccountKind, Money, Transfer, transfers
 from emoney.ledger.base.errors import InvalidInput
 
 with Emoney.open() as em:
@@ -26,8 +26,9 @@ with Emoney.open() as em:
             connection.execute("UPDATE shop_order SET state = %s WHERE number = %s", (state, number))
         return state
 
-    def load(currency: str) -> Transfer:
-        return transfers.issue(funds=bank, wallet=shop, amount=4_710, currency=currency, receipt="slip 9")
+    def load(number: str, amount: Money) -> Transfer:
+        key = f"order-{number}"
+        return transfers.issue(funds=bank, wallet=shop, amount=amount, receipt="slip 9", key=key)
 
-    print(pay_in("4711", load("GHS")))
-    print(pay_in("4712", load("EUR")))
+    print(pay_in("4711", load("4711", Money("47.10", "GHS"))))
+    print(pay_in("4712", load("4712", Money("47.10", "EUR"))))

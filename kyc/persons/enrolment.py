@@ -33,6 +33,7 @@ from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.names import is_reference
 from emoney.ledger.base.postgres.binary_arrays import Bytes, Packed, Texts, Uuids
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -89,6 +90,17 @@ class Enrolment:
         self.policies = downgrades(home)
         self._refresh = risk_policy(home).refresh
         self._parties = parties(home)
+
+    def find(self, external_ref: str) -> Enrolled | None:
+        """The person enrolled under this reference, the wallet of then and its tier now; None for nobody.
+
+        Whether the details are those of then is not looked at: nothing sealed is opened.
+        """
+        if not isinstance(external_ref, str) or not is_reference(external_ref):
+            return None
+        with self.database.connection() as connection:
+            row = connection.execute(_queries.find.sql, {"ref": external_ref}).fetchone()
+        return None if row is None else Enrolled(*row)
 
     def enrol(self, details: dict[str, Any], *, pack_id: str | None = None) -> Enrolled:
         """Enrol one person. See `enrol_many`."""
