@@ -6,11 +6,19 @@ from pathlib import Path
 import pytest
 from commands import Command, commands
 from databases import copy_of, server
+from event_schema import checked_payloads
 
 from emoney.jobs.migrate import upgrade
 from emoney.ledger.base.postgres.database import Database
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _published_events() -> Iterator[None]:
+    """In every test, what the code tells of its own kinds is as docs/events.schema.json says."""
+    with checked_payloads():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -189,6 +189,7 @@ def held_together(connection: Connection, account: accounts.Account) -> int:
     return int(held)
 
 
+@all_or_nothing
 def assign(
     connection: Connection, wallet: LockedWallet, account: accounts.Account, under: Limits, at: datetime
 ) -> None:
