@@ -4,18 +4,22 @@ from emoney import Emoney
 from emoney.ledger import AccountKind, transfers
 
 with Emoney.open() as em:
-    payer = em.kyc.enrol({"external_ref": "yaa", "phone": "+233201112223", "currency": "GHS"}).account_id
+    yaa = em.kyc.find("yaa") or em.kyc.enrol(
+        {"external_ref": "yaa", "phone": "+233201112223", "currency": "GHS"}
+    )
+    payer = yaa.account_id
     shop = em.ledger.open_account(AccountKind.MERCHANT, "GHS", "shop-1")
     fees = em.ledger.open_account(AccountKind.FEES, "GHS", "fees")
     bank = em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")
-    em.ledger.post(
-        [transfers.issue(funds=bank, wallet=payer, amount=10_000, currency="GHS", receipt="slip 7")]
+    load = transfers.issue(
+        funds=bank, wallet=payer, amount=10_000, currency="GHS", receipt="slip 7", key="slip 7"
     )
+    em.ledger.post([load])
 
-    def payment(amount: int, fee: int) -> list[bool]:
+    def payment(key: str, amount: int, fee: int) -> list[bool]:
         """Pay `amount` to the shop and `fee` to the operator, together."""
-        pay = transfers.pay(payer=payer, merchant=shop, amount=amount, currency="GHS")
+        pay = transfers.pay(payer=payer, merchant=shop, amount=amount, currency="GHS", key=key)
         return [outcome.posted for outcome in em.ledger.post(transfers.with_fee(pay, fees=fees, fee=fee))]
 
-    print(payment(9_900, 100))
-    print(payment(1, 1))
+    print(payment("order-1", 9_900, 100))
+    print(payment("order-2", 1, 1))

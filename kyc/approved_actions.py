@@ -19,6 +19,7 @@ from emoney.kyc.wallets import freezing, overrides
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import Downgrades
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.proofs import SigningKey
 
@@ -108,6 +109,7 @@ APPLY: dict[Action, Done] = {
 }
 
 
+@all_or_nothing
 def request_acceptance(
     connection: Connection, evidence_id: UUID, *, method: str, actor: str, reason: str, at: datetime
 ) -> UUID:
@@ -127,6 +129,7 @@ def request_acceptance(
     )
 
 
+@all_or_nothing
 def approve(
     connection: Connection,
     request_id: UUID,
@@ -148,6 +151,7 @@ def approve(
     """
     means = Means(packs, ledger, policies, key, rectification)
 
+    @all_or_nothing
     def apply(connection: Connection, approval: Approval) -> None:
         APPLY[approval.action](connection, approval, means)
 

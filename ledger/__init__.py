@@ -6,12 +6,16 @@ from emoney.ledger.base.faces import face
 
 if TYPE_CHECKING:
     from emoney.ledger.accounts.account import Account, NewAccount
+    from emoney.ledger.async_ledger import AsyncLedger
+    from emoney.ledger.base.ids import Key
     from emoney.ledger.base.postgres.database import Database
     from emoney.ledger.base.postgres.pool import PoolOptions
     from emoney.ledger.group_commit.commit import GroupCommit
     from emoney.ledger.ledger import Ledger
     from emoney.ledger.limits.rules import LimitProfile, LimitRule
+    from emoney.ledger.reading import Page, Reading
     from emoney.ledger.transfers.chart import AccountKind
+    from emoney.ledger.transfers.money import Money
     from emoney.ledger.transfers.operations import Operation
     from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer
 else:
@@ -20,6 +24,11 @@ else:
         {
             "Ledger": "ledger",
             "GroupCommit": "group_commit.commit",
+            "AsyncLedger": "async_ledger",
+            "Reading": "reading",
+            "Page": "reading",
+            "Key": "base.ids",
+            "Money": "transfers.money",
             "Database": "base.postgres.database",
             "PoolOptions": "base.postgres.pool",
             "Transfer": "transfers.transfer",
@@ -37,10 +46,15 @@ else:
 __all__ = [
     "Ledger",
     "GroupCommit",
+    "AsyncLedger",
+    "Reading",
+    "Page",
     "Database",
     "PoolOptions",
     "Transfer",
     "Operation",
+    "Key",
+    "Money",
     "Outcome",
     "Refusal",
     "AccountKind",

@@ -19,9 +19,11 @@ import psycopg
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import Account, check_bound
 from emoney.ledger.base.errors import AccountClosed, InvalidInput, UnknownAccount
+from emoney.ledger.base.ids import Id, as_id
 from emoney.ledger.base.names import check_actor, check_reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import locks
@@ -43,7 +45,7 @@ class BoundPassed(InvalidInput):
 
 
 class MisplacedAccount(InvalidInput):
-    """A place in the hierarchy that an account cannot take: another currency or sign, below itself, too deep."""
+    """A place that an account cannot take: below another currency or sign, below itself, too deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Change:
 
 
 def freeze(
-    ledger: Ledger, account_id: UUID, *, debit: bool = True, credit: bool = True, actor: str, reason: str
+    ledger: Ledger, account_id: Id, *, debit: bool = True, credit: bool = True, actor: str, reason: str
 ) -> Change:
     """From now on refuse debits, credits or both; what is refused already stays so.
 
@@ -91,14 +93,14 @@ def freeze(
 
 
 def unfreeze(
-    ledger: Ledger, account_id: UUID, *, debit: bool = True, credit: bool = True, actor: str, reason: str
+    ledger: Ledger, account_id: Id, *, debit: bool = True, credit: bool = True, actor: str, reason: str
 ) -> Change:
     """Take debits, credits or both again. Otherwise as `freeze`."""
     return _set_frozen(ledger, account_id, "unfreeze", debit, credit, actor, reason)
 
 
 def set_bounds(
-    ledger: Ledger, account_id: UUID, *, floor: int | None, ceiling: int | None, actor: str, reason: str
+    ledger: Ledger, account_id: Id, *, floor: int | None, ceiling: int | None, actor: str, reason: str
 ) -> Change:
     """Set what the account may not go below and not go above, minor units; None: no such bound.
 
@@ -126,20 +128,22 @@ def set_bounds(
     return _change(ledger, account_id, "bounds", bounds, actor, reason)
 
 
-def move(ledger: Ledger, account_id: UUID, parent_id: UUID | None, *, actor: str, reason: str) -> Change:
+def move(ledger: Ledger, account_id: Id, parent_id: Id | None, *, actor: str, reason: str) -> Change:
     """Place the account below another one of its currency and sign, or below none; its own go with it.
 
     Raises MisplacedAccount for another currency or sign, a closed parent, a circle, or more than LEVELS_MAX
     levels; otherwise as `freeze`.
     """
 
+    parent = None if parent_id is None else as_id(parent_id, "parent_id")
+
     def place(_: Account) -> dict[str, Any]:
-        return {"parent_id": parent_id}
+        return {"parent_id": parent}
 
-    return _change(ledger, account_id, "parent", place, actor, reason, parent_id)
+    return _change(ledger, account_id, "parent", place, actor, reason, parent)
 
 
-def close(ledger: Ledger, account_id: UUID, *, actor: str, reason: str) -> Change:
+def close(ledger: Ledger, account_id: Id, *, actor: str, reason: str) -> Change:
     """Close the account for good: it takes no transfer, no hold and no change. Closing again changes nothing.
 
     Raises AccountNotEmpty unless its balance is zero and nothing is held on it or for it; otherwise as
@@ -158,13 +162,14 @@ def close(ledger: Ledger, account_id: UUID, *, actor: str, reason: str) -> Chang
     return _change(ledger, account_id, "close", closing, actor, reason)
 
 
-def changes(connection: Connection, account_id: UUID) -> list[Change]:
+def changes(connection: Connection, account_id: Id) -> list[Change]:
     """All changes of an account, oldest first."""
+    account_id = as_id(account_id, "account_id")
     return [Change(*row) for row in connection.execute(_queries.changes.sql, {"account": account_id})]
 
 
 def _set_frozen(
-    ledger: Ledger, account_id: UUID, kind: str, debit: bool, credit: bool, actor: str, reason: str
+    ledger: Ledger, account_id: Id, kind: str, debit: bool, credit: bool, actor: str, reason: str
 ) -> Change:
     if not debit and not credit:
         raise InvalidInput(f"a {kind} is for debits, for credits or for both")
@@ -181,13 +186,14 @@ def _set_frozen(
 
 def _change(
     ledger: Ledger,
-    account_id: UUID,
+    account: Id,
     kind: str,
     content: Callable[[Account], dict[str, Any]],
     actor: str,
     reason: str,
     parent_id: UUID | None = None,
 ) -> Change:
+    account_id = as_id(account, "account_id")
     check_actor(actor)
     check_reason(reason)
 
@@ -215,9 +221,10 @@ def _change(
     return ledger.run(changing)
 
 
+@all_or_nothing
 def set_frozen(
     connection: Connection,
-    account_id: UUID,
+    account_id: Id,
     *,
     debit: bool,
     credit: bool,
@@ -230,6 +237,7 @@ def set_frozen(
     Up to two changes are recorded, what is loosened before what is frozen; returns the last, None where it is
     so already. Otherwise as `freeze`.
     """
+    account_id = as_id(account_id, "account_id")
     check_actor(actor)
     check_reason(reason)
     account = accounts.get(connection, account_id)

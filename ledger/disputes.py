@@ -19,16 +19,18 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
 
 import psycopg
 
 from emoney.ledger import holds, reversals
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
+from emoney.ledger.base.ids import Id, Key, as_id, key_of
 from emoney.ledger.base.names import check_actor, check_reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.holds import Hold
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
@@ -37,7 +39,7 @@ from emoney.ledger.posting import write as writing
 from emoney.ledger.posting.decide import Rejected
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
 from emoney.ledger.reversals import Original
-from emoney.ledger.transfers.money import check_amount
+from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome
 
@@ -60,6 +62,12 @@ class DisputeState(StrEnum):
     UPHELD = "upheld"
     REJECTED = "rejected"
     EXPIRED = "expired"
+
+
+class _Opening(TypedDict):
+    reason_code: str
+    expires_at: datetime
+    actor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +96,9 @@ class Dispute:
 
 def open_dispute(
     ledger: Ledger,
-    original_id: UUID,
-    dispute_id: UUID,
-    amount: int | None = None,
+    original_id: Id,
+    dispute_id: Id,
+    amount: Amount | None = None,
     *,
     reason_code: str,
     expires_at: datetime,
@@ -102,61 +110,78 @@ def open_dispute(
     `actor`: who opens it, as an id of the operator's own. Refused beyond what is left of the original and not
     disputed already, and by the rules that a reversal would break. Raises UnknownTransfer, InvalidInput.
     """
-    if amount is not None:
-        check_amount(amount, f"dispute {dispute_id}")
+    terms: _Opening = {"reason_code": reason_code, "expires_at": expires_at, "actor": actor}
+    return ledger.run(
+        lambda connection: open_dispute_in(ledger, connection, original_id, dispute_id, amount, **terms)
+    )
+
+
+@all_or_nothing
+def open_dispute_in(
+    ledger: Ledger,
+    connection: Connection,
+    original_id: Id,
+    dispute_id: Id,
+    amount: Amount | None = None,
+    *,
+    reason_code: str,
+    expires_at: datetime,
+    actor: str,
+) -> Outcome:
+    """`open_dispute` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    original_id, key = as_id(original_id, "original_id"), key_of(dispute_id)
+    dispute_id = as_id(dispute_id, "dispute_id")
     check_actor(actor)
-    if not _REASON_CODE.fullmatch(reason_code):
+    if not isinstance(expires_at, datetime):
+        raise InvalidInput(f"dispute {dispute_id}: expires_at is to be a datetime")
+    if not isinstance(reason_code, str) or not _REASON_CODE.fullmatch(reason_code):
         raise InvalidInput(
             f"dispute {dispute_id}: a reason code has 1 to 32 letters, digits, points, dashes or underscores"
         )
+    original = reversals.find_original(connection, original_id)
+    amount = moved(amount, original.currency, f"dispute {dispute_id}")
     content = content_hash(
         "dispute/1", original_id.hex, str(amount), reason_code, expires_at.isoformat(), actor
     )
-
-    def opening(connection: Connection) -> Outcome:
-        original = reversals.find_original(connection, original_id)
-        fresh, locked = locks.lock_and_claim(
-            connection, _sides(original), {dispute_id: content}, ledger.profiles
-        )
-        if dispute_id not in fresh:
-            return earlier_outcome(connection, dispute_id, content)
-        now = locks.posting_time(ledger.clock, locked)
-        row = connection.execute(_queries.disputed.sql, {"original": original_id}).fetchone()
-        disputed = row[0] if row else 0
-        left = original.amount - reversals.given_back(connection, original_id) - disputed
-        hold = Hold(
-            dispute_id,
-            original.credit_account,
-            original.debit_account,
-            amount or left or original.amount,
-            original.currency,
-            Operation.REVERSAL,
-            expires_at,
-            str(original_id),
-        )
-        if hold.amount > left:
-            refusal = reversals.beyond(original, left)
-            request = hold.as_transfer(dispute_id, hold.amount)
-            writing.write(connection, [Rejected(request, now, refusal)], {}, now)
-            return Outcome(dispute_id, refusal)
-        outcome = holds.reserve(ledger, connection, hold, locked)
-        if outcome.posted:
-            opened = {
-                "id": dispute_id,
-                "original": original_id,
-                "reason_code": reason_code,
-                "actor": actor,
-                "at": now,
-            }
-            _write(connection, _queries.open.sql, opened)
-            _tell(connection, "opened", original, dispute_id, hold.amount, {"reason_code": reason_code}, now)
-        return outcome
-
-    return ledger.run(opening)
+    fresh, locked = locks.lock_and_claim(connection, _sides(original), {dispute_id: content}, ledger.profiles)
+    if dispute_id not in fresh:
+        return earlier_outcome(connection, dispute_id, content, key)
+    now = locks.posting_time(ledger.clock, locked)
+    row = connection.execute(_queries.disputed.sql, {"original": original_id}).fetchone()
+    disputed = row[0] if row else 0
+    left = original.amount - reversals.given_back(connection, original_id) - disputed
+    hold = Hold(
+        dispute_id,
+        original.credit_account,
+        original.debit_account,
+        amount or left or original.amount,
+        original.currency,
+        Operation.REVERSAL,
+        expires_at,
+        str(original_id),
+        key,
+    )
+    if hold.amount > left:
+        refusal = reversals.beyond(original, left)
+        request = hold.as_transfer(dispute_id if key is None else Key(key), hold.amount)
+        writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+        return Outcome(dispute_id, refusal, key=key)
+    outcome = holds.reserve(ledger, connection, hold, locked)
+    if outcome.posted:
+        opened = {
+            "id": dispute_id,
+            "original": original_id,
+            "reason_code": reason_code,
+            "actor": actor,
+            "at": now,
+        }
+        _write(connection, _queries.open.sql, opened)
+        _tell(connection, "opened", original, dispute_id, hold.amount, {"reason_code": reason_code}, now)
+    return outcome
 
 
 def uphold(
-    ledger: Ledger, dispute_id: UUID, transfer_id: UUID, amount: int | None = None, *, actor: str, reason: str
+    ledger: Ledger, dispute_id: Id, transfer_id: Id, amount: Amount | None = None, *, actor: str, reason: str
 ) -> Outcome:
     """Give the payer `amount` (all that is held and not given back otherwise, if None); the rest is released.
 
@@ -164,65 +189,87 @@ def uphold(
     original, for a dispute that has ended, and by the rules that a reversal would break. Raises
     UnknownDispute, InvalidInput.
     """
-    if amount is not None:
-        check_amount(amount, f"refund {transfer_id}")
+    return ledger.run(
+        lambda connection: uphold_in(
+            ledger, connection, dispute_id, transfer_id, amount, actor=actor, reason=reason
+        )
+    )
+
+
+@all_or_nothing
+def uphold_in(
+    ledger: Ledger,
+    connection: Connection,
+    dispute_id: Id,
+    transfer_id: Id,
+    amount: Amount | None = None,
+    *,
+    actor: str,
+    reason: str,
+) -> Outcome:
+    """`uphold` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    dispute_id, named = as_id(dispute_id, "dispute_id"), transfer_id
+    transfer_id = as_id(transfer_id, "transfer_id")
     check_actor(actor)
     check_reason(reason)
+    original_id = find(connection, dispute_id).original_id
+    original = reversals.find_original(connection, original_id)
+    amount = moved(amount, original.currency, f"refund {transfer_id}")
     content = content_hash("uphold/1", dispute_id.hex, str(amount), actor, reason)
-
-    def upholding(connection: Connection) -> Outcome:
-        original_id = find(connection, dispute_id).original_id
-        original = reversals.find_original(connection, original_id)
-        sides = _sides(original)
-        fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
-        if transfer_id not in fresh:
-            return earlier_outcome(connection, transfer_id, content)
-        now = locks.posting_time(ledger.clock, locked)
-        held = holds.find(connection, dispute_id)
-        left = original.amount - reversals.given_back(connection, original_id)
-        request = held.hold.as_transfer(transfer_id, amount or min(held.remaining, left) or held.hold.amount)
-        if request.amount > left and held.remaining:
-            refusal = reversals.beyond(original, left)
-            writing.write(connection, [Rejected(request, now, refusal)], {}, now)
-            return Outcome(transfer_id, refusal)
-        outcome = holds.take(ledger, connection, held, request, now, release_rest=True)
-        if outcome.posted:
-            states = locks.lock(connection, sides, ledger.profiles).states
-            reversals.count(connection, original_id, original, request, states, reason, now)
-            _decide(connection, dispute_id, "upheld", request.amount, transfer_id, actor, reason, now)
-            _tell(connection, "upheld", original, dispute_id, request.amount, {"reason": reason}, now)
-        return outcome
-
-    return ledger.run(upholding)
+    sides = _sides(original)
+    fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
+    if transfer_id not in fresh:
+        return earlier_outcome(connection, transfer_id, content, key_of(named))
+    now = locks.posting_time(ledger.clock, locked)
+    held = holds.find(connection, dispute_id)
+    left = original.amount - reversals.given_back(connection, original_id)
+    request = held.hold.as_transfer(named, amount or min(held.remaining, left) or held.hold.amount)
+    if request.amount > left and held.remaining:
+        refusal = reversals.beyond(original, left)
+        writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+        return Outcome(transfer_id, refusal, key=request.key)
+    outcome = holds.take(ledger, connection, held, request, now, release_rest=True)
+    if outcome.posted:
+        states = locks.lock(connection, sides, ledger.profiles).states
+        reversals.count(connection, original_id, original, request, states, reason, now)
+        _decide(connection, dispute_id, "upheld", request.amount, transfer_id, actor, reason, now)
+        _tell(connection, "upheld", original, dispute_id, request.amount, {"reason": reason}, now)
+    return outcome
 
 
-def reject(ledger: Ledger, dispute_id: UUID, *, actor: str, reason: str) -> Dispute:
+def reject(ledger: Ledger, dispute_id: Id, *, actor: str, reason: str) -> Dispute:
     """Give what is held back to the receiver. Rejecting a rejected dispute changes nothing.
 
     Raises UnknownDispute; DisputeEnded when it was upheld or has expired.
     """
+    return ledger.run(
+        lambda connection: reject_in(ledger, connection, dispute_id, actor=actor, reason=reason)
+    )
+
+
+@all_or_nothing
+def reject_in(ledger: Ledger, connection: Connection, dispute_id: Id, *, actor: str, reason: str) -> Dispute:
+    """`reject` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    dispute_id = as_id(dispute_id, "dispute_id")
     check_actor(actor)
     check_reason(reason)
-
-    def rejecting(connection: Connection) -> Dispute:
-        original = reversals.find_original(connection, find(connection, dispute_id).original_id)
-        held, locked = holds.lock(ledger, connection, dispute_id)
-        dispute = find(connection, dispute_id)
-        if dispute.state is DisputeState.REJECTED:
-            return dispute
-        if held.remaining == 0:
-            raise DisputeEnded(f"dispute {dispute_id} is {dispute.state}; only an open one can be rejected")
-        now = ledger.clock()
-        holds.give_back(connection, held, locked, "voided", now)
-        _decide(connection, dispute_id, "rejected", 0, None, actor, reason, now)
-        _tell(connection, "rejected", original, dispute_id, 0, {"reason": reason}, now)
-        return find(connection, dispute_id)
-
-    return ledger.run(rejecting)
+    original = reversals.find_original(connection, find(connection, dispute_id).original_id)
+    held, locked = holds.lock(ledger, connection, dispute_id)
+    dispute = find(connection, dispute_id)
+    if dispute.state is DisputeState.REJECTED:
+        return dispute
+    if held.remaining == 0:
+        raise DisputeEnded(f"dispute {dispute_id} is {dispute.state}; only an open one can be rejected")
+    now = ledger.clock()
+    holds.give_back(connection, held, locked, "voided", now)
+    _decide(connection, dispute_id, "rejected", 0, None, actor, reason, now)
+    _tell(connection, "rejected", original, dispute_id, 0, {"reason": reason}, now)
+    return find(connection, dispute_id)
 
 
-def find(connection: Connection, dispute_id: UUID) -> Dispute:
+def find(connection: Connection, dispute_id: Id) -> Dispute:
     """A dispute as it stands. Raises UnknownDispute."""
+    dispute_id = as_id(dispute_id, "dispute_id")
     row = connection.execute(_queries.find.sql, {"id": dispute_id}).fetchone()
     if row is None:
         raise UnknownDispute(f"there is no dispute {dispute_id}")

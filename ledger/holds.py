@@ -26,8 +26,11 @@ from uuid import UUID
 import psycopg
 
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
+from emoney.ledger.base.errors import UnknownHold as UnknownHold
+from emoney.ledger.base.ids import Id, Key, as_id, key_of
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import locked as posting
@@ -44,7 +47,7 @@ from emoney.ledger.posting.decide import (
 )
 from emoney.ledger.posting.locks import Locked
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
-from emoney.ledger.transfers.money import check_amount
+from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Transfer
 
@@ -53,17 +56,16 @@ EXPIRE_BATCH = 500
 _queries = queries_beside(__file__)
 
 
-class UnknownHold(InvalidInput):
-    """An id under which no hold was placed."""
-
-
 class HoldEnded(InvalidInput):
     """A hold that has nothing left to void."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Hold:
-    """A request to reserve `amount` minor units until `expires_at`, for a transfer of `operation`."""
+    """A request to reserve `amount` minor units until `expires_at`, for a transfer of `operation`.
+
+    `key`: the text of the Key that was given as its id.
+    """
 
     id: UUID
     debit_account: UUID
@@ -73,8 +75,34 @@ class Hold:
     operation: Operation
     expires_at: datetime
     reference: str | None = None
+    key: str | None = None
 
-    def as_transfer(self, transfer_id: UUID, amount: int) -> Transfer:
+    def __init__(
+        self,
+        id: Id,
+        debit_account: Id,
+        credit_account: Id,
+        amount: Amount,
+        currency: str,
+        operation: Operation,
+        expires_at: datetime,
+        reference: str | None = None,
+        key: str | None = None,
+    ) -> None:
+        """Ids may be the texts of UUIDs or Keys; the amount, major units as a Decimal or Money. Errors as
+        `Transfer`."""
+        asked = Transfer(
+            id, debit_account, credit_account, amount, currency, operation, reference=reference, key=key
+        )
+        if not isinstance(expires_at, datetime):
+            raise InvalidInput(f"hold {asked.id}: expires_at is to be a datetime")
+        for name in ("id", "debit_account", "credit_account", "amount", "currency", "operation"):
+            object.__setattr__(self, name, getattr(asked, name))
+        object.__setattr__(self, "expires_at", expires_at)
+        object.__setattr__(self, "reference", reference)
+        object.__setattr__(self, "key", asked.key)
+
+    def as_transfer(self, transfer_id: Id, amount: int) -> Transfer:
         """The transfer that captures `amount` of the hold."""
         return Transfer(
             transfer_id,
@@ -105,20 +133,25 @@ def place(ledger: Ledger, hold: Hold) -> Outcome:
 
     Raises InvalidInput or a subclass for what no state could accept, such as a deadline that has passed.
     """
+    return ledger.run(lambda connection: place_in(ledger, connection, hold))
+
+
+@all_or_nothing
+def place_in(ledger: Ledger, connection: Connection, hold: Hold) -> Outcome:
+    """`place` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    if not isinstance(hold, Hold):
+        raise InvalidInput(f"place a Hold, not a {type(hold).__name__}")
     request = hold.as_transfer(hold.id, hold.amount)
     request.check()
     content = content_hash("hold/1", hold.expires_at.isoformat(), request.content_hash().hex())
-
-    def placing(connection: Connection) -> Outcome:
-        sides = (hold.debit_account, hold.credit_account)
-        fresh, locked = locks.lock_and_claim(connection, sides, {hold.id: content}, ledger.profiles)
-        if hold.id not in fresh:
-            return earlier_outcome(connection, hold.id, content)
-        return reserve(ledger, connection, hold, locked)
-
-    return ledger.run(placing)
+    sides = (hold.debit_account, hold.credit_account)
+    fresh, locked = locks.lock_and_claim(connection, sides, {hold.id: content}, ledger.profiles)
+    if hold.id not in fresh:
+        return earlier_outcome(connection, hold.id, content, hold.key)
+    return reserve(ledger, connection, hold, locked)
 
 
+@all_or_nothing
 def reserve(ledger: Ledger, connection: Connection, hold: Hold, locked: Locked) -> Outcome:
     """Place `hold` in the transaction of a caller who has claimed its id and locked its accounts."""
     if hold.expires_at.tzinfo is None:
@@ -126,7 +159,7 @@ def reserve(ledger: Ledger, connection: Connection, hold: Hold, locked: Locked) 
     now = ledger.clock()
     if hold.expires_at <= now:
         raise InvalidInput(f"hold {hold.id}: expires_at has passed")
-    request = hold.as_transfer(hold.id, hold.amount)
+    request = hold.as_transfer(hold.id if hold.key is None else Key(hold.key), hold.amount)
     states = posting.states_for(connection, [request], locked, now)
     payer, payee = states[hold.debit_account.int], states[hold.credit_account.int]
     if payer.sign > 0 or payee.sign > 0:
@@ -134,7 +167,7 @@ def reserve(ledger: Ledger, connection: Connection, hold: Hold, locked: Locked) 
     refusal = why_refused(request, payer, payee, now)
     if refusal is not None:
         writing.write(connection, [Rejected(request, now, refusal)], {}, now)
-        return Outcome(hold.id, refusal)
+        return Outcome(hold.id, refusal, key=hold.key)
     count_usage(request, payer, payee, now)
     writing.write(connection, (), states, now)
     with _database_agrees():
@@ -154,35 +187,53 @@ def reserve(ledger: Ledger, connection: Connection, hold: Hold, locked: Locked) 
         )
     expires_at = hold.expires_at.astimezone(UTC).isoformat()
     _tell(connection, hold, "placed", hold.amount, now, expires_at=expires_at)
-    return Outcome(hold.id)
+    if hold.key is not None:
+        writing.note(connection, writing.notes([request]))
+    return Outcome(hold.id, key=hold.key)
 
 
 def capture(
-    ledger: Ledger, hold_id: UUID, transfer_id: UUID, amount: int | None = None, *, release_rest: bool = True
+    ledger: Ledger, hold_id: Id, transfer_id: Id, amount: Amount | None = None, *, release_rest: bool = True
 ) -> Outcome:
     """Move `amount` (all that remains, if None) of a hold as the transfer `transfer_id`, idempotent by it.
 
     `release_rest`: what remains is given back to the payer; else it stays held. Refused when the hold has
     expired, has less than the amount left, or the transfer breaks a rule now. Raises UnknownHold.
     """
-    if amount is not None:
-        check_amount(amount, f"capture {transfer_id}")
+    return ledger.run(
+        lambda connection: capture_in(
+            ledger, connection, hold_id, transfer_id, amount, release_rest=release_rest
+        )
+    )
+
+
+@all_or_nothing
+def capture_in(
+    ledger: Ledger,
+    connection: Connection,
+    hold_id: Id,
+    transfer_id: Id,
+    amount: Amount | None = None,
+    *,
+    release_rest: bool = True,
+) -> Outcome:
+    """`capture` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    hold_id, named = as_id(hold_id, "hold_id"), transfer_id
+    transfer_id = as_id(transfer_id, "transfer_id")
+    hold = find(connection, hold_id).hold
+    amount = moved(amount, hold.currency, f"capture {transfer_id}")
     content = content_hash("capture/1", hold_id.hex, str(amount), str(release_rest))
-
-    def capturing(connection: Connection) -> Outcome:
-        hold = find(connection, hold_id).hold
-        _check_not_disputed(hold)
-        sides = (hold.debit_account, hold.credit_account)
-        fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
-        if transfer_id not in fresh:
-            return earlier_outcome(connection, transfer_id, content)
-        now, held = locks.posting_time(ledger.clock, locked), find(connection, hold_id)
-        request = hold.as_transfer(transfer_id, amount or held.remaining or hold.amount)
-        return take(ledger, connection, held, request, now, release_rest=release_rest)
-
-    return ledger.run(capturing)
+    _check_not_disputed(hold)
+    sides = (hold.debit_account, hold.credit_account)
+    fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
+    if transfer_id not in fresh:
+        return earlier_outcome(connection, transfer_id, content, key_of(named))
+    now, held = locks.posting_time(ledger.clock, locked), find(connection, hold_id)
+    request = hold.as_transfer(named, amount or held.remaining or hold.amount)
+    return take(ledger, connection, held, request, now, release_rest=release_rest)
 
 
+@all_or_nothing
 def take(
     ledger: Ledger,
     connection: Connection,
@@ -201,27 +252,30 @@ def take(
     )
     if isinstance(decision, Rejected):
         writing.write(connection, [decision], {}, now)
-        return Outcome(request.id, decision.refusal)
-    return Outcome(request.id)
+        return Outcome(request.id, decision.refusal, key=request.key)
+    return Outcome(request.id, key=request.key)
 
 
-def void(ledger: Ledger, hold_id: UUID) -> PlacedHold:
+def void(ledger: Ledger, hold_id: Id) -> PlacedHold:
     """Give what remains of a hold back to the payer. Voiding a voided hold changes nothing.
 
     Raises UnknownHold; HoldEnded when it was captured or has expired.
     """
+    return ledger.run(lambda connection: void_in(ledger, connection, hold_id))
 
-    def voiding(connection: Connection) -> PlacedHold:
-        held, locked = lock(ledger, connection, hold_id)
-        _check_not_disputed(held.hold)
-        if held.remaining == 0:
-            if _last_kind(connection, held) == "voided":
-                return held
-            raise HoldEnded(f"hold {hold_id} has nothing left to void")
-        give_back(connection, held, locked, "voided", ledger.clock())
-        return find(connection, hold_id)
 
-    return ledger.run(voiding)
+@all_or_nothing
+def void_in(ledger: Ledger, connection: Connection, hold_id: Id) -> PlacedHold:
+    """`void` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    hold_id = as_id(hold_id, "hold_id")
+    held, locked = lock(ledger, connection, hold_id)
+    _check_not_disputed(held.hold)
+    if held.remaining == 0:
+        if _last_kind(connection, held) == "voided":
+            return held
+        raise HoldEnded(f"hold {hold_id} has nothing left to void")
+    give_back(connection, held, locked, "voided", ledger.clock())
+    return find(connection, hold_id)
 
 
 def expire_due(ledger: Ledger, limit: int = EXPIRE_BATCH) -> int:
@@ -282,6 +336,7 @@ def lock(ledger: Ledger, connection: Connection, hold_id: UUID) -> tuple[PlacedH
     return find(connection, hold_id), locked
 
 
+@all_or_nothing
 def give_back(connection: Connection, held: PlacedHold, locked: Locked, kind: str, now: datetime) -> None:
     """End a hold with what remains of it, which limits no longer count. Its accounts are locked."""
     end(connection, held, kind, held.remaining, now)
@@ -305,16 +360,18 @@ def _tell(connection: Connection, hold: Hold, what: str, amount: int, at: dateti
     append(connection, f"hold.{what}", hold.debit_account, payload, at=at)
 
 
-def find(connection: Connection, hold_id: UUID) -> PlacedHold:
+def find(connection: Connection, hold_id: Id) -> PlacedHold:
     """A hold as it stands. Raises UnknownHold."""
+    hold_id = as_id(hold_id, "hold_id")
     row = connection.execute(_queries.find.sql, {"id": hold_id}).fetchone()
     if row is None:
         raise UnknownHold(f"there is no hold {hold_id}")
-    _, debit, credit, amount, currency, operation, reference, placed_at, expires_at, *state = row
-    hold = Hold(hold_id, debit, credit, amount, currency, Operation(operation), expires_at, reference)
+    _, debit, credit, amount, currency, operation, reference, placed_at, expires_at, key, *state = row
+    hold = Hold(hold_id, debit, credit, amount, currency, Operation(operation), expires_at, reference, key)
     return PlacedHold(hold, placed_at, *state)
 
 
+@all_or_nothing
 def end(
     connection: Connection,
     held: PlacedHold,

@@ -11,14 +11,17 @@ from uuid import UUID
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.clock import Clock, system_clock
-from emoney.ledger.base.errors import ConnectionLost, InvalidInput, Unavailable
+from emoney.ledger.base.errors import ConnectionLost, InvalidInput, InvalidReference, Unavailable
 from emoney.ledger.base.ids import content_id
+from emoney.ledger.base.names import REFERENCE_MAX, is_reference
 from emoney.ledger.base.postgres.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.posting import batches_in_a_row as ahead
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import optimistic, partitions
 from emoney.ledger.posting.account_cache import AccountCache
+from emoney.ledger.reading.reader import Reading
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.transfer import Outcome, Transfer
 
@@ -39,12 +42,13 @@ _chance = random.SystemRandom()
 
 
 class Ledger:
-    """Posts transfers to `database`. `clock` gives posting times. Safe to share between threads."""
+    """Posts transfers to `database`; `reading` reads them. `clock` gives posting times. For many threads."""
 
     def __init__(self, database: Database, clock: Clock = system_clock) -> None:
         self.database = database
         self.clock = clock
         self.profiles = ProfileCache()
+        self.reading = Reading(database, clock)
 
     def open_account(self, kind: AccountKind, currency: str, external_ref: str) -> UUID:
         """The id of the account with this reference, opened now if it is not there yet.
@@ -52,14 +56,16 @@ class Ledger:
         For the accounts of the chart and of businesses; customers' wallets are opened by `kyc`, at a tier.
         Raises InvalidInput when the reference belongs to an account of another kind or currency.
         """
-        new = NewAccount(
-            content_id(f"account|{external_ref}".encode()), kind, currency, self.clock(), external_ref
-        )
+        kind = accounts.checked_kind(kind)
+        if not isinstance(external_ref, str) or not is_reference(external_ref):
+            raise InvalidReference(f"an external reference is a text of 1 to {REFERENCE_MAX} characters")
+        account_id = content_id(f"account|{external_ref}".encode())
+        new = NewAccount(account_id, kind, currency, self.clock(), external_ref)
         with self.database.connection() as connection:
             found = accounts.find(connection, [external_ref]).get(external_ref)
             if found is None:
                 accounts.open_accounts(connection, [new])
-                return new.id
+                return account_id
         if (found.kind, found.currency) != (kind, currency):
             raise InvalidInput(
                 f"{external_ref!r} is an account of kind {found.kind} in {found.currency} already"
@@ -74,15 +80,18 @@ class Ledger:
         posts many batches from one thread; spares reading the same accounts again. Raises InvalidInput
         (nothing was written), Unavailable (unknown whether it was; sending the same ids again is safe).
         """
-        if cache is None and len(transfers) <= OPTIMISTIC_TRANSFERS_MAX:
+        if cache is None and posting.batch(transfers) <= OPTIMISTIC_TRANSFERS_MAX:
             cache = self.account_cache()
         if cache is not None and (outcomes := self._post_optimistically(transfers, cache)) is not None:
             return outcomes
         return self._post(transfers)
 
     def _post(self, transfers: Sequence[Transfer]) -> list[Outcome]:
+        def work(connection: Connection) -> list[Outcome]:
+            return posting.post(connection, transfers, self.clock, self.profiles)
+
         try:
-            return self.run(lambda connection: self.post_in(connection, transfers), claims=True)
+            return self.run(work, claims=True)
         except InvalidInput as error:
             _log.info("batch of %d transfers refused whole: %s", len(transfers), type(error).__name__)
             raise
@@ -123,8 +132,16 @@ class Ledger:
         """
         return ahead.post_all(self.database, batches, self.account_cache(), self._post)
 
+    @all_or_nothing
     def post_in(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
-        """Post a batch in a transaction of the caller's, who commits or rolls back."""
+        """Post a batch in a transaction of the caller's, who commits or rolls back.
+
+        `connection`: psycopg's, to this ledger's database, by a role that may post. Where it raises, nothing
+        of it is left in the transaction, which goes on: the ids are free again. Errors as `post`; deadlocks
+        and serialization failures come as psycopg raises them, and PartitionMissing, an Unavailable, on the
+        first posting of a month that the job `partitions` has not prepared. Costs a savepoint, two short
+        round trips, where the transaction had begun; the accounts stay locked until it ends.
+        """
         return posting.post(connection, transfers, self.clock, self.profiles)
 
     def run(self, work: Callable[[Connection], Result], *, claims: bool = False) -> Result:

@@ -13,10 +13,13 @@ from uuid import UUID
 
 import psycopg
 
-from emoney.ledger.base.errors import IntegrityViolation, InvalidInput, InvalidReference, UnknownTransfer
+from emoney.ledger.base.errors import IntegrityViolation, InvalidInput, InvalidReference
+from emoney.ledger.base.errors import UnknownTransfer as UnknownTransfer
+from emoney.ledger.base.ids import Id, as_id, key_of
 from emoney.ledger.base.names import REFERENCE_MAX, check_reason, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import locks
@@ -24,7 +27,7 @@ from emoney.ledger.posting import write as writing
 from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import LEDGER_RULE, Rejected, decide
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
-from emoney.ledger.transfers.money import check_amount
+from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Transfer
 
@@ -48,9 +51,9 @@ class Original:
 
 def refund(
     ledger: Ledger,
-    original_id: UUID,
-    refund_id: UUID,
-    amount: int | None = None,
+    original_id: Id,
+    refund_id: Id,
+    amount: Amount | None = None,
     *,
     reason: str,
     reference: str | None = None,
@@ -62,72 +65,111 @@ def refund(
     90 characters, which stands behind the original's id in the transfer's. Raises UnknownTransfer,
     InvalidInput.
     """
-    return _give_back(ledger, original_id, refund_id, amount, Operation.REFUND, reason, reference)
+    return ledger.run(
+        lambda connection: refund_in(
+            ledger, connection, original_id, refund_id, amount, reason=reason, reference=reference
+        )
+    )
+
+
+def refund_in(
+    ledger: Ledger,
+    connection: Connection,
+    original_id: Id,
+    refund_id: Id,
+    amount: Amount | None = None,
+    *,
+    reason: str,
+    reference: str | None = None,
+) -> Outcome:
+    """`refund` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    return _give_back(ledger, connection, original_id, refund_id, amount, Operation.REFUND, reason, reference)
 
 
 def reverse(
     ledger: Ledger,
-    original_id: UUID,
-    reversal_id: UUID,
-    amount: int | None = None,
+    original_id: Id,
+    reversal_id: Id,
+    amount: Amount | None = None,
     *,
     reason: str,
     reference: str | None = None,
 ) -> Outcome:
     """Give back a transfer that should not have been, such as one posted in error. Otherwise as `refund`."""
-    return _give_back(ledger, original_id, reversal_id, amount, Operation.REVERSAL, reason, reference)
+    return ledger.run(
+        lambda connection: reverse_in(
+            ledger, connection, original_id, reversal_id, amount, reason=reason, reference=reference
+        )
+    )
 
 
+def reverse_in(
+    ledger: Ledger,
+    connection: Connection,
+    original_id: Id,
+    reversal_id: Id,
+    amount: Amount | None = None,
+    *,
+    reason: str,
+    reference: str | None = None,
+) -> Outcome:
+    """`reverse` in a transaction of the caller's; where it raises, nothing of it is left there."""
+    operation = Operation.REVERSAL
+    return _give_back(ledger, connection, original_id, reversal_id, amount, operation, reason, reference)
+
+
+@all_or_nothing
 def _give_back(
     ledger: Ledger,
-    original_id: UUID,
-    transfer_id: UUID,
-    amount: int | None,
+    connection: Connection,
+    original_id: Id,
+    transfer_id: Id,
+    amount: Amount | None,
     operation: Operation,
     reason: str,
     reference: str | None,
 ) -> Outcome:
-    if amount is not None:
-        check_amount(amount, f"{operation} {transfer_id}")
+    original_id, key = as_id(original_id, "original_id"), key_of(transfer_id)
+    transfer_id = as_id(transfer_id, f"{operation}_id")
     check_reason(reason)
+    if reference is not None and not isinstance(reference, str):
+        raise InvalidReference(f"{operation} {transfer_id}: a reference is a text")
     named = str(original_id) if reference is None else f"{original_id}: {reference}"
     if reference == "" or not is_reference(named):
         raise InvalidReference(
             f"{operation} {transfer_id}: a reference has 1 to {REFERENCE_MAX - 38} characters and no NUL, "
             "behind the original's id"
         )
+    original = find_original(connection, original_id)
+    amount = moved(amount, original.currency, f"{operation} {transfer_id}")
     own = () if reference is None else (reference,)
     content = content_hash(f"{operation.value}/1", original_id.hex, str(amount), reason, *own)
-
-    def giving_back(connection: Connection) -> Outcome:
-        original = find_original(connection, original_id)
-        sides = (original.debit_account, original.credit_account)
-        fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
-        if transfer_id not in fresh:
-            return earlier_outcome(connection, transfer_id, content)
-        now = locks.posting_time(ledger.clock, locked)
-        left = original.amount - given_back(connection, original_id)
-        request = Transfer(
-            transfer_id,
-            original.credit_account,
-            original.debit_account,
-            amount or left or original.amount,
-            original.currency,
-            operation,
-            reference=named,
-        )
-        if request.amount > left:
-            refusal = beyond(original, left)
-            writing.write(connection, [Rejected(request, now, refusal)], {}, now)
-            return Outcome(transfer_id, refusal)
-        states = posting.states_for(connection, [request], locked, now)
-        (decision,) = writing.write(connection, decide([request], states, now), {}, now)
-        if isinstance(decision, Rejected):
-            return Outcome(transfer_id, decision.refusal)
-        count(connection, original_id, original, request, states, reason, now)
-        return Outcome(transfer_id)
-
-    return ledger.run(giving_back)
+    sides = (original.debit_account, original.credit_account)
+    fresh, locked = locks.lock_and_claim(connection, sides, {transfer_id: content}, ledger.profiles)
+    if transfer_id not in fresh:
+        return earlier_outcome(connection, transfer_id, content, key)
+    now = locks.posting_time(ledger.clock, locked)
+    left = original.amount - given_back(connection, original_id)
+    request = Transfer(
+        transfer_id,
+        original.credit_account,
+        original.debit_account,
+        amount or left or original.amount,
+        original.currency,
+        operation,
+        reference=named,
+        key=key,
+    )
+    if request.amount > left:
+        refusal = beyond(original, left)
+        writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+        return Outcome(transfer_id, refusal, key=key)
+    states = posting.states_for(connection, [request], locked, now)
+    (decision,) = writing.write(connection, decide([request], states, now), {}, now)
+    if isinstance(decision, Rejected):
+        return Outcome(transfer_id, decision.refusal, key=key)
+    count(connection, original_id, original, request, states, reason, now)
+    return Outcome(transfer_id, key=key)
 
 
 def given_back(connection: Connection, original_id: UUID) -> int:
@@ -141,6 +183,7 @@ def beyond(original: Original, left: int) -> Refusal:
     return Refusal("original.amount", "deny", LEDGER_RULE, original.amount, original.amount - left, left)
 
 
+@all_or_nothing
 def count(
     connection: Connection,
     original_id: UUID,

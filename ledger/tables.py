@@ -147,6 +147,18 @@ class RefusalRow(Table, table=True):
     position: int = Field(sa_column=Column(BigInteger, nullable=False, info=NOT_PERSONAL))
 
 
+class TransferNoteRow(Table, table=True):
+    """What an operator gave with a transfer, a refused one or a hold: its own key, and metadata."""
+
+    __tablename__ = "transfer_note"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    key: str | None = Field(sa_column=Column(Text))
+    metadata_: dict[str, Any] | None = Field(sa_column=Column("metadata", JSONB))
+    xact: int = xact()
+
+
 class UsageRow(Table, table=True):
     """What a wallet moved in a period, packed: see `ledger.limits.usage`."""
 

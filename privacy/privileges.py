@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from emoney import data
 from emoney.ledger.base.postgres.database import APPLICATION_ROLE, Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import InvalidKnowledge
 
 SCHEMAS = ("ledger", "privacy", "kyc", "aml")
@@ -87,6 +88,7 @@ def undecided(connection: Connection) -> list[str]:
     return sorted(set(_columns(connection)) ^ set(decisions()))
 
 
+@all_or_nothing
 def apply(connection: Connection) -> int:
     """Make the database's grants what the file says; returns how many relations were changed.
 

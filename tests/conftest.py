@@ -5,11 +5,19 @@ from pathlib import Path
 
 import pytest
 from commands import Command, commands
+from event_schema import checked_payloads
 
 from emoney.ledger.base.postgres.database import Database
 from emoney.testing import Template, copy_of, server
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _published_events() -> Iterator[None]:
+    """In every test, what the code tells of its own kinds is as docs/events.schema.json says."""
+    with checked_payloads():
+        yield
 
 
 @pytest.fixture(scope="session")

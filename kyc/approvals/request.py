@@ -23,6 +23,7 @@ from emoney.kyc.errors import InvalidRequest, RequestClosed, SamePerson
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 OPEN_FOR = timedelta(days=7)
 OPEN_FOR_MAX = timedelta(days=90)
@@ -74,6 +75,7 @@ Apply = Callable[[Connection, Approval], None]
 """Does what was approved, in the transaction of the approval."""
 
 
+@all_or_nothing
 def request(
     connection: Connection,
     action: Action,
@@ -105,6 +107,7 @@ def request(
     return request_id
 
 
+@all_or_nothing
 def approve(
     connection: Connection, request_id: UUID, *, actor: str, reason: str, at: datetime, apply: Apply
 ) -> Approval:
@@ -117,6 +120,7 @@ def approve(
     return approval
 
 
+@all_or_nothing
 def reject(connection: Connection, request_id: UUID, *, actor: str, reason: str, at: datetime) -> Approval:
     """Refuse what was asked for; raises as `approve`. Whoever asked cannot reject, but may let it expire."""
     return _decide(connection, request_id, "rejected", actor, reason, at)

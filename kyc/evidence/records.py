@@ -28,6 +28,7 @@ from emoney.kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 METHOD_MAX = 100
 
@@ -114,6 +115,7 @@ def verified(evidence: Iterable[Evidence], day: date, kinds: AbstractSet[str]) -
     return any(each.kind in kinds and each.state in VERIFIED and each.counts(day) for each in evidence)
 
 
+@all_or_nothing
 def record(
     connection: Connection,
     new: Sequence[NewEvidence],
@@ -160,6 +162,7 @@ def record(
     return ids
 
 
+@all_or_nothing
 def change(
     connection: Connection,
     evidence_id: UUID,
@@ -208,6 +211,7 @@ def change(
     return before
 
 
+@all_or_nothing
 def reject(connection: Connection, evidence_id: UUID, *, actor: str, reason: str, at: datetime) -> Evidence:
     """Revoke evidence: it counts no more, and never again. Raises as `change`."""
     return change(connection, evidence_id, EvidenceState.REJECTED, actor=actor, reason=reason, at=at)
@@ -260,6 +264,7 @@ def persons_due(connection: Connection, at: datetime, *, most: int) -> list[UUID
     return [row[0] for row in connection.execute(_queries.persons_due.sql, about)]
 
 
+@all_or_nothing
 def expire(connection: Connection, person_id: UUID, at: datetime) -> int:
     """Expire a person's evidence that is past its last day; returns how many pieces."""
     about = {"today": at.astimezone(UTC).date(), "person": person_id, "at": at}

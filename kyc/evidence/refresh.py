@@ -19,6 +19,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.binary_arrays import Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits.windows import months_later
 
 LISTED_MAX = 10_000
@@ -51,6 +52,7 @@ def next_reminder(policy: Refresh, due: date, after: date) -> date | None:
     return min((day for day in days if day > after), default=None)
 
 
+@all_or_nothing
 def begin(connection: Connection, persons: Iterable[UUID], policy: Refresh, at: datetime) -> None:
     """Give new persons the date of their first review, as the unrated have it."""
     due = due_on(policy, UNRATED, at)
@@ -61,6 +63,7 @@ def begin(connection: Connection, persons: Iterable[UUID], policy: Refresh, at: 
     )
 
 
+@all_or_nothing
 def rate(
     connection: Connection,
     person_id: UUID,
@@ -82,6 +85,7 @@ def rate(
     return rated
 
 
+@all_or_nothing
 def review(
     connection: Connection, person_id: UUID, policy: Refresh, *, actor: str, reason: str, at: datetime
 ) -> date:
@@ -99,6 +103,7 @@ def due(connection: Connection, actor: date, *, most: int = LISTED_MAX) -> list[
     return [Due(*row) for row in connection.execute(_queries.due.sql, {"actor": actor, "most": most})]
 
 
+@all_or_nothing
 def remind(connection: Connection, policy: Refresh, at: datetime, *, most: int = REMINDED_AT_ONCE) -> int:
     """Record at most `most` of the reminders due as events; returns how many. Call until none is left."""
     today = at.astimezone(UTC).date()

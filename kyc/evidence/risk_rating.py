@@ -18,6 +18,7 @@ from emoney.kyc.errors import UnknownFactor
 from emoney.kyc.packs.rules import Confidence
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 Rating = Literal["low", "standard", "high"]
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -113,6 +114,7 @@ def rate(policy: RiskPolicy, declared: Iterable[str]) -> Rated:
     return Rated(rating, points, tuple(found), reasons, f"{policy.version}: {policy.source}")
 
 
+@all_or_nothing
 def record(
     connection: Connection, person_id: UUID, rated: Rated, *, actor: str, reason: str, at: datetime
 ) -> None:

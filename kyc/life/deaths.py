@@ -29,6 +29,7 @@ from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import BACKING
@@ -60,6 +61,7 @@ class Step:
     approval: UUID | None
 
 
+@all_or_nothing
 def report(connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Report that a person has died: debits of all their wallets stop. Raises UnknownPerson, InvalidStep."""
     _demand_stage(connection, person_id, (None, DeathStage.WITHDRAWN), "reported")
@@ -67,6 +69,7 @@ def report(connection: Connection, person_id: UUID, *, actor: str, reason: str, 
     _settle(connection, person_id, actor, reason, at)
 
 
+@all_or_nothing
 def verify(connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Take the death as verified, on a `death_certificate` of the person that is verified itself.
 
@@ -84,6 +87,7 @@ def verify(connection: Connection, person_id: UUID, *, actor: str, reason: str, 
     _step(connection, person_id, DeathStage.VERIFIED, actor, reason, at, evidence=found[-1].id)
 
 
+@all_or_nothing
 def request_release(
     connection: Connection,
     person_id: UUID,
@@ -107,6 +111,7 @@ def request_release(
     )
 
 
+@all_or_nothing
 def release(
     ledger: Ledger,
     connection: Connection,
@@ -168,6 +173,7 @@ def release(
     _settle(connection, approval.subject, approval.decided_by, reason, approval.decided_at)
 
 
+@all_or_nothing
 def request_withdrawal(
     connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
@@ -179,6 +185,7 @@ def request_withdrawal(
     )
 
 
+@all_or_nothing
 def withdraw(connection: Connection, approval: Approval) -> None:
     """Withdraw, as approved: the wallets are free where nothing else stops them. Raises InvalidStep."""
     assert approval.decided_by is not None

@@ -37,6 +37,7 @@ from emoney.ledger.base.names import REASON_MAX
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.transfers.chart import AccountKind
@@ -139,6 +140,7 @@ def reactivate(
     return ledger.run(work)
 
 
+@all_or_nothing
 def exempt(
     connection: Connection, account_id: UUID, ground: Ground, *, actor: str, reason: str, at: datetime
 ) -> None:
@@ -149,6 +151,7 @@ def exempt(
     connection.execute(_queries.add_exemption.sql, about | said)
 
 
+@all_or_nothing
 def end_exemption(connection: Connection, account_id: UUID, ground: Ground, *, at: datetime) -> bool:
     """Let the clock run again; False when it was not stopped on this ground."""
     about = {"account": account_id, "ground": ground, "at": at}

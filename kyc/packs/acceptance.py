@@ -20,6 +20,7 @@ from emoney.kyc.packs.schema import Pack
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.proofs import PublicKey, SigningKey
 from emoney.ledger.proofs.verifying import ProofInvalid, open_note
 
@@ -78,6 +79,7 @@ def content_hash(pack: Pack) -> str:
     return hashlib.sha256("\n".join([pack.content_hash, *units]).encode()).hexdigest()
 
 
+@all_or_nothing
 def request(connection: Connection, pack: Pack, *, actor: str, reason: str, at: datetime) -> UUID:
     """Ask that `pack` be accepted as it is; returns the id of the request for a second person.
 
@@ -90,6 +92,7 @@ def request(connection: Connection, pack: Pack, *, actor: str, reason: str, at: 
     )
 
 
+@all_or_nothing
 def apply(connection: Connection, approval: Approval, key: SigningKey, *, packs: PackLibrary) -> Acceptance:
     """Record what was approved: whoever asked answers for the pack, and another one agreed.
 
@@ -109,6 +112,7 @@ def _subject(content: str) -> UUID:
     return UUID(content[:32])
 
 
+@all_or_nothing
 def accept(
     connection: Connection,
     pack: Pack,

@@ -17,6 +17,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.paging import FIRST
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.transfers.chart import AccountKind
 
 IDENTIFIED_BY = {"natural": frozenset({"id_document"}), "legal_entity": frozenset({"registration"})}
@@ -34,6 +35,7 @@ class Role(StrEnum):
     MERCHANT = "merchant"
 
 
+@all_or_nothing
 def open_account(
     connection: Connection,
     person: Person,

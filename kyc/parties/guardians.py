@@ -21,6 +21,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy import Place, Purpose, Sealed, SealedField, Vault
 
 _queries = queries_beside(__file__)
@@ -36,6 +37,7 @@ class Minor:
     authority: str = "parent"
 
 
+@all_or_nothing
 def record(
     connection: Connection,
     vault: Vault,
@@ -114,6 +116,7 @@ def pack_of(connection: Connection, person_id: UUID) -> str | None:
     return None if row is None else row[0]
 
 
+@all_or_nothing
 def go_on(
     connection: Connection, minor_id: UUID, guardian: UUID, until_year: int, *, actor: str, at: datetime
 ) -> None:
@@ -122,12 +125,14 @@ def go_on(
     connection.execute(_queries.go_on.sql, about | {"actor": checked_actor(actor), "at": at})
 
 
+@all_or_nothing
 def end(connection: Connection, minor_id: UUID, *, reason: str, at: datetime) -> bool:
     """End who answers for a minor; False when nobody does."""
     about = {"minor": minor_id, "reason": reason, "at": at}
     return connection.execute(_queries.end.sql, about).rowcount == 1
 
 
+@all_or_nothing
 def come_of_age(
     connection: Connection,
     vault: Vault,

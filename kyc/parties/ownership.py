@@ -20,6 +20,7 @@ from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 WHOLE_BP = 10_000
 OWNERS_MAX = 200
@@ -49,6 +50,7 @@ class BeneficialOwner:
     grounds: tuple[str, ...]
 
 
+@all_or_nothing
 def state(
     connection: Connection,
     entity_id: UUID,

@@ -16,6 +16,7 @@ from emoney.kyc.errors import InvalidTerms, UnknownPerson
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 TEXT_BYTES_MAX = 5_000_000
 
@@ -34,6 +35,7 @@ class Consent:
     recorded_at: datetime
 
 
+@all_or_nothing
 def publish(
     connection: Connection,
     kind: str,
@@ -63,6 +65,7 @@ def publish(
     return terms_id
 
 
+@all_or_nothing
 def record(
     connection: Connection,
     person_id: UUID,

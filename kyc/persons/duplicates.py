@@ -24,6 +24,7 @@ from emoney.kyc.persons.details import PersonDetails
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy import Vault
 
 LISTED_MAX = 1000
@@ -44,6 +45,7 @@ class Pair:
     found_at: datetime
 
 
+@all_or_nothing
 def index_and_note(
     connection: Connection, vault: Vault, persons: Sequence[tuple[UUID, PersonDetails]], at: datetime
 ) -> int:
@@ -64,6 +66,7 @@ def sweep(database: Database, vault: Vault, *, since: datetime, at: datetime) ->
     return seen
 
 
+@all_or_nothing
 def note(connection: Connection, vault: Vault, persons: list[UUID], at: datetime) -> int:
     """Note whom indexed persons may be; returns how many pairs and grounds were found."""
     found = search.alike(connection, vault, persons)
@@ -79,6 +82,7 @@ def open_pairs(connection: Connection, at: datetime, *, most: int = LISTED_MAX) 
     return [Pair(a, ref_a, b, ref_b, tuple(grounds), found) for a, ref_a, b, ref_b, grounds, found in rows]
 
 
+@all_or_nothing
 def decide(
     connection: Connection, one: UUID, other: UUID, *, same: bool, actor: str, reason: str, at: datetime
 ) -> UUID | None:
@@ -107,6 +111,7 @@ def decide(
     return request
 
 
+@all_or_nothing
 def request_link(
     connection: Connection, one: UUID, other: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
@@ -126,6 +131,7 @@ def request_link(
     )
 
 
+@all_or_nothing
 def request_separation(
     connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
@@ -141,6 +147,7 @@ def request_separation(
     )
 
 
+@all_or_nothing
 def apply(connection: Connection, approval: Approval) -> None:
     """Link or separate, as approved: the holder of the wallets follows, in the database."""
     about = {"id": new_id(), "person": approval.subject, "into": approval.details["into"]}

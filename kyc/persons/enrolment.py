@@ -33,9 +33,11 @@ from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.names import is_reference
 from emoney.ledger.base.postgres.binary_arrays import Bytes, Packed, Texts, Uuids, packing
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy import ClearField, Place, Vault
 
 PERSONS_MAX = 10_000
@@ -89,6 +91,17 @@ class Enrolment:
         self._refresh = risk_policy(home).refresh
         self._parties = parties(home)
 
+    def find(self, external_ref: str) -> Enrolled | None:
+        """The person enrolled under this reference, the wallet of then and its tier now; None for nobody.
+
+        Whether the details are those of then is not looked at: nothing sealed is opened.
+        """
+        if not isinstance(external_ref, str) or not is_reference(external_ref):
+            return None
+        with self.database.connection() as connection:
+            row = connection.execute(_queries.find.sql, {"ref": external_ref}).fetchone()
+        return None if row is None else Enrolled(*row)
+
     def enrol(self, details: dict[str, Any], *, pack_id: str | None = None) -> Enrolled:
         """Enrol one person. See `enrol_many`."""
         return self.enrol_many([details], pack_id=pack_id)[0]
@@ -106,6 +119,7 @@ class Enrolment:
         with self.database.connection() as connection:
             return self.enrol_in(connection, persons, pack_id=pack_id)
 
+    @all_or_nothing
     def enrol_in(
         self, connection: Connection, persons: Sequence[dict[str, Any]], *, pack_id: str | None = None
     ) -> list[Enrolled]:

@@ -13,6 +13,7 @@ from emoney.kyc.evidence.person import Person
 from emoney.kyc.packs.library import PackLibrary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.erasure import erasure
 from emoney.privacy.errors import InvalidDataRequest
 from emoney.privacy.rights import requests as rights
@@ -107,6 +108,7 @@ def relationship(connection: Connection, person: Person, packs: PackLibrary) -> 
     )
 
 
+@all_or_nothing
 def ask_for_erasure(
     connection: Connection, vault: Vault, person: Person, *, packs: PackLibrary, actor: str, at: datetime
 ) -> DataRequest:
@@ -122,6 +124,7 @@ def ask_for_erasure(
     return _answer(connection, vault, request, tie, actor=actor, at=at)
 
 
+@all_or_nothing
 def review_erasures(
     connection: Connection, vault: Vault, *, packs: PackLibrary, actor: str, at: datetime
 ) -> list[DataRequest]:
@@ -136,6 +139,7 @@ def review_erasures(
     return changed
 
 
+@all_or_nothing
 def sweep(
     connection: Connection,
     vault: Vault,
@@ -157,6 +161,7 @@ def sweep(
     ]
 
 
+@all_or_nothing
 def withdraw_erasure(
     connection: Connection, vault: Vault, request: UUID, *, ground: str, actor: str, at: datetime
 ) -> DataRequest:
@@ -168,6 +173,7 @@ def withdraw_erasure(
     return found
 
 
+@all_or_nothing
 def remove(connection: Connection, subjects: Sequence[UUID]) -> dict[str, int]:
     """Remove all that is about these persons, and let accounts forget them; rows by table.
 

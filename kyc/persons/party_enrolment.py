@@ -19,6 +19,7 @@ from emoney.kyc.parties.ownership import OWNERS_MAX, WHOLE_BP, BeneficialOwner, 
 from emoney.kyc.parties.settings import Parties
 from emoney.kyc.persons.enrolment import Enrolled, Enrolment
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 _Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")]
 _RIGHT = {
@@ -112,6 +113,7 @@ class EnrolledParty:
     account_ref: str | None = None
 
 
+@all_or_nothing
 def enrol_minor(
     enrolment: Enrolment, connection: Connection, details: Any, *, pack_id: str | None = None
 ) -> EnrolledParty:
@@ -123,6 +125,7 @@ def enrol_minor(
     return EnrolledParty(enrolled)
 
 
+@all_or_nothing
 def enrol_entity(
     enrolment: Enrolment,
     connection: Connection,
@@ -159,6 +162,7 @@ def enrol_entity(
     return EnrolledParty(enrolled, found)
 
 
+@all_or_nothing
 def state_owners(
     connection: Connection,
     entity_id: UUID,
@@ -187,6 +191,7 @@ def state_owners(
     )
 
 
+@all_or_nothing
 def enrol_business(
     enrolment: Enrolment,
     connection: Connection,
@@ -216,6 +221,7 @@ def enrol_business(
     return EnrolledParty(party.enrolled, party.owners, opened, account.external_ref)
 
 
+@all_or_nothing
 def open_business(
     connection: Connection,
     person: persons.Person,

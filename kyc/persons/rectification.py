@@ -34,6 +34,7 @@ from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault
 from emoney.privacy.rights import requests as rights
 
@@ -109,6 +110,7 @@ class Rectification:
         home = installation.home
         return cls(installation.vault, installation.packs, downgrades(home), parties(home))
 
+    @all_or_nothing
     def ask(
         self,
         connection: Connection,
@@ -164,6 +166,7 @@ class Rectification:
         self._make(connection, asked, actor=who, at=at, approval=None)
         return Asked(asked, fields, None)
 
+    @all_or_nothing
     def apply(self, connection: Connection, approval: Approval) -> None:
         """Do what was approved. Raises InvalidRequest when the details have changed since."""
         assert approval.decided_by is not None

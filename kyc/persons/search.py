@@ -12,6 +12,7 @@ from uuid import UUID
 from emoney.kyc.persons.details import PersonDetails
 from emoney.kyc.persons.documents import canonical_number
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy import BlindIndex, IndexEntry, Vault
 
 HOLDERS_MAX = 20
@@ -99,6 +100,7 @@ GROUNDS = {
 _INDEXES = {index.name: index for index in GROUNDS}
 
 
+@all_or_nothing
 def index_persons(
     connection: Connection, vault: Vault, persons: Iterable[tuple[UUID, PersonDetails]]
 ) -> None:
@@ -106,6 +108,7 @@ def index_persons(
     vault.indexes.fill(connection, _entries(persons))
 
 
+@all_or_nothing
 def index_again(connection: Connection, vault: Vault, person_id: UUID, details: PersonDetails) -> None:
     """Index a person whose details were corrected, in place of what there was."""
     vault.indexes.replace(connection, _entries([(person_id, details)]))

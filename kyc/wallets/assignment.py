@@ -34,6 +34,7 @@ from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import LimitProfile, LimitRule
 
@@ -188,6 +189,7 @@ def held_together(connection: Connection, account: accounts.Account) -> int:
     return int(held)
 
 
+@all_or_nothing
 def assign(
     connection: Connection, wallet: LockedWallet, account: accounts.Account, under: Limits, at: datetime
 ) -> None:
@@ -228,6 +230,7 @@ def assign(
     )
 
 
+@all_or_nothing
 def rebind(
     connection: Connection,
     wallet: LockedWallet,
@@ -263,6 +266,7 @@ def rebind(
     return True
 
 
+@all_or_nothing
 def record_rebinding(
     connection: Connection, wallets: Sequence[UUID], bound: Sequence[UUID], *, reason: str, at: datetime
 ) -> None:

@@ -9,8 +9,10 @@ from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets.wallet import NewWallet, open_wallets
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 
+@all_or_nothing
 def issue(
     connection: Connection,
     pack: Pack,

@@ -17,10 +17,12 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import REASON_MAX
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 _queries = queries_beside(__file__)
 
 
+@all_or_nothing
 def freeze(
     connection: Connection,
     account_id: UUID,
@@ -41,6 +43,7 @@ def freeze(
     settle(connection, account_id, actor=actor, reason=reason, at=at)
 
 
+@all_or_nothing
 def request_unfreezing(
     connection: Connection, account_id: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
@@ -50,6 +53,7 @@ def request_unfreezing(
     return approvals.request(connection, Action.UNFREEZING, account_id, {}, actor=actor, reason=reason, at=at)
 
 
+@all_or_nothing
 def apply(connection: Connection, approval: Approval) -> None:
     """Lift the staff's freeze, as approved."""
     lock(connection, approval.subject)
@@ -72,6 +76,7 @@ def apply(connection: Connection, approval: Approval) -> None:
     settle(connection, approval.subject, actor=approval.decided_by, reason=reason, at=approval.decided_at)
 
 
+@all_or_nothing
 def settle(connection: Connection, account_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Freeze the account where any reason for it stands, and only there. The caller has locked it."""
     debit = credit = False

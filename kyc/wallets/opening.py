@@ -15,10 +15,12 @@ from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 _queries = queries_beside(__file__)
 
 
+@all_or_nothing
 def open_wallet(
     connection: Connection,
     person: Person,

@@ -20,12 +20,14 @@ from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 LASTS_MAX = timedelta(days=366)
 
 _queries = queries_beside(__file__)
 
 
+@all_or_nothing
 def request(
     connection: Connection,
     account_id: UUID,
@@ -48,6 +50,7 @@ def request(
     )
 
 
+@all_or_nothing
 def apply(
     connection: Connection, approval: Approval, *, packs: PackLibrary, policies: Downgrades | None = None
 ) -> None:

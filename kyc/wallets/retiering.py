@@ -21,6 +21,7 @@ from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.kyc.wallets.wallet import change_tier
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.progress import Progress, silent
 
 PERSONS_MAX = 100_000
@@ -55,6 +56,7 @@ def reached(
         return next((tier for tier in pack.tiers if tier.by_evidence), pack.tiers[0]), True, shown
 
 
+@all_or_nothing
 def follow(
     connection: Connection,
     person_id: UUID,

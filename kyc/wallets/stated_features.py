@@ -21,6 +21,7 @@ from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import Direction
 from emoney.ledger.limits.windows import Window
@@ -41,6 +42,7 @@ class Statement:
     at: datetime
 
 
+@all_or_nothing
 def state(
     connection: Connection,
     account_id: UUID,
@@ -78,6 +80,7 @@ def state(
     return True
 
 
+@all_or_nothing
 def record(
     connection: Connection,
     wallets: Mapping[UUID, Features],

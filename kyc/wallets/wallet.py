@@ -26,6 +26,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.binary_arrays import Texts, Times, Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import AccountKind
 
@@ -69,6 +70,7 @@ _Kind = tuple[str, Features]
 """A tier, and what the wallet is: together they decide its limits."""
 
 
+@all_or_nothing
 def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet]) -> int:
     """Open those of `wallets` that are not there yet, each at its tier; returns how many were opened.
 
@@ -117,6 +119,7 @@ def open_wallets(connection: Connection, pack: Pack, wallets: Sequence[NewWallet
     return len(opened)
 
 
+@all_or_nothing
 def adopt_wallets(
     connection: Connection,
     pack: Pack,
@@ -172,6 +175,7 @@ def adopt_wallets(
     return len(rows)
 
 
+@all_or_nothing
 def change_tier(
     connection: Connection,
     account_id: UUID,
@@ -243,6 +247,7 @@ def _demand_counted(
         )
 
 
+@all_or_nothing
 def review_restriction(
     connection: Connection,
     account_id: UUID,

@@ -9,12 +9,14 @@ from uuid import UUID
 
 from psycopg.errors import CheckViolation, ForeignKeyViolation, IntegrityConstraintViolation, UniqueViolation
 
-from emoney.ledger.base.errors import InvalidInput, UnknownAccount
+from emoney.ledger.base.errors import InvalidId, InvalidInput, UnknownAccount
+from emoney.ledger.base.ids import Id, as_id
 from emoney.ledger.base.names import REFERENCE_MAX, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.transfers.chart import AccountKind, floor_of, sign_of
-from emoney.ledger.transfers.money import exponent
+from emoney.ledger.transfers.money import checked_currency
 
 EXTERNAL_REF_MAX = REFERENCE_MAX
 CEILING_MAX = 10**18
@@ -35,15 +37,15 @@ class NewAccount:
     of the same currency and sign.
     """
 
-    id: UUID
+    id: Id
     kind: AccountKind
     currency: str
     opened_at: datetime
     external_ref: str | None = None
-    holder: UUID | None = None
-    profile_id: UUID | None = None
+    holder: Id | None = None
+    profile_id: Id | None = None
     ceiling: int | None = None
-    parent_id: UUID | None = None
+    parent_id: Id | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Account:
     pending: int
 
 
+@all_or_nothing
 def open_accounts(connection: Connection, accounts: Sequence[NewAccount]) -> int:
     """Open those of `accounts` whose id is not there yet; returns how many were opened.
 
@@ -79,27 +82,28 @@ def open_accounts(connection: Connection, accounts: Sequence[NewAccount]) -> int
     profile is not stored or counts another currency, or when an account cannot stand below its parent.
     """
     for account in accounts:
-        exponent(account.currency)
-        if account.external_ref is not None and not is_reference(account.external_ref):
+        checked_currency(account.currency)
+        ref = account.external_ref
+        if ref is not None and not (isinstance(ref, str) and is_reference(ref)):
             raise InvalidInput(f"an external reference has 1 to {REFERENCE_MAX} characters and no NUL")
-        if account.opened_at.tzinfo is None:
+        if not isinstance(account.opened_at, datetime) or account.opened_at.tzinfo is None:
             raise InvalidInput(f"account {account.id}: opened_at needs a time zone")
         check_bound(account.ceiling)
     try:
         opened = connection.execute(
             _queries.open_accounts.sql,
             {
-                "ids": [a.id for a in accounts],
-                "kinds": [a.kind.value for a in accounts],
+                "ids": [as_id(a.id, "account") for a in accounts],
+                "kinds": [checked_kind(a.kind).value for a in accounts],
                 "currencies": [a.currency for a in accounts],
-                "holders": [a.holder for a in accounts],
+                "holders": [a.holder and as_id(a.holder, "holder") for a in accounts],
                 "refs": [a.external_ref for a in accounts],
-                "profiles": [a.profile_id for a in accounts],
+                "profiles": [a.profile_id and as_id(a.profile_id, "profile_id") for a in accounts],
                 "opened": [a.opened_at for a in accounts],
                 "signs": [sign_of(a.kind) for a in accounts],
                 "floors": [floor_of(a.kind) for a in accounts],
                 "ceilings": [a.ceiling for a in accounts],
-                "parents": [a.parent_id for a in accounts],
+                "parents": [a.parent_id and as_id(a.parent_id, "parent_id") for a in accounts],
             },
         ).fetchone()
     except UniqueViolation as error:
@@ -114,6 +118,13 @@ def open_accounts(connection: Connection, accounts: Sequence[NewAccount]) -> int
     return int(opened[0])
 
 
+def checked_kind(kind: object) -> AccountKind:
+    """`kind`, or the one of that name. Raises InvalidInput."""
+    if isinstance(kind, str) and kind in {*AccountKind}:
+        return AccountKind(kind)
+    raise InvalidInput(f"an account is of one of these kinds: {', '.join(AccountKind)}")
+
+
 def check_bound(bound: int | None) -> None:
     """Raise InvalidInput for what is neither None nor a floor or ceiling."""
     if bound is not None and (type(bound) is not int or not 0 <= bound <= CEILING_MAX):
@@ -122,16 +133,25 @@ def check_bound(bound: int | None) -> None:
 
 def find(connection: Connection, refs: Sequence[str]) -> dict[str, Account]:
     """The accounts of these external references; references without an account are left out."""
-    rows = connection.execute(_queries.find_by_ref.sql, {"refs": [ref for ref in refs if is_reference(ref)]})
+    rows = connection.execute(
+        _queries.find_by_ref.sql,
+        {"refs": [ref for ref in refs if isinstance(ref, str) and is_reference(ref)]},
+    )
     return {row[4]: _account(row) for row in rows}
 
 
-def get(connection: Connection, account_id: UUID) -> Account:
-    """The account of this id. Raises UnknownAccount."""
+def get(connection: Connection, account_id: Id) -> Account:
+    """The account of this id. Raises UnknownAccount, InvalidId."""
+    account_id = as_id(account_id, "account_id")
     row = connection.execute(_queries.find_by_id.sql, {"id": account_id}).fetchone()
     if row is None:
         raise UnknownAccount(f"there is no account {account_id}")
     return _account(row)
+
+
+def of_ids(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Account]:
+    """The accounts of these ids; ids without an account are left out."""
+    return {row[0]: _account(row) for row in connection.execute(_queries.find_by_ids.sql, {"ids": list(ids)})}
 
 
 def by_ref_or_id(connection: Connection, name: str) -> Account:
@@ -140,16 +160,19 @@ def by_ref_or_id(connection: Connection, name: str) -> Account:
     if found is not None:
         return found
     try:
-        return get(connection, UUID(name))
-    except ValueError:
+        return get(connection, name)
+    except InvalidId:
         raise UnknownAccount(f"there is no account with the reference {name!r}") from None
 
 
-def set_profile(connection: Connection, account_id: UUID, profile_id: UUID | None) -> None:
+@all_or_nothing
+def set_profile(connection: Connection, account_id: Id, profile_id: Id | None) -> None:
     """Put the account under another limit profile. Usage counters stay.
 
     Raises UnknownAccount, and InvalidInput for a profile that is not stored or counts another currency.
     """
+    account_id = as_id(account_id, "account_id")
+    profile_id = None if profile_id is None else as_id(profile_id, "profile_id")
     try:
         result = connection.execute(
             "UPDATE ledger.account SET profile_id = %s WHERE id = %s", (profile_id, account_id)
@@ -165,6 +188,7 @@ def metadata(connection: Connection, account_id: UUID) -> dict[str, Any]:
     return {} if row is None else row[0]
 
 
+@all_or_nothing
 def set_metadata(connection: Connection, account_id: UUID, metadata: dict[str, Any], *, at: datetime) -> None:
     """Replace what is kept about the account: a JSON object that the ledger never looks into.
 

@@ -36,6 +36,15 @@ SELECT id, kind, currency, opened_at, external_ref, holder, profile_id,
        debits_pending + credits_pending
 FROM ledger.account AS a WHERE id = :id;
 
+-- name: find_by_ids
+SELECT id, kind, currency, opened_at, external_ref, holder, profile_id,
+       sign * (debits_posted - credits_posted) AS balance,
+       sign * (debits_posted - credits_posted) - CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END AS available,
+       version, frozen_debit, frozen_credit, closed_at, floor, ceiling,
+       (SELECT p.parent_id FROM ledger.account_parent AS p WHERE p.account_id = a.id),
+       debits_pending + credits_pending
+FROM ledger.account AS a WHERE id = ANY(:ids::uuid[]);
+
 -- name: metadata
 SELECT metadata FROM ledger.account_metadata WHERE account_id = :account;
 

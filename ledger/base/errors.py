@@ -47,6 +47,14 @@ class InvalidInput(EmoneyError, ValueError):
     transfers: Mapping[UUID, "InvalidInput"] = MappingProxyType({})
 
 
+class InvalidId(InvalidInput):
+    """What is given for an id is neither a UUID, nor the text of one, nor a Key."""
+
+
+class InvalidMetadata(InvalidInput):
+    """Metadata that is no small JSON object of names and plain values."""
+
+
 class InvalidAmount(InvalidInput):
     """An amount that is not a positive whole number of minor units below the ledger's bound."""
 
@@ -81,6 +89,14 @@ class UnknownAccount(InvalidInput):
 
 class UnknownTransfer(InvalidInput):
     """An id under which nothing was posted, or that no row of the proof log has."""
+
+
+class UnknownRefusal(InvalidInput):
+    """An id under which nothing was refused."""
+
+
+class UnknownHold(InvalidInput):
+    """An id under which no hold was placed."""
 
 
 class AccountClosed(InvalidInput):

@@ -2,18 +2,23 @@
 
 `new_id` is for new things. `derived_id` gives the same id for the same thing, so that replaying an
 operator's file finds what it posted before; it keeps the time order that makes indexes grow at one end.
+A `Key` is an operator's own text in the place of an id.
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import uuid_utils
 from uuid_utils.compat import uuid7
 
-from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.errors import InvalidId, InvalidInput
+from emoney.ledger.base.names import REFERENCE_MAX, is_reference
 
+_TEXT = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0x2 << 62
 
@@ -50,3 +55,57 @@ def content_id(content: bytes) -> UUID:
     """The UUID (version 8) that follows from `content` by SHA-256: equal content, equal id."""
     number = int.from_bytes(hashlib.sha256(content).digest()[:16], "big")
     return UUID(int=number & ~(0xF << 76) & ~(0x3 << 62) | (0x8 << 76) | _VARIANT)
+
+
+_NO_TIME = 1 << 127
+"""Later than every month that has a partition, so that no id of a key ever lies in one's way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An operator's own idempotency key, such as `Key("order-4711")`, wherever an id is taken.
+
+    `text`: 1 to 128 characters, no personal data; one key for one request, of whatever kind, in the whole
+    ledger. Raises InvalidId. Ids of keys are in no order of time, so a ledger that posts millions under
+    keys pays for it in its indexes: where a time is known and kept, `derived_id(at, text)` does not.
+    """
+
+    text: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.text, str) or not is_reference(self.text):
+            raise InvalidId(f"a key is a text of 1 to {REFERENCE_MAX} characters without NUL")
+
+    @property
+    def id(self) -> UUID:
+        """The id that stands for the key: a UUID (version 8) that follows from its text alone."""
+        return UUID(int=content_id(b"key|" + self.text.encode()).int | _NO_TIME)
+
+
+Id = UUID | str | Key
+"""What is taken for an id: a UUID, the text of one, or a Key."""
+
+
+def as_id(given: object, what: str = "id") -> UUID:
+    """The UUID that is given as such, as its text, or as a Key. Raises InvalidId; `what` it is of."""
+    if type(given) is UUID:
+        return given
+    if isinstance(given, Key):
+        return given.id
+    if isinstance(given, str) and _TEXT.fullmatch(given):
+        return UUID(given)
+    if isinstance(given, UUID | uuid_utils.UUID):
+        return UUID(int=given.int)
+    raise InvalidId(
+        f'{what}: give a UUID or its text, or Key("…") for a text of your own, not {named(given)}'
+    )
+
+
+def key_of(given: object) -> str | None:
+    """The text of a Key, None for what is none."""
+    return given.text if isinstance(given, Key) else None
+
+
+def named(given: object) -> str:
+    """What a value is, for an error that must not tell the value."""
+    return "a text that is no UUID" if isinstance(given, str) else f"a value of type {type(given).__name__}"

@@ -26,13 +26,13 @@ def is_reference(text: str) -> bool:
 
 def check_actor(actor: str) -> None:
     """Raise InvalidInput unless `actor` names who acts in 1 to 128 printable characters."""
-    if not 0 < len(actor) <= ACTOR_MAX or not actor.isprintable():
+    if not isinstance(actor, str) or not 0 < len(actor) <= ACTOR_MAX or not actor.isprintable():
         raise InvalidInput(f"an actor has 1 to {ACTOR_MAX} printable characters")
 
 
 def check_reason(reason: str) -> None:
     """Raise InvalidInput unless `reason` has 1 to 200 printable characters."""
-    if not 0 < len(reason) <= REASON_MAX or not reason.isprintable():
+    if not isinstance(reason, str) or not 0 < len(reason) <= REASON_MAX or not reason.isprintable():
         raise InvalidInput(f"a reason has 1 to {REASON_MAX} printable characters")
 
 

@@ -46,7 +46,7 @@ from emoney.ledger.group_commit.calls import Call, Closed, Overloaded, unanswere
 from emoney.ledger.group_commit.writer import Writer
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.posting import locked as posting
-from emoney.ledger.transfers.transfer import Outcome, Transfer
+from emoney.ledger.transfers.transfer import Outcome, Transfer, no_transfer
 
 SHARED_BATCH_MAX = 1_000
 QUEUE_MAX = 10_000
@@ -148,18 +148,22 @@ class GroupCommit:
     # -- the caller's side ------------------------------------------------------------------------------
 
     def _check_single(self, transfer: Transfer) -> tuple[Transfer]:
+        if type(transfer) is not Transfer:
+            raise no_transfer(transfer)
         transfer.check()
         if transfer.group is not None:
             raise InvalidInput(f"transfer {transfer.id} is of group {transfer.group}; send the group whole")
         return (transfer,)
 
     def _check_group(self, transfers: Sequence[Transfer]) -> Sequence[Transfer]:
-        if not transfers:
+        if not posting.batch(transfers):
             raise InvalidInput("A group has one transfer or more; this one has none")
         if len(transfers) > self._batch_max:
             raise BatchTooLarge(f"{len(transfers)} transfers in one group; {self._batch_max} are the most")
-        group = transfers[0].group
+        group = getattr(transfers[0], "group", None)
         for transfer in transfers:
+            if type(transfer) is not Transfer:
+                raise no_transfer(transfer)
             transfer.check()
             if transfer.group is None or transfer.group != group:
                 raise InvalidInput(f"transfer {transfer.id} is of group {transfer.group}, not of {group}")

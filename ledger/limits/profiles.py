@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 
 from emoney.ledger.base.ids import content_id
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits.rules import (
     Bound,
     Counted,
@@ -24,6 +25,7 @@ from emoney.ledger.limits.rules import (
 from emoney.ledger.transfers.operations import Operation
 
 
+@all_or_nothing
 def store(connection: Connection, profile: LimitProfile) -> UUID:
     """Store `profile` unless it is there; returns its id, which follows from its content."""
     content = {

@@ -7,6 +7,7 @@ from uuid import UUID
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 _queries = queries_beside(__file__)
 
@@ -39,6 +40,7 @@ def dead_letter(connection: Connection, letter_id: UUID) -> DeadLetter:
     return DeadLetter(*row)
 
 
+@all_or_nothing
 def note_redelivery(connection: Connection, letter_id: UUID, at: datetime) -> None:
     """Remember that a dead letter was delivered; the first time counts."""
     connection.execute(_queries.note_redelivery.sql, {"id": letter_id, "at": at})

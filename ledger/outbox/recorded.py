@@ -13,6 +13,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.outbox.event import Event, from_posted, from_recorded, from_refused
 
 PAYLOAD_BYTES_MAX = 16_384
@@ -21,6 +22,7 @@ _KIND = re.compile(r"[a-z_]{1,32}(\.[a-z_]{1,32}){1,3}")
 _queries = queries_beside(__file__)
 
 
+@all_or_nothing
 def append(
     connection: Connection,
     kind: str,
@@ -43,16 +45,7 @@ def append(
         raise InvalidInput(f"{kind!r} is not a kind of event: write words with a point, such as hold.expired")
     if at is not None and at.tzinfo is None:
         raise InvalidInput("the time of an event needs a time zone")
-    try:
-        text = json.dumps(payload, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"the payload of {kind} is not made of JSON values: {type(error).__name__}"
-        ) from None
-    if len(text) > PAYLOAD_BYTES_MAX or "\\u0000" in text or not isinstance(payload, dict):
-        raise InvalidInput(
-            f"the payload of {kind} is not an object below {PAYLOAD_BYTES_MAX} bytes without NUL characters"
-        )
+    _check(kind, payload)
     connection.execute(_queries.lock_subject.sql, {"subject": subject})
     recorded_as = event_id or new_id()
     connection.execute(
@@ -66,6 +59,19 @@ def append(
         },
     )
     return recorded_as
+
+
+def _check(kind: str, payload: dict[str, Any]) -> None:
+    try:
+        text = json.dumps(payload, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"the payload of {kind} is not made of JSON values: {type(error).__name__}"
+        ) from None
+    if len(text) > PAYLOAD_BYTES_MAX or "\\u0000" in text or not isinstance(payload, dict):
+        raise InvalidInput(
+            f"the payload of {kind} is not an object below {PAYLOAD_BYTES_MAX} bytes without NUL characters"
+        )
 
 
 def find(connection: Connection, event_id: UUID) -> Event | None:

@@ -53,7 +53,10 @@ Decision = Accepted | Rejected
 
 def outcomes_of(decisions: Iterable[Decision]) -> list[Outcome]:
     """What their callers are told."""
-    return [Outcome(d.transfer.id, d.refusal if isinstance(d, Rejected) else None) for d in decisions]
+    return [
+        Outcome(d.transfer.id, d.refusal if isinstance(d, Rejected) else None, key=d.transfer.key)
+        for d in decisions
+    ]
 
 
 def decide(transfers: Sequence[Transfer], accounts: Accounts, now: datetime) -> Iterator[Decision]:

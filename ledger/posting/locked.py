@@ -24,6 +24,7 @@ Bounds: BATCH_MAX transfers a call. Memory: a few kilobytes per transfer of the 
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import date, datetime
 from types import MappingProxyType
 from uuid import UUID
@@ -51,8 +52,17 @@ from emoney.ledger.posting.account_state import Accounts, AccountState
 from emoney.ledger.posting.decide import decide, outcomes_of
 from emoney.ledger.posting.locks import Locked, lock_and_claim, posting_time
 from emoney.ledger.posting.write import write
+from emoney.ledger.transfers.metadata import as_text
 from emoney.ledger.transfers.sides import SIDES, described
-from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer, claim_of_group, claimed, lone_legs
+from emoney.ledger.transfers.transfer import (
+    Outcome,
+    Refusal,
+    Transfer,
+    claim_of_group,
+    claimed,
+    lone_legs,
+    no_transfer,
+)
 
 BATCH_MAX = 10_000
 
@@ -65,7 +75,8 @@ def post(
     """Post `transfers` in the connection's transaction; one outcome each, in their order.
 
     Nothing is committed here. Raises InvalidInput or a subclass for what no ledger state could accept, in
-    which case the caller must roll back; IntegrityViolation when the database contradicts the decision.
+    which case the caller rolls back (`Ledger.post_in` does, to where it began); IntegrityViolation when the
+    database contradicts the decision.
     """
     unique = check(transfers)
     sides = {side.int: side for t in unique for side in (t.debit_account, t.credit_account)}
@@ -94,14 +105,23 @@ def states_for(
     return locked.states
 
 
+def batch(transfers: object) -> int:
+    """How many transfers a batch has. Raises InvalidInput for what is no list of them."""
+    if type(transfers) is not list and not isinstance(transfers, Sequence):
+        raise InvalidInput(f"a batch is a list of transfers, not a {type(transfers).__name__}")
+    return len(transfers)
+
+
 def check(transfers: Sequence[Transfer]) -> list[Transfer]:
     """The batch without repetitions, after checking everything that needs no database."""
-    if len(transfers) > BATCH_MAX:
-        raise BatchTooLarge(f"{len(transfers)} transfers in one batch; {BATCH_MAX} are the most")
+    if (size := batch(transfers)) > BATCH_MAX:
+        raise BatchTooLarge(f"{size} transfers in one batch; {BATCH_MAX} are the most")
     unique: dict[int, Transfer] = {}
     ended_groups: set[UUID] = set()
     group: UUID | None = None
     for transfer in transfers:
+        if type(transfer) is not Transfer:
+            raise no_transfer(transfer)
         transfer.check()
         first = unique.setdefault(transfer.id.int, transfer)
         if first is not transfer and first != transfer:
@@ -133,16 +153,21 @@ def _earlier_outcomes(
                 f"transfer {transfer_id} was sent before with other content; a new transfer needs a new id"
             )
         refusal = None if rule is None else Refusal(rule, decision, source, **numbers)
-        outcomes[transfer_id] = Outcome(transfer_id, refusal, replayed=True)
+        outcomes[transfer_id] = Outcome(transfer_id, refusal, replayed=True, key=seen[transfer_id].key)
     return outcomes
 
 
 def _same(sent: Transfer, stored: Sequence[object]) -> bool:
     """Whether a transfer is the one that was decided, whose effective time may have been filled in."""
-    *content, effective_at, decided_at = stored
+    *content, effective_at, decided_at, key, metadata = stored
     told = [sent.debit_account, sent.credit_account, sent.amount, sent.currency, sent.operation.value]
     told += [sent.reference, sent.group]
-    return content == told and effective_at == (sent.effective_at or decided_at)
+    return (
+        content == told
+        and effective_at == (sent.effective_at or decided_at)
+        and key == sent.key
+        and (metadata is sent.metadata or as_text(metadata) == as_text(sent.metadata))
+    )
 
 
 def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
@@ -268,7 +293,7 @@ def in_order(
     for transfer in transfers:
         outcome = known[transfer.id]
         if transfer.id in returned and not outcome.replayed:
-            outcome = Outcome(outcome.transfer_id, outcome.refusal, replayed=True)
+            outcome = replace(outcome, replayed=True)
         returned.add(transfer.id)
         result.append(outcome)
     return result

@@ -28,7 +28,7 @@ from emoney.ledger.limits import usage
 from emoney.ledger.posting.account_state import Accounts, WriteMark
 from emoney.ledger.posting.closed_periods import ClosedPeriod
 from emoney.ledger.posting.decide import Accepted, Decision, decide, outcomes_of
-from emoney.ledger.posting.write import as_ledger_errors, refusals
+from emoney.ledger.posting.write import as_ledger_errors, notes, refusals
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome, Transfer, claimed
 
@@ -96,6 +96,8 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
     parameters["counted"] = usage.changed((state.id, state.usage) for state in states)
     parameters["decided"] = _rows([decision for decision in decisions if isinstance(decision, Accepted)])
     parameters["refused"] = Binary(_JSONB_VERSION + json.dumps(refused).encode()) if refused else None
+    noted = notes(transfers)
+    parameters["noted"] = Binary(_JSONB_VERSION + json.dumps(noted).encode()) if noted else None
     return Decided(decisions, now, parameters, before, by)
 
 

@@ -20,7 +20,9 @@ def content_hash(kind: str, *parts: str) -> bytes:
     return digest.digest()
 
 
-def earlier_outcome(connection: Connection, request_id: UUID, content: bytes) -> Outcome:
+def earlier_outcome(
+    connection: Connection, request_id: UUID, content: bytes, key: str | None = None
+) -> Outcome:
     """The outcome of an id that was claimed before. Raises IdempotencyConflict for other content."""
     row = connection.execute(_queries.earlier.sql, {"id": request_id}).fetchone()
     if row is None or row[0] != content:
@@ -30,4 +32,5 @@ def earlier_outcome(connection: Connection, request_id: UUID, content: bytes) ->
     _, accepted, rule, decision, source, numbers = row
     if accepted is not (rule is None):
         raise IntegrityViolation(f"{request_id} was claimed but has not one outcome: see trial balance")
-    return Outcome(request_id, Refusal(rule, decision, source, **numbers) if rule else None, replayed=True)
+    refusal = Refusal(rule, decision, source, **numbers) if rule else None
+    return Outcome(request_id, refusal, replayed=True, key=key)

@@ -25,6 +25,7 @@ from emoney.ledger.posting import partitions
 from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import Accepted, Decision, Rejected
 from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import Transfer
 
 INSERT_ROWS_MAX = 4
 
@@ -59,7 +60,23 @@ def write(
                 usage.store(connection, _changed(accounts))
         if refused := refusals(made):
             connection.execute(_queries.write_refusals.sql, {"refused": Jsonb(refused), "at": now})
+        if noted := notes([decision.transfer for decision in made]):
+            note(connection, noted)
     return made
+
+
+def notes(transfers: Iterable[Transfer]) -> list[dict[str, Any]]:
+    """What is kept beside those of a batch that have a key or metadata, as the database is told."""
+    return [
+        {"id": t.id.hex, "key": t.key, "metadata": t.metadata}
+        for t in transfers
+        if t.key is not None or t.metadata is not None
+    ]
+
+
+def note(connection: Connection, noted: list[dict[str, Any]]) -> None:
+    """Keep the notes of what this transaction has written."""
+    connection.execute(_queries.write_notes.sql, {"noted": Jsonb(noted)})
 
 
 @contextmanager

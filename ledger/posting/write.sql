@@ -8,3 +8,6 @@ COPY ledger.transfer (id, debit_account, credit_account, amount, currency, opera
 
 -- name: write_refusals
 SELECT ledger.write_refusals_v1(:refused, :at);
+
+-- name: write_notes
+SELECT ledger.write_notes_v1(:noted);

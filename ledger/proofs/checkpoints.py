@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.proofs.errors import SigningKeyMissing, SigningKeyWrong
 from emoney.ledger.proofs.signing import SigningKey
 from emoney.ledger.proofs.verifying import ProofInvalid, open_checkpoint
@@ -41,6 +42,7 @@ def every(connection: Connection) -> Iterator[Stored]:
         yield Stored(*row)
 
 
+@all_or_nothing
 def sign(connection: Connection, key: SigningKey, size: int, root: bytes, now: datetime) -> Stored:
     """Sign and store the log's checkpoint at `size`."""
     made = Stored(size, root, key.sign(size, root))

@@ -12,6 +12,7 @@ from emoney.ledger.base.extras import demanded
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.safeguarding.bank_statements import BankStatement, StatementError
 from emoney.ledger.transfers.chart import AccountKind
 
@@ -60,6 +61,7 @@ def read_statements(path: Path) -> Iterator[BankStatement]:
         return read_mt940(path)
 
 
+@all_or_nothing
 def import_statements(
     connection: Connection, path: Path, account: Account, imported_at: datetime
 ) -> list[Imported]:

@@ -17,6 +17,7 @@ from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.reports import as_of
 from emoney.ledger.reports.as_of import TimeBasis
 from emoney.ledger.transfers.chart import OUTSTANDING
@@ -56,6 +57,7 @@ def parse_month(text: str) -> date:
     return date(int(named[1]), int(named[2]), 1)
 
 
+@all_or_nothing
 def own_funds(
     connection: Connection,
     month: date,

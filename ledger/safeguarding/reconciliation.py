@@ -31,6 +31,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.outbox import append
 from emoney.ledger.reports import as_of
 from emoney.ledger.safeguarding import earlier
@@ -148,6 +149,7 @@ class Reconciliation:
         return not self.events
 
 
+@all_or_nothing
 def reconcile(
     connection: Connection,
     day: date,

@@ -1,5 +1,6 @@
 """Amounts: whole minor units of an ISO 4217 currency, never floats."""
 
+from dataclasses import dataclass
 from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 from functools import lru_cache
 
@@ -8,6 +9,7 @@ from iso4217 import Currency
 from emoney.ledger.base.errors import (
     AmountTooLarge,
     AmountTooPrecise,
+    CurrencyMismatch,
     InvalidAmount,
     NegativeAmount,
     UnknownCurrency,
@@ -95,3 +97,75 @@ def format_amount(minor: int, currency: str) -> str:
 def amount_text(minor: int, currency: str) -> str:
     """`minor` units with their currency, as a person reads them: "1,234.50 EUR"."""
     return f"{format_amount(minor, currency)} {currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in major units, such as `Money(Decimal("47.10"), "GHS")`; `minor` are its minor units.
+
+    `amount`: a Decimal, a whole number or a text such as "47.10"; never a float. Raises InvalidAmount,
+    AmountTooPrecise for more decimal places than the currency has, UnknownCurrency.
+    """
+
+    amount: Decimal
+    currency: str
+
+    def __init__(self, amount: Decimal | int | str, currency: str) -> None:
+        checked_currency(currency)
+        minor = to_minor(amount, currency)
+        object.__setattr__(self, "amount", to_decimal(minor, currency))
+        object.__setattr__(self, "currency", currency)
+
+    @property
+    def minor(self) -> int:
+        """Whole minor units."""
+        return to_minor(self.amount, self.currency)
+
+    def __str__(self) -> str:
+        return f"{self.amount:,f} {self.currency}"
+
+
+Amount = int | Decimal | Money
+"""What is taken for an amount: whole minor units, or major units as a Decimal or as Money."""
+
+
+def checked_currency(currency: object) -> str:
+    """`currency`, if it is a code that has a minor unit. Raises UnknownCurrency."""
+    if not isinstance(currency, str):
+        raise UnknownCurrency(
+            f"a currency is a code of ISO 4217 such as EUR, not a value of type {type(currency).__name__}"
+        )
+    exponent(currency)
+    return currency
+
+
+def as_minor(amount: object, currency: str | None, what: str = "amount") -> tuple[int, str]:
+    """Minor units and currency of an amount at the door.
+
+    `currency`: may be left out with Money, which names its own. Raises CurrencyMismatch where the two
+    differ, AmountTooPrecise, UnknownCurrency, and InvalidAmount for another type, floats among them.
+    """
+    if isinstance(amount, Money):
+        if currency is not None and currency != amount.currency:
+            raise CurrencyMismatch(f"{what}: {amount.currency} is given as {currency}")
+        return amount.minor, amount.currency
+    if currency is None:
+        raise UnknownCurrency(f"{what}: name the currency, or give the amount as Money")
+    checked_currency(currency)
+    if type(amount) is int:
+        return amount, currency
+    if isinstance(amount, Decimal):
+        return to_minor(amount, currency), currency
+    raise InvalidAmount(
+        f"{what}: the amount must be a whole number of minor units, a Decimal or Money, "
+        f"not a {type(amount).__name__}"
+    )
+
+
+def moved(amount: object, currency: str, what: str) -> int | None:
+    """Minor units to move of something in `currency`, None for all of it. Errors as `as_minor`."""
+    if amount is None:
+        return None
+    minor, _ = as_minor(amount, currency, what)
+    check_amount(minor, what)
+    return minor

@@ -19,6 +19,7 @@ from emoney.ledger.base.declarations import Category
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.outbox import append
 from emoney.privacy.errors import InvalidBreach, UnknownBreach
 from emoney.privacy.keys.subject_keys import checked_name
@@ -105,6 +106,7 @@ class BreachChange:
     risk_found: bool = False
 
 
+@all_or_nothing
 def register(
     connection: Connection,
     *,
@@ -142,6 +144,7 @@ def register(
     return _add(connection, breach, "breach.registered")
 
 
+@all_or_nothing
 def amend(
     connection: Connection, breach_id: UUID, change: BreachChange, *, actor: str, clock: Clock = system_clock
 ) -> Breach:

@@ -26,6 +26,7 @@ from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import KeptByLaw, KeyGone
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys import keks
@@ -77,6 +78,7 @@ def month_of(day: date) -> date:
     return day.replace(day=1)
 
 
+@all_or_nothing
 def move_keys(
     connection: Connection, vault: Vault, subjects: Sequence[UUID], month: date | None, clock: Clock
 ) -> int:
@@ -123,6 +125,7 @@ def expired(connection: Connection, day: date) -> list[DataRequest]:
     return [rights.find(connection, row[0]) for row in connection.execute(_queries.expired.sql, about)]
 
 
+@all_or_nothing
 def ask(connection: Connection, vault: Vault, month: date, *, actor: str) -> list[Asked]:
     """Ask that the keys of an expired month be destroyed; for each, the request that another approves.
 
@@ -143,6 +146,7 @@ def ask(connection: Connection, vault: Vault, month: date, *, actor: str) -> lis
     return asked
 
 
+@all_or_nothing
 def execute(connection: Connection, vault: Vault, month: date, remove: Remove, *, actor: str) -> list[Erased]:
     """Erase all whose records expired in a month, in the caller's transaction, to be committed at once.
 
@@ -195,6 +199,7 @@ def _month(request: DataRequest) -> date:
     return month_of(max(request.keep_until, request.decided_at.date()))
 
 
+@all_or_nothing
 def schedule(connection: Connection, vault: Vault, request: DataRequest) -> date:
     """Move the keys of a request that is put off under those of its month; returns the month."""
     month = _month(request)

@@ -16,6 +16,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import DualControl, KeyGone
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
@@ -63,6 +64,7 @@ class KeyControl:
         self._providers = providers
         self._clock = clock
 
+    @all_or_nothing
     def request(
         self, connection: Connection, action: str, kind: KeyKind, target: str, *, actor: str, reason: str
     ) -> UUID:
@@ -87,6 +89,7 @@ class KeyControl:
         key_events.record(connection, events, now)
         return asked
 
+    @all_or_nothing
     def approve(self, connection: Connection, request: UUID, *, actor: str) -> Request:
         """Agree to what another person asked for. Raises DualControl, InvalidActor, InvalidInput."""
         who = checked_name(actor, "actor")
@@ -102,6 +105,7 @@ class KeyControl:
             ) from None
         return self._found(connection, request)
 
+    @all_or_nothing
     def destroy(self, connection: Connection, request: UUID, *, shred: bool = False) -> int:
         """Destroy what two persons agreed on; returns how many keys ended.
 
@@ -116,6 +120,7 @@ class KeyControl:
         self.end_at_provider(ended)
         return ended.keys
 
+    @all_or_nothing
     def record_end(self, connection: Connection, request: UUID, *, shred: bool = False) -> Ended:
         """The part of `destroy` that a rollback takes back. Raises DualControl."""
         found = self._agreed(connection, request, DESTROY)
@@ -168,6 +173,7 @@ class KeyControl:
             return False
         return True
 
+    @all_or_nothing
     def export_root(self, connection: Connection, request: UUID, *, shares: int, threshold: int) -> list[str]:
         """The local keyring's root in shares, any `threshold` of which give it back. Raises DualControl."""
         found = self._agreed(connection, request, EXPORT)
@@ -183,6 +189,7 @@ class KeyControl:
         connection.execute(_queries.done.sql, {"id": request, "now": now})
         return words
 
+    @all_or_nothing
     def compromise(
         self, connection: Connection, kind: KeyKind, target: str, *, actor: str, reason: str
     ) -> int:

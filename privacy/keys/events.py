@@ -8,6 +8,7 @@ from uuid import UUID
 
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
 
 class KeyEventKind(StrEnum):
@@ -53,6 +54,7 @@ _COPY = f"COPY privacy.key_event (id, {', '.join(KeyEvent._fields)}, happened_at
 _TYPES = ("uuid", "text", "text", "text", "uuid", "text", "int4", "text", "text", "text", "timestamptz")
 
 
+@all_or_nothing
 def record(connection: Connection, events: Sequence[KeyEvent], now: datetime) -> None:
     """Append events, by one COPY, in the caller's transaction."""
     if not events:

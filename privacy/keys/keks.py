@@ -12,6 +12,7 @@ from typing import Any
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import KeyUnavailable
 from emoney.privacy.keys import algorithms
 from emoney.privacy.keys import events as key_events
@@ -59,6 +60,7 @@ class Providers:
             ) from None
 
 
+@all_or_nothing
 def current(
     connection: Connection, providers: Providers, use: KeyUse, clock: Clock, month: date | None = None
 ) -> tuple[str, KeyProvider]:
@@ -80,6 +82,7 @@ def current(
     return kek, providers.now
 
 
+@all_or_nothing
 def succeed(connection: Connection, providers: Providers, use: KeyUse, clock: Clock) -> list[str]:
     """Give every active key of this use a successor; returns the ids of the new ones."""
     connection.execute(_queries.lock_keks.sql)
@@ -92,6 +95,7 @@ def succeed(connection: Connection, providers: Providers, use: KeyUse, clock: Cl
     return made
 
 
+@all_or_nothing
 def set_state(
     connection: Connection, kek: str, state: str, event: KeyEventKind, now: datetime, **who: str | None
 ) -> None:

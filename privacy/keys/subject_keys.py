@@ -24,6 +24,7 @@ from emoney.ledger.base.postgres.binary_arrays import Bigints, Uuids
 from emoney.ledger.base.postgres.binary_queries import fetched, in_binary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import InvalidActor, KeyCompromised, KeyDestroyed
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import events as key_events
@@ -74,6 +75,7 @@ class SubjectKeys:
         self._clock = clock
         self._unwrapper = Unwrapper(providers, subject_context, DataKey.of, cache_keys_max)
 
+    @all_or_nothing
     def for_sealing(self, connection: Connection, subjects: Collection[UUID]) -> dict[UUID, DataKey]:
         """The key to seal with for each subject, made when it has none or only one past its window.
 
@@ -122,6 +124,7 @@ class SubjectKeys:
             demand_usable(row, act, now)
         return self._unwrapper.ready(rows)
 
+    @all_or_nothing
     def succeed(self, connection: Connection, versions: dict[UUID, int], rotation: UUID | None = None) -> int:
         """Make the version after each subject's given one (0: none yet) and retire that; returns how many.
 

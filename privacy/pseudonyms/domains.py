@@ -33,6 +33,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import checked_person
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import KeyDestroyed
 from emoney.privacy.keys.framing import framed
 from emoney.privacy.keys.keks import Providers
@@ -90,6 +91,7 @@ class Pseudonyms:
         self._clock = clock
         self.domain = checked_name(domain)
 
+    @all_or_nothing
     def create(self, connection: Connection, *, purpose: str, reversible: bool = False, actor: str) -> Domain:
         """Make this domain and start its first epoch. `purpose`: 1 to 200 characters, no personal data.
 
@@ -103,6 +105,7 @@ class Pseudonyms:
             raise InvalidDomain(f"the domain {self.domain} is there already; start a new epoch instead")
         return Domain(self.domain, purpose, bool(reversible), 1, values["at"])
 
+    @all_or_nothing
     def rotate(self, connection: Connection, *, actor: str) -> int:
         """Start the next epoch and return its number. Pseudonyms of earlier epochs stay what they were.
 
@@ -115,6 +118,7 @@ class Pseudonyms:
         connection.execute(_queries.next_epoch.sql, values)
         return newest.number + 1
 
+    @all_or_nothing
     def of(
         self, connection: Connection, subjects: Collection[UUID], *, epoch: int | None = None
     ) -> dict[UUID, str]:
@@ -207,6 +211,7 @@ def domains(connection: Connection) -> list[Domain]:
     return [Domain(*row) for row in rows]
 
 
+@all_or_nothing
 def rewrap(connection: Connection, providers: Providers, clock: Clock) -> int:
     """Wrap keys that are under a former key-encryption key under the active one; returns how many moved.
 
@@ -221,6 +226,7 @@ def rewrap(connection: Connection, providers: Providers, clock: Clock) -> int:
     return len(found)
 
 
+@all_or_nothing
 def forget(connection: Connection, subject: UUID) -> int:
     """Remove the tokens of a subject from all reversible domains, for its erasure; returns how many.
 

@@ -7,6 +7,7 @@ import os
 
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.keys import keks
 from emoney.privacy.keys.framing import framed
 from emoney.privacy.keys.keks import Providers
@@ -20,6 +21,7 @@ def fresh_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
+@all_or_nothing
 def wrapped_key(
     connection: Connection, providers: Providers, clock: Clock, key: bytes, domain: str, epoch: int
 ) -> tuple[bytes, str]:

@@ -17,6 +17,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import checked_ground
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.pseudonyms.domains import checked_actor
 from emoney.privacy.pseudonyms.errors import (
     InvalidRequest,
@@ -53,6 +54,7 @@ class Reidentification:
     disclosed_at: datetime | None
 
 
+@all_or_nothing
 def request(
     connection: Connection, domain: str, token: str, *, purpose: str, reason: str, actor: str, at: datetime
 ) -> UUID:
@@ -103,6 +105,7 @@ def approve(database: Database, request_id: UUID, *, actor: str, reason: str, at
     return row[0]
 
 
+@all_or_nothing
 def reject(connection: Connection, request_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Refuse a request of another person. Raises SamePerson, RequestClosed, InvalidRequest."""
     _decide(connection, request_id, "rejected", actor=actor, reason=reason, at=at)

@@ -28,6 +28,7 @@ from emoney.ledger.base.extras import demanded
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.pseudonyms.domains import checked_actor, checked_name, checked_purpose
 from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount
 
@@ -88,6 +89,7 @@ class Question:
     count: Callable[[Connection], Mapping[str, int]]
 
 
+@all_or_nothing
 def open_budget(
     connection: Connection, name: str, *, purpose: str, epsilon: Decimal | str, actor: str, at: datetime
 ) -> None:

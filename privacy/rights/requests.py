@@ -23,6 +23,7 @@ import psycopg
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits.windows import months_later
 from emoney.privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest
 from emoney.privacy.keys.subject_keys import checked_name
@@ -103,6 +104,7 @@ class LegalHold:
     placed_at: datetime
 
 
+@all_or_nothing
 def receive(
     connection: Connection, kind: Kind, subject: UUID, subjects: Sequence[UUID], *, actor: str, at: datetime
 ) -> DataRequest:
@@ -130,6 +132,7 @@ def receive(
     return find(connection, request)
 
 
+@all_or_nothing
 def decide(
     connection: Connection,
     request: UUID,
@@ -177,6 +180,7 @@ def waiting(connection: Connection) -> list[DataRequest]:
     return [_request(row) for row in connection.execute(_queries.open_requests.sql, {"most": LISTED_MAX})]
 
 
+@all_or_nothing
 def restrict(
     connection: Connection,
     subjects: Collection[UUID],
@@ -193,6 +197,7 @@ def restrict(
     _restriction(connection, subjects, allowed, ground, actor, at, request)
 
 
+@all_or_nothing
 def lift(
     connection: Connection,
     subjects: Collection[UUID],
@@ -226,6 +231,7 @@ def demand_open_for(connection: Connection, subjects: Collection[UUID], purpose:
             raise ProcessingRestricted(f"Fields are opened for {allowed} only. {each.ground}")
 
 
+@all_or_nothing
 def place_hold(connection: Connection, subject: UUID, *, reference: str, actor: str, at: datetime) -> UUID:
     """Keep what is held of a subject whatever expires, until it is released; returns the hold's id.
 
@@ -244,6 +250,7 @@ def place_hold(connection: Connection, subject: UUID, *, reference: str, actor: 
     return hold
 
 
+@all_or_nothing
 def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime) -> UUID:
     """End a hold; returns its subject. Another person than placed it does. Raises InvalidDataRequest."""
     row = {"id": new_id(), "hold": hold, "actor": checked_name(actor, "actor"), "at": at}

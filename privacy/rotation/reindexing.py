@@ -6,6 +6,7 @@ from uuid import UUID
 from psycopg import sql
 
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.search.blind_index import BlindIndex, Entry
 from emoney.privacy.vault.sealed import Sealed
 from emoney.privacy.vault.sealed_columns import SealedTable
@@ -20,6 +21,7 @@ class Step:
     last: UUID | None
 
 
+@all_or_nothing
 def step(
     connection: Connection, vault: Vault, index: BlindIndex, table: SealedTable, after: UUID, rows: int
 ) -> Step:

@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import sql
 
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import CannotOpen, KeyDestroyed
 from emoney.privacy.keys.subject_keys import DataKey, KeyId, SubjectKeys
 from emoney.privacy.keys.unwrapping import Act
@@ -75,6 +76,7 @@ def without_key(connection: Connection, table: SealedTable) -> int:
     return int(row[0])
 
 
+@all_or_nothing
 def step(connection: Connection, keys: SubjectKeys, table: SealedTable, after: UUID, rows: int) -> Step:
     """Seal anew what is old in the next `rows` rows after `after` that have any, in the caller's transaction.
 

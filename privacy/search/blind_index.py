@@ -20,6 +20,7 @@ from uuid import UUID
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import IndexRefused, InvalidField
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import events as key_events
@@ -121,6 +122,7 @@ class BlindIndexes:
         self._clock = clock
         self._unwrapper = Unwrapper(providers, index_context, IndexKey.of)
 
+    @all_or_nothing
     def fill(self, connection: Connection, entries: Mapping[BlindIndex, Iterable[Entry]]) -> int:
         """Add rows to indexes, in the caller's transaction; returns how many codes.
 
@@ -154,6 +156,7 @@ class BlindIndexes:
                 copy.write_row(row)
         return len(rows)
 
+    @all_or_nothing
     def replace(self, connection: Connection, entries: Mapping[BlindIndex, Sequence[Entry]]) -> int:
         """Index rows anew whose values were changed; returns how many codes. See `fill`."""
         for index, some in entries.items():
@@ -161,6 +164,7 @@ class BlindIndexes:
             connection.execute(_queries.forget_rows.sql, about)
         return self.fill(connection, entries)
 
+    @all_or_nothing
     def forget_subject(self, connection: Connection, subject: UUID) -> int:
         """Delete every entry about a subject, in all indexes, as erasure does; returns how many codes."""
         return connection.execute(_queries.forget_subject.sql, {"subject": subject}).rowcount
@@ -232,6 +236,7 @@ class BlindIndexes:
             demand_usable(row, Act.SEAL, now)
         return {name: key for (name, _), key in self._unwrapper.ready(list(rows.values())).items()}
 
+    @all_or_nothing
     def succeed(
         self, connection: Connection, index: BlindIndex, version: int, rotation: UUID | None = None
     ) -> None:

@@ -13,6 +13,7 @@ from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.search.blind_index import BlindIndex
 
 _queries = queries_beside(__file__)
@@ -35,6 +36,7 @@ class Leakage:
     refused: bool
 
 
+@all_or_nothing
 def measure(connection: Connection, index: BlindIndex, clock: Clock = system_clock) -> Leakage:
     """Measure an index and record the figure; one that tells too much is refused from then on.
 

@@ -13,6 +13,7 @@ from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import PurposeNotApproved, UnknownPurpose
 
 _queries = queries_beside(__file__)
@@ -67,6 +68,7 @@ def demand_approved(connection: Connection, purpose: Purpose) -> None:
         )
 
 
+@all_or_nothing
 def approve(
     connection: Connection,
     purposes: Collection[str],

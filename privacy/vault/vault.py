@@ -29,6 +29,7 @@ from emoney.ledger.base.postgres.binary_arrays import Texts, Uuids
 from emoney.ledger.base.postgres.binary_queries import fetched, in_binary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.privacy.errors import (
     CannotOpen,
     InvalidField,
@@ -131,10 +132,12 @@ class Vault:
         self.indexes = BlindIndexes(self.providers, clock)
         self._log = OpeningLog()
 
+    @all_or_nothing
     def seal(self, connection: Connection, *, subject: UUID, place: Place, value: str) -> Sealed:
         """Seal one value. See `seal_many`."""
         return self.seal_many(connection, [ClearField(subject, place, value)])[0]
 
+    @all_or_nothing
     def seal_many(self, connection: Connection, fields: Sequence[ClearField]) -> list[Sealed]:
         """Seal values, in the order given, each under its subject's key, made when the subject has none.
 
@@ -163,6 +166,7 @@ class Vault:
                 sealed.append(Sealed(raw))
         return sealed
 
+    @all_or_nothing
     def open(
         self, connection: Connection, items: Sequence[SealedField], *, purpose: str, actor: str
     ) -> list[str]:
@@ -186,6 +190,7 @@ class Vault:
             self._log.opened(connection, runs, purpose=reason.value, actor=who, now=self.clock())
         return values
 
+    @all_or_nothing
     def find(
         self, connection: Connection, index: BlindIndex, *values: str | None, purpose: str, actor: str
     ) -> list[UUID]:

@@ -33,6 +33,7 @@ OTHERS = {
     "reference": "receipt|8",
     "group": UUID(int=9),
     "effective_at": AT + timedelta(microseconds=1),
+    "metadata": {"order": "47"},
 }
 
 
@@ -83,7 +84,7 @@ def test_the_content_hash_is_pinned() -> None:
 
 
 def test_the_content_hash_covers_every_field_but_the_id() -> None:
-    assert {field.name for field in fields(Transfer)} == {"id", *OTHERS}
+    assert {field.name for field in fields(Transfer)} == {"id", "key", *OTHERS}
     assert replace(TRANSFER, id=UUID(int=9)).content_hash() == TRANSFER.content_hash()
     changed = [replace(TRANSFER, **{name: value}) for name, value in OTHERS.items()]  # type: ignore[arg-type]
     missing = [replace(TRANSFER, **{name: None}) for name in ("reference", "group", "effective_at")]  # type: ignore[arg-type]

@@ -39,6 +39,8 @@ CREATE TABLE ledger.account (
 ) WITH (fillfactor = 60);
 
 CREATE INDEX account_holder ON ledger.account (holder) WHERE holder IS NOT NULL;
+-- The chart's own accounts, which are few among customers'.
+CREATE INDEX account_kind ON ledger.account (kind, id) WHERE kind <> 'customer';
 
 -- What an account is, checked when that is said: its kind stands on the chart, with the sign and the floor of that
 -- kind; its profile is of its currency, for limits count minor units; it is closed at zero only. Profiles are never

@@ -84,9 +84,30 @@ CREATE TABLE ledger.refusal (
     position bigint NOT NULL DEFAULT nextval('ledger.event_position')
 );
 
+-- Refusals of an account and of a time, in order, for who reads them: refusals are rare, and pay for it alone.
+CREATE INDEX refusal_debit ON ledger.refusal (debit_account, decided_at, transfer_id);
+CREATE INDEX refusal_credit ON ledger.refusal (credit_account, decided_at, transfer_id);
+CREATE INDEX refusal_decided ON ledger.refusal (decided_at, transfer_id);
 CREATE INDEX refusal_xact ON ledger.refusal USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX refusal_position ON ledger.refusal USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
 
+-- What an operator gave with a transfer, a refused one or a hold, where it gave anything: its own key, from which the
+-- id follows, and metadata, a small JSON object. Apart from the transfer's row, so that those without pay nothing.
+CREATE TABLE ledger.transfer_note (
+    id uuid PRIMARY KEY,
+    key text CHECK (length(key) BETWEEN 1 AND 128),
+    metadata jsonb,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    CHECK (key IS NOT NULL OR metadata IS NOT NULL),
+    CONSTRAINT transfer_note_size CHECK (
+        jsonb_typeof(metadata) = 'object' AND octet_length(metadata::text) <= 4096
+    )
+);
+
+CREATE INDEX transfer_note_xact ON ledger.transfer_note USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.transfer_note
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.claim
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.transfer

@@ -187,6 +187,34 @@ CREATE TYPE ledger.decided_row AS (
     effective_at timestamptz
 );
 
+-- Write the notes of transfers, refusals and holds that this transaction has written. noted: what stands in
+-- ledger.transfer_note, as JSON. With its owner's rights: nobody notes anything on what was written before.
+CREATE FUNCTION ledger.write_notes_v1(noted jsonb) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
+AS $$
+DECLARE
+    written integer;
+    own bigint := pg_current_xact_id()::text::bigint;
+BEGIN
+    INSERT INTO ledger.transfer_note (id, key, metadata)
+    SELECT n.id, n.key, nullif(n.metadata, 'null'::jsonb)
+    FROM jsonb_to_recordset(noted) AS n (id uuid, key text, metadata jsonb)
+    WHERE EXISTS (SELECT FROM ledger.transfer AS t WHERE t.id = n.id AND t.xact = own)
+       OR EXISTS (SELECT FROM ledger.refusal AS r WHERE r.transfer_id = n.id AND r.xact = own)
+       OR EXISTS (SELECT FROM ledger.hold AS h WHERE h.id = n.id AND h.xact = own);
+    GET DIAGNOSTICS written = ROW_COUNT;
+    IF written <> jsonb_array_length(noted) THEN
+        RAISE EXCEPTION 'ledger: a note does not belong to what its own transaction has written'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.write_notes_v1 FROM PUBLIC;
+
 -- Write a batch that was decided on accounts as they were read, without a lock, before: all of it in one call, which is
 -- a transaction of its own. Gives the number of the transaction; null, and writes nothing, where an account has changed
 -- since, the batch that it follows was not written, or the first id was sent before; an error where another id was. The
@@ -197,10 +225,10 @@ CREATE TYPE ledger.decided_row AS (
 -- attempt: a name for this call, never used again; follows: that of the call before, where the transaction that wrote
 -- its batch is not known yet: it is then the last that this connection wrote, or nothing is written. counted: the
 -- periods' rows that the batch leaves. decided: effective_at is null where it is posted_at. refused: as
--- ledger.write_refusals_v1 takes it.
+-- ledger.write_refusals_v1 takes it. noted: as ledger.write_notes_v1 does, null where there is nothing to note.
 CREATE FUNCTION ledger.write_decided_v1(
     accounts uuid[], written_by xid[], last_transaction xid, follows uuid, attempt uuid, claims uuid[],
-    counted ledger.usage_row[], posted_at timestamptz, decided ledger.decided_row[], refused jsonb
+    counted ledger.usage_row[], posted_at timestamptz, decided ledger.decided_row[], refused jsonb, noted jsonb
 ) RETURNS xid
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -246,6 +274,10 @@ BEGIN
 
     IF refused IS NOT NULL THEN
         PERFORM ledger.write_refusals_v1(refused, write_decided_v1.posted_at);
+    END IF;
+
+    IF noted IS NOT NULL THEN
+        PERFORM ledger.write_notes_v1(noted);
     END IF;
 
     PERFORM set_config('emoney.written', concat_ws(' ', attempt, pg_current_xact_id()::xid), false);

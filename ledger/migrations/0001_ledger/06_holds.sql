@@ -16,6 +16,10 @@ CREATE TABLE ledger.hold (
     CHECK (expires_at > placed_at)
 );
 
+-- Holds of an account and of a time, in order: three index entries beside the six to nine round trips of placing one.
+CREATE INDEX hold_debit ON ledger.hold (debit_account, placed_at, id);
+CREATE INDEX hold_credit ON ledger.hold (credit_account, placed_at, id);
+CREATE INDEX hold_placed ON ledger.hold (placed_at, id);
 CREATE INDEX hold_xact ON ledger.hold USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
 -- What became of it. A hold itself is never edited. transfer_id: the transfer that a capture posted, by which the

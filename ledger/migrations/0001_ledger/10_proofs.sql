@@ -39,7 +39,8 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
         'name text', 'starts_at time', 'ends_at time', 'time_zone text', 'closed_at time', 'actor text']),
     (11, 'ledger.account_change', 1, 'id', ARRAY[
         'account_id uuid', 'number integer', 'kind text', 'frozen_debit json', 'frozen_credit json', 'floor integer',
-        'ceiling integer', 'parent_id uuid', 'actor text', 'reason text', 'at time']);
+        'ceiling integer', 'parent_id uuid', 'actor text', 'reason text', 'at time']),
+    (12, 'ledger.transfer_note', 1, 'id', ARRAY['key text', 'metadata json']);
 
 -- Up to 256 consecutive leaves of the log, within one tile: leaves `first` to `next` - 1. Per leaf: its kind
 -- (1 byte), the id of the row it commits to (16) and its hash (32). A block starts where another ends, so the

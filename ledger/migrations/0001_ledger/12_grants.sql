@@ -8,7 +8,7 @@ GRANT SELECT ON emoney_migrations.alembic_version TO emoney_app;
 -- Reads.
 GRANT SELECT ON
     ledger.account, ledger.account_change, ledger.account_parent, ledger.account_metadata,
-    ledger.claim, ledger.transfer, ledger.entry, ledger.refusal, ledger.partition_start,
+    ledger.claim, ledger.transfer, ledger.entry, ledger.refusal, ledger.transfer_note, ledger.partition_start,
     ledger.limit_profile, ledger.usage, ledger.usage_cell, ledger.operation_number,
     ledger.hold, ledger.hold_event, ledger.open_hold,
     ledger.reversal, ledger.dispute, ledger.dispute_outcome,
@@ -39,7 +39,7 @@ GRANT USAGE ON SEQUENCE ledger.event_position TO emoney_app;
 GRANT INSERT ON ledger.limit_profile TO emoney_app;
 GRANT INSERT, UPDATE (totals, days, moved, returned) ON ledger.usage TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.make_partitions_v1, ledger.store_usage_v1, ledger.look_v1, ledger.write_refusals_v1,
-    ledger.write_decided_v1 TO emoney_app;
+    ledger.write_notes_v1, ledger.write_decided_v1 TO emoney_app;
 
 -- Holds, reversals, disputes, periods.
 GRANT INSERT (id, debit_account, credit_account, amount, currency, operation, reference, placed_at, expires_at)

@@ -1,0 +1,66 @@
+"""All or nothing in a transaction of the caller's: a call that raises leaves nothing of itself behind.
+
+Its caller may go on and commit: what the caller wrote before stays, and an id that the call had claimed is
+free again. Where the call is the first in its transaction that costs nothing, where not a savepoint, of two
+short round trips. A call within a call costs nothing either: the outer one undoes both.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from weakref import WeakSet
+
+import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
+
+from emoney.ledger.base.postgres.database import Connection
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+_guarded: "WeakSet[Connection]" = WeakSet()
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """What is done in it is undone when it raises; the transaction around it goes on.
+
+    On a connection in autocommit and in no transaction, it is one. Within it rows are tuples, whatever the
+    connection's owner reads them as.
+    """
+    if connection in _guarded:
+        yield
+        return
+    row_factory, cursor_factory = connection.row_factory, connection.cursor_factory
+    connection.row_factory, connection.cursor_factory = tuple_row, psycopg.Cursor
+    _guarded.add(connection)
+    try:
+        if connection.autocommit or connection.info.transaction_status != TransactionStatus.IDLE:
+            with connection.transaction():
+                yield
+        else:
+            try:
+                yield
+            except BaseException:
+                if not connection.closed:
+                    connection.rollback()  # before it, there was nothing in the transaction
+                raise
+    finally:
+        _guarded.discard(connection)
+        connection.row_factory, connection.cursor_factory = row_factory, cursor_factory
+
+
+def all_or_nothing(function: Callable[Given, Result]) -> Callable[Given, Result]:
+    """For a function that writes over its parameter `connection`: where it raises, nothing is written."""
+    place = list(inspect.signature(function).parameters).index("connection")
+
+    @wraps(function)
+    def guarded(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        connection = kwargs["connection"] if "connection" in kwargs else args[place]
+        with savepoint(connection):  # type: ignore[arg-type]
+            return function(*args, **kwargs)
+
+    return guarded
