@@ -27,6 +27,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from datetime import date, datetime
 from types import MappingProxyType
+from typing import Any
 from uuid import UUID
 
 from emoney.ledger.base.clock import Clock
@@ -157,7 +158,7 @@ def _earlier_outcomes(
     return outcomes
 
 
-def _same(sent: Transfer, stored: Sequence[object]) -> bool:
+def _same(sent: Transfer, stored: Sequence[Any]) -> bool:
     """Whether a transfer is the one that was decided, whose effective time may have been filled in."""
     *content, effective_at, decided_at, key, metadata = stored
     told = [sent.debit_account, sent.credit_account, sent.amount, sent.currency, sent.operation.value]
