@@ -52,10 +52,6 @@ class InvalidState(InvalidInput):
     """A state, of what would happen if, that is not well formed."""
 
 
-class UnknownRefusal(InvalidInput):
-    """The id of a transfer that was not refused."""
-
-
 class PackNotInForce(InvalidInput):
     """A pack at a moment outside its dates, or a draft."""
 

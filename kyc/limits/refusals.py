@@ -5,8 +5,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from emoney.kyc.errors import UnknownRefusal, UnknownWallet
+from emoney.kyc.errors import UnknownWallet
 from emoney.kyc.limits.explain import every_headroom
+from emoney.ledger.base.errors import UnknownRefusal
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits import usage

@@ -41,7 +41,7 @@ def test_the_list_shows_the_hours_left_and_fails_only_when_overdue(run: Command)
         (running["breach_id"], "running"),
     ]
     notified = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    late = ("--notified-at", notified, "--late-because", "found by an audit")
+    late = ("--notified-at", notified, "--late-reason", "found by an audit")
     assert run("breach", "amend", overdue["breach_id"], *late)[0] == 0
     assert run("breach", "list")[0] == 0
 
