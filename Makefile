@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test test-long check bench bench-smoke lock clean
+.PHONY: install demo test test-long check bench bench-smoke docs lock clean
 
 install: $(READY)
 
@@ -41,10 +41,14 @@ bench: install
 bench-smoke: install
 	$(BIN)/python -m benchmarks --smoke
 
+# The site, from docs/ and the docstrings; a broken link is an error.
+docs: install
+	$(BIN)/sphinx-build --fail-on-warning --keep-going --quiet docs site
+
 # The newest versions within the bounds of pyproject.toml, as they were tested together.
 lock: install
 	$(PIP) install --upgrade --editable '.[dev]'
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

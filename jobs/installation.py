@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +14,7 @@ from emoney.jobs.settings.sources import unknown_variables
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.home import made
-from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.base.postgres.database import Connection, Database, sole_connection
 
 if TYPE_CHECKING:
     from emoney.kyc import Enrolment, PackLibrary
@@ -34,18 +35,27 @@ class Emoney:
 
     def __init__(
         self,
-        database: Database,
+        url: str,
         settings: Settings,
         clock: Clock = system_clock,
         *,
         keys_at_once: bool = True,
     ) -> None:
-        self.database = database
+        self.url = url
         self.settings = settings
         self.home = settings.home
         self.clock = clock
         if keys_at_once:  # and before another thread can ask for them
-            _ = self.packs, self.vault, self.ledger, self.kyc
+            _ = self.database, self.packs, self.vault, self.ledger, self.kyc
+
+    @cached_property
+    def database(self) -> Database:
+        """A pool of connections."""
+        return Database(self.url, self.settings.database.pool)
+
+    def sole_connection(self) -> AbstractContextManager[Connection]:
+        """One transaction on a connection of its own, without loading the pool for it."""
+        return sole_connection(self.url, self.settings.database.pool)
 
     @cached_property
     def packs(self) -> "PackLibrary":
@@ -105,7 +115,7 @@ class Emoney:
             _bring_up_to_date(own, chosen.home)
         elif not revisions.is_current(own):
             raise ConfigurationError("The database is not at this version's schema: run `emoney init`.")
-        opened = cls(Database(own, chosen.database.pool), chosen, clock, keys_at_once=keys_at_once)
+        opened = cls(own, chosen, clock, keys_at_once=keys_at_once)
         _log.info(
             "opened %s on %s database, for %s",
             chosen.home,
@@ -121,7 +131,8 @@ class Emoney:
 
     def close(self) -> None:
         """Give the connections back. An embedded server stops with its last process."""
-        self.database.close()
+        if "database" in self.__dict__:
+            self.database.close()
 
     def __enter__(self) -> Self:
         return self

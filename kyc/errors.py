@@ -133,7 +133,7 @@ class InvalidGuardian(InvalidPerson):
 
 
 class InvalidOwnership(InvalidInput):
-    """Owners of an entity that do not add up, are not enrolled, or go in a circle."""
+    """Owners of an entity that do not add up, are not enrolled, or own one another."""
 
 
 class NotIdentified(InvalidInput):

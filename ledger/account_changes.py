@@ -43,7 +43,7 @@ class BoundPassed(InvalidInput):
 
 
 class MisplacedAccount(InvalidInput):
-    """A place in the hierarchy that an account cannot take: another currency or sign, a circle, too deep."""
+    """A place in the hierarchy that an account cannot take: another currency or sign, below itself, too deep."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 from commands import Command, commands
-from databases import copy_of, server
 
-from emoney.jobs.migrate import upgrade
 from emoney.ledger.base.postgres.database import Database
+from emoney.testing import Template, copy_of, server
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -23,8 +22,7 @@ def server_url() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def template(server_url: str) -> str:
     """The URL of a migrated, empty database that is copied for each test."""
-    upgrade(server_url)
-    return server_url
+    return Template(server_url).url
 
 
 @pytest.fixture

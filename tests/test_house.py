@@ -1,9 +1,12 @@
 """The house stands: floors know only those below, names lead where they say, modules stay readable."""
 
 import importlib
+import inspect
+import re
 import subprocess
 import sys
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -89,6 +92,44 @@ def test_no_two_names_in_a_room_differ_by_an_s() -> None:
     assert alike == []
 
 
+def pages() -> list[Path]:
+    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_every_file_that_a_page_names_is_there() -> None:
+    places = "|".join((*PACKAGES, "src", "tests", "docs", "benchmarks", "examples"))
+    path = re.compile(rf"`((?:{places})/[\w./*-]*)`|\]\((docs/[\w./-]+)[#)]")
+    named = [
+        (page, found[1] or found[2])
+        for page in pages()
+        for found in path.finditer(page.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 100
+    assert [f"{page.name}: {name}" for page, name in named if not list(ROOT.glob(name.rstrip("/")))] == []
+
+
+def test_every_module_that_a_page_names_is_there() -> None:
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        for name in set(re.findall(r"`(emoney(?:\.\w+)+)(?:\([^`]*\))?`", text)):
+            thing: object = importlib.import_module("emoney")
+            for number, part in enumerate(name.split(".")[1:], 2):
+                with suppress(ModuleNotFoundError):
+                    importlib.import_module(".".join(name.split(".")[:number]))
+                assert hasattr(thing, part), f"{page.name}: {name}"
+                thing = getattr(thing, part)
+        bare = re.findall(rf"^ *(?:from|import) (?:{'|'.join(PACKAGES)})\b", text, re.MULTILINE)
+        assert bare == [], page.name
+
+
+def test_the_map_shows_every_room() -> None:
+    shown = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    depth = len(ROOT.parts) + 2
+    names = [f"`{room.relative_to(ROOT).as_posix()}/`" for room in rooms() if len(room.parts) == depth]
+    assert names
+    assert [name for name in names if name not in shown] == []
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_what_a_package_names_as_public_is_there(package: str) -> None:
     imported = importlib.import_module(f"emoney.{package}")
@@ -96,6 +137,16 @@ def test_what_a_package_names_as_public_is_there(package: str) -> None:
     assert len(set(names)) == len(names)
     assert [name for name in names if not hasattr(imported, name)] == []
     assert imported.__doc__
+
+
+def test_the_reference_has_every_public_package_and_every_name_says_what_it_is() -> None:
+    for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
+        for name in re.findall(r"automodule:: (\S+)", page.read_text(encoding="utf-8")):
+            imported = importlib.import_module(name)
+            listed = [each for each in getattr(imported, "__all__", []) if callable(getattr(imported, each))]
+            assert [each for each in listed if not inspect.getdoc(getattr(imported, each))] == [], name
+    shown = {page.stem for page in (ROOT / "docs" / "reference").glob("*.md")}
+    assert {"emoney", "ledger", "kyc", "privacy", "aml", "testing"} <= shown
 
 
 def test_modules_stay_readable() -> None:

@@ -74,6 +74,14 @@ class DatabaseSettings(Section):
         None, "How the server's views and log call the connections; without it as the URL says"
     )
 
+    @model_validator(mode="after")
+    def _enough(self) -> "DatabaseSettings":
+        try:
+            _ = self.pool
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
+
     @property
     def pool(self) -> "PoolOptions":
         """The pool's part, as a Database takes it. Raises ConfigurationError for sizes that do not do."""

@@ -29,7 +29,7 @@ class PurposeText(_Part):
 
     name: str
     why: str
-    by: str
+    actor: str
     basis: str
 
 

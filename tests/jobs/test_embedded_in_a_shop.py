@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from databases import copy_of
 
 from emoney import SCHEMAS
 from emoney.jobs.migrate import PACKAGES, downgrade, is_current
+from emoney.testing import copy_of
 
 SHOP = Path(__file__).with_name("shop")
 DOCS = Path(__file__).parents[2] / "docs" / "embedding.md"

@@ -9,7 +9,6 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from databases import copy_of
 from migrated import schema, schemas, use
 from sqlalchemy import Integer, String, TypeDecorator, create_engine
 from sqlalchemy.dialects.postgresql import DOMAIN
@@ -20,6 +19,7 @@ from sqlalchemy.types import TypeEngine
 from emoney.jobs.migrate import PACKAGES, downgrade, is_current, upgrade
 from emoney.ledger.base.postgres.database import connect
 from emoney.ledger.base.postgres.table import Table
+from emoney.testing import copy_of
 
 
 @pytest.fixture

@@ -401,7 +401,7 @@ def test_the_control_value_is_found_everywhere(places: Places, kind: str) -> Non
 
 
 def test_our_own_loggers_wrote_at_every_level_that_is_searched(left: Left, places: Places) -> None:
-    [(_, logged)] = places["application log"]
+    logged = b"".join(content for _, content in places["application log"])
     for name in ("emoney.jobs.installation", "emoney.jobs.migrate", "emoney.privacy.keys.choosing"):
         assert f"{name} INFO ".encode() in logged
     assert b"emoney.ledger.ledger DEBUG " in logged

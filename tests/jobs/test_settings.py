@@ -25,6 +25,7 @@ from emoney.jobs.settings.sections import (
 from emoney.jobs.settings.settings import known
 from emoney.jobs.webhooks import Policy
 from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.privacy.keys.choosing import NAMES
 from emoney.privacy.keys.options import KeyOptions
 from emoney.privacy.keys.root_key import PASSPHRASE_CHARACTERS
@@ -153,6 +154,20 @@ def test_the_door_takes_a_mapping_or_the_object(home: Path, owner_url: str) -> N
     assert Settings(database=section).source("database.url") == "default"
 
 
+def test_the_pool_is_as_it_is_set(home: Path, owner_url: str) -> None:
+    write(
+        home, "[database]\npool_size = 1\npool_overflow = 1\nlock_timeout_s = 1.5\nstatement_timeout_s = 9\n"
+    )
+    with Emoney.open(owner_url, settings={"database": {"application_name": "tills"}}) as emoney:
+        assert emoney.database.pool.size + emoney.database.pool.overflow == 2
+        with emoney.database.connection() as connection:
+            shown = [
+                connection.execute(f"SHOW {name}").fetchone()
+                for name in ("application_name", "lock_timeout", "statement_timeout")
+            ]
+    assert shown == [("tills",), ("1500ms",), ("9s",)]
+
+
 # What is told of wrong ones
 
 
@@ -209,6 +224,7 @@ def test_every_error_is_told_at_once_and_no_secret_with_it(
         ("[webhook]\nurl = 'https://example.org/'\nsecret = 'short'", "at least 32 characters"),
         ("[keys]\nprovider = 'vault'\nvault_token = 'x'", "set keys.vault_address (VAULT_ADDR) to the address"),  # noqa: E501
         ("[keys]\nformer_provider = 'pkcs11'", "set keys.pkcs11_module (EMONEY_PKCS11_MODULE) to the path"),
+        ("[database]\npool_size = 1\npool_overflow = 0", "database: Pool: size and overflow are 1 together"),
         ("[database]\nstatement_timeout_s = 0", "database.statement_timeout_s in settings.toml: must be greater"),  # noqa: E501
         ("[database]\napplication_name = 'é'", "database.application_name in settings.toml: write 1 to 63 printable"),  # noqa: E501
         ("[schedule.cron]\nseal = 'now'", 'seal: write five fields of cron such as "30 2 * * *", or "off"'),
@@ -338,6 +354,7 @@ def test_a_url_is_shown_without_its_password(url: str, shown: str | None) -> Non
 
 def test_defaults_and_names_are_those_of_what_they_set() -> None:
     assert WebhookSettings().policy == Policy()
+    assert DatabaseSettings().pool == PoolOptions()
     assert Settings().keys.options == KeyOptions()
     assert get_args(Provider) == NAMES
     assert set(get_args(JobName)) == set(schedule.JOBS)

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,27 +10,13 @@ import psycopg
 from hypothesis import HealthCheck, settings
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from emoney.ledger import (
-    AccountKind,
-    Database,
-    Ledger,
-    LimitProfile,
-    LimitRule,
-    NewAccount,
-    Operation,
-    Outcome,
-    Transfer,
-    account_changes,
-)
-from emoney.ledger.accounts import account as accounts
-from emoney.ledger.base.ids import new_id
-from emoney.ledger.limits import profiles
+from emoney import testing
+from emoney.ledger import Database, Ledger, LimitProfile, LimitRule, Operation, account_changes
 from emoney.ledger.limits.rules import Bound, Direction, Metric, OnExceed, Window
 from emoney.ledger.reports import statements
-from emoney.ledger.reports.trial_balance import trial_balance
+from emoney.testing import NOON
 
 PATIENCE_S = 20
-NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TABLES = ("limit_profile", "account", "claim", "transfer", "entry", "refusal", "usage")
 APPEND_ONLY = ("limit_profile", "claim", "transfer", "entry", "refusal")
 
@@ -55,46 +40,13 @@ def on_database(examples: int) -> settings:
     )
 
 
-class Books:
+class Books(testing.Books):
     """A ledger whose clock stands at `now`, with what tests ask about it."""
 
     def __init__(self, database: Database, owner_url: str) -> None:
-        self.database = database
-        self.owner_url = owner_url
         self.now = NOON
-        self.ledger = Ledger(database, lambda: self.now)
-
-    def account(
-        self,
-        kind: AccountKind = AccountKind.CUSTOMER,
-        currency: str = "EUR",
-        *,
-        profile: LimitProfile | None = None,
-        ref: str | None = None,
-        holder: UUID | None = None,
-    ) -> UUID:
-        """Open an account."""
-        account_id = new_id()
-        with self.database.connection() as connection:
-            profile_id = None if profile is None else profiles.store(connection, profile)
-            new = NewAccount(account_id, kind, currency, self.now, ref, holder, profile_id)
-            assert accounts.open_accounts(connection, [new]) == 1
-        return account_id
-
-    def funded(self, amount: int, *, profile: LimitProfile | None = None, holder: UUID | None = None) -> UUID:
-        """A customer's wallet that holds `amount`; what was loaded counts in no limit."""
-        wallet = self.account(holder=holder)
-        funds = self.account(AccountKind.SAFEGUARDING)
-        if amount:
-            self.posted(self.transfer(funds, wallet, amount, Operation.LOAD, reference="receipt"))
-        if profile is not None:
-            self.set_profile(wallet, profile)
-        return wallet
-
-    def set_profile(self, account_id: UUID, profile: LimitProfile) -> None:
-        """Put an account under a profile."""
-        with self.database.connection() as connection:
-            accounts.set_profile(connection, account_id, profiles.store(connection, profile))
+        super().__init__(database, Ledger(database, lambda: self.now), clock=lambda: self.now)
+        self.owner_url = owner_url
 
     def freeze(self, account_id: UUID, *, debit: bool, credit: bool) -> None:
         """Freeze these sides and unfreeze the others."""
@@ -109,34 +61,6 @@ class Books:
     def close(self, account_id: UUID) -> None:
         """Close an empty account."""
         account_changes.close(self.ledger, account_id, actor="ops-1", reason="holder left")
-
-    def transfer(
-        self,
-        debit: UUID,
-        credit: UUID,
-        amount: int,
-        operation: Operation = Operation.P2P,
-        *,
-        currency: str = "EUR",
-        reference: str | None = None,
-        group: UUID | None = None,
-        at: datetime | None = None,
-    ) -> Transfer:
-        """A transfer under a new id."""
-        return Transfer(new_id(), debit, credit, amount, currency, operation, reference, group, at)
-
-    def post(self, *transfers: Transfer) -> list[Outcome]:
-        """Post a batch."""
-        return self.ledger.post(transfers)
-
-    def posted(self, *transfers: Transfer) -> None:
-        """Post a batch of which nothing may be refused."""
-        assert all(outcome.posted for outcome in self.post(*transfers))
-
-    def balance(self, account_id: UUID) -> int:
-        """Minor units."""
-        with self.database.connection() as connection:
-            return accounts.get(connection, account_id).balance
 
     def dump(self, *, without: Sequence[str] = ()) -> Dump:
         """Every row of every ledger table, in order."""
@@ -187,10 +111,7 @@ class Books:
 
     def check(self) -> None:
         """Every invariant that holds whatever was posted."""
-        with self.database.connection() as connection:
-            found = trial_balance(connection)
-        assert found.balanced
-        assert found.safeguarded
+        super().check()
         with self.database.connection() as connection:
             rows = connection.execute(
                 "SELECT id, sign * (debits_posted - credits_posted), version, floor FROM ledger.account"

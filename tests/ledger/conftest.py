@@ -2,9 +2,9 @@ from collections.abc import Iterator
 
 import pytest
 from books import Books
-from databases import copy_of
 
 from emoney.ledger import Database
+from emoney.testing import copy_of
 
 
 @pytest.fixture

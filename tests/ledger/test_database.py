@@ -11,13 +11,14 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import text
 
 from emoney.ledger import Database
-from emoney.ledger.base.errors import ConfigurationError, Unavailable
+from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, Unavailable
 from emoney.ledger.base.postgres.database import (
     APPLICATION_ROLE,
     Connection,
     connect,
     libpq_url,
     raw,
+    sole_connection,
 )
 from emoney.ledger.base.postgres.pool import PoolOptions
 
@@ -62,6 +63,24 @@ def test_a_connection_that_breaks_is_replaced(books: Books) -> None:
         end(raw(session).info.backend_pid)
         session.connection().execute(text("SELECT 1"))
     assert books.post() == []
+
+
+def test_a_sole_connection_is_one_transaction_and_gone_after_it(books: Books) -> None:
+    wallet, other = books.funded(10), books.account()
+    before, url = books.dump(), books.database.url
+    with pytest.raises(KeyError), sole_connection(url) as connection:  # noqa: PT012
+        books.ledger.post_in(connection, [books.transfer(wallet, other, 10)])
+        raise KeyError
+    assert connection.closed
+    assert books.dump() == before
+    with sole_connection(url) as connection:
+        assert connection.execute("SELECT current_user").fetchone() == (APPLICATION_ROLE,)
+        books.ledger.post_in(connection, [books.transfer(wallet, other, 10)])
+    assert (connection.closed, books.balance(other)) == (True, 10)
+    with pytest.raises(ConnectionLost, match="retry"), sole_connection(url) as connection:  # noqa: PT012
+        with psycopg.connect(books.owner_url) as owner:
+            owner.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+        connection.execute("SELECT 1")
 
 
 def test_a_role_that_is_missing(owner_url: str) -> None:

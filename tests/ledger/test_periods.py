@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from books import NOON, Books
-from databases import copy_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from emoney.ledger.periods import Period, PeriodTotal, UnknownPeriod
 from emoney.ledger.posting import closed_periods as watermark
 from emoney.ledger.posting.closed_periods import ClosedPeriod
 from emoney.ledger.reports import as_of
+from emoney.testing import copy_of
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)
 BEFORE = MARCH - timedelta(microseconds=1)

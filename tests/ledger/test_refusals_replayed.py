@@ -12,14 +12,13 @@ import pytest
 from books import Books
 from crash_load import Answer, Key, Town, keys, lane
 from crash_writer import WAYS, work
-from databases import copy_of
-from psycopg.conninfo import conninfo_to_dict
 from towns import opened
 
 from emoney.ledger import Database, Operation, Transfer, holds, reversals
 from emoney.ledger.holds import Hold
 from emoney.ledger.limits.rules import Scope
 from emoney.ledger.transfers.transfer import claim_of_group
+from emoney.testing import copy_of
 
 CURRENCIES, LANES, STEPS = ("EUR", "GHS"), 4, 50
 """Four lanes in each of the four ways: sixteen writers."""
@@ -172,7 +171,7 @@ def test_what_was_refused_among_many_left_no_trace(books: Books, scope: Scope, s
     url = books.owner_url
     accounts = towns(books, scope)
     books.database.close()  # only what nobody is connected to is copied
-    with copy_of(url, conninfo_to_dict(url)["dbname"]) as copied:
+    with copy_of(url) as copied:
         told = one_day(books, random.Random(seed), accounts)
         refused = {answer[0] for answer in told.values() if isinstance(answer, list)}
         assert refused >= RULES

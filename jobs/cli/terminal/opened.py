@@ -21,5 +21,5 @@ def opened() -> Iterator["Emoney"]:
 @contextmanager
 def opened_connection() -> Iterator[tuple["Emoney", "Connection"]]:
     """The installation and one transaction in it, committed at the end and rolled back on an error."""
-    with opened() as emoney, emoney.database.connection() as connection:
+    with opened() as emoney, emoney.sole_connection() as connection:
         yield emoney, connection

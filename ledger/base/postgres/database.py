@@ -2,6 +2,8 @@
 
 `connection()` gives psycopg for the hot path, `session()` gives SQLModel for ordinary reads and writes;
 `raw(session)` is the psycopg connection under a session, so that both can share one transaction.
+`sole_connection(url)` is one connection without the pool, for a process that ends after a question: the pool
+is SQLAlchemy's, which takes longer to load than the answer to find, and is imported where it is needed.
 Every connection takes the role `emoney_app`, which can neither alter nor delete what is append-only. A forked
 process has connections of its own: it leaves its parent's alone, and makes others when it needs them.
 """
@@ -13,10 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 import psycopg
 from psycopg import sql
 from psycopg.pq import ConnStatus, TransactionStatus
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DisconnectionError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from emoney.ledger.base import forks
 from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, Unavailable
@@ -25,6 +23,7 @@ from emoney.ledger.base.postgres.cursors import CachingConnection
 from emoney.ledger.base.postgres.pool import PoolOptions
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
     from sqlmodel import Session
 
 APPLICATION_ROLE = "emoney_app"
@@ -56,6 +55,8 @@ class Database:
     """
 
     def __init__(self, url: str, pool: PoolOptions = DEFAULT) -> None:
+        from sqlalchemy import create_engine, event
+
         self.url, self.pool = url, pool
         self._engine: Engine = create_engine(
             "postgresql+psycopg://",
@@ -91,6 +92,8 @@ class Database:
     @contextmanager
     def _lease(self) -> Iterator[Connection]:
         """A connection of the pool, as `_make_ready` left it."""
+        from sqlalchemy.exc import TimeoutError as PoolTimeout
+
         try:
             pooled = self._engine.raw_connection()
         except PoolTimeout as error:
@@ -99,19 +102,16 @@ class Database:
             yield cast(Connection, pooled.driver_connection)
         except _GAVE_WAY as error:
             pooled.invalidate()
-            ended = isinstance(error, ENDED_BY_CLOCK)
-            lost = ended or error.sqlstate is None or error.sqlstate.startswith(_LOST)
-            raise (ConnectionLost if lost else Unavailable)(
-                f"The database gave way ({type(error).__name__}). Nothing of this call is half-written; "
-                "a retry with the same ids is safe."
-            ) from error
+            raise _said(error) from error
         finally:
             pooled.close()
 
     @contextmanager
     def session(self) -> Iterator["Session"]:
         """A SQLModel session in a transaction: committed at the end, rolled back on an error."""
-        from sqlmodel import Session  # here: most processes that open a database have no use for the mapper
+        from sqlalchemy.exc import OperationalError
+        from sqlalchemy.exc import TimeoutError as PoolTimeout
+        from sqlmodel import Session
 
         try:
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
@@ -120,7 +120,7 @@ class Database:
             raise Unavailable(f"The database gave way ({type(error).__name__}). A retry is safe.") from error
 
     @property
-    def engine(self) -> Engine:
+    def engine(self) -> "Engine":
         """The SQLAlchemy engine, for tools that want one."""
         return self._engine
 
@@ -133,8 +133,33 @@ class Database:
         self._engine.dispose(close=False)
 
 
+@contextmanager
+def sole_connection(url: str, options: PoolOptions = DEFAULT) -> Iterator[Connection]:
+    """A connection as `Database.connection` gives it, made for this block and closed after it."""
+    connection = connect(url, role=APPLICATION_ROLE, options=options)
+    try:
+        yield connection
+        connection.commit()
+    except _GAVE_WAY as error:
+        raise _said(error) from error
+    finally:
+        connection.close()
+
+
+def _said(error: psycopg.Error) -> Unavailable:
+    """What a caller is told of an error by which the database gave way."""
+    ended = isinstance(error, ENDED_BY_CLOCK)
+    lost = ended or error.sqlstate is None or error.sqlstate.startswith(_LOST)
+    return (ConnectionLost if lost else Unavailable)(
+        f"The database gave way ({type(error).__name__}). Nothing of this call is half-written; "
+        "a retry with the same ids is safe."
+    )
+
+
 def _demand_alive(connection: Connection, _record: object, _proxy: object) -> None:
     """The pool replaces what its server has closed: a look at the socket, where a ping is a round trip."""
+    from sqlalchemy.exc import DisconnectionError
+
     try:
         connection.pgconn.consume_input()  # what the server said last, if it has ended the connection
         connection.pgconn.consume_input()  # and that it has
@@ -221,6 +246,9 @@ def libpq_url(url: str) -> str:
     """`url` as libpq takes it: a SQLAlchemy driver suffix is dropped. Raises ConfigurationError."""
     if not url.startswith("postgresql+"):
         return url
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
     try:
         return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     except (ArgumentError, ValueError):  # may quote parts of the URL

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from databases import copy_of
 from psycopg import sql
 
 from emoney.jobs.importing import ImportResult, run_import
 from emoney.ledger.base.postgres.database import Database
+from emoney.testing import copy_of
 
 MOMENTS = {"posted_at", "last_posted_at", "decided_at", "created_at", "xact", "position"}
 """Columns that differ between two runs of the same import."""

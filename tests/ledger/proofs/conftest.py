@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 from books import Books
-from databases import copy_of
 from logs import Log
 
 from emoney.ledger import Database
+from emoney.testing import copy_of
 
 
 @pytest.fixture

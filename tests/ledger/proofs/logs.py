@@ -10,12 +10,11 @@ from uuid import UUID
 
 import psycopg
 from books import Books
-from databases import copy_of
-from psycopg.conninfo import conninfo_to_dict
 
 from emoney.jobs.migrate import PACKAGES
 from emoney.ledger import Database, Operation
 from emoney.ledger.proofs import Audit, Sealed, SigningKey, audit, seal
+from emoney.testing import copy_of
 
 _DECLARATION = re.compile(r"^\s*\(\d+, '[a-z_]+\.[a-z_]+', \d+, '[a-z_]+', ARRAY", re.MULTILINE)
 
@@ -62,7 +61,7 @@ class Log:
     def copied(self, home: Path) -> Iterator["Log"]:
         """The same on a copy of the database, which nobody uses meanwhile."""
         shutil.copytree(self.home, home, dirs_exist_ok=True)
-        with copy_of(self.books.owner_url, str(conninfo_to_dict(self.books.owner_url)["dbname"])) as url:
+        with copy_of(self.books.owner_url) as url:
             database = Database(url)
             log = copy(self)
             log.books, log.home, log.ids = Books(database, url), home, [*self.ids]
