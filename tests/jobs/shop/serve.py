@@ -9,8 +9,9 @@ from pathlib import Path
 from urllib.request import Request, urlopen
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
-import shop
-from shop import Person, Shop, Wallet
+import models
+from models import Person, Wallet
+from shop import Shop
 from sqlalchemy import text
 from sqlmodel import Session, SQLModel
 
@@ -32,8 +33,8 @@ assert set(SQLModel.metadata.tables) == {"person", "wallet", "purchase"}
 assert "kyc.person" in metadata().tables
 assert set(SQLModel.metadata.tables) == {"person", "wallet", "purchase"}
 
-engine = shop.engine()
-emoney = Emoney.open(shop.URL, home)
+engine = models.engine()
+emoney = Emoney.open(models.URL, home)
 bank, till, paid = (
     emoney.ledger.open_account(kind, "EUR", name)
     for kind, name in (
@@ -47,13 +48,13 @@ assert emoney.ledger.post([loaded])[0].posted
 with Session(engine) as session, session.begin():
     session.add(Wallet(account=paid, owner=Person(name="Ama")))
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 server = make_server("127.0.0.1", 0, Shop(engine, emoney, till), handler_class=Quiet)
 workers = []
 for _ in range(WORKERS):
     worker = os.fork()
     if worker == 0:
         engine.dispose(close=False)  # the shop's own pool is the shop's to care for
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         server.serve_forever()
     workers.append(worker)
 

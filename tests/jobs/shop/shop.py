@@ -1,47 +1,20 @@
 """A small web shop that emoney is embedded in: tables, names and migrations of its own, in one database."""
 
 import json
-import os
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
 
 import data  # noqa: TID251
 import jobs  # noqa: TID251
-import psycopg
-from sqlalchemy import Engine, create_engine
-from sqlmodel import Field, Relationship, Session, SQLModel, select
+from models import Person, Purchase
+from sqlalchemy import Engine
+from sqlmodel import Session, select
 
 from emoney import Emoney
 from emoney.ledger import Operation, Transfer
 from emoney.ledger.base.ids import new_id
-
-URL = os.environ["SHOP_DATABASE_URL"]
-
-
-class Person(SQLModel, table=True):
-    id: int | None = Field(default=None, primary_key=True)
-    name: str
-    wallets: list["Wallet"] = Relationship(back_populates="owner")
-
-
-class Wallet(SQLModel, table=True):
-    account: UUID = Field(primary_key=True)
-    person_id: int = Field(foreign_key="person.id")
-    owner: Person = Relationship(back_populates="wallets")
-
-
-class Purchase(SQLModel, table=True):
-    id: UUID = Field(primary_key=True)
-    wallet: UUID = Field(foreign_key="wallet.account")
-    amount: int
-
-
-def engine() -> Engine:
-    """The shop's own pool."""
-    return create_engine("postgresql+psycopg://", creator=partial(psycopg.connect, URL))
 
 
 class Shop:

@@ -1,6 +1,6 @@
 """The shop's migrations. `-x schemas=all`: compare every schema of the database, not only the shop's."""
 
-import shop
+import models
 from alembic import context
 from sqlmodel import SQLModel
 
@@ -11,7 +11,7 @@ def include_name(name, kind, _parents):
     return kind != "schema" or name not in SCHEMAS
 
 
-with shop.engine().connect() as connection:
+with models.engine().connect() as connection:
     context.configure(
         connection=connection,
         target_metadata=SQLModel.metadata,

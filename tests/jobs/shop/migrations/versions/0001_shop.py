@@ -2,11 +2,9 @@
 
 import os
 
-import shop
+import models
 import sqlalchemy as sa
 from alembic import op
-
-from emoney.jobs.installation import init
 
 revision = "shop_0001"
 down_revision = None
@@ -16,7 +14,9 @@ def upgrade() -> None:
     op.create_table("person", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String))
     op.alter_column("person", "name", nullable=False)
     if os.environ.get("SHOP_MIGRATES_EMONEY"):
-        assert init(shop.URL)
+        from emoney.jobs.installation import init
+
+        assert init(models.URL)
     op.create_table(
         "wallet",
         sa.Column("account", sa.Uuid, primary_key=True),
