@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.approvals.request import Action, Approval
-from emoney.kyc.errors import InvalidRequest
+from emoney.kyc.approvals import ACTIONS, Action
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import EvidenceState
 from emoney.kyc.life import deaths
@@ -18,10 +16,13 @@ from emoney.kyc.persons.rectification import Rectification
 from emoney.kyc.wallets import freezing, overrides
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import Downgrades
+from emoney.ledger import two_persons
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.proofs import SigningKey
+from emoney.ledger.two_persons import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ class Means:
     rectification: Rectification | None = None
 
 
-Done = Callable[[Connection, Approval, Means], None]
+Done = Callable[[Connection, Request, Means], None]
 
 
-def _accept_evidence(connection: Connection, approval: Approval, means: Means) -> None:
+def _accept_evidence(connection: Connection, approval: Request, means: Means) -> None:
     """The evidence is verified by the two, and the tiers of its person follow."""
     assert approval.decided_by is not None
     assert approval.decided_at is not None
@@ -63,11 +64,11 @@ def _accept_evidence(connection: Connection, approval: Approval, means: Means) -
     )
 
 
-def _override(connection: Connection, approval: Approval, means: Means) -> None:
+def _override(connection: Connection, approval: Request, means: Means) -> None:
     overrides.apply(connection, approval, packs=means.packs, policies=means.policies)
 
 
-def _unfreeze(connection: Connection, approval: Approval, _means: Means) -> None:
+def _unfreeze(connection: Connection, approval: Request, _means: Means) -> None:
     """The subject is a wallet, or the person whose death was reported by mistake."""
     if approval.details.get("of") == "death":
         deaths.withdraw(connection, approval)
@@ -75,23 +76,23 @@ def _unfreeze(connection: Connection, approval: Approval, _means: Means) -> None
         freezing.apply(connection, approval)
 
 
-def _link(connection: Connection, approval: Approval, _means: Means) -> None:
+def _link(connection: Connection, approval: Request, _means: Means) -> None:
     duplicates.apply(connection, approval)
 
 
-def _release_estate(connection: Connection, approval: Approval, means: Means) -> None:
+def _release_estate(connection: Connection, approval: Request, means: Means) -> None:
     if means.ledger is None:
         raise InvalidRequest(f"{approval.action} moves money: approve it with a ledger")
     deaths.release(means.ledger, connection, approval, packs=means.packs, policies=means.policies)
 
 
-def _accept_pack(connection: Connection, approval: Approval, means: Means) -> None:
+def _accept_pack(connection: Connection, approval: Request, means: Means) -> None:
     if means.key is None:
         raise InvalidRequest(f"{approval.action} is signed: approve it with the installation's key")
     acceptance.apply(connection, approval, means.key, packs=means.packs)
 
 
-def _rectify(connection: Connection, approval: Approval, means: Means) -> None:
+def _rectify(connection: Connection, approval: Request, means: Means) -> None:
     if means.rectification is None:
         raise InvalidRequest(f"{approval.action} opens and seals details: approve it with the vault")
     means.rectification.apply(connection, approval)
@@ -118,7 +119,7 @@ def request_acceptance(
     Raises UnknownEvidence, InvalidEvidence when it is verified already or has ended, InvalidRequest.
     """
     evidence_records.demand_verifiable(connection, evidence_id, method)
-    return approvals.request(
+    return two_persons.ask(
         connection,
         Action.EVIDENCE_ACCEPTANCE,
         evidence_id,
@@ -142,17 +143,19 @@ def approve(
     policies: Downgrades | None = None,
     key: SigningKey | None = None,
     rectification: Rectification | None = None,
-) -> Approval:
+) -> Request:
     """Approve a request and do what it asks for; `ledger` posts where that moves money.
 
     `policies`: the operator's for downgrades, by default the shipped ones; `key` signs the acceptance of a
-    pack; `rectification` corrects details. Raises as `approvals.approve`, and InvalidRequest when one of them
-    is needed and not given.
+    pack; `rectification` corrects details. Raises as `two_persons.approve`, and
+    InvalidRequest when one of them is needed and not given.
     """
     means = Means(packs, ledger, policies, key, rectification)
 
     @all_or_nothing
-    def apply(connection: Connection, approval: Approval) -> None:
-        APPLY[approval.action](connection, approval, means)
+    def apply(connection: Connection, approval: Request) -> None:
+        APPLY[Action(approval.action)](connection, approval, means)
 
-    return approvals.approve(connection, request_id, actor=actor, reason=reason, at=at, apply=apply)
+    return two_persons.approve(
+        connection, request_id, ACTIONS, actor=actor, reason=reason, at=at, apply=apply
+    )

@@ -104,22 +104,6 @@ class UnknownPerson(InvalidInput):
     """A reference or an id of nobody who is enrolled."""
 
 
-class InvalidRequest(InvalidInput):
-    """A request for approval, or a decision on one, that does not say what is asked, by whom and why."""
-
-
-class NotApproved(InvalidInput):
-    """What takes a second person, and no second person has approved it."""
-
-
-class SamePerson(NotApproved):
-    """The one who asked cannot be the one who decides."""
-
-
-class RequestClosed(NotApproved):
-    """A request that was decided before, or has expired."""
-
-
 class InvalidSettings(InvalidInput):
     """A file of the operator's settings that does not follow its schema."""
 

@@ -1,51 +1,16 @@
-"""The tables of decisions: approvals, features, restrictions, overrides, freezes. All append-only."""
+"""The tables of decisions: features, restrictions, overrides. All append-only."""
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, Text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
 from emoney.ledger.base.declarations import NOT_PERSONAL
 from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 from emoney.ledger.base.postgres.table import Table
-
-
-class ApprovalRequestRow(Table, table=True):
-    """What one person asked for, and until when another may approve it."""
-
-    __tablename__ = "approval_request"
-    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
-
-    id: UUID = id_column()
-    action: str = text(info=NOT_PERSONAL)
-    subject: UUID = reference()
-    details: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    reason: str = text()
-    requested_by: str = text()
-    requested_at: datetime = timestamp_column()
-    expires_at: datetime = timestamp_column()
-
-
-class ApprovalDecisionRow(Table, table=True):
-    """What the second person said. Repeats its request, so that the database can compare the two."""
-
-    __tablename__ = "approval_decision"
-    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
-
-    request_id: UUID = id_column()
-    action: str = text(info=NOT_PERSONAL)
-    subject: UUID = reference()
-    requested_by: str = text()
-    requested_at: datetime = timestamp_column()
-    expires_at: datetime = timestamp_column()
-    outcome: str = text()
-    decided_by: str = text()
-    reason: str = text()
-    decided_at: datetime = timestamp_column()
 
 
 class RestrictionStepRow(Table, table=True):
@@ -132,23 +97,5 @@ class TierOverrideRow(Table, table=True):
     made_at: datetime = timestamp_column()
     until: datetime = timestamp_column()
     approval_id: UUID = reference()
-    approval_action: str = text(info=NOT_PERSONAL)
-    approval_outcome: str = text(info=NOT_PERSONAL)
-
-
-class FreezeRow(Table, table=True):
-    """A wallet stopped by one person, or let go by two."""
-
-    __tablename__ = "freeze"
-    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
-
-    id: UUID = id_column()
-    account_id: UUID = reference()
-    debit: bool = Field(sa_column=Column(Boolean, nullable=False))
-    credit: bool = Field(sa_column=Column(Boolean, nullable=False))
-    reason: str = text()
-    made_by: str = text()
-    made_at: datetime = timestamp_column()
-    approval_id: UUID | None = reference(nullable=True)
     approval_action: str = text(info=NOT_PERSONAL)
     approval_outcome: str = text(info=NOT_PERSONAL)

@@ -17,10 +17,12 @@ from uuid import UUID
 import psycopg
 
 from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts import freezes
 from emoney.ledger.accounts.account import Account, check_bound
+from emoney.ledger.accounts.freezes import Freeze
 from emoney.ledger.base.errors import AccountClosed, InvalidInput, UnknownAccount
 from emoney.ledger.base.ids import Id, as_id
-from emoney.ledger.base.names import check_actor, check_reason
+from emoney.ledger.base.names import Reason, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -32,6 +34,12 @@ from emoney.ledger.transfers.money import amount_text
 
 LEVELS_MAX = 16
 """How deep the hierarchy of accounts may be."""
+OPERATOR = "operator"
+"""The kind of freeze that these functions place and lift."""
+_CONTENT = (
+    *("frozen_debit", "frozen_credit", "freeze_kind", "freeze_debit", "freeze_credit", "approval"),
+    *("floor", "ceiling", "parent_id"),
+)
 
 _queries = queries_beside(__file__)
 
@@ -44,6 +52,10 @@ class BoundPassed(InvalidInput):
     """A floor above what is available, or a ceiling below the balance."""
 
 
+class FrozenOtherwise(InvalidInput):
+    """An account to unfreeze whose freezes are not the operator's: their owners lift them."""
+
+
 class MisplacedAccount(InvalidInput):
     """A place that an account cannot take: below another currency or sign, below itself, too deep."""
 
@@ -53,7 +65,9 @@ class Change:
     """A change of an account, numbered from 1.
 
     `kind`: freeze, unfreeze, bounds, parent or close. The flags, the bounds (minor units) and the parent are
-    what they were from then on, None for other kinds.
+    what they were from then on, None for other kinds. A freeze is one of several (`freeze_kind`): it alone
+    stops `freeze_debit` and `freeze_credit`, all together `frozen_debit` and `frozen_credit`. `approval`: the
+    request on which it was lifted, where that takes two.
     """
 
     account_id: UUID
@@ -61,6 +75,10 @@ class Change:
     kind: str
     frozen_debit: bool | None
     frozen_credit: bool | None
+    freeze_kind: str | None
+    freeze_debit: bool | None
+    freeze_credit: bool | None
+    approval: UUID | None
     floor: int | None
     ceiling: int | None
     parent_id: UUID | None
@@ -72,7 +90,13 @@ class Change:
         """As JSON values, with what the kind has."""
         content: dict[str, Any] = {}
         if self.kind in ("freeze", "unfreeze"):
-            content = {"frozen_debit": self.frozen_debit, "frozen_credit": self.frozen_credit}
+            content = {
+                "frozen_debit": self.frozen_debit,
+                "frozen_credit": self.frozen_credit,
+                "freeze_kind": self.freeze_kind,
+                "freeze_debit": self.freeze_debit,
+                "freeze_credit": self.freeze_credit,
+            }
         elif self.kind == "bounds":
             content = {"floor": self.floor, "ceiling": self.ceiling}
         elif self.kind == "parent":
@@ -84,19 +108,22 @@ class Change:
 def freeze(
     ledger: Ledger, account_id: Id, *, debit: bool = True, credit: bool = True, actor: str, reason: str
 ) -> Change:
-    """From now on refuse debits, credits or both; what is refused already stays so.
+    """From now on refuse debits, credits or both, by the operator's order; what is refused already stays so.
 
-    `actor`: who orders it, as an id of the operator's own (1 to 128 printable characters); `reason`: 1 to
-    200; no personal data in either. Raises UnknownAccount, AccountClosed, InvalidInput.
+    `actor`: who orders it, as an id of the operator's own (1 to 200 printable characters); `reason`: 1 to
+    500; no personal data in either. Raises UnknownAccount, AccountClosed, InvalidInput.
     """
-    return _set_frozen(ledger, account_id, "freeze", debit, credit, actor, reason)
+    return _operator(ledger, account_id, "freeze", debit, credit, actor, reason)
 
 
 def unfreeze(
     ledger: Ledger, account_id: Id, *, debit: bool = True, credit: bool = True, actor: str, reason: str
 ) -> Change:
-    """Take debits, credits or both again. Otherwise as `freeze`."""
-    return _set_frozen(ledger, account_id, "unfreeze", debit, credit, actor, reason)
+    """Lift the operator's freeze of debits, credits or both; freezes of other kinds stand.
+
+    Raises FrozenOtherwise when only such stand; otherwise as `freeze`.
+    """
+    return _operator(ledger, account_id, "unfreeze", debit, credit, actor, reason)
 
 
 def set_bounds(
@@ -111,7 +138,7 @@ def set_bounds(
     check_bound(floor)
     check_bound(ceiling)
 
-    def bounds(account: Account) -> dict[str, Any]:
+    def bounds(_: Connection, account: Account) -> dict[str, Any]:
         low = floor_of(account.kind) if floor is None else floor
         if low is not None and account.available < low:
             has = amount_text(account.available, account.currency)
@@ -137,7 +164,7 @@ def move(ledger: Ledger, account_id: Id, parent_id: Id | None, *, actor: str, re
 
     parent = None if parent_id is None else as_id(parent_id, "parent_id")
 
-    def place(_: Account) -> dict[str, Any]:
+    def place(_: Connection, __: Account) -> dict[str, Any]:
         return {"parent_id": parent}
 
     return _change(ledger, account_id, "parent", place, actor, reason, parent)
@@ -150,7 +177,7 @@ def close(ledger: Ledger, account_id: Id, *, actor: str, reason: str) -> Change:
     `freeze`.
     """
 
-    def closing(account: Account) -> dict[str, Any]:
+    def closing(_: Connection, account: Account) -> dict[str, Any]:
         if account.balance or account.pending:
             has, held = (amount_text(each, account.currency) for each in (account.balance, account.pending))
             raise AccountNotEmpty(
@@ -168,34 +195,52 @@ def changes(connection: Connection, account_id: Id) -> list[Change]:
     return [Change(*row) for row in connection.execute(_queries.changes.sql, {"account": account_id})]
 
 
-def _set_frozen(
+def _operator(
     ledger: Ledger, account_id: Id, kind: str, debit: bool, credit: bool, actor: str, reason: str
 ) -> Change:
     if not debit and not credit:
         raise InvalidInput(f"a {kind} is for debits, for credits or for both")
-    frozen = kind == "freeze"
 
-    def flags(account: Account) -> dict[str, Any]:
-        return {
-            "frozen_debit": frozen if debit else account.frozen_debit,
-            "frozen_credit": frozen if credit else account.frozen_credit,
-        }
+    def flags(connection: Connection, account: Account) -> dict[str, Any]:
+        standing = freezes.standing(connection, account.id)
+        now = freezes.flags(standing, OPERATOR)
+        if kind == "unfreeze" and standing and now == (False, False):
+            kinds = ", ".join(each.kind for each in standing)
+            raise FrozenOtherwise(f"account {account_id} is frozen for {kinds}, which is lifted as that says")
+        frozen = kind == "freeze"
+        wanted = (frozen if debit else now[0], frozen if credit else now[1])
+        return _freeze(standing, OPERATOR, wanted)
 
     return _change(ledger, account_id, kind, flags, actor, reason)
+
+
+def _freeze(
+    standing: list[Freeze], kind: str, wanted: tuple[bool, bool], approval: UUID | None = None
+) -> dict[str, Any]:
+    """What a change says that leaves `wanted` of one kind, with all that stand."""
+    others = freezes.flags(each for each in standing if each.kind != kind)
+    return {
+        "frozen_debit": others[0] or wanted[0],
+        "frozen_credit": others[1] or wanted[1],
+        "freeze_kind": kind,
+        "freeze_debit": wanted[0],
+        "freeze_credit": wanted[1],
+        "approval": approval,
+    }
 
 
 def _change(
     ledger: Ledger,
     account: Id,
     kind: str,
-    content: Callable[[Account], dict[str, Any]],
+    content: Callable[[Connection, Account], dict[str, Any]],
     actor: str,
     reason: str,
     parent_id: UUID | None = None,
 ) -> Change:
     account_id = as_id(account, "account_id")
-    check_actor(actor)
-    check_reason(reason)
+    checked_name(actor)
+    Reason(reason)
 
     def changing(connection: Connection) -> Change:
         locked = locks.lock(connection, {account_id, parent_id or account_id}, ledger.profiles)
@@ -212,7 +257,7 @@ def _change(
             account_id,
             earlier,
             kind,
-            content(account),
+            content(connection, account),
             actor,
             reason,
             locks.posting_time(ledger.clock, locked),
@@ -222,35 +267,39 @@ def _change(
 
 
 @all_or_nothing
-def set_frozen(
+def set_freeze(
     connection: Connection,
     account_id: Id,
+    kind: str,
     *,
     debit: bool,
     credit: bool,
     actor: str,
     reason: str,
     at: datetime,
+    approval: UUID | None = None,
 ) -> Change | None:
-    """Freeze just what is said, in the transaction of a caller who has locked the account.
+    """Let one kind of freeze stop just what is said, for a caller who has locked the account.
 
-    Up to two changes are recorded, what is loosened before what is frozen; returns the last, None where it is
-    so already. Otherwise as `freeze`.
+    For the owner of the kind. `approval`: the approved request to lift it, where that takes two. Up to two
+    changes are recorded, what is loosened before what is frozen; returns the last, None where it is so
+    already. Otherwise as `freeze`; what the database does not let go raises psycopg's CheckViolation.
     """
     account_id = as_id(account_id, "account_id")
-    check_actor(actor)
-    check_reason(reason)
+    checked_name(actor)
+    Reason(reason)
     account = accounts.get(connection, account_id)
     if account.closed_at is not None:
         raise AccountClosed(f"account {account_id} is closed; it takes no change")
-    now = (account.frozen_debit, account.frozen_credit)
+    now = freezes.flags(freezes.standing(connection, account_id), kind)
     loosened = (debit and now[0], credit and now[1])
     change = None
-    for kind, before, flags in (("unfreeze", now, loosened), ("freeze", loosened, (debit, credit))):
+    for what, before, flags in (("unfreeze", now, loosened), ("freeze", loosened, (debit, credit))):
         if flags != before:
-            content = {"frozen_debit": flags[0], "frozen_credit": flags[1]}
+            standing = freezes.standing(connection, account_id)
+            content = _freeze(standing, kind, flags, approval if what == "unfreeze" else None)
             earlier = changes(connection, account_id)
-            change = _write(connection, account_id, earlier, kind, content, actor, reason, at)
+            change = _write(connection, account_id, earlier, what, content, actor, reason, at)
     return change
 
 
@@ -264,7 +313,7 @@ def _write(
     reason: str,
     at: datetime,
 ) -> Change:
-    nothing = dict.fromkeys(("frozen_debit", "frozen_credit", "floor", "ceiling", "parent_id"))
+    nothing = dict.fromkeys(_CONTENT)
     change = Change(
         account_id=account_id,
         number=len(earlier) + 1,
@@ -289,6 +338,10 @@ def _record(connection: Connection, change: Change) -> None:
                 "kind": change.kind,
                 "frozen_debit": change.frozen_debit,
                 "frozen_credit": change.frozen_credit,
+                "freeze_kind": change.freeze_kind,
+                "freeze_debit": change.freeze_debit,
+                "freeze_credit": change.freeze_credit,
+                "approval": change.approval,
                 "floor": change.floor,
                 "ceiling": change.ceiling,
                 "parent": change.parent_id,

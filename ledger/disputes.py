@@ -27,7 +27,7 @@ import psycopg
 from emoney.ledger import holds, reversals
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
 from emoney.ledger.base.ids import Id, Key, as_id, key_of
-from emoney.ledger.base.names import check_actor, check_reason
+from emoney.ledger.base.names import Reason, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -131,7 +131,7 @@ def open_dispute_in(
     """`open_dispute` in a transaction of the caller's; where it raises, nothing of it is left there."""
     original_id, key = as_id(original_id, "original_id"), key_of(dispute_id)
     dispute_id = as_id(dispute_id, "dispute_id")
-    check_actor(actor)
+    checked_name(actor)
     if not isinstance(expires_at, datetime):
         raise InvalidInput(f"dispute {dispute_id}: expires_at is to be a datetime")
     if not isinstance(reason_code, str) or not _REASON_CODE.fullmatch(reason_code):
@@ -210,8 +210,8 @@ def uphold_in(
     """`uphold` in a transaction of the caller's; where it raises, nothing of it is left there."""
     dispute_id, named = as_id(dispute_id, "dispute_id"), transfer_id
     transfer_id = as_id(transfer_id, "transfer_id")
-    check_actor(actor)
-    check_reason(reason)
+    checked_name(actor)
+    Reason(reason)
     original_id = find(connection, dispute_id).original_id
     original = reversals.find_original(connection, original_id)
     amount = moved(amount, original.currency, f"refund {transfer_id}")
@@ -251,8 +251,8 @@ def reject(ledger: Ledger, dispute_id: Id, *, actor: str, reason: str) -> Disput
 def reject_in(ledger: Ledger, connection: Connection, dispute_id: Id, *, actor: str, reason: str) -> Dispute:
     """`reject` in a transaction of the caller's; where it raises, nothing of it is left there."""
     dispute_id = as_id(dispute_id, "dispute_id")
-    check_actor(actor)
-    check_reason(reason)
+    checked_name(actor)
+    Reason(reason)
     original = reversals.find_original(connection, find(connection, dispute_id).original_id)
     held, locked = holds.lock(ledger, connection, dispute_id)
     dispute = find(connection, dispute_id)

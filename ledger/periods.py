@@ -22,7 +22,7 @@ from psycopg.errors import IntegrityConstraintViolation, LockNotAvailable
 
 from emoney.ledger.base.errors import InvalidInput, Unavailable
 from emoney.ledger.base.ids import new_id
-from emoney.ledger.base.names import check_actor
+from emoney.ledger.base.names import checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.ledger import Ledger
@@ -95,7 +95,7 @@ def close(ledger: Ledger, name: str, *, time_zone: str = "UTC", actor: str) -> P
     InvalidInput; Unavailable when postings under way do not end within five seconds, and nothing is closed
     then.
     """
-    check_actor(actor)
+    checked_name(actor)
     first, ends_at = _bounds(name, time_zone)
 
     def closing(connection: Connection) -> None:

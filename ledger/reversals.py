@@ -16,7 +16,7 @@ import psycopg
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput, InvalidReference
 from emoney.ledger.base.errors import UnknownTransfer as UnknownTransfer
 from emoney.ledger.base.ids import Id, as_id, key_of
-from emoney.ledger.base.names import REFERENCE_MAX, check_reason, is_reference
+from emoney.ledger.base.names import REFERENCE_MAX, Reason, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -131,7 +131,7 @@ def _give_back(
 ) -> Outcome:
     original_id, key = as_id(original_id, "original_id"), key_of(transfer_id)
     transfer_id = as_id(transfer_id, f"{operation}_id")
-    check_reason(reason)
+    Reason(reason)
     if reference is not None and not isinstance(reference, str):
         raise InvalidReference(f"{operation} {transfer_id}: a reference is a text")
     named = str(original_id) if reference is None else f"{original_id}: {reference}"

@@ -43,8 +43,8 @@ class ProviderUnreachable(Unavailable):
     """The key service did not answer in time. Nothing was sealed, opened or given out; a retry is safe."""
 
 
-class DualControl(EmoneyError):
-    """A step that two different persons must take was asked for by one, or not in order."""
+class KeyInUse(EmoneyError):
+    """A key to destroy that other keys or new pseudonyms still need: rotate first."""
 
 
 class KeyringLocked(ConfigurationError):
@@ -65,10 +65,6 @@ class KeyringDamaged(ConfigurationError):
 
 class InvalidField(InvalidInput):
     """A value that cannot be sealed, or a place that cannot be named. The value is not in the message."""
-
-
-class InvalidActor(InvalidInput):
-    """An opening or a destruction without a usable name of who asks for it."""
 
 
 class UnknownPurpose(InvalidInput):

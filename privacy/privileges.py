@@ -78,8 +78,8 @@ def decisions() -> Mapping[str, Decision]:
     for name, decision in found.items():
         if (decision.kyc_reader is None) != (decision.rows is None):
             raise InvalidKnowledge(f"data/privileges.yaml: {name} needs both kyc_reader and rows, or neither")
-        if decision.kyc_reader and not name.startswith("kyc."):
-            raise InvalidKnowledge(f"data/privileges.yaml: {name} is no table of kyc, whose readers it names")
+        if decision.kyc_reader and not name.startswith("kyc.") and not isinstance(decision.rows, dict):
+            raise InvalidKnowledge(f"data/privileges.yaml: {name} is open to KYC readers, and not of kyc")
     return MappingProxyType(found)
 
 

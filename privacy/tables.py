@@ -184,24 +184,6 @@ class KeyEncryptionKey(Table, table=True):
     open_until: datetime = timestamp_column()
 
 
-class KeyRequest(Table, table=True):
-    """What one person asked for and another agreed to."""
-
-    __tablename__ = "key_request"
-    __table_args__ = {"schema": "privacy", "info": _CONTROL}
-
-    id: UUID = Field(primary_key=True)
-    action: str
-    kind: str
-    target: str
-    reason: str
-    requested_by: str
-    requested_at: datetime = timestamp_column()
-    approved_by: str | None = None
-    approved_at: datetime | None = timestamp_column(nullable=True)
-    done_at: datetime | None = timestamp_column(nullable=True)
-
-
 class Rotation(Table, table=True):
     """A run of rotation; one without an end was interrupted."""
 

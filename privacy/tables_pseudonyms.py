@@ -78,43 +78,6 @@ class PseudonymToken(Table, table=True):
     made_at: datetime = timestamp_column()
 
 
-class ReidentificationRequest(Table, table=True):
-    """Someone asks whom a token stands for. Append-only."""
-
-    __tablename__ = "reidentification_request"
-    __table_args__ = {"schema": "privacy", "info": _ACCOUNTABILITY}
-
-    id: UUID = Field(primary_key=True)
-    domain: str
-    reversible: bool
-    token: bytes = Field(repr=False, sa_type=LargeBinary)
-    purpose: str
-    reason: str
-    requested_by: str
-    requested_at: datetime = timestamp_column()
-    expires_at: datetime = timestamp_column()
-    xact: int = xact()
-    salt: UUID = salt()
-
-
-class ReidentificationDecision(Table, table=True):
-    """The word of a second person. Append-only."""
-
-    __tablename__ = "reidentification_decision"
-    __table_args__ = {"schema": "privacy", "info": _ACCOUNTABILITY}
-
-    request_id: UUID = Field(primary_key=True)
-    requested_by: str
-    requested_at: datetime = timestamp_column()
-    expires_at: datetime = timestamp_column()
-    outcome: str
-    decided_by: str
-    reason: str
-    decided_at: datetime = timestamp_column()
-    xact: int = xact()
-    salt: UUID = salt()
-
-
 class ReidentificationDone(Table, table=True):
     """Whom an approved request disclosed. Append-only."""
 
@@ -122,6 +85,7 @@ class ReidentificationDone(Table, table=True):
     __table_args__ = {"schema": "privacy", "info": _ACCOUNTABILITY}
 
     request_id: UUID = Field(primary_key=True)
+    action: str
     outcome: str
     subject: UUID
     disclosed_at: datetime = timestamp_column()

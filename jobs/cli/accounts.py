@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -16,8 +17,9 @@ from emoney.jobs.installation import Emoney
 from emoney.ledger import account_changes
 from emoney.ledger.account_changes import LEVELS_MAX, Change
 from emoney.ledger.accounts import account as accounts
-from emoney.ledger.accounts import hierarchy
+from emoney.ledger.accounts import freezes, hierarchy
 from emoney.ledger.accounts.account import METADATA_BYTES_MAX, Account
+from emoney.ledger.accounts.freezes import Freeze
 from emoney.ledger.accounts.hierarchy import Node, Tree
 from emoney.ledger.transfers.money import format_amount, to_decimal, to_minor
 
@@ -39,12 +41,11 @@ def show(account_ref: Ref, as_json: AsJson = False) -> None:
         parent = None if account.parent_id is None else _name(accounts.get(connection, account.parent_id))
         metadata = accounts.metadata(connection, account.id)
         changes = account_changes.changes(connection, account.id)
+        standing = freezes.standing(connection, account.id)
     if as_json:
-        print_json(_account_json(account, parent, metadata, changes))
+        print_json(_account_json(account, parent, metadata, standing, changes))
         return
-    frozen = [
-        side for side, is_ in (("debits", account.frozen_debit), ("credits", account.frozen_credit)) if is_
-    ]
+    frozen = [f"{_sides(each.debit, each.credit)} ({each.kind.replace('_', ' ')})" for each in standing]
     rows = [
         ("id", account.id),
         ("kind", account.kind),
@@ -52,7 +53,7 @@ def show(account_ref: Ref, as_json: AsJson = False) -> None:
         ("available", _amount(account.available, account)),
         ("floor", "none" if account.floor is None else _amount(account.floor, account)),
         ("ceiling", "none" if account.ceiling is None else _amount(account.ceiling, account)),
-        ("frozen for", " and ".join(frozen) or "nothing"),
+        ("frozen for", ", ".join(frozen) or "nothing"),
         ("opened", f"{account.opened_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"),
         ("closed", f"{account.closed_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z" if account.closed_at else "no"),
         ("below", parent or "none"),
@@ -119,7 +120,10 @@ def unfreeze(
     actor: Actor = ANYBODY,
     as_json: AsJson = False,
 ) -> None:
-    """Take debits and credits again; --no-credit or --no-debit leaves one side as it is."""
+    """Lift the operator's own freeze; --no-credit or --no-debit leaves one side as it is.
+
+    Freezes for other causes stand: compliance lifts its own by two persons.
+    """
     _set_frozen(account_changes.unfreeze, account_ref, debit, credit, actor, reason, as_json)
 
 
@@ -226,15 +230,19 @@ def _tell(account: Account, change: Change, as_json: bool) -> None:
 def _said(change: Change, account: Account) -> str:
     """A change in words."""
     if change.kind in ("freeze", "unfreeze"):
-        sides = (("debits", change.frozen_debit), ("credits", change.frozen_credit))
-        frozen = " and ".join(side for side, is_ in sides if is_)
-        return f"{change.kind}: frozen for {frozen or 'nothing'}"
+        kind = "" if change.freeze_kind == account_changes.OPERATOR else f" ({change.freeze_kind})"
+        frozen = _sides(change.frozen_debit, change.frozen_credit)
+        return f"{change.kind}{kind}: frozen for {frozen or 'nothing'}"
     if change.kind == "bounds":
         low, high = ("none" if b is None else _amount(b, account) for b in (change.floor, change.ceiling))
         return f"bounds: floor {low}, ceiling {high}"
     if change.kind == "parent":
         return f"parent: below {change.parent_id or 'none'}"
     return "closed"
+
+
+def _sides(debit: bool | None, credit: bool | None) -> str:
+    return " and ".join(side for side, is_ in (("debits", debit), ("credits", credit)) if is_)
 
 
 def _lines(node: Node) -> list[tuple[Any, ...]]:
@@ -245,7 +253,11 @@ def _lines(node: Node) -> list[tuple[Any, ...]]:
 
 
 def _account_json(
-    account: Account, parent: str | None, metadata: dict[str, Any], changes: list[Change]
+    account: Account,
+    parent: str | None,
+    metadata: dict[str, Any],
+    standing: list[Freeze],
+    changes: list[Change],
 ) -> dict[str, Any]:
     def decimal(minor: int | None) -> Any:
         return None if minor is None else to_decimal(minor, account.currency)
@@ -264,6 +276,7 @@ def _account_json(
         "ceiling": decimal(account.ceiling),
         "frozen_debit": account.frozen_debit,
         "frozen_credit": account.frozen_credit,
+        "freezes": [asdict(each) for each in standing],
         "opened_at": account.opened_at,
         "closed_at": account.closed_at,
         "parent": parent,

@@ -4,7 +4,7 @@
 |-------------------|-----------------------------------------------------------------------------------|
 | declared          | the person's word                                                                 |
 | captured          | a document or a value that was taken in and looks right                           |
-| verified          | two persons of the operator (`kyc.approvals`), or a provider                      |
+| verified          | two persons of the operator (`ledger.two_persons`), or a provider                      |
 | registry_verified | the register that issued it, asked by a provider                                  |
 | rejected, expired | nobody any more; both are final, and new evidence is a new record                 |
 
@@ -23,9 +23,9 @@ from uuid import UUID
 
 from psycopg.errors import ForeignKeyViolation
 
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -151,9 +151,9 @@ def record(
                 "methods": [each.method for each in new],
                 "assurances": [each.assurance.value for each in new],
                 "expiries": [each.expires_on for each in new],
-                "actor": checked_actor(actor),
-                "reason": checked_reason(reason),
-                "provider": None if provider is None else checked_actor(provider),
+                "actor": Actor(actor),
+                "reason": Reason(reason),
+                "provider": None if provider is None else Actor(provider),
                 "at": at,
             },
         )
@@ -203,9 +203,9 @@ def change(
         "method": _demand_method(method or before.method),
         "assurance": (assurance or before.assurance).value,
         "expires_on": expires_on or before.expires_on,
-        "provider": checked_actor(provider) if provider else before.provider,
-        "actor": checked_actor(actor),
-        "reason": checked_reason(reason),
+        "provider": Actor(provider) if provider else before.provider,
+        "actor": Actor(actor),
+        "reason": Reason(reason),
     }
     connection.execute(_queries.change.sql, about | how)
     return before

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import UnknownPerson
 from emoney.kyc.evidence import risk_rating
 from emoney.kyc.evidence.risk_rating import Rated, Refresh, RiskPolicy
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.binary_arrays import Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -93,7 +93,7 @@ def review(
     rating, _, was_due = _lock(connection, person_id)
     due = _move(connection, person_id, policy, rating, at, at)
     about = {"id": new_id(), "person": person_id, "was_due_on": was_due, "next_due_on": due}
-    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
+    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
     connection.execute(_queries.done.sql, about | said)
     return due
 

@@ -13,10 +13,10 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from emoney.kyc import settings
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import UnknownFactor
 from emoney.kyc.packs.rules import Confidence
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 
@@ -130,8 +130,8 @@ def record(
             list(rated.factors),
             list(rated.reasons),
             rated.policy,
-            checked_actor(actor),
-            checked_reason(reason),
+            Actor(actor),
+            Reason(reason),
             at,
         ),
     )

@@ -16,17 +16,16 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
-from emoney.kyc.approvals.request import Action, Approval
+from emoney.kyc.approvals import Action
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.limits.compile import compile_profile
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing, restrictions
-from emoney.ledger import account_changes, outbox
+from emoney.ledger import outbox, two_persons
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -34,6 +33,7 @@ from emoney.ledger.ledger import Ledger
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import BACKING
 from emoney.ledger.transfers.everyday import redeem
+from emoney.ledger.two_persons import Request
 
 CERTIFICATE = "death_certificate"
 
@@ -106,7 +106,7 @@ def request_release(
     if accounts.get(connection, funds).kind not in BACKING:
         raise InvalidStep(f"account {funds} holds no funds behind e-money: redemption is paid out of those")
     details = {"funds": str(funds), "reference": reference}
-    return approvals.request(
+    return two_persons.ask(
         connection, Action.ESTATE_RELEASE, person_id, details, actor=actor, reason=reason, at=at
     )
 
@@ -115,7 +115,7 @@ def request_release(
 def release(
     ledger: Ledger,
     connection: Connection,
-    approval: Approval,
+    approval: Request,
     *,
     packs: PackLibrary,
     policies: restrictions.Downgrades | None = None,
@@ -141,11 +141,9 @@ def release(
             verified=True,
         )
         accounts.set_profile(connection, account_id, profiles.store(connection, open_to_redeem))
-        account_changes.set_frozen(
+        freezing.open_for_a_moment(
             connection,
             account_id,
-            debit=False,
-            credit=True,
             actor=approval.decided_by,
             reason=f"approved in request {approval.id}",
             at=approval.decided_at,
@@ -180,13 +178,13 @@ def request_withdrawal(
     """Ask that a report be withdrawn, for the person lives. Returns the request's id. Raises InvalidStep."""
     _demand_stage(connection, person_id, (DeathStage.REPORTED, DeathStage.VERIFIED), "withdrawn")
     details = {"of": "death"}
-    return approvals.request(
+    return two_persons.ask(
         connection, Action.UNFREEZING, person_id, details, actor=actor, reason=reason, at=at
     )
 
 
 @all_or_nothing
-def withdraw(connection: Connection, approval: Approval) -> None:
+def withdraw(connection: Connection, approval: Request) -> None:
     """Withdraw, as approved: the wallets are free where nothing else stops them. Raises InvalidStep."""
     assert approval.decided_by is not None
     assert approval.decided_at is not None
@@ -235,7 +233,7 @@ def _step(
     """The step, the stage it leads to, and the event that tells it."""
     about: dict[str, Any] = {"person": person_id, "stage": stage.value}
     connection.execute(_queries.put.sql, about)
-    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
+    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
     connection.execute(
         _queries.step.sql, about | said | {"id": new_id(), "evidence": evidence, "approval": approval}
     )

@@ -22,18 +22,17 @@ from itertools import chain
 from typing import Any, Literal
 from uuid import UUID
 
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownWallet
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.life.calendar_days import moment_months_after, working_days_after
 from emoney.kyc.life.dormancy_rules import DormancyRule, DormancyRules
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing
-from emoney.ledger import account_changes, outbox
+from emoney.ledger import outbox
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import Account
 from emoney.ledger.base.ids import new_id
-from emoney.ledger.base.names import REASON_MAX
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -77,7 +76,7 @@ class _DormantWallet:
 def run(ledger: Ledger, rules: DormancyRules, at: datetime, *, progress: Progress = silent) -> dict[str, int]:
     """Make every step that is due at `at`; returns how many wallets came to each stage, and those skipped.
 
-    Skipped: exempt, or with money reserved by a hold that is not over.
+    Skipped: exempt, with money reserved by a hold that is not over, or frozen for another cause.
     """
     made: dict[str, int] = {}
     for account_id in _due(ledger, at):
@@ -128,7 +127,7 @@ def reactivate(
         transfer = None
         _move(connection, wallet, DormancyStage.ENDED, None, 0)
         if wallet.amount:
-            _set_frozen(connection, account_id, False, actor, reason, at)
+            freezing.open_for_a_moment(connection, account_id, actor=actor, reason=reason, at=at)
             dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
             transfer = _post(
                 ledger, connection, dormant, account_id, wallet.amount, held.currency, "reactivated"
@@ -146,7 +145,7 @@ def exempt(
 ) -> None:
     """Stop the clock of a wallet: no step is made until `end_exemption`. Raises UnknownWallet."""
     about = {"id": new_id(), "account": account_id, "ground": ground, "at": at}
-    said = {"actor": checked_actor(actor), "reason": checked_reason(reason)}
+    said = {"actor": Actor(actor), "reason": Reason(reason)}
     _lock(connection, account_id)
     connection.execute(_queries.add_exemption.sql, about | said)
 
@@ -236,11 +235,13 @@ def _terminate(
 ) -> str:
     if held.available != held.balance:
         return "skipped"  # a hold is not over: the whole moves, or nothing
+    if freezing.held_by_others(connection, wallet.account_id)[0]:
+        return "skipped"  # a court, an investigation or the operator keeps the money where it is
     assert wallet.blocked_at is not None
     next_at = moment_months_after(wallet.blocked_at, rule.escheat_months)
     transfer = None
     if held.balance:
-        _set_frozen(connection, wallet.account_id, True, _JOB, "dormant", at)
+        freezing.open_for_a_moment(connection, wallet.account_id, actor=_JOB, reason="dormant", at=at)
         dormant = _chart_account(connection, AccountKind.DORMANT, held.currency, at)
         transfer = _post(
             ledger, connection, wallet.account_id, dormant, held.balance, held.currency, "dormant"
@@ -260,15 +261,6 @@ def _terminate(
         next_at,
     )
     return DormancyStage.TERMINATED.value
-
-
-def _set_frozen(
-    connection: Connection, account_id: UUID, credit: bool, actor: str, reason: str, at: datetime
-) -> None:
-    """For the moment of moving the money: debits are open, credits as said."""
-    account_changes.set_frozen(
-        connection, account_id, debit=False, credit=credit, actor=actor, reason=reason[:REASON_MAX], at=at
-    )
 
 
 def _due(ledger: Ledger, at: datetime) -> list[UUID]:
@@ -340,7 +332,7 @@ def _record(
 ) -> None:
     """The step, and the event that tells it."""
     about = {"id": new_id(), "account": wallet.account_id, "stage": stage.value, "transfer": transfer}
-    said = {"source": rule.source, "reason": checked_reason(reason), "actor": checked_actor(actor), "at": at}
+    said = {"source": rule.source, "reason": Reason(reason), "actor": Actor(actor), "at": at}
     connection.execute(_queries.step.sql, about | said | {"amount": amount})
     payload = {"amount": amount, "next_at": next_at.isoformat() if next_at else None}
     outbox.append(connection, f"wallet.dormancy_{stage.value}", wallet.account_id, payload, at=at)

@@ -12,17 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.approvals.request import Action, Approval
-from emoney.kyc.errors import InvalidDecision, InvalidRequest, PackNotAccepted
+from emoney.kyc.approvals import ACTIONS, Action
+from emoney.kyc.errors import InvalidDecision, PackNotAccepted
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
+from emoney.ledger import two_persons
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.proofs import PublicKey, SigningKey
 from emoney.ledger.proofs.verifying import ProofInvalid, open_note
+from emoney.ledger.two_persons import Request
 
 KIND = "emoney/kyc/pack-acceptance/v1"
 """The first line of the signed note, so that no other note can stand for one of these."""
@@ -87,13 +89,13 @@ def request(connection: Connection, pack: Pack, *, actor: str, reason: str, at: 
     """
     content = content_hash(pack)
     about = {"pack": pack.id, "content": content}
-    return approvals.request(
+    return two_persons.ask(
         connection, Action.PACK_ACCEPTANCE, _subject(content), about, actor=actor, reason=reason, at=at
     )
 
 
 @all_or_nothing
-def apply(connection: Connection, approval: Approval, key: SigningKey, *, packs: PackLibrary) -> Acceptance:
+def apply(connection: Connection, approval: Request, key: SigningKey, *, packs: PackLibrary) -> Acceptance:
     """Record what was approved: whoever asked answers for the pack, and another one agreed.
 
     Raises InvalidRequest when the pack or its rates are no longer what was asked for, UnknownPack.
@@ -129,7 +131,7 @@ def accept(
     name = actor.strip()
     if not 0 < len(name) <= NAME_MAX or not name.isprintable():
         raise InvalidDecision(f"who accepts a pack is named in 1 to {NAME_MAX} printable characters")
-    approved_by = None if approval is None else approvals.find(connection, approval).decided_by
+    approved_by = None if approval is None else two_persons.find(connection, approval, ACTIONS).decided_by
     unsigned = Acceptance(new_id(), pack.id, content_hash(pack), name, at, "", approval, approved_by)
     accepted = replace(unsigned, note=key.sign_note(unsigned.text))
     connection.execute(

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import NotIdentified, ReferenceTaken, UnfitAccount
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.person import Person
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.paging import FIRST
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -70,7 +70,7 @@ def open_account(
         [accounts.NewAccount(account_id, kind, currency, at, external_ref, holder=person.holder)],
     )
     about = {"account": account_id, "person": person.id, "role": role.value, "under": under}
-    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
+    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
     connection.execute(_queries.record.sql, about | said)
     return account_id
 

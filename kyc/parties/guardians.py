@@ -11,13 +11,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from emoney.kyc.approvals.actors import checked_actor
 from emoney.kyc.errors import InvalidGuardian
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.parties.settings import Parties
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -53,9 +53,7 @@ def record(
     guardian = demand(connection, vault, minor, pack, tier, parties=parties, at=at)
     about = {"id": new_id(), "minor": minor.person_id, "guardian": guardian, "authority": minor.authority}
     until = parties.of_age_on(minor.born, pack.id).year
-    connection.execute(
-        _queries.record.sql, about | {"until_year": until, "actor": checked_actor(actor), "at": at}
-    )
+    connection.execute(_queries.record.sql, about | {"until_year": until, "actor": Actor(actor), "at": at})
 
 
 def demand(
@@ -122,7 +120,7 @@ def go_on(
 ) -> None:
     """Let a guardian whose last record has ended answer until another year, by the same authority."""
     about = {"id": new_id(), "minor": minor_id, "guardian": guardian, "until_year": until_year}
-    connection.execute(_queries.go_on.sql, about | {"actor": checked_actor(actor), "at": at})
+    connection.execute(_queries.go_on.sql, about | {"actor": Actor(actor), "at": at})
 
 
 @all_or_nothing

@@ -13,11 +13,11 @@ from datetime import datetime
 from fractions import Fraction
 from uuid import UUID
 
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import InvalidOwnership
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -88,7 +88,7 @@ def state(
         "named": WHOLE_BP - dispersed_bp,
         "dispersed": dispersed_bp,
     }
-    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
+    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
     connection.execute(_queries.state.sql, about | said)
     if owners:
         columns = {

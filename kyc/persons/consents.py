@@ -11,9 +11,9 @@ from uuid import UUID
 
 import psycopg
 
-from emoney.kyc.approvals.actors import checked_actor
 from emoney.kyc.errors import InvalidTerms, UnknownPerson
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -55,7 +55,7 @@ def publish(
     said = {"sha256": hashlib.sha256(text).digest(), "effective_from": effective_from}
     try:
         with connection.transaction():
-            connection.execute(_queries.publish.sql, about | said | {"actor": checked_actor(actor), "at": at})
+            connection.execute(_queries.publish.sql, about | said | {"actor": Actor(actor), "at": at})
     except psycopg.errors.UniqueViolation:
         raise InvalidTerms(f"{kind} {version} ({locale}) is published already: give a new version") from None
     except psycopg.errors.CheckViolation:
@@ -93,7 +93,7 @@ def record(
     about = {"id": new_id(), "person": person_id, "terms": terms[0], "given": given, "channel": channel}
     try:
         with connection.transaction():
-            connection.execute(_queries.record.sql, about | {"actor": checked_actor(actor), "at": at})
+            connection.execute(_queries.record.sql, about | {"actor": Actor(actor), "at": at})
     except psycopg.errors.CheckViolation:
         raise InvalidTerms("a channel is named in small letters, such as app or branch") from None
     except psycopg.errors.ForeignKeyViolation:

@@ -15,16 +15,18 @@ from uuid import UUID
 
 import psycopg
 
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
-from emoney.kyc.approvals.request import Action, Approval
-from emoney.kyc.errors import InvalidRequest, UnknownPerson
+from emoney.kyc.approvals import Action
+from emoney.kyc.errors import UnknownPerson
 from emoney.kyc.persons import search
 from emoney.kyc.persons.details import PersonDetails
+from emoney.ledger import two_persons
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.two_persons import Request
 from emoney.privacy import Vault
 
 LISTED_MAX = 1000
@@ -89,12 +91,12 @@ def decide(
     """Record a human's decision on an open pair.
 
     `same`: asks that they be linked, and returns the id of the request that a second person must approve
-    (`kyc.approvals.request`). Raises InvalidRequest when the pair is not open: never found, decided, or
+    (`ledger.two_persons`). Raises InvalidRequest when the pair is not open: never found, decided, or
     waiting.
     """
     a, b = sorted((one, other))
     pair = {"a": a, "b": b}
-    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
+    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
     connection.execute(_queries.lock_pair.sql, pair)
     found = connection.execute(
         "SELECT EXISTS (SELECT FROM kyc.duplicate WHERE person_a = %(a)s AND person_b = %(b)s)", pair
@@ -126,7 +128,7 @@ def request_link(
     if (root or earlier) == (later_root or later):
         raise InvalidRequest(f"{one} and {other} are linked already")
     details = {"into": str(earlier)}
-    return approvals.request(
+    return two_persons.ask(
         connection, Action.LINKING_PERSONS, later, details, actor=actor, reason=reason, at=at
     )
 
@@ -142,13 +144,13 @@ def request_separation(
     if rows[0][1] is None:
         raise InvalidRequest(f"{person_id} is not linked to another record")
     details = {"into": str(person_id)}
-    return approvals.request(
+    return two_persons.ask(
         connection, Action.SEPARATING_PERSONS, person_id, details, actor=actor, reason=reason, at=at
     )
 
 
 @all_or_nothing
-def apply(connection: Connection, approval: Approval) -> None:
+def apply(connection: Connection, approval: Request) -> None:
     """Link or separate, as approved: the holder of the wallets follows, in the database."""
     about = {"id": new_id(), "person": approval.subject, "into": approval.details["into"]}
     try:

@@ -20,9 +20,9 @@ HAVING NOT EXISTS (
       AND x.decided_at >= max(d.found_at)
 ) AND NOT EXISTS (
     SELECT FROM kyc.duplicate_decision AS x
-    JOIN kyc.approval_request AS r ON r.id = x.request_id AND r.expires_at > :at
+    JOIN ledger.request AS r ON r.id = x.request_id AND r.expires_at > :at
     WHERE x.person_a = d.person_a AND x.person_b = d.person_b
-      AND NOT EXISTS (SELECT FROM kyc.approval_decision AS y WHERE y.request_id = r.id)
+      AND NOT EXISTS (SELECT FROM ledger.request_decision AS y WHERE y.request_id = r.id)
 )
 ORDER BY max(d.found_at), d.person_a, d.person_b
 LIMIT :most;
@@ -38,8 +38,8 @@ SELECT NOT EXISTS (
       AND (x.verdict = 'different' AND x.decided_at >= (
               SELECT max(found_at) FROM kyc.duplicate WHERE person_a = :a AND person_b = :b)
            OR x.verdict = 'same' AND EXISTS (
-              SELECT FROM kyc.approval_request AS r WHERE r.id = x.request_id AND r.expires_at > :at
-                AND NOT EXISTS (SELECT FROM kyc.approval_decision AS y WHERE y.request_id = r.id)))
+              SELECT FROM ledger.request AS r WHERE r.id = x.request_id AND r.expires_at > :at
+                AND NOT EXISTS (SELECT FROM ledger.request_decision AS y WHERE y.request_id = r.id)))
 ) AND NOT EXISTS (
     SELECT FROM kyc.person AS a, kyc.person AS b
     WHERE a.id = :a AND b.id = :b AND coalesce(a.holder_id, a.id) = coalesce(b.holder_id, b.id)

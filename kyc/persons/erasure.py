@@ -188,13 +188,13 @@ def remove(connection: Connection, subjects: Sequence[UUID]) -> dict[str, int]:
             _queries.forget_business_accounts.sql, about
         ).rowcount,
     }
-    approvals = [row[0] for row in connection.execute(_queries.approvals.sql, about)]
+    requests = [row[0] for row in connection.execute(_queries.requests.sql, about)]
     for table in _REMOVED:
         query = getattr(_queries, f"remove_{table}")
         removed[f"kyc.{table}"] = connection.execute(query.sql, about).rowcount
-    for table in ("approval_decision", "approval_request"):
+    for table in ("request_done", "request_decision", "request"):
         query = getattr(_queries, f"remove_{table}")
-        removed[f"kyc.{table}"] = connection.execute(query.sql, {"approvals": approvals}).rowcount
+        removed[f"ledger.{table}"] = connection.execute(query.sql, {"requests": requests}).rowcount
     removed["kyc.person"] = connection.execute(_queries.unlink.sql, about).rowcount
     return removed
 

@@ -85,11 +85,11 @@ DELETE FROM kyc.ownership_statement WHERE entity_id = ANY (:subjects);
 -- name: remove_evidence_state!
 DELETE FROM kyc.evidence_state WHERE evidence_id IN (SELECT id FROM kyc.evidence WHERE person_id = ANY (:subjects));
 
--- name: approvals
--- Approvals about the persons, their evidence and corrections, found while these are still there.
-SELECT id FROM kyc.approval_request
-WHERE subject = ANY (:subjects) OR subject IN (SELECT id FROM kyc.evidence WHERE person_id = ANY (:subjects))
-   OR subject IN (SELECT id FROM kyc.rectification WHERE person_id = ANY (:subjects));
+-- name: requests
+-- What takes two and is about the persons, their evidence and corrections, found while these are still there.
+SELECT r.id FROM ledger.request AS r JOIN ledger.request_action AS a ON a.name = r.action AND a.removal IS NOT NULL
+WHERE r.subject = ANY (:subjects) OR r.subject IN (SELECT id FROM kyc.evidence WHERE person_id = ANY (:subjects))
+   OR r.subject IN (SELECT id FROM kyc.rectification WHERE person_id = ANY (:subjects));
 
 -- name: remove_evidence!
 DELETE FROM kyc.evidence WHERE person_id = ANY (:subjects);
@@ -100,11 +100,14 @@ DELETE FROM kyc.person_version WHERE person_id = ANY (:subjects);
 -- name: remove_rectification!
 DELETE FROM kyc.rectification WHERE person_id = ANY (:subjects);
 
--- name: remove_approval_decision!
-DELETE FROM kyc.approval_decision WHERE request_id = ANY (:approvals);
+-- name: remove_request_done!
+DELETE FROM ledger.request_done WHERE request_id = ANY (:requests);
 
--- name: remove_approval_request!
-DELETE FROM kyc.approval_request WHERE id = ANY (:approvals);
+-- name: remove_request_decision!
+DELETE FROM ledger.request_decision WHERE request_id = ANY (:requests);
+
+-- name: remove_request!
+DELETE FROM ledger.request WHERE id = ANY (:requests);
 
 -- name: unlink!
 -- A record that stands for others goes together with them; the order of one statement is free.

@@ -1,6 +1,6 @@
 """Rectification: what is known of a person is corrected, and what it was is kept.
 
-One person asks; where anything of the person is verified it takes a second one (`kyc.approvals.request`),
+One person asks; where anything of the person is verified it takes a second one (`ledger.two_persons`),
 which the database enforces. Values lie sealed while they wait, as they become the person's, and as they were:
 `versions` tells of these without opening any. Evidence that rests on what changed counts no more; what the
 new details show by themselves is recorded anew, and the tiers follow. Indexes for duplicates follow too.
@@ -16,10 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 from uuid import UUID
 
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
-from emoney.kyc.approvals.request import Action, Approval
-from emoney.kyc.errors import InvalidPerson, InvalidRequest, UnknownPerson
+from emoney.kyc.approvals import Action
+from emoney.kyc.errors import InvalidPerson, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.person import Person
 from emoney.kyc.evidence.records import Evidence, EvidenceState, NewEvidence
@@ -30,11 +28,14 @@ from emoney.kyc.persons import duplicates, search
 from emoney.kyc.persons.details import SEALED, PersonDetails, parse_person
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
-from emoney.ledger import outbox
+from emoney.ledger import outbox, two_persons
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.two_persons import Request
 from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault
 from emoney.privacy.rights import requests as rights
 
@@ -126,7 +127,7 @@ class Rectification:
         `changes`: fields of `PersonDetails` in FIELDS with their new value, None to remove it; of a document
         also `id_expires_on` and `mrz`. Raises InvalidPerson, which names no values, and InvalidRequest.
         """
-        who, why = checked_actor(actor), checked_reason(reason)
+        who, why = Actor(actor), Reason(reason)
         rights.demand_open_for(connection, [person.id], Purpose.DATA_SUBJECT_REQUEST)
         version, sealed = _lock(connection, person.id)
         before = self._open(connection, person.id, _PERSON, person.id, sealed, who)
@@ -153,7 +154,7 @@ class Rectification:
         columns = self._seal(connection, person.id, _ASKED, asked, new)
         connection.execute(_queries.ask.sql, about | columns)
         if needs_two:
-            request = approvals.request(
+            request = two_persons.ask(
                 connection,
                 Action.RECTIFICATION,
                 asked,
@@ -167,7 +168,7 @@ class Rectification:
         return Asked(asked, fields, None)
 
     @all_or_nothing
-    def apply(self, connection: Connection, approval: Approval) -> None:
+    def apply(self, connection: Connection, approval: Request) -> None:
         """Do what was approved. Raises InvalidRequest when the details have changed since."""
         assert approval.decided_by is not None
         assert approval.decided_at is not None

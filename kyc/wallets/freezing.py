@@ -1,25 +1,38 @@
 """Freezing: one person may stop a wallet, two let it go again.
 
-An account is frozen while any reason for it stands: the staff's (`kyc.freeze`, here), its dormancy, or its
-holder's death. Letting one reason go leaves the others.
+The ledger keeps each kind of freeze by itself, and an account is frozen while one stands
+(`ledger.accounts.freezes`). The staff's kinds are placed and lifted here; those of dormancy and death follow
+from where the wallet or its holder stands (`settle`). Lifting one leaves the others; the database lifts the
+staff's on an approval only, and lets dormancy and death go only when they are over.
 """
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
-from emoney.kyc.approvals.request import Action, Approval
-from emoney.kyc.errors import InvalidRequest
-from emoney.ledger import account_changes
-from emoney.ledger.base.errors import UnknownAccount
-from emoney.ledger.base.ids import new_id
-from emoney.ledger.base.names import REASON_MAX
+from emoney.kyc.approvals import Action
+from emoney.ledger import account_changes, two_persons
+from emoney.ledger.accounts import freezes
+from emoney.ledger.base.errors import InvalidRequest, UnknownAccount
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.two_persons import Request
 
 _queries = queries_beside(__file__)
+
+
+class FreezeKind(StrEnum):
+    """Why the staff stops a wallet. To lift each takes two."""
+
+    COMPLIANCE = "compliance"
+    COURT_ORDER = "court_order"
+    INVESTIGATION = "investigation"
+    SCREENING = "screening"
+
+
+_DORMANCY, _DEATH = "dormancy", "death"
 
 
 @all_or_nothing
@@ -27,6 +40,7 @@ def freeze(
     connection: Connection,
     account_id: UUID,
     *,
+    kind: FreezeKind = FreezeKind.COMPLIANCE,
     debit: bool = True,
     credit: bool = True,
     actor: str,
@@ -36,62 +50,99 @@ def freeze(
     """Stop debits, credits or both; what is stopped stays so. Raises UnknownAccount, InvalidRequest."""
     if not debit and not credit:
         raise InvalidRequest("freezing stops debits, credits or both; letting go takes an approval")
-    frozen = lock(connection, account_id)
-    about = {"account": account_id, "debit": debit or frozen[0], "credit": credit or frozen[1]}
-    said = {"reason": checked_reason(reason), "actor": checked_actor(actor), "at": at, "approval": None}
-    connection.execute(_queries.record.sql, about | said | {"id": new_id()})
-    settle(connection, account_id, actor=actor, reason=reason, at=at)
+    lock(connection, account_id)
+    now = freezes.flags(freezes.standing(connection, account_id), kind)
+    account_changes.set_freeze(
+        connection,
+        account_id,
+        FreezeKind(kind).value,
+        debit=debit or now[0],
+        credit=credit or now[1],
+        actor=Actor(actor),
+        reason=reason,
+        at=at,
+    )
 
 
 @all_or_nothing
 def request_unfreezing(
-    connection: Connection, account_id: UUID, *, actor: str, reason: str, at: datetime
+    connection: Connection,
+    account_id: UUID,
+    *,
+    kind: FreezeKind = FreezeKind.COMPLIANCE,
+    actor: str,
+    reason: str,
+    at: datetime,
 ) -> UUID:
-    """Ask that the staff's freeze be lifted; returns the request's id. Raises as `freeze`."""
-    if lock(connection, account_id) == (False, False):
-        raise InvalidRequest(f"account {account_id} is not frozen by the staff")
-    return approvals.request(connection, Action.UNFREEZING, account_id, {}, actor=actor, reason=reason, at=at)
+    """Ask that one of the staff's freezes be lifted; returns the request's id. Raises as `freeze`."""
+    lock(connection, account_id)
+    if freezes.flags(freezes.standing(connection, account_id), kind) == (False, False):
+        raise InvalidRequest(f"account {account_id} is not frozen by the staff for {kind.replace('_', ' ')}")
+    details = {"kind": FreezeKind(kind).value}
+    return two_persons.ask(
+        connection, Action.UNFREEZING, account_id, details, actor=actor, reason=reason, at=at
+    )
 
 
 @all_or_nothing
-def apply(connection: Connection, approval: Approval) -> None:
-    """Lift the staff's freeze, as approved."""
-    lock(connection, approval.subject)
-    connection.execute(
-        _queries.record.sql,
-        {
-            "id": new_id(),
-            "account": approval.subject,
-            "debit": False,
-            "credit": False,
-            "reason": f"approved in request {approval.id}",
-            "actor": approval.decided_by,
-            "at": approval.decided_at,
-            "approval": approval.id,
-        },
-    )
+def apply(connection: Connection, approval: Request) -> None:
+    """Lift the freeze, as approved."""
     assert approval.decided_by is not None
     assert approval.decided_at is not None
-    reason = f"approved in request {approval.id}"
-    settle(connection, approval.subject, actor=approval.decided_by, reason=reason, at=approval.decided_at)
+    lock(connection, approval.subject)
+    account_changes.set_freeze(
+        connection,
+        approval.subject,
+        FreezeKind(approval.details["kind"]).value,
+        debit=False,
+        credit=False,
+        actor=approval.decided_by,
+        reason=f"approved in request {approval.id}",
+        at=approval.decided_at,
+        approval=approval.id,
+    )
 
 
 @all_or_nothing
 def settle(connection: Connection, account_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
-    """Freeze the account where any reason for it stands, and only there. The caller has locked it."""
-    debit = credit = False
-    for query in (_queries.frozen_by_staff, _queries.frozen_by_dormancy, _queries.frozen_by_death):
+    """Freeze for dormancy and death where these stand, and only there. The caller has locked the account."""
+    for kind, query in ((_DORMANCY, _queries.frozen_by_dormancy), (_DEATH, _queries.frozen_by_death)):
         row = connection.execute(query.sql, {"account": account_id}).fetchone()
-        if row is not None:
-            debit, credit = debit or row[0], credit or row[1]
-    account_changes.set_frozen(
-        connection, account_id, debit=debit, credit=credit, actor=actor, reason=reason[:REASON_MAX], at=at
-    )
+        debit, credit = (False, False) if row is None else row
+        _set(connection, account_id, kind, debit, credit, actor, reason, at)
 
 
-def lock(connection: Connection, account_id: UUID) -> tuple[bool, bool]:
-    """Lock the account; gives whether the staff has frozen its debits and its credits."""
+@all_or_nothing
+def open_for_a_moment(
+    connection: Connection, account_id: UUID, *, actor: str, reason: str, at: datetime
+) -> None:
+    """Lift dormancy and death to move the money, until `settle` in this transaction. Other kinds stand."""
+    for kind in (_DORMANCY, _DEATH):
+        _set(connection, account_id, kind, False, False, actor, reason, at)
+
+
+def lock(connection: Connection, account_id: UUID) -> None:
+    """Lock the account. Raises UnknownAccount."""
     if connection.execute(_queries.lock_account.sql, {"account": account_id}).fetchone() is None:
         raise UnknownAccount(f"there is no account {account_id}")
-    row = connection.execute(_queries.frozen_by_staff.sql, {"account": account_id}).fetchone()
-    return (False, False) if row is None else (row[0], row[1])
+
+
+def held_by_others(connection: Connection, account_id: UUID) -> tuple[bool, bool]:
+    """Whether freezes other than of dormancy and death stop the account's debits and its credits."""
+    standing = freezes.standing(connection, account_id)
+    return freezes.flags(each for each in standing if each.kind not in (_DORMANCY, _DEATH))
+
+
+def _set(
+    connection: Connection,
+    account_id: UUID,
+    kind: str,
+    debit: bool,
+    credit: bool,
+    actor: str,
+    reason: str,
+    at: datetime,
+) -> None:
+    account_changes.set_freeze(
+        connection, account_id, kind, debit=debit, credit=credit, actor=actor, reason=Reason(reason), at=at
+    )

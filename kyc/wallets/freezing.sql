@@ -1,12 +1,5 @@
 -- name: lock_account
-SELECT frozen_debit, frozen_credit FROM ledger.account WHERE id = :account FOR NO KEY UPDATE;
-
--- name: record!
-INSERT INTO kyc.freeze (id, account_id, debit, credit, reason, made_by, made_at, approval_id)
-VALUES (:id, :account, :debit, :credit, :reason, :actor, :at, :approval);
-
--- name: frozen_by_staff
-SELECT debit, credit FROM kyc.freeze WHERE account_id = :account ORDER BY made_at DESC, id DESC LIMIT 1;
+SELECT FROM ledger.account WHERE id = :account FOR NO KEY UPDATE;
 
 -- name: frozen_by_dormancy
 SELECT true, true FROM kyc.dormancy WHERE account_id = :account AND stage NOT IN ('notified', 'ended');

@@ -8,19 +8,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.approvals.request import Action, Approval
-from emoney.kyc.errors import InvalidRequest, UnknownWallet
+from emoney.kyc.approvals import Action
+from emoney.kyc.errors import UnknownWallet
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import opening
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.kyc.wallets.wallet import change_tier
+from emoney.ledger import two_persons
 from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.two_persons import Request
 
 LASTS_MAX = timedelta(days=366)
 
@@ -45,14 +47,14 @@ def request(
     if until.tzinfo is None or not at < until <= at + LASTS_MAX:
         raise InvalidRequest(f"an override ends within {LASTS_MAX.days} days, at a moment with a time zone")
     details = {"pack": pack.id, "tier": tier_id, "until": until.isoformat()}
-    return approvals.request(
+    return two_persons.ask(
         connection, Action.TIER_OVERRIDE, account_id, details, actor=actor, reason=reason, at=at
     )
 
 
 @all_or_nothing
 def apply(
-    connection: Connection, approval: Approval, *, packs: PackLibrary, policies: Downgrades | None = None
+    connection: Connection, approval: Request, *, packs: PackLibrary, policies: Downgrades | None = None
 ) -> None:
     """Do what was approved: the wallet moves and stays until the date. Raises InvalidRequest after it,
     and TooManyWallets."""

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from emoney.kyc.approvals.actors import checked_actor, checked_reason
 from emoney.kyc.errors import InvalidDecision
 from emoney.kyc.limits.features import Features
 from emoney.kyc.packs.library import PackLibrary
@@ -19,6 +18,7 @@ from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import DowngradePolicy
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -90,7 +90,7 @@ def record(
     at: datetime,
 ) -> None:
     """Keep a statement on each of some wallets, which the caller has locked or just opened."""
-    said = {"actor": checked_actor(actor), "reason": checked_reason(reason), "at": at}
+    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
     rows: list[dict[str, Any]] = []
     for account_id, features in sorted(wallets.items()):
         if len(features.cohorts) > COHORTS_MAX:

@@ -55,6 +55,10 @@ class InvalidMetadata(InvalidInput):
     """Metadata that is no small JSON object of names and plain values."""
 
 
+class InvalidRequest(InvalidInput):
+    """Something asked for, decided or recorded that does not say, as can be stored, what, by whom and why."""
+
+
 class InvalidAmount(InvalidInput):
     """An amount that is not a positive whole number of minor units below the ledger's bound."""
 

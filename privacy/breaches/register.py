@@ -17,12 +17,12 @@ from emoney import data
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.declarations import Category
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.outbox import append
 from emoney.privacy.errors import InvalidBreach, UnknownBreach
-from emoney.privacy.keys.subject_keys import checked_name
 
 TEXT_LENGTH_MAX = 2000
 SUBJECTS_MAX = 10_000_000_000
@@ -125,7 +125,7 @@ def register(
     """Enter a breach in the register; its clock runs from `noticed_at`.
 
     `no_risk_because`: why a risk to persons is unlikely, so that nobody need be notified (art. 33(1)).
-    `late_because` is needed when `notified_at` is past the due time. Raises InvalidBreach, InvalidActor.
+    `late_because` is needed when `notified_at` is past the due time. Raises InvalidBreach, InvalidRequest.
     """
     breach = Breach(
         breach_id=breach_id or new_id(),
@@ -138,7 +138,7 @@ def register(
         notified_at=notified_at,
         late_reason=late_reason,
         no_risk_reason=no_risk_reason,
-        recorded_by=checked_name(actor, "actor"),
+        recorded_by=checked_name(actor),
         recorded_at=clock(),
     )
     return _add(connection, breach, "breach.registered")
@@ -165,7 +165,7 @@ def amend(
         raise InvalidBreach("The authority was notified already; that time does not change.")
     if change.categories is not None:
         given["categories"] = _categories(change.categories)
-    given |= {"recorded_by": checked_name(actor, "actor"), "recorded_at": clock()}
+    given |= {"recorded_by": checked_name(actor), "recorded_at": clock()}
     breach = replace(known, number=known.number + 1, **given)
     return _add(connection, breach, "breach.amended")
 

@@ -136,8 +136,8 @@ def ask(connection: Connection, vault: Vault, month: date, *, actor: str) -> lis
     _gather(connection, vault, month, now)
     asked = []
     for (kek,) in connection.execute(_queries.keks_of_month.sql, {"month": month}).fetchall():
-        if found := connection.execute(_queries.request_for.sql, {"kek": kek, "now": now}).fetchone():
-            asked.append(Asked(kek, *found))
+        if found := vault.control.pending(connection, KeyKind.KEK, kek):
+            asked.append(Asked(kek, found.id, found.outcome is not None))
             continue
         request = vault.control.request(
             connection, DESTROY, KeyKind.KEK, kek, actor=actor, reason=f"records expired in {month:%Y-%m}"
@@ -150,7 +150,7 @@ def ask(connection: Connection, vault: Vault, month: date, *, actor: str) -> lis
 def execute(connection: Connection, vault: Vault, month: date, remove: Remove, *, actor: str) -> list[Erased]:
     """Erase all whose records expired in a month, in the caller's transaction, to be committed at once.
 
-    Raises KeptByLaw, DualControl when a key's end was not agreed to by two, and what the key provider raises;
+    Raises KeptByLaw, NotApproved when a key's end was not agreed to by two, and what the key provider raises;
     then what it has destroyed until then stays destroyed, and the next run finishes the rest.
     """
     now = vault.clock()

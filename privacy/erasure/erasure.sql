@@ -26,13 +26,6 @@ WHERE r.kind = 'erasure' AND s.state = 'kept' AND s.keep_until < :day
   AND NOT EXISTS (SELECT FROM unnest(r.subjects) AS each (subject) WHERE privacy.held(each.subject))
 ORDER BY s.keep_until, r.id LIMIT :most;
 
--- name: request_for
--- The open key request to destroy a key-encryption key, approved or not.
-SELECT id, approved_by IS NOT NULL FROM privacy.key_request
-WHERE action = 'destroy' AND kind = 'kek' AND target = :kek AND done_at IS NULL
-  AND (approved_by IS NOT NULL OR requested_at > (:now)::timestamptz - interval '7 days')
-ORDER BY approved_by IS NULL, requested_at LIMIT 1;
-
 -- name: insert_destruction!
 INSERT INTO privacy.destruction (subject, request_id, at) SELECT unnest(:subjects::uuid[]), :request, :at;
 

@@ -1,51 +1,33 @@
 """What keys suffer on purpose: marked compromised by one person, destroyed or exported by two.
 
 Destroying and exporting take three steps: one person asks (`request`), another agrees within seven days
-(`approve`), and then it is done (`destroy`, `export_root`). The database holds that the two differ, and
-refuses a destroyed state without them.
+(`approve`), and then it is done (`destroy`, `export_root`). Who is a second person is the ledger's rule
+(`ledger.two_persons`); the database refuses a destroyed state without them.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-import psycopg
-
+from emoney.ledger import two_persons
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.errors import InvalidInput
-from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
-from emoney.privacy.errors import DualControl, KeyGone
+from emoney.ledger.two_persons import Request
+from emoney.privacy.errors import KeyGone, KeyInUse
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.keyring import LocalKeyring
-from emoney.privacy.keys.subject_keys import checked_name
 
 _queries = queries_beside(__file__)
 
-DESTROY, EXPORT = "destroy", "export"
+DESTROY, EXPORT = "destroy_key", "export_root"
+ACTIONS = (DESTROY, EXPORT)
 ROOT = "root"
 _ASKED = {DESTROY: KeyEventKind.DESTROY_REQUESTED, EXPORT: KeyEventKind.EXPORT_REQUESTED}
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What one person asked for. `target`: a subject's id, a KEK's id, INDEX/VERSION, DOMAIN/EPOCH or
-    "root"."""
-
-    id: UUID
-    action: str
-    kind: KeyKind
-    target: str
-    reason: str
-    requested_by: str
-    requested_at: datetime
-    approved_by: str | None
-    approved_at: datetime | None
-    done_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +40,11 @@ class Ended:
 
 
 class KeyControl:
-    """The keys of a database, and who may end them."""
+    """The keys of a database, and who may end them.
+
+    A request is about a subject's id, a KEK's id, INDEX/VERSION, DOMAIN/EPOCH or "root", as text; its details
+    have the `kind` of key.
+    """
 
     def __init__(self, providers: Providers, clock: Clock) -> None:
         self._providers = providers
@@ -70,10 +56,10 @@ class KeyControl:
     ) -> UUID:
         """Ask for an end or a copy; returns the request's id. `reason` holds no personal data.
 
-        Raises InvalidActor, InvalidInput when there is no such key, DualControl for the key of a domain's
+        Raises InvalidRequest, InvalidInput when there is no such key, KeyInUse for the key of a domain's
         newest epoch: rotate first.
         """
-        who, why = checked_name(actor, "actor"), checked_name(reason, "reason")
+        who, why = Actor(actor), Reason(reason)
         if action not in _ASKED or (action == EXPORT) != (kind is KeyKind.ROOT):
             raise InvalidInput("Keys are destroyed, and only the root is exported.")
         events = [
@@ -82,28 +68,22 @@ class KeyControl:
         ]
         if not events:
             raise InvalidInput(f"There is no living {kind} of that name.")
-        asked = new_id()
         now = self._clock()
-        row = {"id": asked, "action": action, "kind": kind.value, "target": target, "reason": why}
-        connection.execute(_queries.insert_request.sql, row | {"actor": who, "now": now})
+        asked = two_persons.ask(connection, action, target, _details(kind), actor=who, reason=why, at=now)
         key_events.record(connection, events, now)
         return asked
 
     @all_or_nothing
-    def approve(self, connection: Connection, request: UUID, *, actor: str) -> Request:
-        """Agree to what another person asked for. Raises DualControl, InvalidActor, InvalidInput."""
-        who = checked_name(actor, "actor")
-        found = self._found(connection, request)
-        if found.approved_by is not None:
-            raise DualControl("That request is approved already.")
-        try:
-            with connection.transaction():
-                connection.execute(_queries.approve.sql, {"id": request, "actor": who, "now": self._clock()})
-        except psycopg.IntegrityError:
-            raise DualControl(
-                "A request is approved by another person than asked for it, within seven days."
-            ) from None
-        return self._found(connection, request)
+    def approve(
+        self, connection: Connection, request: UUID, *, actor: str, reason: str = "agreed"
+    ) -> Request:
+        """Agree to what another person asked for. Raises SamePerson, RequestClosed, InvalidRequest."""
+        return two_persons.approve(connection, request, ACTIONS, actor=actor, reason=reason, at=self._clock())
+
+    @all_or_nothing
+    def reject(self, connection: Connection, request: UUID, *, actor: str, reason: str) -> Request:
+        """Refuse what another person asked for. Raises as `approve`."""
+        return two_persons.reject(connection, request, ACTIONS, actor=actor, reason=reason, at=self._clock())
 
     @all_or_nothing
     def destroy(self, connection: Connection, request: UUID, *, shred: bool = False) -> int:
@@ -114,7 +94,7 @@ class KeyControl:
         pseudonyms nobody makes any more. A key-encryption key: at its provider too, after what the database
         knows of it, which the caller commits at once; a call that was killed between the two is repeated.
         `shred`: even with keys of subjects under it, which then end with it, in every copy. Raises
-        DualControl, and what the provider raises.
+        NotApproved, RequestClosed, KeyInUse, and what the provider raises.
         """
         ended = self.record_end(connection, request, shred=shred)
         self.end_at_provider(ended)
@@ -122,30 +102,31 @@ class KeyControl:
 
     @all_or_nothing
     def record_end(self, connection: Connection, request: UUID, *, shred: bool = False) -> Ended:
-        """The part of `destroy` that a rollback takes back. Raises DualControl."""
-        found = self._agreed(connection, request, DESTROY)
-        about, now = {"target": found.target}, self._clock()
+        """The part of `destroy` that a rollback takes back. Raises NotApproved, RequestClosed, KeyInUse."""
+        found = two_persons.agreed(connection, request, DESTROY)
+        kind, target = KeyKind(found.details["kind"]), str(found.about)
+        about, now = {"target": target}, self._clock()
         provider: tuple[str] | None = None
-        events = self._events(connection, found.kind, found.target, KeyEventKind.DESTROYED)
-        if found.kind is KeyKind.KEK:
-            self._demand_nothing_below(connection, found.target, shred)
+        events = self._events(connection, kind, target, KeyEventKind.DESTROYED)
+        if kind is KeyKind.KEK:
+            self._demand_nothing_below(connection, target, shred)
             events += [
-                KeyEvent(KeyKind.SUBJECT_KEY, found.target, KeyEventKind.DESTROYED, subject, None, version)
+                KeyEvent(KeyKind.SUBJECT_KEY, target, KeyEventKind.DESTROYED, subject, None, version)
                 for subject, version in connection.execute(_queries.destroy_below.sql, about).fetchall()
             ]
             provider = connection.execute(_queries.destroy_kek.sql, about).fetchone()
             if provider is None:
-                raise DualControl(f"There is no living key-encryption key {found.target}.")
-        elif found.kind is KeyKind.SUBJECT_KEY:
+                raise InvalidInput(f"There is no living key-encryption key {target}.")
+        elif kind is KeyKind.SUBJECT_KEY:
             connection.execute(_queries.destroy_subject.sql, about)
-        elif found.kind is KeyKind.PSEUDONYM_KEY:
+        elif kind is KeyKind.PSEUDONYM_KEY:
             connection.execute(_queries.destroy_epoch_key.sql, about | {"now": now})
         else:
             connection.execute(_queries.destroy_index_key.sql, about)
-        named = [event._replace(actor=found.approved_by, reason=found.reason) for event in events]
+        named = [event._replace(actor=found.decided_by, reason=found.reason) for event in events]
         key_events.record(connection, named, now)
-        connection.execute(_queries.done.sql, {"id": request, "now": now})
-        return Ended(len(events), found.target, provider[0] if provider else None)
+        two_persons.done(connection, request, at=now)
+        return Ended(len(events), target, provider[0] if provider else None)
 
     @staticmethod
     def _demand_nothing_below(connection: Connection, kek: str, shred: bool) -> None:
@@ -154,11 +135,9 @@ class KeyControl:
         assert row is not None
         subjects, others = row
         if others:
-            raise DualControl(
-                f"{others} keys of searches or pseudonyms are wrapped under {kek}: rotate first."
-            )
+            raise KeyInUse(f"{others} keys of searches or pseudonyms are wrapped under {kek}: rotate first.")
         if subjects and not shred:
-            raise DualControl(f"{subjects} keys are wrapped under {kek}: rotate first, or shred them too.")
+            raise KeyInUse(f"{subjects} keys are wrapped under {kek}: rotate first, or shred them too.")
 
     def end_at_provider(self, ended: Ended) -> bool:
         """The part of `destroy` that no rollback brings back, and so the last before the commit.
@@ -175,18 +154,19 @@ class KeyControl:
 
     @all_or_nothing
     def export_root(self, connection: Connection, request: UUID, *, shares: int, threshold: int) -> list[str]:
-        """The local keyring's root in shares, any `threshold` of which give it back. Raises DualControl."""
-        found = self._agreed(connection, request, EXPORT)
+        """The local keyring's root in shares, any `threshold` of which give it back. Raises NotApproved,
+        RequestClosed."""
+        found = two_persons.agreed(connection, request, EXPORT)
         keyring = self._providers.now
         if not isinstance(keyring, LocalKeyring):
             raise InvalidInput(f"The provider {keyring.name} keeps and backs up its root itself.")
         words = keyring.split_root(shares=shares, threshold=threshold)
         event = KeyEvent(
-            KeyKind.ROOT, ROOT, KeyEventKind.EXPORTED, actor=found.approved_by, reason=found.reason
+            KeyKind.ROOT, ROOT, KeyEventKind.EXPORTED, actor=found.decided_by, reason=found.reason
         )
         now = self._clock()
         key_events.record(connection, [event], now)
-        connection.execute(_queries.done.sql, {"id": request, "now": now})
+        two_persons.done(connection, request, at=now)
         return words
 
     @all_or_nothing
@@ -194,9 +174,9 @@ class KeyControl:
         self, connection: Connection, kind: KeyKind, target: str, *, actor: str, reason: str
     ) -> int:
         """Mark a key compromised, at once and by one person: nothing is sealed or opened with it any more,
-        until a rotation has moved what it protects. Returns how many keys. Raises InvalidActor,
+        until a rotation has moved what it protects. Returns how many keys. Raises InvalidRequest,
         InvalidInput."""
-        who, why = checked_name(actor, "actor"), checked_name(reason, "reason")
+        who, why = checked_name(actor), Reason(reason)
         query = {
             KeyKind.SUBJECT_KEY: _queries.compromise_subject,
             KeyKind.KEK: _queries.compromise_kek,
@@ -217,8 +197,12 @@ class KeyControl:
         return marked
 
     def requests(self, connection: Connection) -> list[Request]:
-        """What was asked for and is not done, the oldest first."""
-        return [_request(row) for row in connection.execute(_queries.open_requests.sql)]
+        """What was asked for and is neither done, refused nor expired, the oldest first."""
+        return two_persons.waiting(connection, self._clock(), ACTIONS)
+
+    def pending(self, connection: Connection, kind: KeyKind, target: str) -> Request | None:
+        """The request to destroy a key that waits, or is approved and not carried out."""
+        return two_persons.pending(connection, DESTROY, target, _details(kind), self._clock())
 
     def _events(
         self, connection: Connection, kind: KeyKind, target: str, event: KeyEventKind
@@ -236,31 +220,16 @@ class KeyControl:
             rows = connection.execute(_queries.living_epoch_key.sql, {"target": target}).fetchall()
             for domain, epoch, _, newest in rows:
                 if newest:
-                    raise DualControl(f"Epoch {epoch} is the newest of {domain}: rotate first.")
+                    raise KeyInUse(f"Epoch {epoch} is the newest of {domain}: rotate first.")
             return [
                 KeyEvent(kind, kek, event, version=epoch, domain=domain) for domain, epoch, kek, _ in rows
             ]
         found = connection.execute(_queries.living_index_key.sql, {"target": target}).fetchall()
         return [KeyEvent(kind, kek, event, None, name, version) for name, version, kek in found]
 
-    def _agreed(self, connection: Connection, request: UUID, action: str) -> Request:
-        found = self._found(connection, request)
-        if found.action != action or found.approved_by is None:
-            raise DualControl(f"Nobody else has approved that request to {action} yet.")
-        if found.done_at is not None:
-            raise DualControl("That request was carried out already.")
-        return found
 
-    def _found(self, connection: Connection, request: UUID) -> Request:
-        row = connection.execute(_queries.request_by_id.sql, {"id": request}).fetchone()
-        if row is None:
-            raise InvalidInput("There is no request of that id.")
-        return _request(row)
-
-
-def _request(row: tuple[object, ...]) -> Request:
-    found = Request(*row)  # type: ignore[arg-type]
-    return Request(found.id, found.action, KeyKind(found.kind), *row[3:])  # type: ignore[arg-type]
+def _details(kind: KeyKind) -> dict[str, str]:
+    return {"kind": kind.value}
 
 
 def _uuid(text: str) -> UUID:

@@ -1,22 +1,3 @@
--- name: insert_request!
-INSERT INTO privacy.key_request (id, action, kind, target, reason, requested_by, requested_at)
-VALUES (:id, :action, :kind, :target, :reason, :actor, :now);
-
--- name: approve!
-UPDATE privacy.key_request SET approved_by = :actor, approved_at = :now WHERE id = :id AND approved_by IS NULL;
-
--- name: done!
-UPDATE privacy.key_request SET done_at = :now WHERE id = :id;
-
--- name: request_by_id
--- Locked: two executions of one request wait for each other.
-SELECT id, action, kind, target, reason, requested_by, requested_at, approved_by, approved_at, done_at
-FROM privacy.key_request WHERE id = :id FOR UPDATE;
-
--- name: open_requests
-SELECT id, action, kind, target, reason, requested_by, requested_at, approved_by, approved_at, done_at
-FROM privacy.key_request WHERE done_at IS NULL ORDER BY requested_at, id;
-
 -- name: living_of_subject
 SELECT subject, version, kek FROM privacy.subject_key
 WHERE subject = :target AND state <> 'destroyed' ORDER BY version FOR UPDATE;

@@ -25,7 +25,7 @@ from emoney.ledger.base.postgres.binary_queries import fetched, in_binary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
-from emoney.privacy.errors import InvalidActor, KeyCompromised, KeyDestroyed
+from emoney.privacy.errors import KeyCompromised, KeyDestroyed
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
@@ -181,13 +181,6 @@ class SubjectKeys:
                     f"The key of subject {subject} is marked compromised: run `emoney privacy rotate fields` "
                     "first."
                 )
-
-
-def checked_name(name: str, role: str) -> str:
-    """`name` when it can stand in a log: 1 to 200 printable characters. Raises InvalidActor."""
-    if not isinstance(name, str) or not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
-        raise InvalidActor(f"The {role} must be 1 to {NAME_LENGTH_MAX} printable characters.")
-    return name
 
 
 def subject_context(subject: UUID, version: int) -> bytes:

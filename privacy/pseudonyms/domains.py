@@ -30,7 +30,7 @@ from uuid import RFC_4122, UUID
 
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.ids import new_id
-from emoney.ledger.base.names import checked_person
+from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -40,7 +40,6 @@ from emoney.privacy.keys.keks import Providers
 from emoney.privacy.pseudonyms.errors import (
     GuessableSubject,
     InvalidDomain,
-    InvalidRequest,
     TooManySubjects,
     UnknownDomain,
 )
@@ -111,7 +110,7 @@ class Pseudonyms:
 
         Raises UnknownDomain, InvalidRequest.
         """
-        checked_actor(actor)
+        Actor(actor)
         connection.execute(_queries.lock_domain.sql, {"domain": self.domain})
         newest = self._epoch(connection, None)
         values = self._epoch_values(connection, newest.number + 1, newest.reversible, actor)
@@ -187,7 +186,7 @@ class Pseudonyms:
     def _epoch_values(
         self, connection: Connection, epoch: int, reversible: bool, actor: str
     ) -> dict[str, Any]:
-        actor = checked_actor(actor)
+        actor = Actor(actor)
         wrapped, kek = None, None
         if not reversible:
             wrapped, kek = wrapped_key(
@@ -242,11 +241,6 @@ def held(connection: Connection, subjects: Collection[UUID]) -> int:
     row = connection.execute(_queries.held.sql, {"subjects": list(subjects)}).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def checked_actor(name: str) -> str:
-    """`name` when it can stand in a record of who asked and who decided. Raises InvalidRequest."""
-    return checked_person(name, InvalidRequest)
 
 
 def checked_name(name: str) -> str:

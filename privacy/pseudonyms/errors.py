@@ -1,6 +1,6 @@
 """What pseudonyms and re-identification refuse. No message holds a subject, a pseudonym's key or a value."""
 
-from emoney.ledger.base.errors import EmoneyError, InvalidInput
+from emoney.ledger.base.errors import InvalidInput
 
 
 class InvalidDomain(InvalidInput):
@@ -23,17 +23,5 @@ class UnknownPseudonym(InvalidInput):
     """A token that this domain never gave out, or that is not written as one."""
 
 
-class InvalidRequest(InvalidInput):
-    """A re-identification that is asked for or decided without a usable actor or reason."""
-
-
 class NotReversible(InvalidInput):
     """A domain without a way back: its pseudonyms are of a keyed function."""
-
-
-class SamePerson(EmoneyError):
-    """The one who asks cannot be the one who decides."""
-
-
-class RequestClosed(EmoneyError):
-    """A request that is unknown, decided, or expired."""

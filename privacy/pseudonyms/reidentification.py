@@ -8,29 +8,18 @@ transaction in which the subject was read.
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from psycopg.errors import CheckViolation, UniqueViolation
-
-from emoney.ledger.base.ids import new_id
-from emoney.ledger.base.names import checked_ground
+from emoney.ledger import two_persons
+from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
-from emoney.privacy.pseudonyms.domains import checked_actor
-from emoney.privacy.pseudonyms.errors import (
-    InvalidRequest,
-    NotReversible,
-    RequestClosed,
-    SamePerson,
-    UnknownDomain,
-    UnknownPseudonym,
-)
+from emoney.privacy.pseudonyms.errors import NotReversible, UnknownDomain, UnknownPseudonym
 from emoney.privacy.vault.purposes import known
 
-OPEN_FOR = timedelta(days=7)
-LISTED_MAX = 1000
+ACTION = "reidentification"
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 _queries = queries_beside(__file__)
@@ -49,7 +38,7 @@ class Reidentification:
     expires_at: datetime
     outcome: str | None
     decided_by: str | None
-    decided_because: str | None
+    decision_reason: str | None
     decided_at: datetime | None
     disclosed_at: datetime | None
 
@@ -64,18 +53,9 @@ def request(
     UnknownPurpose, InvalidRequest, UnknownPseudonym for what is not written as a token, UnknownDomain, and
     NotReversible where there is no way back.
     """
-    request_id = new_id()
-    values = {
-        "id": request_id,
-        "domain": domain,
-        "token": _checked_token(token),
-        "purpose": known(purpose).value,
-        "reason": checked_ground(reason, InvalidRequest),
-        "actor": checked_actor(actor),
-        "at": at,
-        "expires_at": at + OPEN_FOR,
-    }
-    row = connection.execute(_queries.about.sql, {"domain": domain, "token": values["token"]}).fetchone()
+    raw, details = _checked_token(token), {"token": token, "purpose": known(purpose).value}
+    who, why = Actor(actor), Reason(reason)
+    row = connection.execute(_queries.about.sql, {"domain": domain, "token": raw}).fetchone()
     if row is None:
         raise UnknownDomain("there is no domain of this name; see `emoney privacy pseudonyms list`")
     reversible, given_out = row
@@ -83,8 +63,7 @@ def request(
         raise NotReversible(f"the pseudonyms of {domain} are of a keyed function and have no way back")
     if not given_out:
         raise UnknownPseudonym(f"the domain {domain} never gave out that token, or its subject is erased")
-    connection.execute(_queries.request.sql, values)
-    return request_id
+    return two_persons.ask(connection, ACTION, domain, details, actor=who, reason=why, at=at)
 
 
 def approve(database: Database, request_id: UUID, *, actor: str, reason: str, at: datetime) -> UUID:
@@ -95,9 +74,10 @@ def approve(database: Database, request_id: UUID, *, actor: str, reason: str, at
     UnknownPseudonym when the subject was erased in the meantime.
     """
     with database.connection() as connection:
-        unfinished = {"id": request_id, "actor": checked_actor(actor)}
-        if connection.execute(_queries.undisclosed.sql, unfinished).fetchone() is None:
-            _decide(connection, request_id, "approved", actor=actor, reason=reason, at=at)
+        found = two_persons.find(connection, request_id, [ACTION])
+        mine = found.outcome == two_persons.APPROVED and found.decided_by == Actor(actor)
+        if not mine or found.done_at is not None:
+            two_persons.approve(connection, request_id, [ACTION], actor=actor, reason=reason, at=at)
     with database.connection() as connection:
         row = connection.execute(_queries.disclose.sql, {"id": request_id, "at": at}).fetchone()
     if row is None or not isinstance(row[0], UUID):
@@ -108,32 +88,28 @@ def approve(database: Database, request_id: UUID, *, actor: str, reason: str, at
 @all_or_nothing
 def reject(connection: Connection, request_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
     """Refuse a request of another person. Raises SamePerson, RequestClosed, InvalidRequest."""
-    _decide(connection, request_id, "rejected", actor=actor, reason=reason, at=at)
+    two_persons.reject(connection, request_id, [ACTION], actor=actor, reason=reason, at=at)
 
 
 def every(connection: Connection) -> list[Reidentification]:
     """All requests with their decisions, the newest first; at most 1,000."""
-    rows = connection.execute(_queries.every.sql, {"most": LISTED_MAX}).fetchall()
-    return [Reidentification(*row) for row in rows]
-
-
-def _decide(
-    connection: Connection, request_id: UUID, outcome: str, *, actor: str, reason: str, at: datetime
-) -> None:
-    values = {"id": request_id, "outcome": outcome, "actor": checked_actor(actor), "at": at}
-    values["reason"] = checked_ground(reason, InvalidRequest)
-    try:
-        written = connection.execute(_queries.decide.sql, values)
-    except CheckViolation as error:
-        if error.diag.constraint_name == "second_person":
-            raise SamePerson("who asked for a re-identification cannot decide on it") from None
-        if error.diag.constraint_name == "in_time":
-            raise RequestClosed(f"the request {request_id} has expired; ask again") from None
-        raise
-    except UniqueViolation:
-        raise RequestClosed(f"the request {request_id} is decided already") from None
-    if written.rowcount == 0:
-        raise RequestClosed(f"there is no request {request_id}")
+    return [
+        Reidentification(
+            each.id,
+            str(each.about),
+            each.details["purpose"],
+            each.reason,
+            each.requested_by,
+            each.requested_at,
+            each.expires_at,
+            each.outcome,
+            each.decided_by,
+            each.decision_reason,
+            each.decided_at,
+            each.done_at,
+        )
+        for each in two_persons.every(connection, [ACTION])
+    ]
 
 
 def _checked_token(token: str) -> bytes:

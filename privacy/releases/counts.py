@@ -26,10 +26,11 @@ from psycopg.types.json import Jsonb
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.extras import demanded
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
-from emoney.privacy.pseudonyms.domains import checked_actor, checked_name, checked_purpose
+from emoney.privacy.pseudonyms.domains import checked_name, checked_purpose
 from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount
 
 EPSILON_MAX, EPSILON_STEP = Decimal(10), Decimal("0.000001")
@@ -98,7 +99,7 @@ def open_budget(
     `epsilon`: 0.000001 to 10, in steps of 0.000001. Raises InvalidBudget, InvalidRequest.
     """
     values = {"id": new_id(), "name": checked_name(name), "purpose": checked_purpose(purpose)}
-    values |= {"epsilon": _epsilon(epsilon, InvalidBudget), "actor": checked_actor(actor), "at": at}
+    values |= {"epsilon": _epsilon(epsilon, InvalidBudget), "actor": Actor(actor), "at": at}
     if connection.execute(_queries.budget.sql, {"name": name}).fetchone():
         raise InvalidBudget(f"there is a budget {name} already, and a budget is not raised: open another")
     try:
@@ -124,7 +125,7 @@ def publish(
     spend = _epsilon(epsilon, InvalidCount)
     noise = _Noise(spend)
     cells = _checked_cells(question)
-    published_by, at, answer_id = checked_actor(actor), clock(), new_id()
+    published_by, at, answer_id = Actor(actor), clock(), new_id()
     with database.connection() as connection:
         found = connection.execute(_queries.budget.sql, {"name": budget}).fetchone()
         if found is None:

@@ -25,11 +25,12 @@ from psycopg.types.json import Jsonb
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.files import replace_file
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.privacy.errors import ProcessingRestricted
 from emoney.privacy.keys.keks import Providers
-from emoney.privacy.pseudonyms.domains import Pseudonyms, checked_actor
+from emoney.privacy.pseudonyms.domains import Pseudonyms
 from emoney.privacy.releases.anonymity import Anonymised, anonymise
 from emoney.privacy.releases.errors import EpochReleased, InvalidPlan
 from emoney.privacy.releases.plans import Plan
@@ -94,7 +95,7 @@ def release(
     ProcessingRestricted where somebody's processing was restricted meanwhile, and what pseudonyms raise; then
     there is no file, and no record either.
     """
-    checked_actor(actor)
+    Actor(actor)
     if out.exists():
         raise InvalidPlan(f"{out} is there already: a release is written once, under a name of its own")
     if plan.pseudonyms is not None:

@@ -21,12 +21,13 @@ from uuid import UUID
 import psycopg
 
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits.windows import months_later
+from emoney.ledger.two_persons import SamePerson
 from emoney.privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest
-from emoney.privacy.keys.subject_keys import checked_name
 from emoney.privacy.vault.purposes import Purpose, known
 
 LISTED_MAX = 10_000
@@ -110,9 +111,9 @@ def receive(
 ) -> DataRequest:
     """Record what a person asked for; it is due a month later. `actor`: who recorded it.
 
-    Raises InvalidDataRequest when the same is asked for already and not decided, InvalidActor.
+    Raises InvalidDataRequest when the same is asked for already and not decided, InvalidRequest.
     """
-    who = checked_name(actor, "actor")
+    who = checked_name(actor)
     connection.execute(_queries.lock_request.sql, {"id": subject})  # the second of two sees the first
     for known_ in of_subject(connection, subject):
         if known_.kind is kind and known_.state in (RequestState.RECEIVED, RequestState.KEPT):
@@ -192,7 +193,7 @@ def restrict(
     request: UUID | None = None,
 ) -> None:
     """From now on, open the fields of these subjects for `purposes` only. Raises UnknownPurpose,
-    InvalidDataRequest, InvalidActor."""
+    InvalidDataRequest, InvalidRequest."""
     allowed = sorted({known(purpose).value for purpose in purposes})
     _restriction(connection, subjects, allowed, ground, actor, at, request)
 
@@ -243,7 +244,7 @@ def place_hold(connection: Connection, subject: UUID, *, reference: str, actor: 
         "hold": hold,
         "subject": subject,
         "reference": _text(reference, "reference", REFERENCE_LENGTH_MAX),
-        "actor": checked_name(actor, "actor"),
+        "actor": Actor(actor),
         "at": at,
     }
     connection.execute(_queries.place_hold.sql, row)
@@ -252,15 +253,18 @@ def place_hold(connection: Connection, subject: UUID, *, reference: str, actor: 
 
 @all_or_nothing
 def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime) -> UUID:
-    """End a hold; returns its subject. Another person than placed it does. Raises InvalidDataRequest."""
-    row = {"id": new_id(), "hold": hold, "actor": checked_name(actor, "actor"), "at": at}
+    """End a hold; returns its subject. Another person than placed it does.
+
+    Raises SamePerson, InvalidRequest, InvalidDataRequest when there is no such hold, or it was released.
+    """
+    row = {"id": new_id(), "hold": hold, "actor": Actor(actor), "at": at}
     try:
         with connection.transaction():
             found = connection.execute(_queries.release_hold.sql, row).fetchone()
     except psycopg.errors.UniqueViolation:
         raise InvalidDataRequest("That hold was released already.") from None
     except psycopg.errors.IntegrityConstraintViolation:
-        raise InvalidDataRequest("A legal hold is released by another person than placed it.") from None
+        raise SamePerson("A legal hold is released by another person than placed it.") from None
     if found is None:
         raise InvalidDataRequest("There is no legal hold of that id.")
     subject: UUID = found[0]
@@ -297,7 +301,7 @@ def _step(
         "ground": _text(ground, "ground", GROUND_LENGTH_MAX),
         "source": source,
         "keep_until": keep_until,
-        "actor": checked_name(actor, "actor"),
+        "actor": checked_name(actor),
         "at": at,
     }
     connection.execute(_queries.insert_step.sql, row)
@@ -312,7 +316,7 @@ def _restriction(
     at: datetime,
     request: UUID | None,
 ) -> None:
-    why, who = _text(ground, "ground", GROUND_LENGTH_MAX), checked_name(actor, "actor")
+    why, who = _text(ground, "ground", GROUND_LENGTH_MAX), checked_name(actor)
     for subject in sorted(set(subjects)):
         connection.execute(_queries.lock_restriction.sql, {"subject": subject})
         row = {

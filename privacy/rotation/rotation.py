@@ -23,6 +23,7 @@ from sqlalchemy import MetaData
 
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import checked_name
 from emoney.ledger.base.paging import steps
 from emoney.ledger.base.postgres.binary_queries import in_binary
 from emoney.ledger.base.postgres.database import Connection, Database
@@ -33,7 +34,7 @@ from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys import keks
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
-from emoney.privacy.keys.subject_keys import checked_name, subject_context
+from emoney.privacy.keys.subject_keys import subject_context
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.rotation import reindexing, resealing
 from emoney.privacy.search.blind_index import BlindIndex, index_context
@@ -82,7 +83,7 @@ class Rotation:
     def rewrap(self, *, actor: str, progress: Progress = silent) -> Rotated:
         """Put every living subject key under a new key-encryption key.
 
-        With another provider set up than before, this is also how keys move to it. Raises InvalidActor,
+        With another provider set up than before, this is also how keys move to it. Raises InvalidRequest,
         ProviderUnreachable, and RotationUnfinished when the proof finds something left.
         """
         run = self._begin("rewrap", actor, self._successors)
@@ -107,7 +108,7 @@ class Rotation:
         """Give every subject a new key and seal every field anew under it, in the current format.
 
         Subjects whose keys were destroyed stay as they are; a compromised key is replaced. Raises
-        InvalidActor, CannotOpen when a field does not open, RotationUnfinished when fields are stored that
+        InvalidRequest, CannotOpen when a field does not open, RotationUnfinished when fields are stored that
         `metadata` does not map, or the proof finds something left.
         """
         with self._database.connection() as connection:
@@ -213,7 +214,7 @@ class Rotation:
 
     def _begin(self, kind: str, actor: str, first: Callable[[Connection], None]) -> _Run:
         """The interrupted run of this kind, or a new one, begun together with `first`."""
-        who = checked_name(actor, "actor")
+        who = checked_name(actor)
         with self._database.connection() as connection:
             connection.execute(_queries.lock_rotation.sql)
             found = connection.execute(_queries.unfinished.sql, {"kind": kind}).fetchone()

@@ -25,6 +25,7 @@ from uuid import UUID
 from psycopg import sql
 
 from emoney.ledger.base.clock import Clock, system_clock
+from emoney.ledger.base.names import checked_name
 from emoney.ledger.base.postgres.binary_arrays import Texts, Uuids
 from emoney.ledger.base.postgres.binary_queries import fetched, in_binary
 from emoney.ledger.base.postgres.database import Connection
@@ -47,7 +48,7 @@ from emoney.privacy.errors import (
 from emoney.privacy.keys.control import KeyControl
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.providers.protocol import KeyProvider
-from emoney.privacy.keys.subject_keys import KeyId, SubjectKeys, checked_name
+from emoney.privacy.keys.subject_keys import KeyId, SubjectKeys
 from emoney.privacy.keys.unwrapping import CACHE_KEYS_MAX
 from emoney.privacy.search.blind_index import BlindIndex, BlindIndexes, spellings
 from emoney.privacy.vault import field_format, purposes
@@ -175,10 +176,10 @@ class Vault:
         `purpose`: one of `privacy.Purpose` that the approved assessment lists. `actor`: who asks, as an id of
         the operator's own (1 to 200 printable characters, no personal data). All fields open or none does; a
         refusal is logged too, and neither log row is taken back by a rollback of the caller's. Raises
-        UnknownPurpose, PurposeNotApproved, InvalidActor, TooManyFields, CannotOpen, KeyDestroyed,
+        UnknownPurpose, PurposeNotApproved, InvalidRequest, TooManyFields, CannotOpen, KeyDestroyed,
         KeyCompromised, KeyExpired, KeyUnavailable, ProviderUnreachable, ProcessingRestricted.
         """
-        who = checked_name(actor, "actor")
+        who = checked_name(actor)
         _demand_few(items)
         with self._refusals_logged(connection, items, purpose, who):
             reason = known(purpose)

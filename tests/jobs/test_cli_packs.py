@@ -14,11 +14,11 @@ from shipped import PACKS
 from emoney import data
 from emoney.jobs.installation import Emoney
 from emoney.kyc import PackLibrary, approved_actions
-from emoney.kyc.errors import InvalidRequest, PackNotAccepted
+from emoney.kyc.errors import PackNotAccepted
 from emoney.kyc.packs import acceptance
 from emoney.ledger import AccountKind, NewAccount, Operation, Transfer, proofs
 from emoney.ledger.accounts import account as accounts
-from emoney.ledger.base.errors import ConfigurationError
+from emoney.ledger.base.errors import ConfigurationError, InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.proofs import ProofInvalid, SigningKey
 

@@ -232,7 +232,11 @@ class House:
         keyring = LocalKeyring.load(self.home)
         for kek in keks:
             assert self.ask("SELECT state FROM privacy.kek WHERE id = %s", kek) == "destroyed"
-            assert self.ask("SELECT done_at IS NOT NULL FROM privacy.key_request WHERE target = %s", kek)
+            assert self.ask(
+                "SELECT EXISTS (SELECT FROM ledger.request_done AS d"
+                " JOIN ledger.request AS r ON r.id = d.request_id WHERE r.target = %s)",
+                kek,
+            )
             assert (kek in keyring.names, kek in keyring.destroyed) == (False, True)
         with Emoney.open(clock=self.clock) as emoney, emoney.database.connection() as connection:
             assert tokens_held(connection, ids) == 0

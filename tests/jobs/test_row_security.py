@@ -248,7 +248,7 @@ def test_no_query_leads_to_another_packs_rows(
 def test_another_packs_person_is_not_found_by_its_id(
     rows: Rows, given_ghana: psycopg.Connection[Any]
 ) -> None:
-    for table in ("kyc.person", "kyc.consent", "kyc.approval_request"):
+    for table in ("kyc.person", "kyc.consent", "ledger.request"):
         query = sql.SQL("SELECT FROM {} WHERE {} = %s").format(identifier(table), leading(table))
         assert given_ghana.execute(query, [rows.ghana.person]).rowcount == 1
         assert given_ghana.execute(query, [rows.kenya.person]).rowcount == 0

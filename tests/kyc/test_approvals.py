@@ -10,16 +10,17 @@ import pytest
 from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.approvals.request import Action
-from emoney.kyc.errors import InvalidEvidence, InvalidRequest, RequestClosed, SamePerson
+from emoney.kyc.approvals import ACTIONS, Action
+from emoney.kyc.errors import InvalidEvidence
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import EvidenceState
 from emoney.kyc.wallets import freezing, overrides
 from emoney.kyc.wallets.retiering import end_overrides
-from emoney.ledger import Database
+from emoney.ledger import Database, two_persons
 from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.two_persons import RequestClosed, SamePerson
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 SOON = NOW + timedelta(hours=1)
@@ -56,13 +57,13 @@ def test_what_one_asks_another_approves_and_it_is_done(database: Database, enrol
     request = asked(database, enrolled.account_id)
     assert tier(database, enrolled.account_id) == "medium"
     with database.connection() as connection:
-        assert [each.id for each in approvals.waiting(connection, NOW)] == [request]
+        assert [each.id for each in two_persons.waiting(connection, NOW, ACTIONS)] == [request]
     done = approve(database, request)
     assert (done.outcome, done.decided_by, done.requested_by) == ("approved", "clerk-2", "clerk-1")
     assert tier(database, enrolled.account_id) == "enhanced"
     with database.connection() as connection:
-        assert approvals.waiting(connection, NOW) == []
-        assert [each.outcome for each in approvals.every(connection)] == ["approved"]
+        assert two_persons.waiting(connection, NOW, ACTIONS) == []
+        assert [each.outcome for each in two_persons.every(connection, ACTIONS)] == ["approved"]
 
 
 @pytest.mark.parametrize("actor", ["clerk-1", "CLERK-1", "Clerk-1"])
@@ -71,7 +72,7 @@ def test_the_one_who_asked_cannot_decide(database: Database, enrolled: Any, acto
     with pytest.raises(SamePerson, match="second person"):
         approve(database, request, actor)
     with database.connection() as connection, pytest.raises(SamePerson):
-        approvals.reject(connection, request, actor=actor, reason="no", at=SOON)
+        two_persons.reject(connection, request, ACTIONS, actor=actor, reason="no", at=SOON)
     assert tier(database, enrolled.account_id) == "medium"
 
 
@@ -81,25 +82,25 @@ def test_no_name_that_only_looks_like_another(database: Database, enrolled: Any,
         approve(database, asked(database, enrolled.account_id), actor)
 
 
-@pytest.mark.parametrize("column", ["requested_by", "expires_at", "action", "subject"])
+@pytest.mark.parametrize("column", ["asked_by", "expires_at", "action", "subject"])
 def test_the_database_refuses_a_decision_that_does_not_fit_its_request(
     database: Database, enrolled: Any, column: str
 ) -> None:
     """Whatever code writes it: neither the same person, nor one that hides who asked, nor one too late."""
     request = asked(database, enrolled.account_id)
     insert = (
-        "INSERT INTO kyc.approval_decision (request_id, action, subject, requested_by, requested_at,"
-        " expires_at, outcome, decided_by, reason, decided_at)"
-        " SELECT id, {action}, {subject}, {requested_by}, requested_at, {expires_at}, 'approved', 'clerk-1',"
-        " 'x', %s FROM kyc.approval_request WHERE id = %s"
+        "INSERT INTO ledger.request_decision (request_id, action, subject, asked_by, requested_at,"
+        " expires_at, kept, outcome, actor, reason, decided_at)"
+        " SELECT id, {action}, {subject}, {asked_by}, requested_at, {expires_at}, kept, 'approved',"
+        " 'clerk-1', 'x', %s FROM ledger.request WHERE id = %s"
     )
     forged = {
-        "requested_by": "'clerk-9'",
+        "asked_by": "'clerk-9'",
         "expires_at": "expires_at + interval '1 year'",
         "action": "'unfreezing'",
         "subject": "gen_random_uuid()",
     }
-    plain = {name: name for name in forged}
+    plain = {name: name for name in forged} | {"asked_by": "actor"}
     with (
         database.connection() as connection,
         pytest.raises(psycopg.errors.CheckViolation, match="second_person"),
@@ -113,8 +114,10 @@ def test_the_database_refuses_a_decision_that_does_not_fit_its_request(
 def test_the_database_refuses_a_decision_after_its_time(database: Database, enrolled: Any) -> None:
     request = asked(database, enrolled.account_id)
     insert = (
-        "INSERT INTO kyc.approval_decision SELECT id, action, subject, requested_by, requested_at,"
-        " expires_at, 'approved', 'clerk-2', 'x', expires_at FROM kyc.approval_request WHERE id = %s"
+        "INSERT INTO ledger.request_decision (request_id, action, subject, asked_by, requested_at,"
+        " expires_at, kept, outcome, actor, reason, decided_at)"
+        " SELECT id, action, subject, actor, requested_at, expires_at, kept, 'approved', 'clerk-2', 'x',"
+        " expires_at FROM ledger.request WHERE id = %s"
     )
     with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="in_time"):
         connection.execute(insert, (request,))
@@ -128,7 +131,7 @@ def test_the_database_takes_no_override_without_its_own_approval(database: Datab
             connection, enrolled.account_id, actor="clerk-1", reason="order lifted", at=NOW
         )
         approved_actions.approve(connection, other, packs=PACKS, actor="clerk-2", reason="seen", at=SOON)
-        rejected = approvals.reject(connection, request, actor="clerk-2", reason="no", at=SOON)
+        rejected = two_persons.reject(connection, request, ACTIONS, actor="clerk-2", reason="no", at=SOON)
     assert rejected.outcome == "rejected"
     insert = (
         "INSERT INTO kyc.tier_override (id, account_id, pack_id, tier, made_at, until, approval_id)"
@@ -151,7 +154,7 @@ def test_an_expired_request_is_not_approved(database: Database, enrolled: Any) -
     with pytest.raises(RequestClosed, match="expired"):
         approve(database, request, at=NOW + timedelta(days=7))
     with database.connection() as connection:
-        assert approvals.waiting(connection, NOW + timedelta(days=7)) == []
+        assert two_persons.waiting(connection, NOW + timedelta(days=7), ACTIONS) == []
     assert tier(database, enrolled.account_id) == "medium"
 
 
@@ -160,7 +163,7 @@ def test_what_fails_leaves_the_request_open(database: Database, enrolled: Any) -
     with pytest.raises(InvalidRequest, match="has passed"):
         approve(database, request, at=NOW + timedelta(days=2))
     with database.connection() as connection:
-        assert approvals.find(connection, request).outcome is None
+        assert two_persons.find(connection, request, ACTIONS).outcome is None
 
 
 def test_of_two_who_approve_at_once_one_does(
@@ -186,13 +189,13 @@ def test_of_two_who_approve_at_once_one_does(
     for thread in threads:
         thread.join()
     assert sorted(told) == ["approved", "closed"]
-    assert count("kyc.approval_decision") == count("kyc.tier_override") == 1
+    assert count("ledger.request_decision") == count("kyc.tier_override") == 1
 
 
 def test_requests_and_decisions_are_never_changed(owner_url: str, database: Database, enrolled: Any) -> None:
     approve(database, asked(database, enrolled.account_id))
-    for table in ("approval_request", "approval_decision", "tier_override"):
-        for statement in (f"DELETE FROM kyc.{table}", f"TRUNCATE kyc.{table} CASCADE"):
+    for table in ("ledger.request", "ledger.request_decision", "ledger.request_done", "kyc.tier_override"):
+        for statement in (f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
             with (
                 psycopg.connect(owner_url) as connection,
                 pytest.raises(psycopg.Error, match=r"append-only|only when a person"),
@@ -223,9 +226,11 @@ def test_frozen_by_one_let_go_by_two(database: Database, enrolled: Any) -> None:
         assert (held.frozen_debit, held.frozen_credit) == (False, False)
     with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="takes_two"):
         connection.execute(
-            "INSERT INTO kyc.freeze (id, account_id, debit, credit, reason, made_by, made_at)"
-            " VALUES (%s, %s, false, false, 'x', 'clerk-1', now())",
-            (new_id(), account),
+            "INSERT INTO ledger.account_change (account_id, number, kind, frozen_debit, frozen_credit,"
+            " freeze_kind, freeze_debit, freeze_credit, actor, reason, at)"
+            " SELECT account_id, max(number) + 1, 'unfreeze', false, false, 'compliance', false, false,"
+            " 'clerk-1', 'x', now() FROM ledger.account_change WHERE account_id = %s GROUP BY account_id",
+            (account,),
         )
 
 
@@ -266,6 +271,6 @@ def test_a_request_says_what_by_whom_and_why(database: Database, enrolled: Any) 
         ):
             said: dict[str, Any] = {"actor": "clerk-1", "reason": "why", "at": NOW} | wrong
             with pytest.raises(InvalidRequest):
-                approvals.request(connection, Action.PACK_ACCEPTANCE, new_id(), {}, **said)
+                two_persons.ask(connection, Action.PACK_ACCEPTANCE, new_id(), {}, **said)
         with pytest.raises(InvalidRequest, match="there is no request"):
-            approvals.find(connection, new_id())
+            two_persons.find(connection, new_id(), ACTIONS)

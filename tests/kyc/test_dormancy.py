@@ -206,7 +206,7 @@ def test_a_step_that_the_ledger_refuses_leaves_nothing(
     for moment, _ in COURSE[:7]:
         run(at, moment)
     monkeypatch.setattr(
-        dormancy, "_set_frozen", lambda *_: None
+        freezing, "open_for_a_moment", lambda *_, **__: None
     )  # the wallet stays frozen, so the ledger refuses
     with pytest.raises(InvalidStep, match="frozen"):
         run(at, day(2028, 6, 10))

@@ -14,23 +14,18 @@ from hypothesis import strategies as st
 from shipped import PACKS
 
 from emoney.kyc import Enrolment, NewWallet, approved_actions, open_wallets
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.errors import (
-    InvalidRequest,
-    NoTier,
-    ReferenceTaken,
-    SamePerson,
-    TooManyWallets,
-    UnknownPerson,
-)
+from emoney.kyc.approvals import ACTIONS
+from emoney.kyc.errors import NoTier, ReferenceTaken, TooManyWallets, UnknownPerson
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.persons import duplicates, search
 from emoney.kyc.persons.details import parse_person
 from emoney.kyc.persons.search import HOLDERS_MAX, name_and_birth_date
 from emoney.kyc.wallets import opening
-from emoney.ledger import Database
+from emoney.ledger import Database, two_persons
 from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.two_persons import SamePerson
 from emoney.privacy import Vault
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
@@ -242,9 +237,9 @@ def test_the_database_moves_no_holder_without_its_approval(
     request = decide(database, twins, same=True)
     with database.connection() as connection:
         assert request is not None
-        subject = approvals.find(connection, request).subject
+        subject = two_persons.find(connection, request, ACTIONS).subject
         if forged == "elsewhere":
-            approvals.approve(connection, request, actor="clerk-2", reason="x", at=NOW, apply=lambda *_: None)
+            two_persons.approve(connection, request, ACTIONS, actor="clerk-2", reason="x", at=NOW)
     with database.connection() as connection, pytest.raises(psycopg.errors.IntegrityError):
         connection.execute(
             "INSERT INTO kyc.person_link (id, person_id, into_id, made_at, approval_id)"

@@ -27,10 +27,10 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.table import Table
 from emoney.ledger.proofs import SigningKey, audit, seal
 from emoney.ledger.reports.trial_balance import trial_balance
+from emoney.ledger.two_persons import NotApproved, SamePerson
 from emoney.privacy import Purpose, Sealed, SealedField, Vault, open_keyring
 from emoney.privacy.erasure import certificates, erasure
 from emoney.privacy.errors import (
-    DualControl,
     InvalidDataRequest,
     KeptByLaw,
     KeyDestroyed,
@@ -54,7 +54,7 @@ MONTH = date(2031, 6, 1)
 _COUNTED = {
     "kyc.rectification": 2,
     "kyc.person_version": 1,
-    "kyc.approval_request": 1,
+    "ledger.request": 1,
     "privacy.pseudonym_token": 1,
 }
 
@@ -305,9 +305,9 @@ def test_two_must_agree(office: Office) -> None:
     office.clock.now = AFTER
     with office.database.connection() as connection:
         [asked] = erasure.ask(connection, office.vault, MONTH, actor="retention")
-    with pytest.raises(DualControl):
+    with pytest.raises(NotApproved):
         office.execute()
-    with office.database.connection() as connection, pytest.raises(DualControl):
+    with office.database.connection() as connection, pytest.raises(NotApproved):
         office.vault.control.approve(connection, asked.request_id, actor="Retention")
     assert office.state(request) is RequestState.KEPT
     assert office.name("P-1", Purpose.AUTHORITY_REQUEST) == "Planted P-1"
@@ -467,9 +467,9 @@ def test_a_legal_hold_blocks_it_until_another_person_releases_it(office: Office)
         office.execute()
     with (
         office.database.connection() as connection,
-        pytest.raises(InvalidDataRequest, match="another person"),
+        pytest.raises(SamePerson, match="another person"),
     ):
-        rights.release_hold(connection, hold, actor=" Legal-1", at=office.clock())
+        rights.release_hold(connection, hold, actor="Legal-1", at=office.clock())
     with office.database.connection() as connection:
         assert rights.release_hold(connection, hold, actor="legal-2", at=office.clock()) == person
     office.agree()
@@ -535,7 +535,7 @@ def test_whoever_is_released_after_a_killed_run_gets_another_key_that_two_agree_
     office.kill()
     with office.database.connection() as connection:
         rights.release_hold(connection, hold, actor="legal-2", at=office.clock())
-    with pytest.raises(DualControl):
+    with pytest.raises(NotApproved):
         office.execute()
     assert office.name("P-1", Purpose.AUTHORITY_REQUEST) == "Planted P-1"
     office.agree()
@@ -581,8 +581,12 @@ def test_rectifications_and_tokens_go_too(office: Office) -> None:
     with office.database.connection() as connection:
         certificate = certificates.find(connection, erased.certificate_id)
         left = [
-            connection.execute(f"SELECT count(*) FROM kyc.{table}").fetchone()
-            for table in ("rectification", "person_version", "approval_request")
+            connection.execute(f"SELECT count(*) FROM {table} WHERE {about}").fetchone()
+            for table, about in (
+                ("kyc.rectification", "true"),
+                ("kyc.person_version", "true"),
+                ("ledger.request", "action = 'rectification'"),
+            )
         ]
         rows = certificates.check(connection, office.vault, certificate)[2]
         assert pseudonyms.held(connection, [person]) == 0

@@ -9,8 +9,7 @@ import pytest
 from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
-from emoney.kyc.approvals.request import Approval
-from emoney.kyc.errors import InvalidPerson, InvalidRequest, SamePerson
+from emoney.kyc.errors import InvalidPerson
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import EvidenceState, NewEvidence
@@ -20,6 +19,8 @@ from emoney.kyc.persons import duplicates
 from emoney.kyc.persons.rectification import Asked, Rectification, versions
 from emoney.kyc.wallets.restrictions import downgrades
 from emoney.ledger import Database
+from emoney.ledger.base.errors import InvalidRequest
+from emoney.ledger.two_persons import Request, SamePerson
 from emoney.privacy import Place, Sealed, SealedField, Vault
 from emoney.privacy.errors import CannotOpen
 
@@ -39,7 +40,7 @@ class Office:
             person = persons.find(connection, ref)
             return self.rectification.ask(connection, person, changes, **(SAID | said))
 
-    def approve(self, asked: Asked, actor: str = "clerk-2") -> Approval:
+    def approve(self, asked: Asked, actor: str = "clerk-2") -> Request:
         assert asked.request is not None
         with self.database.connection() as connection:
             return approved_actions.approve(

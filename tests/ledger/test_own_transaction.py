@@ -111,10 +111,14 @@ ACTS: dict[str, tuple[Callable[[Town], Act], Callable[[Town], Act]]] = {
     ),
     "freeze": (
         lambda t: (
-            lambda c, i: account_changes.set_frozen(c, t.closed, debit=True, credit=True, at=NOON, **SAID)
+            lambda c, i: account_changes.set_freeze(
+                c, t.closed, "operator", debit=True, credit=True, at=NOON, **SAID
+            )
         ),
         lambda t: (
-            lambda c, i: account_changes.set_frozen(c, t.shop, debit=True, credit=True, at=NOON, **SAID)
+            lambda c, i: account_changes.set_freeze(
+                c, t.shop, "operator", debit=True, credit=True, at=NOON, **SAID
+            )
         ),
     ),
     "open": (

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from psycopg.errors import CheckViolation, InsufficientPrivilege, ObjectNotInPrerequisiteState
 
 from emoney.ledger.base.declarations import Category
-from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.errors import InvalidInput, InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.outbox import find
 from emoney.privacy.breaches import register as breaches
 from emoney.privacy.breaches.register import Breach, BreachChange, BreachStanding
-from emoney.privacy.errors import InvalidActor, InvalidBreach, UnknownBreach
+from emoney.privacy.errors import InvalidBreach, UnknownBreach
 
 NOTICED = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ENTRY: dict[str, Any] = {
@@ -149,7 +149,7 @@ def test_a_bad_entry_is_refused_and_nothing_is_written(database: Database, bad: 
 
 
 def test_an_entry_names_who_made_it(database: Database) -> None:
-    with pytest.raises(InvalidActor):
+    with pytest.raises(InvalidRequest):
         enter(database, actor="")
 
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from emoney.ledger.base.errors import MissingExtra
+from emoney.ledger.base.errors import InvalidRequest, MissingExtra
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.proofs import SigningKey, audit, seal
-from emoney.privacy.pseudonyms.errors import InvalidDomain, InvalidRequest
+from emoney.privacy.pseudonyms.errors import InvalidDomain
 from emoney.privacy.releases.counts import (
     Budget,
     Published,

@@ -10,12 +10,13 @@ import pytest
 
 import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
 from emoney.kyc.persons import search
-from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger.base.errors import InvalidInput, InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.base.postgres.table import Table
+from emoney.ledger.two_persons import NotApproved, RequestClosed, SamePerson
 from emoney.privacy import KeyDestroyed, KeyUse, LocalKeyring, Place, Purpose, SealedField, Vault
-from emoney.privacy.errors import DualControl, KeyCompromised, KeyExpired, KeyringMissing, KeyUnavailable
+from emoney.privacy.errors import KeyCompromised, KeyExpired, KeyInUse, KeyringMissing, KeyUnavailable
 from emoney.privacy.keys import keks
 from emoney.privacy.keys.algorithms import AlgorithmState, registry, window
 from emoney.privacy.keys.control import DESTROY, EXPORT, ROOT
@@ -58,20 +59,20 @@ def test_one_person_alone_destroys_nothing(
     with database.connection() as connection:
         ask: Any = {"actor": "dpo-1", "reason": "retention ended"}
         asked = vault.control.request(connection, DESTROY, KeyKind.SUBJECT_KEY, str(subject), **ask)
-        with pytest.raises(DualControl, match="Nobody else"):
+        with pytest.raises(NotApproved, match="nobody else"):
             vault.control.destroy(connection, asked)
-        for same in ("dpo-1", " DPO-1 ", "Dpo-1"):
-            with pytest.raises(DualControl, match="another person"):
+        for same, refusal in (("dpo-1", SamePerson), (" DPO-1 ", InvalidRequest), ("Dpo-1", SamePerson)):
+            with pytest.raises(refusal):
                 vault.control.approve(connection, asked, actor=same)
         vault.control.approve(connection, asked, actor="dpo-2")
-        with pytest.raises(DualControl, match="approved already"):
+        with pytest.raises(RequestClosed, match="approved by dpo-2 already"):
             vault.control.approve(connection, asked, actor="dpo-3")
-        with pytest.raises(DualControl, match="to export"):
+        with pytest.raises(InvalidRequest, match="no request"):
             vault.control.export_root(connection, asked, shares=3, threshold=2)
     assert _open(database, vault, item) == "Esi"
     with database.connection() as connection:
         assert vault.control.destroy(connection, asked) == 1
-        with pytest.raises(DualControl, match="carried out"):
+        with pytest.raises(RequestClosed, match="carried out"):
             vault.control.destroy(connection, asked)
     with pytest.raises(KeyDestroyed):
         _open(database, vault, item)
@@ -87,7 +88,7 @@ def test_an_approval_after_seven_days_is_too_late(
             connection, DESTROY, KeyKind.SUBJECT_KEY, str(subject), actor="a", reason="r"
         )
         now[0] += timedelta(days=8)
-        with pytest.raises(DualControl, match="seven days"):
+        with pytest.raises(RequestClosed, match="expired"):
             vault.control.approve(connection, asked, actor="b")
 
 
@@ -95,12 +96,14 @@ def test_an_approval_after_seven_days_is_too_late(
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO privacy.key_request "
-        "VALUES (gen_random_uuid(), 'destroy', 'subject key', 'x', 'r', 'a', now(), 'b', now())",
-        "UPDATE privacy.key_request SET approved_by = requested_by, approved_at = requested_at",
-        "UPDATE privacy.key_request SET approved_by = 'b', approved_at = requested_at, done_at = now()",
-        "UPDATE privacy.key_request SET target = 'other'",
-        "DELETE FROM privacy.key_request",
+        "INSERT INTO ledger.request_decision SELECT id, action, subject, actor, requested_at, expires_at, "
+        "kept, 'approved', actor, 'r', requested_at FROM ledger.request",
+        "INSERT INTO ledger.request_decision SELECT id, action, subject, 'x', requested_at, expires_at, "
+        "kept, 'approved', actor, 'r', requested_at FROM ledger.request",
+        "INSERT INTO ledger.request_done (request_id, decided_at, kept, done_at) "
+        "SELECT id, requested_at, kept, requested_at FROM ledger.request",
+        "UPDATE ledger.request SET target = 'other'",
+        "DELETE FROM ledger.request",
         "UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL",
         "UPDATE privacy.kek SET state = 'destroyed'",
     ],
@@ -126,10 +129,14 @@ def test_the_database_lets_states_follow_as_allowed(
         return
     with psycopg.connect(owner_url) as connection:
         connection.execute(
-            "INSERT INTO privacy.key_request "
-            "VALUES (gen_random_uuid(), 'destroy', 'kek', 'k', 'r', 'a', now())"
+            "INSERT INTO ledger.request (id, action, target, details, actor, reason, requested_at, "
+            "expires_at) VALUES (gen_random_uuid(), 'destroy_key', 'k', '{\"kind\": \"kek\"}', 'a', 'r', "
+            "now(), now() + interval '7 days')"
         )
-        connection.execute("UPDATE privacy.key_request SET approved_by = 'b', approved_at = requested_at")
+        connection.execute(
+            "INSERT INTO ledger.request_decision SELECT id, action, subject, actor, requested_at, "
+            "expires_at, kept, 'approved', 'b', 'r', requested_at FROM ledger.request"
+        )
         connection.execute(
             "INSERT INTO privacy.kek VALUES ('k', 'local', 'wrap subject keys', '2030-01-01', %s, now(), "
             "now() + interval '1 day', now() + interval '1 day')",
@@ -224,7 +231,7 @@ def test_a_kek_is_destroyed_with_what_is_below_it_only_when_that_is_said(
             return asked
 
     request = agreed()
-    with pytest.raises(DualControl, match="1 keys"), database.connection() as connection:
+    with pytest.raises(KeyInUse, match="1 keys"), database.connection() as connection:
         vault.control.destroy(connection, request)
     with database.connection() as connection:
         copy = connection.execute("SELECT subject, version, wrapped FROM privacy.subject_key").fetchall()
@@ -251,7 +258,7 @@ def test_what_searches_and_pseudonyms_rest_on_is_never_shredded(
         vault.control.approve(connection, asked, actor="b")
     assert kek.wraps == 1
     for shred in (False, True):
-        with pytest.raises(DualControl, match="rotate first"), database.connection() as connection:
+        with pytest.raises(KeyInUse, match="rotate first"), database.connection() as connection:
             vault.control.destroy(connection, asked, shred=shred)
     Rotation(database, vault, Table.metadata).rewrap(actor="a")
     with database.connection() as connection:

@@ -12,8 +12,9 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.base.postgres.table import Table
 from emoney.ledger.proofs import SigningKey, audit, seal
+from emoney.ledger.two_persons import NotApproved, SamePerson
 from emoney.privacy import KeyDestroyed, KeyUse, Vault
-from emoney.privacy.errors import DualControl
+from emoney.privacy.errors import KeyInUse
 from emoney.privacy.keys import keks
 from emoney.privacy.keys.control import DESTROY
 from emoney.privacy.keys.events import KeyKind
@@ -41,9 +42,9 @@ def test_the_key_of_an_epoch_that_is_over_ends_by_two_and_nothing_else_does(
         told = [study.of(connection, [subject], epoch=epoch) for epoch in (1, 2)]
         others = other.of(connection, [subject], epoch=1)
         asked = control.request(connection, DESTROY, KeyKind.PSEUDONYM_KEY, "study/1", **about)
-        with pytest.raises(DualControl, match="Nobody else"):
+        with pytest.raises(NotApproved, match="nobody else"):
             control.destroy(connection, asked)
-        with pytest.raises(DualControl, match="another person"):
+        with pytest.raises(SamePerson, match="second person"):
             control.approve(connection, asked, actor="DPO-1")
         control.approve(connection, asked, actor="dpo-2")
         [before] = [each.wraps for each in keks.listed(connection) if each.use == KeyUse.PSEUDONYM_KEYS]
@@ -87,7 +88,7 @@ def test_the_newest_epoch_and_what_has_no_key_are_not_destroyed(database: Databa
     study = _study(database, vault)
     ask: Any = {"actor": "dpo-1", "reason": "study is over"}
     with database.connection() as connection:
-        with pytest.raises(DualControl, match="rotate first"):
+        with pytest.raises(KeyInUse, match="rotate first"):
             vault.control.request(connection, DESTROY, KeyKind.PSEUDONYM_KEY, "study/2", **ask)
         for target in ("study/3", "study", "study/01", "/1", "nowhere/1"):
             with pytest.raises(InvalidInput, match="no living"):
@@ -128,14 +129,16 @@ def test_the_database_lets_no_key_of_an_epoch_end_otherwise(
         study.rotate(connection, actor="dpo-1")
         for number in (1, 2, 3):
             connection.execute(
-                "INSERT INTO privacy.key_request"
-                " (id, action, kind, target, reason, requested_by, requested_at)"
-                " VALUES (gen_random_uuid(), 'destroy', 'pseudonym key', %s, 'r', 'a', now())",
+                "INSERT INTO ledger.request"
+                " (id, action, target, details, actor, reason, requested_at, expires_at)"
+                " VALUES (gen_random_uuid(), 'destroy_key', %s, '{\"kind\": \"pseudonym key\"}', 'a', 'r',"
+                " now(), now() + interval '7 days')",
                 (f"study/{number}",),
             )
         connection.execute(
-            "UPDATE privacy.key_request SET approved_by = 'b', approved_at = requested_at"
-            " WHERE target <> 'study/1'"
+            "INSERT INTO ledger.request_decision (request_id, action, asked_by, requested_at, expires_at,"
+            " kept, outcome, actor, reason, decided_at) SELECT id, action, actor, requested_at, expires_at,"
+            " kept, 'approved', 'b', 'r', requested_at FROM ledger.request WHERE target <> 'study/1'"
         )
     with psycopg.connect(owner_url) as connection:
         connection.execute(f"SET ROLE {role}".encode())

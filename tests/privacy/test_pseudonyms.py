@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoney.ledger.base.clock import system_clock
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import content_id, new_id
 from emoney.ledger.base.postgres.database import Database
 from emoney.privacy import open_keyring
@@ -27,13 +28,7 @@ from emoney.privacy.pseudonyms.domains import (
     held,
     rewrap,
 )
-from emoney.privacy.pseudonyms.errors import (
-    GuessableSubject,
-    InvalidDomain,
-    InvalidRequest,
-    TooManySubjects,
-    UnknownDomain,
-)
+from emoney.privacy.pseudonyms.errors import GuessableSubject, InvalidDomain, TooManySubjects, UnknownDomain
 from emoney.privacy.rights import requests as rights
 
 Maker = Callable[..., Pseudonyms]

@@ -21,8 +21,6 @@ TABLES = (
     "pseudonym_domain",
     "pseudonym_epoch",
     "pseudonym_token",
-    "reidentification_request",
-    "reidentification_decision",
     "reidentification",
     "release",
     "count_budget",

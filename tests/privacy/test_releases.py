@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.proofs import SigningKey, audit, seal
@@ -17,7 +18,7 @@ from emoney.privacy.errors import ProcessingRestricted
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.keyring import LocalKeyring
 from emoney.privacy.pseudonyms.domains import Pseudonyms
-from emoney.privacy.pseudonyms.errors import GuessableSubject, InvalidRequest, UnknownDomain
+from emoney.privacy.pseudonyms.errors import GuessableSubject, UnknownDomain
 from emoney.privacy.releases.errors import CannotAnonymise, EpochReleased, InvalidPlan, InvalidRecord
 from emoney.privacy.releases.plans import Plan
 from emoney.privacy.releases.release import Released, check, every, release

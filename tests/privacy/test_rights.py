@@ -11,16 +11,12 @@ from psycopg.errors import (
     ObjectNotInPrerequisiteState,
 )
 
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
+from emoney.ledger.two_persons import SamePerson
 from emoney.privacy import Place, Purpose, SealedField, Vault
-from emoney.privacy.errors import (
-    InvalidActor,
-    InvalidDataRequest,
-    ProcessingRestricted,
-    UnknownDataRequest,
-    UnknownPurpose,
-)
+from emoney.privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest, UnknownPurpose
 from emoney.privacy.rights import requests as rights
 from emoney.privacy.rights.requests import Kind, RequestState
 
@@ -96,7 +92,7 @@ def test_bad_input_is_refused(database: Database, subject: UUID, ground: str) ->
     request = receive(database, subject)
     with pytest.raises(InvalidDataRequest):
         decide(database, request, RequestState.FULFILLED, ground=ground)
-    with pytest.raises(InvalidActor):
+    with pytest.raises(InvalidRequest):
         decide(database, request, RequestState.FULFILLED, actor="")
     with pytest.raises(UnknownDataRequest):
         decide(database, new_id(), RequestState.FULFILLED)
@@ -176,8 +172,12 @@ def test_a_hold_is_released_once_by_another(database: Database, subject: UUID) -
     with database.connection() as connection:
         hold = rights.place_hold(connection, subject, reference="court 17", actor="legal-1", at=NOW)
         assert rights.held(connection, [subject, new_id()]) == {subject}
-    for actor in ("legal-1", "LEGAL-1 "):
-        with database.connection() as connection, pytest.raises(InvalidDataRequest, match="another person"):
+    for actor, refusal in (
+        ("legal-1", "another person"),
+        ("LEGAL-1", "another person"),
+        ("LEGAL-1 ", "an id"),
+    ):
+        with database.connection() as connection, pytest.raises((SamePerson, InvalidRequest), match=refusal):
             rights.release_hold(connection, hold, actor=actor, at=NOW)
     with database.connection() as connection:
         assert rights.release_hold(connection, hold, actor="legal-2", at=NOW) == subject

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
 from emoney.privacy import (
@@ -22,7 +23,7 @@ from emoney.privacy import (
     Vault,
     open_keyring,
 )
-from emoney.privacy.errors import InvalidActor, InvalidField, TooManyFields, UnknownPurpose
+from emoney.privacy.errors import InvalidField, TooManyFields, UnknownPurpose
 from emoney.privacy.vault.vault import FIELDS_MAX, VALUE_BYTES_MAX
 
 Opener = Callable[..., str]
@@ -206,7 +207,7 @@ def test_a_purpose_and_an_actor_are_required(
             with pytest.raises(UnknownPurpose, match="customer service"):
                 vault.open(connection, items, purpose=purpose, actor="clerk-7")  # type: ignore[arg-type]
         for actor in ("", "x" * 201, "two\nlines", None):
-            with pytest.raises(InvalidActor, match="1 to 200"):
+            with pytest.raises(InvalidRequest, match="1 to 200"):
                 vault.open(connection, items, purpose=Purpose.SCREENING, actor=actor)  # type: ignore[arg-type]
         assert _count(connection, "privacy.opening") == 0
 

@@ -11,13 +11,14 @@ from emoney.jobs.cli.output import AsJson, json_of, named, print_json, screen
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.kyc import approved_actions
-from emoney.kyc.approvals import request as approvals
-from emoney.kyc.approvals.request import Action, Approval
+from emoney.kyc.approvals import ACTIONS, Action
 from emoney.kyc.persons.rectification import Rectification
 from emoney.kyc.wallets import freezing, overrides
+from emoney.kyc.wallets.freezing import FreezeKind
 from emoney.kyc.wallets.restrictions import downgrades
-from emoney.ledger import proofs
+from emoney.ledger import proofs, two_persons
 from emoney.ledger.accounts import account as accounts
+from emoney.ledger.two_persons import Request
 
 app = group("What takes a second person: requests, approvals, rejections.")
 
@@ -37,7 +38,11 @@ def list_(
 ) -> None:
     """The requests that wait for a second person, the oldest first."""
     with opened_connection() as (emoney, connection):
-        found = approvals.every(connection) if every else approvals.waiting(connection, emoney.clock())
+        found = (
+            two_persons.every(connection, ACTIONS)
+            if every
+            else two_persons.waiting(connection, emoney.clock(), ACTIONS)
+        )
     if as_json:
         print_json([json_of(each, **_PRINTED) for each in found])
         return
@@ -63,7 +68,7 @@ def approve(
     """Approve a request of another one, and do what it asks for."""
     with opened() as emoney:
         with emoney.database.connection() as connection:
-            action = approvals.find(connection, request).action
+            action = two_persons.find(connection, request, ACTIONS).action
         with emoney.database.connection() as connection:
             done = approved_actions.approve(
                 connection,
@@ -74,7 +79,7 @@ def approve(
                 at=emoney.clock(),
                 ledger=emoney.ledger,
                 policies=downgrades(emoney.home),
-                key=proofs.signing_key(connection, emoney.home) if action is Action.PACK_ACCEPTANCE else None,
+                key=proofs.signing_key(connection, emoney.home) if action == Action.PACK_ACCEPTANCE else None,
                 rectification=Rectification.of(emoney),
             )
     _tell(done, as_json)
@@ -89,7 +94,7 @@ def reject(
 ) -> None:
     """Refuse a request of another one."""
     with opened_connection() as (emoney, connection):
-        done = approvals.reject(connection, request, actor=actor, reason=reason, at=emoney.clock())
+        done = two_persons.reject(connection, request, ACTIONS, actor=actor, reason=reason, at=emoney.clock())
     _tell(done, as_json)
 
 
@@ -122,6 +127,9 @@ def freeze(
     wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
     actor: Actor,
     reason: Reason,
+    kind: Annotated[
+        FreezeKind, typer.Option(help="Why: each kind stands by itself.")
+    ] = FreezeKind.COMPLIANCE,
     debit: Annotated[bool, typer.Option(help="Stop debits.")] = True,
     credit: Annotated[bool, typer.Option(help="Stop credits.")] = True,
     as_json: AsJson = False,
@@ -130,7 +138,14 @@ def freeze(
     with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, wallet).id
         freezing.freeze(
-            connection, account, debit=debit, credit=credit, actor=actor, reason=reason, at=emoney.clock()
+            connection,
+            account,
+            kind=kind,
+            debit=debit,
+            credit=credit,
+            actor=actor,
+            reason=reason,
+            at=emoney.clock(),
         )
         now = accounts.get(connection, account)
     stopped = {"wallet": wallet, "debits stopped": now.frozen_debit, "credits stopped": now.frozen_credit}
@@ -144,13 +159,14 @@ def unfreeze(
     wallet: Annotated[str, typer.Argument(help="The wallet's reference or account id.")],
     actor: Actor,
     reason: Reason,
+    kind: Annotated[FreezeKind, typer.Option(help="Which of the staff's freezes.")] = FreezeKind.COMPLIANCE,
     as_json: AsJson = False,
 ) -> None:
-    """Ask that a frozen wallet be let go."""
+    """Ask that a frozen wallet be let go; freezes of other kinds stand."""
     with opened_connection() as (emoney, connection):
         account = accounts.by_ref_or_id(connection, wallet).id
         asked = freezing.request_unfreezing(
-            connection, account, actor=actor, reason=reason, at=emoney.clock()
+            connection, account, kind=kind, actor=actor, reason=reason, at=emoney.clock()
         )
     tell_request(asked, as_json)
 
@@ -166,14 +182,14 @@ def tell_request(request: UUID, as_json: bool) -> None:
     )
 
 
-def _tell(done: Approval, as_json: bool) -> None:
+def _tell(done: Request, as_json: bool) -> None:
     if as_json:
         print_json(json_of(done, **_PRINTED))
     else:
         screen.print(f"{done.action} of {done.subject}: {done.outcome} by {done.decided_by}", highlight=False)
 
 
-def _state(each: Approval) -> str:
+def _state(each: Request) -> str:
     return "waits" if each.outcome is None else f"{each.outcome} by {each.decided_by}"
 
 
@@ -187,7 +203,7 @@ _PRINTED = named(
     "expires_at",
     "outcome",
     "decided_by",
-    "decided_because",
+    "decision_reason",
     "decided_at",
     request="id",
 )

@@ -97,10 +97,9 @@ def keys(as_json: AsJson = False) -> None:
         f"Keys below them, at {now:%Y-%m-%d}", ("kind", "state", "keys", "due"), rows_, right=("keys", "due")
     )
     for request in waiting:
-        state = "approved" if request.approved_by else "waits for a second person"
-        screen.print(
-            f"{request.id}  {request.action} {request.kind} {request.target}: {state}", highlight=False
-        )
+        state = "approved" if request.decided_by else "waits for a second person"
+        what = f"{request.action.replace('_', ' ')}: {request.details['kind']} {request.about}"
+        screen.print(f"{request.id}  {what}: {state}", highlight=False)
 
 
 def algorithms_(as_json: AsJson = False) -> None:

@@ -8,6 +8,3 @@ GRANT USAGE ON SCHEMA kyc TO emoney_app;
 
 -- No sealed field is shorter or longer (see privacy/sealing.py): a name stored as it is does not fit by accident.
 CREATE DOMAIN kyc.sealed AS bytea CHECK (octet_length(VALUE) BETWEEN 97 AND 4200);
-
--- Who does something, or decides it.
-CREATE DOMAIN kyc.actor AS text CHECK (VALUE ~ '^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}$');

@@ -17,7 +17,7 @@ CREATE TABLE kyc.pack_acceptance (
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
     CONSTRAINT pack_acceptance_approved
         FOREIGN KEY (approval_id, approval_action, approval_subject, approval_outcome)
-        REFERENCES kyc.approval_decision (request_id, action, subject, outcome)
+        REFERENCES ledger.request_decision (request_id, action, subject, outcome)
 );
 CREATE INDEX pack_acceptance_content ON kyc.pack_acceptance (pack_id, content_hash);
 GRANT SELECT, INSERT ON kyc.pack_acceptance TO emoney_app;

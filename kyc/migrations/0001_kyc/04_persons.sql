@@ -56,7 +56,7 @@ CREATE TABLE kyc.rectification (
     address kyc.sealed,
     id_expires_on date,
     needs_two boolean NOT NULL,
-    requested_by kyc.actor NOT NULL,
+    requested_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     requested_at timestamptz NOT NULL,
     UNIQUE (id, person_id, version, needs_two)
@@ -93,7 +93,7 @@ CREATE TABLE kyc.person_version (
     rectification_id uuid NOT NULL UNIQUE,
     needs_two boolean NOT NULL,
     fields text[] NOT NULL,
-    replaced_by kyc.actor NOT NULL,
+    replaced_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     replaced_at timestamptz NOT NULL,
     approval_id uuid,
@@ -103,7 +103,7 @@ CREATE TABLE kyc.person_version (
     FOREIGN KEY (rectification_id, person_id, number, needs_two)
         REFERENCES kyc.rectification (id, person_id, version, needs_two),
     FOREIGN KEY (approval_id, approval_action, rectification_id, approval_outcome)
-        REFERENCES kyc.approval_decision (request_id, action, subject, outcome),
+        REFERENCES ledger.request_decision (request_id, action, subject, outcome),
     CONSTRAINT rectification_takes_two CHECK (NOT needs_two OR approval_id IS NOT NULL)
 );
 GRANT SELECT, DELETE ON kyc.person_version TO emoney_app;

@@ -7,7 +7,7 @@ CREATE TABLE kyc.ownership_statement (
     entity_id uuid NOT NULL REFERENCES kyc.person (id),
     named_bp integer NOT NULL CHECK (named_bp BETWEEN 0 AND 10000),
     dispersed_bp integer NOT NULL CHECK (dispersed_bp >= 0),
-    recorded_by kyc.actor NOT NULL,
+    recorded_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     recorded_at timestamptz NOT NULL,
     CONSTRAINT ownership_is_whole CHECK (named_bp + dispersed_bp = 10000)
@@ -65,7 +65,7 @@ CREATE TABLE kyc.guardianship (
     authority text NOT NULL CHECK (authority IN ('parent', 'court', 'other')),
     -- the year in which the minor comes of age: all that stands unsealed of the birth date
     until_year integer NOT NULL CHECK (until_year BETWEEN 1900 AND 2300),
-    recorded_by kyc.actor NOT NULL,
+    recorded_by ledger.actor NOT NULL,
     recorded_at timestamptz NOT NULL,
     ended_at timestamptz,
     ended_reason text CHECK (length(ended_reason) BETWEEN 1 AND 500),

@@ -23,10 +23,10 @@ CREATE TABLE kyc.duplicate_decision (
     person_a uuid NOT NULL,
     person_b uuid NOT NULL,
     verdict text NOT NULL CHECK (verdict IN ('same', 'different')),
-    decided_by kyc.actor NOT NULL,
+    decided_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     decided_at timestamptz NOT NULL,
-    request_id uuid REFERENCES kyc.approval_request (id),
+    request_id uuid REFERENCES ledger.request (id),
     CHECK (person_a < person_b),
     CHECK ((verdict = 'same') = (request_id IS NOT NULL))
 );
@@ -49,7 +49,7 @@ CREATE TABLE kyc.person_link (
         GENERATED ALWAYS AS (CASE WHEN person_id = into_id THEN 'separating_persons' ELSE 'linking_persons' END) STORED,
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
     FOREIGN KEY (approval_id, approval_action, person_id, approval_outcome)
-        REFERENCES kyc.approval_decision (request_id, action, subject, outcome)
+        REFERENCES ledger.request_decision (request_id, action, subject, outcome)
 );
 CREATE INDEX person_link_person ON kyc.person_link (person_id);
 GRANT SELECT, INSERT, DELETE ON kyc.person_link TO emoney_app;
@@ -73,7 +73,7 @@ BEGIN
     IF TG_RELID <> 'kyc.person_link'::regclass THEN
         RAISE EXCEPTION 'kyc: holders follow kyc.person_link only' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    IF NEW.into_id::text IS DISTINCT FROM (SELECT details ->> 'into' FROM kyc.approval_request WHERE id = NEW.approval_id) THEN
+    IF NEW.into_id::text IS DISTINCT FROM (SELECT details ->> 'into' FROM ledger.request WHERE id = NEW.approval_id) THEN
         RAISE EXCEPTION 'kyc: link % is to another record than was approved', NEW.id
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;

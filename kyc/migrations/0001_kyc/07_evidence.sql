@@ -12,9 +12,9 @@ CREATE TABLE kyc.evidence (
     number integer NOT NULL CHECK (number >= 1),
     assurance text NOT NULL CHECK (assurance IN ('low', 'substantial', 'high')),
     expires_on date,
-    recorded_by kyc.actor NOT NULL,
+    recorded_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
-    provider kyc.actor,
+    provider ledger.actor,
     approval_id uuid,
     approval_action text NOT NULL GENERATED ALWAYS AS ('evidence_acceptance') STORED,
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
@@ -27,7 +27,7 @@ CREATE TABLE kyc.evidence (
         AND (state <> 'registry_verified' OR provider IS NOT NULL)
     ),
     CONSTRAINT evidence_approved FOREIGN KEY (approval_id, approval_action, id, approval_outcome)
-        REFERENCES kyc.approval_decision (request_id, action, subject, outcome)
+        REFERENCES ledger.request_decision (request_id, action, subject, outcome)
 );
 CREATE INDEX evidence_person ON kyc.evidence (person_id);
 CREATE INDEX evidence_expiring ON kyc.evidence (expires_on)

@@ -71,7 +71,7 @@ CREATE TABLE kyc.tier_override (
     approval_action text NOT NULL GENERATED ALWAYS AS ('tier_override') STORED,
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
     FOREIGN KEY (approval_id, approval_action, account_id, approval_outcome)
-        REFERENCES kyc.approval_decision (request_id, action, subject, outcome)
+        REFERENCES ledger.request_decision (request_id, action, subject, outcome)
 );
 CREATE INDEX tier_override_account ON kyc.tier_override (account_id);
 GRANT SELECT, INSERT ON kyc.tier_override TO emoney_app;
@@ -91,7 +91,7 @@ CREATE TABLE kyc.wallet_features (
     loaded_with_cash boolean NOT NULL,
     phone_not_validated boolean NOT NULL,
     cohorts text[] NOT NULL CHECK (cardinality(cohorts) <= 20),
-    recorded_by kyc.actor NOT NULL,
+    recorded_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     recorded_at timestamptz NOT NULL,
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
@@ -141,7 +141,7 @@ CREATE TABLE kyc.business_account (
     person_id uuid REFERENCES kyc.person (id),
     role text NOT NULL CHECK (role IN ('agent', 'merchant')),
     under_account uuid REFERENCES kyc.business_account (account_id) CHECK (under_account <> account_id),
-    recorded_by kyc.actor NOT NULL,
+    recorded_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     recorded_at timestamptz NOT NULL
 );

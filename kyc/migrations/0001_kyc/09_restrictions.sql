@@ -1,4 +1,4 @@
--- What holds a wallet back: the steps of its restrictions, freezes, and days that ended above a cap. Nothing is ever
+-- What holds a wallet back: the steps of its restrictions, and days that ended above a cap. Nothing is ever
 -- taken from a wallet.
 
 CREATE TABLE kyc.restriction_step (
@@ -17,28 +17,6 @@ CREATE INDEX restriction_step_account ON kyc.restriction_step (account_id);
 GRANT SELECT, INSERT ON kyc.restriction_step TO emoney_app;
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.restriction_step
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-
--- Who froze a wallet, in which directions, and who let it go again: that takes two.
-CREATE TABLE kyc.freeze (
-    id uuid PRIMARY KEY,
-    account_id uuid NOT NULL REFERENCES ledger.account (id),
-    debit boolean NOT NULL,
-    credit boolean NOT NULL,
-    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
-    made_by kyc.actor NOT NULL,
-    made_at timestamptz NOT NULL,
-    approval_id uuid UNIQUE,
-    approval_action text NOT NULL GENERATED ALWAYS AS ('unfreezing') STORED,
-    approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
-    FOREIGN KEY (approval_id, approval_action, account_id, approval_outcome)
-        REFERENCES kyc.approval_decision (request_id, action, subject, outcome),
-    CONSTRAINT unfreezing_takes_two CHECK (debit OR credit OR approval_id IS NOT NULL)
-);
-CREATE INDEX freeze_account ON kyc.freeze (account_id);
-GRANT SELECT, INSERT ON kyc.freeze TO emoney_app;
-
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.freeze
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 -- Which days were dealt with, and which wallets ended one of them above a cap that is measured when the day ends.

@@ -8,7 +8,7 @@ CREATE TABLE kyc.risk_rating (
     factors text[] NOT NULL CHECK (cardinality(factors) <= 50),
     reasons text[] NOT NULL CHECK (cardinality(reasons) <= 50),
     policy text NOT NULL CHECK (length(policy) BETWEEN 1 AND 200),
-    rated_by kyc.actor NOT NULL,
+    rated_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     rated_at timestamptz NOT NULL
 );
@@ -43,7 +43,7 @@ CREATE TABLE kyc.review_done (
     person_id uuid NOT NULL REFERENCES kyc.person (id),
     was_due_on date NOT NULL,
     next_due_on date NOT NULL,
-    reviewed_by kyc.actor NOT NULL,
+    reviewed_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     reviewed_at timestamptz NOT NULL
 );
@@ -63,7 +63,7 @@ CREATE TABLE kyc.terms (
     locale text NOT NULL CHECK (locale ~ '^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}$'),
     sha256 bytea NOT NULL CHECK (octet_length(sha256) = 32),
     effective_from date NOT NULL,
-    published_by kyc.actor NOT NULL,
+    published_by ledger.actor NOT NULL,
     published_at timestamptz NOT NULL,
     UNIQUE (kind, version, locale)
 );
@@ -78,7 +78,7 @@ CREATE TABLE kyc.consent (
     terms_id uuid NOT NULL REFERENCES kyc.terms (id),
     given boolean NOT NULL,
     channel text NOT NULL CHECK (channel ~ '^[a-z_]{1,40}$'),
-    recorded_by kyc.actor NOT NULL,
+    recorded_by ledger.actor NOT NULL,
     recorded_at timestamptz NOT NULL
 );
 CREATE INDEX consent_person ON kyc.consent (person_id, recorded_at);

@@ -21,7 +21,7 @@ CREATE TABLE kyc.dormancy_step (
     amount bigint NOT NULL CHECK (amount >= 0),
     source text NOT NULL CHECK (length(source) BETWEEN 1 AND 500),
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
-    made_by kyc.actor NOT NULL,
+    made_by ledger.actor NOT NULL,
     made_at timestamptz NOT NULL,
     CHECK ((transfer_id IS NOT NULL) = (amount > 0))
 );
@@ -36,7 +36,7 @@ CREATE TABLE kyc.dormancy_exemption (
     id uuid PRIMARY KEY,
     account_id uuid NOT NULL REFERENCES kyc.wallet (account_id),
     ground text NOT NULL CHECK (ground IN ('litigation', 'fraud_investigation', 'lien', 'error_under_investigation')),
-    recorded_by kyc.actor NOT NULL,
+    recorded_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     since timestamptz NOT NULL,
     ended_at timestamptz CHECK (ended_at >= since)
@@ -65,7 +65,7 @@ CREATE TABLE kyc.death_step (
     person_id uuid NOT NULL REFERENCES kyc.person (id),
     stage text NOT NULL CHECK (stage IN ('reported', 'verified', 'released', 'withdrawn')),
     evidence_id uuid REFERENCES kyc.evidence (id),
-    made_by kyc.actor NOT NULL,
+    made_by ledger.actor NOT NULL,
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     made_at timestamptz NOT NULL,
     approval_id uuid UNIQUE,
@@ -73,7 +73,7 @@ CREATE TABLE kyc.death_step (
         GENERATED ALWAYS AS (CASE stage WHEN 'withdrawn' THEN 'unfreezing' ELSE 'estate_release' END) STORED,
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
     FOREIGN KEY (approval_id, approval_action, person_id, approval_outcome)
-        REFERENCES kyc.approval_decision (request_id, action, subject, outcome),
+        REFERENCES ledger.request_decision (request_id, action, subject, outcome),
     -- what lets the money go takes two
     CONSTRAINT letting_go_takes_two CHECK (stage IN ('reported', 'verified') OR approval_id IS NOT NULL),
     CHECK (stage <> 'verified' OR evidence_id IS NOT NULL)
@@ -85,3 +85,27 @@ CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.death_step
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER removal BEFORE DELETE ON kyc.death_step
     FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_id');
+
+-- Freezes (see ledger.freeze_kind): the staff's, which one person places and two lift; and those that follow from where a
+-- wallet's dormancy, or its holder's death, stands.
+CREATE FUNCTION kyc.is_not_dormant_v1(of_account uuid) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (SELECT FROM kyc.dormancy WHERE account_id = of_account AND stage NOT IN ('notified', 'ended'))
+$$;
+CREATE FUNCTION kyc.holder_lives_v1(of_account uuid) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (SELECT FROM kyc.wallet AS w JOIN kyc.death AS d ON d.person_id = w.person_id
+                       WHERE w.account_id = of_account AND d.stage <> 'withdrawn')
+$$;
+INSERT INTO ledger.freeze_kind (name, takes_two, lifting) VALUES
+    ('compliance', 'unfreezing', NULL),
+    ('court_order', 'unfreezing', NULL),
+    ('investigation', 'unfreezing', NULL),
+    ('screening', 'unfreezing', NULL),
+    ('dormancy', NULL, 'kyc.is_not_dormant_v1'),
+    ('death', NULL, 'kyc.holder_lives_v1')
+ON CONFLICT (name) DO NOTHING;

@@ -63,8 +63,6 @@ DECLARE
 BEGIN
     FOR it IN
         SELECT * FROM (VALUES
-            ('approval_decision', 'subjects', ARRAY['subject']),
-            ('approval_request', 'subjects', ARRAY['subject']),
             ('business_account', 'persons', ARRAY['person_id']),
             ('consent', 'persons', ARRAY['person_id']),
             ('death', 'persons', ARRAY['person_id']),
@@ -77,7 +75,6 @@ BEGIN
             ('end_of_day_excess', 'accounts', ARRAY['account_id']),
             ('evidence', 'persons', ARRAY['person_id']),
             ('evidence_state', 'evidence', ARRAY['evidence_id']),
-            ('freeze', 'accounts', ARRAY['account_id']),
             ('guardianship', 'persons', ARRAY['minor_id']),
             ('ownership_statement', 'persons', ARRAY['entity_id']),
             ('person', 'persons', ARRAY['id']),
@@ -106,3 +103,28 @@ BEGIN
     END LOOP;
 END
 $$;
+
+-- Requests and decisions are the ledger's. Those without a subject are about keys and pseudonyms, and no KYC reader's.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['request', 'request_decision'] LOOP
+        EXECUTE format('ALTER TABLE ledger.%I ENABLE ROW LEVEL SECURITY', name);
+        EXECUTE format('CREATE POLICY application ON ledger.%I TO emoney_app USING (true) WITH CHECK (true)', name);
+        EXECUTE format('CREATE POLICY readers ON ledger.%I FOR SELECT
+                        TO emoney_kyc_reader, emoney_analyst, emoney_auditor USING (true)', name);
+        EXECUTE format('CREATE POLICY given_packs ON ledger.%I AS RESTRICTIVE FOR SELECT TO emoney_kyc_reader
+                        USING (subject IS NOT NULL AND ((SELECT kyc.everyone_given_v1())
+                               OR subject IN (SELECT given FROM kyc.subjects_given_v1() AS given)))', name);
+    END LOOP;
+END
+$$;
+
+-- So are the freezes that stand.
+ALTER TABLE ledger.account_freeze ENABLE ROW LEVEL SECURITY;
+CREATE POLICY application ON ledger.account_freeze TO emoney_app USING (true) WITH CHECK (true);
+CREATE POLICY readers ON ledger.account_freeze FOR SELECT
+    TO emoney_kyc_reader, emoney_analyst, emoney_auditor USING (true);
+CREATE POLICY given_packs ON ledger.account_freeze AS RESTRICTIVE FOR SELECT TO emoney_kyc_reader
+    USING ((SELECT kyc.everyone_given_v1()) OR account_id IN (SELECT given FROM kyc.accounts_given_v1() AS given));

@@ -44,3 +44,11 @@ BEGIN
         USING ERRCODE = 'integrity_constraint_violation';
 END
 $$;
+
+-- Who acts where two persons must differ: one spelling for one person, so that nobody is a second person by a blank or
+-- by a letter that looks alike. Capitals make no difference; in the collation C none is turned into another letter.
+CREATE DOMAIN ledger.actor AS text CHECK (VALUE ~ '^[A-Za-z0-9][A-Za-z0-9._:@/-]{0,99}$');
+CREATE DOMAIN ledger.reason AS text CHECK (length(VALUE) BETWEEN 1 AND 500);
+CREATE FUNCTION ledger.same_person(one text, other text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN lower(one COLLATE "C") = lower(other COLLATE "C");

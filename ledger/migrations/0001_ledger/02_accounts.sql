@@ -84,27 +84,60 @@ CREATE TRIGGER check_account
 CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON ledger.account
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+-- Why an account may be frozen. Each kind stands by itself and is lifted by its own owner: an account is frozen while one
+-- stands. The ledger has the operator's; a floor above registers its own.
+-- takes_two: the action on the account, with the kind in its details, by whose approval a freeze is lifted; none: by one.
+-- lifting: a function (account uuid) that says at the end of a transaction whether the kind may be gone from an account.
+CREATE TABLE ledger.freeze_kind (
+    name text PRIMARY KEY CHECK (name ~ '^[a-z_]{1,40}$'),
+    takes_two text REFERENCES ledger.request_action (name),
+    lifting text CHECK (lifting ~ '^[a-z_]{1,63}\.[a-z0-9_]{1,63}$')
+);
+CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON ledger.freeze_kind
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+INSERT INTO ledger.freeze_kind (name) VALUES ('operator');
+
+-- The freezes that stand; since when each does as it does. Follows from the table below; the two flags of the account
+-- follow from it, so that posting reads nothing else.
+CREATE TABLE ledger.account_freeze (
+    account_id uuid,
+    kind text REFERENCES ledger.freeze_kind (name),
+    debit boolean NOT NULL,
+    credit boolean NOT NULL,
+    actor text NOT NULL,
+    reason text NOT NULL,
+    since timestamptz NOT NULL,
+    PRIMARY KEY (account_id, kind),
+    CHECK (debit OR credit)
+);
+
 -- What was changed about an account, by whom and why; what the account is follows from it, by trigger only.
--- A freeze or unfreeze holds both flags as they are from then on, bounds hold both bounds. id: by which the change's
--- leaf in the proof log names it; left to the database.
+-- A freeze or unfreeze is of one kind: freeze_debit and freeze_credit are what that kind stops from then on, frozen_debit
+-- and frozen_credit what all kinds together do. approval_id: the decision on which it is lifted, where that takes two.
+-- Bounds hold both bounds. id: by which the change's leaf in the proof log names it; left to the database.
 CREATE TABLE ledger.account_change (
     account_id uuid NOT NULL,
     number integer NOT NULL CHECK (number > 0),
     kind text NOT NULL CHECK (kind IN ('freeze', 'unfreeze', 'bounds', 'parent', 'close')),
     frozen_debit boolean,
     frozen_credit boolean,
+    freeze_kind text REFERENCES ledger.freeze_kind (name),
+    freeze_debit boolean,
+    freeze_credit boolean,
+    approval_id uuid UNIQUE REFERENCES ledger.request_decision (request_id),
     floor bigint,
     ceiling bigint,
     parent_id uuid,
-    actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 128),
-    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 200),
+    actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     at timestamptz NOT NULL,
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     id uuid NOT NULL DEFAULT gen_random_uuid(),
     PRIMARY KEY (account_id, number),
     CONSTRAINT account_change_content CHECK (
-        (kind IN ('freeze', 'unfreeze')) = (frozen_debit IS NOT NULL)
-        AND (kind IN ('freeze', 'unfreeze')) = (frozen_credit IS NOT NULL)
+        num_nonnulls(frozen_debit, frozen_credit, freeze_kind, freeze_debit, freeze_credit)
+            = CASE WHEN kind IN ('freeze', 'unfreeze') THEN 5 ELSE 0 END
+        AND (kind = 'unfreeze' OR approval_id IS NULL)
         AND (kind = 'bounds' OR (floor IS NULL AND ceiling IS NULL))
         AND (kind = 'parent' OR parent_id IS NULL)
     )
@@ -163,6 +196,55 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.check_parent_v1(ledger.account, uuid) FROM PUBLIC;
 
+-- Keep what stands of one kind of freeze, and hold the account's flags to all that stand. The account is locked.
+CREATE FUNCTION ledger.keep_freeze_v1(change ledger.account_change) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known ledger.freeze_kind;
+    was ledger.account_freeze;
+    stopped boolean[];
+BEGIN
+    SELECT * INTO known FROM ledger.freeze_kind WHERE name = change.freeze_kind;
+    SELECT * INTO was FROM ledger.account_freeze WHERE account_id = change.account_id AND kind = change.freeze_kind;
+    IF (change.kind = 'freeze' AND (change.freeze_debit < coalesce(was.debit, false)
+                                    OR change.freeze_credit < coalesce(was.credit, false)))
+        OR (change.kind = 'unfreeze' AND (change.freeze_debit > coalesce(was.debit, false)
+                                          OR change.freeze_credit > coalesce(was.credit, false)))
+    THEN
+        RAISE EXCEPTION 'ledger: the % of account % does not follow from its state', change.kind, change.account_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF change.kind = 'unfreeze' AND known.takes_two IS NOT NULL AND NOT EXISTS (
+        SELECT FROM ledger.request AS asked JOIN ledger.request_decision AS decided ON decided.request_id = asked.id
+        WHERE asked.id = change.approval_id AND asked.action = known.takes_two AND asked.subject = change.account_id
+          AND asked.details ->> 'kind' = change.freeze_kind AND asked.requested_at >= was.since
+          AND decided.outcome = 'approved'
+    ) THEN
+        RAISE EXCEPTION 'ledger: to lift the freeze % of account % takes two', change.freeze_kind, change.account_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'unfreezing_takes_two';
+    END IF;
+    IF change.freeze_debit OR change.freeze_credit THEN
+        INSERT INTO ledger.account_freeze (account_id, kind, debit, credit, actor, reason, since)
+        VALUES (change.account_id, change.freeze_kind, change.freeze_debit, change.freeze_credit, change.actor,
+                change.reason, change.at)
+        ON CONFLICT (account_id, kind) DO UPDATE
+        SET debit = EXCLUDED.debit, credit = EXCLUDED.credit, actor = EXCLUDED.actor, reason = EXCLUDED.reason,
+            since = EXCLUDED.since;
+    ELSE
+        DELETE FROM ledger.account_freeze WHERE account_id = change.account_id AND kind = change.freeze_kind;
+    END IF;
+    SELECT ARRAY[coalesce(bool_or(debit), false), coalesce(bool_or(credit), false)] INTO stopped
+    FROM ledger.account_freeze WHERE account_id = change.account_id;
+    IF stopped <> ARRAY[change.frozen_debit, change.frozen_credit] THEN
+        RAISE EXCEPTION 'ledger: account % is frozen as its freezes say', change.account_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.keep_freeze_v1(ledger.account_change) FROM PUBLIC;
+
 CREATE FUNCTION ledger.change_account_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -177,12 +259,13 @@ BEGIN
     SELECT * INTO account FROM ledger.account WHERE id = NEW.account_id FOR NO KEY UPDATE;
     IF account.id IS NULL OR account.closed_at IS NOT NULL
         OR NEW.number <> (SELECT count(*) FROM ledger.account_change AS c WHERE c.account_id = NEW.account_id AND c.number <= NEW.number)
-        OR (NEW.kind = 'freeze' AND (NEW.frozen_debit < account.frozen_debit OR NEW.frozen_credit < account.frozen_credit))
-        OR (NEW.kind = 'unfreeze' AND (NEW.frozen_debit > account.frozen_debit OR NEW.frozen_credit > account.frozen_credit))
         OR (NEW.kind = 'close' AND NEW.at < account.last_posted_at)
     THEN
         RAISE EXCEPTION 'ledger: the % of account % does not follow from its state', NEW.kind, NEW.account_id
             USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    IF NEW.kind IN ('freeze', 'unfreeze') THEN
+        PERFORM ledger.keep_freeze_v1(NEW);
     END IF;
     IF NEW.kind = 'parent' THEN
         IF NEW.parent_id IS NULL THEN
@@ -208,6 +291,41 @@ REVOKE EXECUTE ON FUNCTION ledger.change_account_v1() FROM PUBLIC;
 
 CREATE TRIGGER change_account AFTER INSERT ON ledger.account_change
     FOR EACH ROW EXECUTE FUNCTION ledger.change_account_v1();
+
+-- A kind that its owner does not let go may be lifted for a moment, to move the money; at the end it stands as before.
+CREATE FUNCTION ledger.demand_lifting_v1() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guard text;
+    before ledger.account_change;
+    may boolean;
+BEGIN
+    SELECT lifting INTO guard FROM ledger.freeze_kind WHERE name = NEW.freeze_kind;
+    IF guard IS NULL THEN
+        RETURN NULL;
+    END IF;
+    SELECT * INTO before FROM ledger.account_change
+    WHERE account_id = NEW.account_id AND number < NEW.number AND freeze_kind = NEW.freeze_kind
+    ORDER BY number DESC LIMIT 1;
+    IF EXISTS (SELECT FROM ledger.account_freeze WHERE account_id = NEW.account_id AND kind = NEW.freeze_kind
+               AND debit >= coalesce(before.freeze_debit, false) AND credit >= coalesce(before.freeze_credit, false))
+    THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT %s($1)', guard) INTO may USING NEW.account_id;
+    IF may IS NOT TRUE THEN
+        RAISE EXCEPTION 'ledger: the freeze % of account % is not to be lifted', NEW.freeze_kind, NEW.account_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'freeze_lifted';
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.demand_lifting_v1() FROM PUBLIC;
+CREATE CONSTRAINT TRIGGER freeze_lifted AFTER INSERT ON ledger.account_change
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.kind = 'unfreeze')
+    EXECUTE FUNCTION ledger.demand_lifting_v1();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.account_change
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 

@@ -5,7 +5,7 @@ CREATE TABLE ledger.reversal (
     transfer_id uuid PRIMARY KEY REFERENCES ledger.transfer (id),
     original_id uuid NOT NULL REFERENCES ledger.transfer (id),
     amount bigint NOT NULL CHECK (amount > 0),
-    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 200),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     at timestamptz NOT NULL,
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)
 );
@@ -45,7 +45,7 @@ CREATE TABLE ledger.dispute (
     id uuid PRIMARY KEY REFERENCES ledger.hold (id),
     original_id uuid NOT NULL,
     reason_code text NOT NULL CHECK (reason_code ~ '^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$'),
-    actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 128),
+    actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
     opened_at timestamptz NOT NULL,
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)
 );
@@ -59,8 +59,8 @@ CREATE TABLE ledger.dispute_outcome (
     kind text NOT NULL CHECK (kind IN ('upheld', 'rejected')),
     amount bigint NOT NULL CHECK (amount >= 0),
     transfer_id uuid,
-    actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 128),
-    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 200),
+    actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
+    reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     at timestamptz NOT NULL,
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     CHECK ((kind = 'upheld') = (transfer_id IS NOT NULL)),

@@ -9,7 +9,7 @@ CREATE TABLE ledger.closed_period (
     starts_at timestamptz UNIQUE,
     time_zone text NOT NULL,
     closed_at timestamptz NOT NULL,
-    actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 128),
+    actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     CHECK (starts_at < ends_at),
     CHECK (closed_at >= ends_at)

@@ -38,9 +38,16 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
     (10, 'ledger.closed_period', 1, 'id', ARRAY[
         'name text', 'starts_at time', 'ends_at time', 'time_zone text', 'closed_at time', 'actor text']),
     (11, 'ledger.account_change', 1, 'id', ARRAY[
-        'account_id uuid', 'number integer', 'kind text', 'frozen_debit json', 'frozen_credit json', 'floor integer',
-        'ceiling integer', 'parent_id uuid', 'actor text', 'reason text', 'at time']),
-    (12, 'ledger.transfer_note', 1, 'id', ARRAY['key text', 'metadata json']);
+        'account_id uuid', 'number integer', 'kind text', 'frozen_debit json', 'frozen_credit json', 'freeze_kind text',
+        'freeze_debit json', 'freeze_credit json', 'approval_id uuid', 'floor integer', 'ceiling integer',
+        'parent_id uuid', 'actor text', 'reason text', 'at time']),
+    (12, 'ledger.transfer_note', 1, 'id', ARRAY['key text', 'metadata json']),
+    (13, 'ledger.kept_request', 1, 'id', ARRAY[
+        'salt uuid', 'action text', 'subject uuid', 'target text', 'details json', 'actor text', 'reason text',
+        'requested_at time', 'expires_at time']),
+    (14, 'ledger.kept_request_decision', 1, 'request_id', ARRAY[
+        'salt uuid', 'outcome text', 'actor text', 'reason text', 'decided_at time']),
+    (15, 'ledger.kept_request_done', 1, 'request_id', ARRAY['salt uuid', 'done_at time']);
 
 -- Up to 256 consecutive leaves of the log, within one tile: leaves `first` to `next` - 1. Per leaf: its kind
 -- (1 byte), the id of the row it commits to (16) and its hash (32). A block starts where another ends, so the

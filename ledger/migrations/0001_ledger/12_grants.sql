@@ -7,11 +7,14 @@ GRANT SELECT ON emoney_migrations.alembic_version TO emoney_app;
 
 -- Reads.
 GRANT SELECT ON
-    ledger.account, ledger.account_change, ledger.account_parent, ledger.account_metadata,
+    ledger.account, ledger.account_change, ledger.account_freeze, ledger.freeze_kind, ledger.account_parent,
+    ledger.account_metadata,
     ledger.claim, ledger.transfer, ledger.entry, ledger.refusal, ledger.transfer_note, ledger.partition_start,
     ledger.limit_profile, ledger.usage, ledger.usage_cell, ledger.operation_number,
     ledger.hold, ledger.hold_event, ledger.open_hold,
     ledger.reversal, ledger.dispute, ledger.dispute_outcome,
+    ledger.request_action, ledger.request, ledger.request_decision, ledger.request_done,
+    ledger.kept_request, ledger.kept_request_decision, ledger.kept_request_done,
     ledger.closed_period, ledger.period_sum, ledger.period_total,
     ledger.event, ledger.consumer, ledger.dead_letter, ledger.redelivery,
     ledger.leaf_source, ledger.leaf_block, ledger.leaf, ledger.tree_node, ledger.checkpoint,
@@ -23,8 +26,8 @@ TO emoney_app;
 GRANT INSERT (id, kind, currency, holder, external_ref, profile_id, opened_at, sign, floor, ceiling),
     UPDATE (profile_id)
     ON ledger.account TO emoney_app;
-GRANT INSERT (account_id, number, kind, frozen_debit, frozen_credit, floor, ceiling, parent_id, actor, reason, at)
-    ON ledger.account_change TO emoney_app;
+GRANT INSERT (account_id, number, kind, frozen_debit, frozen_credit, freeze_kind, freeze_debit, freeze_credit,
+    approval_id, floor, ceiling, parent_id, actor, reason, at) ON ledger.account_change TO emoney_app;
 GRANT INSERT, UPDATE (metadata, changed_at) ON ledger.account_metadata TO emoney_app;
 
 -- Transfers and limits. xact and position are left to the database: a forged one would hide a transfer from extraction,
@@ -62,3 +65,10 @@ GRANT INSERT ON ledger.dead_letter, ledger.redelivery TO emoney_app;
 GRANT INSERT ON ledger.leaf_block, ledger.tree_node, ledger.checkpoint TO emoney_app;
 GRANT INSERT ON ledger.bank_statement, ledger.bank_entry, ledger.reconciliation, ledger.reconciliation_total,
     ledger.reconciliation_account, ledger.reconciliation_item, ledger.safeguarding_event TO emoney_app;
+
+-- What takes two persons. Rows go when a person they are about is erased; a trigger demands that.
+GRANT INSERT (id, action, subject, target, details, actor, reason, requested_at, expires_at), DELETE
+    ON ledger.request TO emoney_app;
+GRANT INSERT (request_id, action, subject, asked_by, requested_at, expires_at, kept, outcome, actor, reason, decided_at),
+    DELETE ON ledger.request_decision TO emoney_app;
+GRANT INSERT (request_id, decided_at, kept, done_at), DELETE ON ledger.request_done TO emoney_app;

@@ -12,7 +12,7 @@ CREATE TABLE privacy.key_event (
                     'created', 'activated', 'retired', 'rewrapped', 'compromised', 'destroyed', 'exported',
                     'destroy requested', 'export requested')),
     actor       text                CHECK (length(actor) BETWEEN 1 AND 200),
-    reason      text                CHECK (length(reason) BETWEEN 1 AND 200),
+    reason      text                CHECK (length(reason) BETWEEN 1 AND 500),
     happened_at timestamptz         NOT NULL,
     xact        bigint              NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt        uuid                NOT NULL DEFAULT gen_random_uuid(),

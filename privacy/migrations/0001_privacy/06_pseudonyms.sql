@@ -6,7 +6,7 @@ CREATE TABLE privacy.pseudonym_domain (
     name       privacy.domain_name PRIMARY KEY,
     purpose    text                NOT NULL CHECK (length(purpose) BETWEEN 1 AND 200),
     reversible boolean             NOT NULL,
-    created_by privacy.actor       NOT NULL,
+    created_by ledger.actor       NOT NULL,
     created_at timestamptz         NOT NULL,
     UNIQUE (name, reversible)
 );
@@ -22,7 +22,7 @@ CREATE TABLE privacy.pseudonym_epoch (
     reversible   boolean             NOT NULL,
     wrapped      bytea               CHECK (octet_length(wrapped) BETWEEN 48 AND 4096),
     kek          text                REFERENCES privacy.kek (id),
-    started_by   privacy.actor       NOT NULL,
+    started_by   ledger.actor       NOT NULL,
     started_at   timestamptz         NOT NULL,
     destroyed_at timestamptz         CHECK (destroyed_at >= started_at),
     xact         bigint              NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),

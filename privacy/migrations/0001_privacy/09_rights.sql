@@ -153,7 +153,7 @@ CREATE TABLE privacy.legal_hold (
     number    integer     NOT NULL CHECK (number IN (1, 2)),
     subject   uuid        NOT NULL,
     reference text        NOT NULL CHECK (length(reference) BETWEEN 1 AND 200),
-    actor     text        NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
+    actor     ledger.actor NOT NULL,
     at        timestamptz NOT NULL,
     xact      bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt      uuid        NOT NULL DEFAULT gen_random_uuid(),
@@ -178,7 +178,7 @@ BEGIN
     IF NEW.number = 2 THEN
         SELECT * INTO placed FROM privacy.legal_hold WHERE hold_id = NEW.hold_id AND number = 1;
         IF placed.id IS NULL OR placed.subject <> NEW.subject OR placed.reference <> NEW.reference
-            OR lower(btrim(placed.actor)) = lower(btrim(NEW.actor))
+            OR ledger.same_person(placed.actor, NEW.actor)
         THEN
             RAISE EXCEPTION 'a legal hold is released by another person than placed it'
                 USING ERRCODE = 'integrity_constraint_violation';

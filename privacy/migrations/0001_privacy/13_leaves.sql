@@ -31,11 +31,6 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
         'salt uuid', 'request_id uuid', 'content json', 'issued_at time']),
     (48, 'privacy.pseudonym_epoch', 1, 'id', ARRAY[
         'salt uuid', 'domain text', 'epoch integer', 'reversible json', 'started_by text', 'started_at time']),
-    (49, 'privacy.reidentification_request', 1, 'id', ARRAY[
-        'salt uuid', 'domain text', 'token bytes', 'purpose text', 'reason text', 'requested_by text',
-        'requested_at time', 'expires_at time']),
-    (50, 'privacy.reidentification_decision', 1, 'request_id', ARRAY[
-        'salt uuid', 'outcome text', 'decided_by text', 'reason text', 'decided_at time']),
     (51, 'privacy.reidentification', 1, 'request_id', ARRAY['salt uuid', 'subject uuid', 'disclosed_at time']),
     (52, 'privacy.release', 1, 'id', ARRAY[
         'salt uuid', 'plan text', 'plan_hash bytes', 'purpose text', 'domain text', 'epoch integer', 'records integer',

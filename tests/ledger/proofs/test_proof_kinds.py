@@ -1,13 +1,14 @@
 """Every kind of leaf: a row altered, removed or added is named."""
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 from logs import Log
 
-from emoney.ledger import Operation, account_changes, disputes, holds, periods, reversals
+from emoney.ledger import Operation, account_changes, disputes, holds, periods, reversals, two_persons
 from emoney.ledger.base.ids import new_id
 
 BY: dict[str, str] = {"actor": "ops-1", "reason": "test"}
@@ -21,6 +22,9 @@ ALTER = {
     "ledger.closed_period": "actor = 'nobody'",
     "ledger.leaf_source": "fields = fields[1:1]",
     "ledger.account_change": "actor = 'nobody'",
+    "ledger.kept_request": "reason = 'another'",
+    "ledger.kept_request_decision": "actor = 'nobody'",
+    "ledger.kept_request_done": "done_at = done_at + interval '1 day'",
 }
 
 
@@ -53,6 +57,11 @@ def live(log: Log) -> None:
     assert reversals.refund(ledger, refunded[0], new_id(), 1, reason="returned").posted
     account_changes.freeze(ledger, log.payee, **BY)
     account_changes.unfreeze(ledger, log.payee, **BY)
+    with ledger.database.connection() as connection:
+        said: dict[str, Any] = {"reason": "test", "at": books.now}
+        asked = two_persons.ask(connection, "destroy_key", "k", {}, actor="ops-1", **said)
+        two_persons.approve(connection, asked, ["destroy_key"], actor="ops-2", **said)
+        two_persons.done(connection, asked, at=books.now)
     periods.close(ledger, "2026-01", actor="accountant-1")
     books.now += timedelta(hours=2)
     assert holds.expire_due(ledger) == 1

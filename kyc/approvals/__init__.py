@@ -1,1 +1,0 @@
-"""What takes two persons: who asks, who decides, and until when."""

@@ -1,0 +1,253 @@
+"""Requests: what one person asks for is done when another approves it.
+
+`ask` records what is wanted, `approve` and `reject` the second person's word. Some acts are done in the
+transaction of the approval (`apply`), others later, by whoever runs them (`agreed`, then `done`). The
+database enforces that the two differ, that a request is decided once and before it expires, that it is done
+once, and that nothing recorded is changed; what rests on an approval refers to it by a foreign key. Of two
+who decide at once, the second is told that the request is closed.
+
+What an action does is its package's matter; here it is a word that the package registers in
+`ledger.request_action`. Every caller says which actions it knows, and finds no request for another.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
+from psycopg.types.json import Jsonb
+
+from emoney.ledger.base.errors import InvalidRequest
+from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import Actor, Reason
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.two_persons.errors import NotApproved, RequestClosed, SamePerson
+
+OPEN_FOR = timedelta(days=7)
+OPEN_FOR_MIN = timedelta(minutes=1)
+TARGET_MAX = 200
+LISTED_MAX = 1000
+APPROVED, REJECTED = "approved", "rejected"
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What one person asked for and, once there is one, the decision on it and when it was done.
+
+    `about`: the id of what it is about, or its name where it has no UUID. `details`: JSON values, no personal
+    data.
+    """
+
+    id: UUID
+    action: str
+    about: UUID | str
+    details: dict[str, Any]
+    reason: str
+    requested_by: str
+    requested_at: datetime
+    expires_at: datetime
+    outcome: str | None
+    decided_by: str | None
+    decision_reason: str | None
+    decided_at: datetime | None
+    done_at: datetime | None
+
+    @property
+    def subject(self) -> UUID:
+        """What the request is about, where that has a UUID."""
+        assert isinstance(self.about, UUID)
+        return self.about
+
+
+Apply = Callable[[Connection, Request], None]
+"""Does what was approved, in the transaction of the approval."""
+
+
+@all_or_nothing
+def ask(
+    connection: Connection,
+    action: str,
+    about: UUID | str,
+    details: dict[str, Any],
+    *,
+    actor: str,
+    reason: str,
+    at: datetime,
+    open_for: timedelta = OPEN_FOR,
+) -> UUID:
+    """Ask for `action` on `about`; returns the request's id. Nothing is done until another one approves.
+
+    `open_for`: a minute to what the action allows, which is 7 days unless it says otherwise. Raises
+    InvalidRequest.
+    """
+    if at.tzinfo is None:
+        raise InvalidRequest("the moment of a request needs a time zone")
+    if open_for < OPEN_FOR_MIN:
+        raise InvalidRequest("a request stays open for a minute or longer")
+    if isinstance(about, str) and not (0 < len(about) <= TARGET_MAX and about.isprintable()):
+        raise InvalidRequest(f"what a request is about is named in 1 to {TARGET_MAX} printable characters")
+    request_id = new_id()
+    row = {
+        "id": request_id,
+        "action": str(action),
+        "subject": about if isinstance(about, UUID) else None,
+        "target": None if isinstance(about, UUID) else about,
+        "details": Jsonb(details),
+        "reason": Reason(reason),
+        "actor": Actor(actor),
+        "at": at,
+        "expires_at": at + open_for,
+    }
+    try:
+        connection.execute(_queries.ask.sql, row)
+    except ForeignKeyViolation:
+        raise InvalidRequest(f"there is no action {action} that takes two persons") from None
+    except CheckViolation as error:
+        if error.diag.constraint_name != "request_clock":
+            raise
+        raise InvalidRequest(f"a request for {action} does not stay open for {open_for}") from None
+    return request_id
+
+
+@all_or_nothing
+def approve(
+    connection: Connection,
+    request_id: UUID,
+    actions: Iterable[str],
+    *,
+    actor: str,
+    reason: str,
+    at: datetime,
+    apply: Apply | None = None,
+) -> Request:
+    """Approve a request for one of `actions`, and with `apply` do it: both are committed, or neither.
+
+    Raises InvalidRequest, SamePerson, RequestClosed, and what `apply` raises.
+    """
+    approval = _decide(connection, request_id, actions, APPROVED, actor, reason, at)
+    if apply is None:
+        return approval
+    apply(connection, approval)
+    done(connection, request_id, at=at)
+    return find(connection, request_id, [approval.action])
+
+
+@all_or_nothing
+def reject(
+    connection: Connection, request_id: UUID, actions: Iterable[str], *, actor: str, reason: str, at: datetime
+) -> Request:
+    """Refuse what was asked for; raises as `approve`. Whoever asked cannot reject, but may let it expire."""
+    return _decide(connection, request_id, actions, REJECTED, actor, reason, at)
+
+
+def agreed(connection: Connection, request_id: UUID, action: str) -> Request:
+    """An approved request that is not done, for whoever does it now; others who would, wait.
+
+    Raises InvalidRequest, NotApproved, RequestClosed when it was done before.
+    """
+    connection.execute(_queries.serialise.sql, {"id": request_id})
+    found = find(connection, request_id, [action])
+    if found.outcome != APPROVED:
+        raise NotApproved(f"nobody else has approved request {request_id} to {_words(action)}")
+    if found.done_at is not None:
+        raise RequestClosed(f"request {request_id} was carried out already, at {found.done_at}")
+    return found
+
+
+@all_or_nothing
+def done(connection: Connection, request_id: UUID, *, at: datetime) -> None:
+    """Record that an approved request is carried out. Raises RequestClosed when it was before."""
+    try:
+        written = connection.execute(_queries.done.sql, {"id": request_id, "at": at})
+    except UniqueViolation:
+        raise RequestClosed(f"request {request_id} was carried out already") from None
+    if not written.rowcount:
+        raise NotApproved(f"nobody else has approved request {request_id}")
+
+
+def find(connection: Connection, request_id: UUID, actions: Iterable[str]) -> Request:
+    """The request of this id, when it is for one of `actions`. Raises InvalidRequest."""
+    about = {"id": request_id, "actions": list(map(str, actions))}
+    row = connection.execute(_queries.find.sql, about).fetchone()
+    if row is None:
+        raise InvalidRequest(f"there is no request {request_id}")
+    return _request(row)
+
+
+def waiting(
+    connection: Connection, at: datetime, actions: Iterable[str], *, most: int = LISTED_MAX
+) -> list[Request]:
+    """The requests that wait for a decision, and those approved and not done; the oldest first."""
+    about = {"at": at, "actions": list(map(str, actions)), "most": most}
+    return [_request(row) for row in connection.execute(_queries.waiting.sql, about)]
+
+
+def every(connection: Connection, actions: Iterable[str], *, most: int = LISTED_MAX) -> list[Request]:
+    """All requests and what became of them, the newest first."""
+    about = {"actions": list(map(str, actions)), "most": most}
+    return [_request(row) for row in connection.execute(_queries.every.sql, about)]
+
+
+def pending(
+    connection: Connection, action: str, about: UUID | str, details: dict[str, Any], at: datetime
+) -> Request | None:
+    """What of `waiting` asks for exactly this, an approved one first; None: it is to be asked for."""
+    row = connection.execute(_queries.pending.sql, _exactly(action, about, details) | {"at": at}).fetchone()
+    return None if row is None else _request(row)
+
+
+def standing(connection: Connection, action: str, about: UUID | str, details: dict[str, Any]) -> UUID | None:
+    """The id of an approval of exactly this, whenever it was given, or None."""
+    row = connection.execute(_queries.standing.sql, _exactly(action, about, details)).fetchone()
+    return None if row is None else row[0]
+
+
+def _decide(
+    connection: Connection,
+    request_id: UUID,
+    actions: Iterable[str],
+    outcome: str,
+    actor: str,
+    reason: str,
+    at: datetime,
+) -> Request:
+    who, why = Actor(actor), Reason(reason)
+    wanted = find(connection, request_id, actions)
+    what = _words(wanted.action)
+    if who.is_same_person(wanted.requested_by):
+        raise SamePerson(f"{actor} asked for {what} and cannot decide on it: it takes a second person")
+    if wanted.outcome is not None:
+        raise RequestClosed(f"request {request_id} was {wanted.outcome} by {wanted.decided_by} already")
+    if at >= wanted.expires_at:
+        raise RequestClosed(f"request {request_id} expired at {wanted.expires_at}: ask anew")
+    row = {"id": request_id, "outcome": outcome, "actor": who, "reason": why, "at": at}
+    try:
+        with connection.transaction():
+            connection.execute(_queries.decide.sql, row)
+    except UniqueViolation:
+        raise RequestClosed(f"request {request_id} was decided at the same moment by another one") from None
+    except CheckViolation:
+        raise RequestClosed(
+            f"request {request_id} is of {wanted.requested_at}, which {at} is before"
+        ) from None
+    return find(connection, request_id, [wanted.action])
+
+
+def _words(action: str) -> str:
+    return action.replace("_", " ")
+
+
+def _exactly(action: str, about: UUID | str, details: dict[str, Any]) -> dict[str, Any]:
+    subject, target = (about, None) if isinstance(about, UUID) else (None, about)
+    return {"action": str(action), "subject": subject, "target": target, "details": Jsonb(details)}
+
+
+def _request(row: tuple[Any, ...]) -> Request:
+    request_id, action, subject, target, *rest = row
+    return Request(request_id, action, target if subject is None else subject, *rest)

@@ -1,0 +1,188 @@
+"""Freezes: each kind stands by itself, is lifted by its own owner, and leaves the others."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from shipped import PACKS
+
+from emoney.kyc import Enrolment, approved_actions
+from emoney.kyc.life import deaths
+from emoney.kyc.wallets import freezing
+from emoney.kyc.wallets.freezing import FreezeKind
+from emoney.ledger import Database, Ledger, account_changes
+from emoney.ledger.account_changes import FrozenOtherwise
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts import freezes
+from emoney.ledger.base.errors import InvalidRequest
+
+NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
+BY: dict[str, Any] = {"actor": "clerk-1", "reason": "order 7"}
+
+
+@pytest.fixture
+def enrolled(desk: Enrolment, ama: dict[str, Any]) -> Any:
+    return desk.enrol(ama)
+
+
+@pytest.fixture
+def account(enrolled: Any) -> UUID:
+    found: UUID = enrolled.account_id
+    return found
+
+
+@pytest.fixture
+def ledger(database: Database) -> Ledger:
+    return Ledger(database, lambda: NOW)
+
+
+def flags(database: Database, account: UUID) -> tuple[bool, bool]:
+    with database.connection() as connection:
+        held = accounts.get(connection, account)
+        standing = freezes.standing(connection, account)
+    assert freezes.flags(standing) == (held.frozen_debit, held.frozen_credit)
+    return held.frozen_debit, held.frozen_credit
+
+
+def freeze(database: Database, account: UUID, kind: FreezeKind, **sides: bool) -> None:
+    with database.connection() as connection:
+        freezing.freeze(connection, account, kind=kind, **sides, **BY, at=NOW)
+
+
+def lift(database: Database, account: UUID, kind: FreezeKind) -> None:
+    with database.connection() as connection:
+        asked = freezing.request_unfreezing(connection, account, kind=kind, **BY, at=NOW)
+        approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="over", at=NOW)
+
+
+@pytest.mark.parametrize("kind", FreezeKind)
+def test_what_two_must_lift_one_does_not(
+    database: Database, ledger: Ledger, account: UUID, kind: FreezeKind
+) -> None:
+    freeze(database, account, kind)
+    for actor in ("clerk-1", "clerk-2"):
+        with pytest.raises(FrozenOtherwise, match=kind.value):
+            account_changes.unfreeze(ledger, account, actor=actor, reason="please")
+        with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="two"):
+            account_changes.set_freeze(
+                connection, account, kind.value, debit=False, credit=False, **BY, at=NOW
+            )
+    assert flags(database, account) == (True, True)
+    lift(database, account, kind)
+    assert flags(database, account) == (False, False)
+
+
+def test_the_operator_lifts_its_own_and_leaves_the_others(
+    database: Database, ledger: Ledger, account: UUID
+) -> None:
+    freeze(database, account, FreezeKind.COMPLIANCE, credit=False)
+    account_changes.freeze(ledger, account, **BY)
+    assert flags(database, account) == (True, True)
+    change = account_changes.unfreeze(ledger, account, **BY)
+    assert (change.frozen_debit, change.frozen_credit) == (True, False)
+    assert (change.freeze_kind, change.freeze_debit, change.freeze_credit) == ("operator", False, False)
+    assert flags(database, account) == (True, False)
+    lift(database, account, FreezeKind.COMPLIANCE)
+    assert flags(database, account) == (False, False)
+
+
+def test_each_kind_stands_alone(database: Database, account: UUID) -> None:
+    kinds = list(FreezeKind)
+    for kind in kinds:
+        freeze(database, account, kind)
+    for number, kind in enumerate(kinds, 1):
+        assert flags(database, account) == (True, True)
+        lift(database, account, kind)
+        with database.connection() as connection:
+            left = {each.kind for each in freezes.standing(connection, account)}
+        assert left == {each.value for each in kinds[number:]}
+    assert flags(database, account) == (False, False)
+
+
+def test_an_approval_lifts_its_own_kind_once(database: Database, owner_url: str, account: UUID) -> None:
+    for kind in (FreezeKind.COMPLIANCE, FreezeKind.SCREENING):
+        freeze(database, account, kind)
+    with database.connection() as connection:
+        asked = freezing.request_unfreezing(connection, account, **BY, at=NOW)
+        approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="over", at=NOW)
+    again: dict[str, Any] = {"debit": False, "credit": False, **BY, "at": NOW, "approval": asked}
+    with database.connection() as connection, pytest.raises(psycopg.IntegrityError):
+        account_changes.set_freeze(connection, account, "screening", **again)
+    freeze(database, account, FreezeKind.COMPLIANCE)
+    with database.connection() as connection, pytest.raises(psycopg.IntegrityError):
+        account_changes.set_freeze(connection, account, "compliance", **again)
+    with database.connection() as connection, pytest.raises(InvalidRequest, match="not frozen"):
+        freezing.request_unfreezing(connection, account, kind=FreezeKind.COURT_ORDER, **BY, at=NOW)
+
+
+def test_an_approval_from_before_a_freeze_does_not_lift_it(database: Database, account: UUID) -> None:
+    freeze(database, account, FreezeKind.COMPLIANCE)
+    with database.connection() as connection:
+        asked = freezing.request_unfreezing(connection, account, **BY, at=NOW)
+    lift(database, account, FreezeKind.COMPLIANCE)
+    later = NOW + timedelta(hours=1)
+    with database.connection() as connection:
+        freezing.freeze(connection, account, **BY, at=later)
+    with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="two"):
+        approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="x", at=later)
+    assert flags(database, account) == (True, True)
+
+
+def test_death_is_lifted_by_its_withdrawal_only(
+    database: Database, ledger: Ledger, enrolled: Any, account: UUID
+) -> None:
+    with database.connection() as connection:
+        deaths.report(connection, enrolled.person_id, **BY, at=NOW)
+    assert flags(database, account) == (True, False)
+    with pytest.raises(FrozenOtherwise, match="death"):
+        account_changes.unfreeze(ledger, account, **BY)
+    with pytest.raises(psycopg.errors.CheckViolation, match="death"), database.connection() as connection:
+        account_changes.set_freeze(connection, account, "death", debit=False, credit=False, **BY, at=NOW)
+    freeze(database, account, FreezeKind.INVESTIGATION)
+    with database.connection() as connection:
+        asked = deaths.request_withdrawal(connection, enrolled.person_id, **BY, at=NOW)
+        approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="lives", at=NOW)
+    assert flags(database, account) == (True, True)
+    lift(database, account, FreezeKind.INVESTIGATION)
+    assert flags(database, account) == (False, False)
+
+
+@pytest.mark.parametrize("role", ["emoney_app", "postgres"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM ledger.account_freeze",
+        "UPDATE ledger.account SET frozen_debit = false",
+        "INSERT INTO ledger.account_change (account_id, number, kind, frozen_debit, frozen_credit,"
+        " freeze_kind, freeze_debit, freeze_credit, actor, reason, at)"
+        " SELECT account_id, 2, 'unfreeze', false, false,"
+        " 'operator', false, false, 'x', 'x', now() FROM ledger.account_freeze",
+        "INSERT INTO ledger.account_change (account_id, number, kind, frozen_debit, frozen_credit,"
+        " freeze_kind, freeze_debit, freeze_credit, actor, reason, at)"
+        " SELECT account_id, 2, 'unfreeze', false, false,"
+        " 'compliance', false, false, 'x', 'x', now() FROM ledger.account_freeze",
+    ],
+)
+def test_the_database_keeps_the_flags_to_what_stands(
+    database: Database, owner_url: str, account: UUID, role: str, statement: str
+) -> None:
+    freeze(database, account, FreezeKind.COMPLIANCE)
+    with psycopg.connect(owner_url) as owner:
+        owner.execute(f"SET ROLE {role}".encode())
+        if role == "postgres" and not statement.startswith("INSERT"):
+            return  # the owner stands above grants
+        with pytest.raises(psycopg.Error):
+            owner.execute(statement.encode())
+    assert flags(database, account) == (True, True)
+
+
+def test_a_long_reason_is_kept_whole_or_refused(database: Database, account: UUID) -> None:
+    said = "because " * 62
+    with database.connection() as connection:
+        freezing.freeze(connection, account, actor="clerk-1", reason=said, at=NOW)
+        [change] = account_changes.changes(connection, account)
+        assert change.reason == said
+        with pytest.raises(InvalidRequest, match="1 to 500"):
+            freezing.freeze(connection, account, actor="clerk-1", reason="x" * 501, at=NOW)
