@@ -41,7 +41,7 @@ PARTS: dict[str, dict[str, str]] = {
     "kyc.approvals": {
         "override": "Ask that a wallet be put at a tier that the evidence does not reach, for a time.",
         "freeze": "Stop a wallet.",
-        "unfreeze": "Ask that a frozen wallet be let go.",
+        "unfreeze": "Ask that a frozen wallet be let go; freezes of other kinds stand.",
         "approvals": "What takes a second person: requests, approvals, rejections.",
     },
     "kyc.deaths": {
