@@ -54,7 +54,7 @@ Decision = Accepted | Rejected
 def outcomes_of(decisions: Iterable[Decision]) -> list[Outcome]:
     """What their callers are told."""
     return [
-        Outcome(d.transfer.id, d.refusal if isinstance(d, Rejected) else None, key=d.transfer.key)
+        Outcome((t := d.transfer).id, d.refusal if isinstance(d, Rejected) else None, False, t.key)
         for d in decisions
     ]
 
