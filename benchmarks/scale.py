@@ -13,7 +13,7 @@ class Scale:
     `caller_start_s`: for how long they post before.
 
     `written`: transfers that the writer posts whose memory and disk are measured, a multiple of ten
-    thousand; `growth`: transfers in the ledger when a full one is held against an empty one.
+    thousand; `growth`: transfers in the ledger when a full one is compared with an empty one.
     """
 
     wallets: int

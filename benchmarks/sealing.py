@@ -61,7 +61,7 @@ class _Counting(LocalKeyring):
 
 
 def measure(*, smoke: bool = False) -> list[Figure]:
-    """The figures; what each is held against stands beside it."""
+    """The figures; what each is compared with stands beside it."""
     subjects = SMOKE_SUBJECTS if smoke else SUBJECTS
     with scratch_server() as fresh:
         return [

@@ -34,7 +34,7 @@ BACKOFF_S = 0.01
 """How often a call is repeated that others were in the way of, and one that lost its connection; the first
 pause, in seconds, about doubled each time."""
 OPTIMISTIC_TRANSFERS_MAX = 16
-"""Up to so many transfers, round trips cost more than what a batch decided in vain would."""
+"""Up to so many transfers, round trips cost more than a stale decision of a batch would."""
 
 
 _chance = random.SystemRandom()
@@ -99,7 +99,7 @@ class Ledger:
     def _post_optimistically(
         self, transfers: Sequence[Transfer], cache: AccountCache
     ) -> list[Outcome] | None:
-        """Read, decide and write in two round trips or, where all is remembered, one; None if in vain, or if
+        """Read, decide and write in two round trips or, where all is remembered, one; None if stale, or if
         the connection was lost: posting finds out whether it was written.
         """
         try:

@@ -162,7 +162,7 @@ def find(connection: Connection, name: str) -> Period:
 
 
 def check(connection: Connection, name: str) -> PeriodCheck:
-    """Sum the period again and hold it against what its close recorded. Raises UnknownPeriod."""
+    """Sum the period again and compare it with what its close recorded. Raises UnknownPeriod."""
     period = find(connection, name)
     at = {"ends_at": period.ends_at}
     recorded = tuple(_total(row) for row in connection.execute(_queries.recorded.sql, at))

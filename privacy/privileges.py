@@ -84,7 +84,7 @@ def decisions() -> Mapping[str, Decision]:
 
 
 def undecided(connection: Connection) -> list[str]:
-    """The tables and views of the packages that the file says nothing of, and those it names in vain."""
+    """Tables and views of the packages that the file leaves out, and those it names that are not there."""
     return sorted(set(_columns(connection)) ^ set(decisions()))
 
 

@@ -48,7 +48,7 @@ def posting(
         typer.Option(
             min=10_000,
             max=100_000_000,
-            help="Transfers in the ledger that is held against an empty one; by default 5,000,000.",
+            help="Transfers in the ledger that is compared with an empty one; by default 5,000,000.",
         ),
     ] = None,
     plot: Annotated[

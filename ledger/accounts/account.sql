@@ -1,5 +1,5 @@
 -- name: open_accounts
--- In id order: two callers opening the same accounts wait for each other, never in a circle. Parents are set by the
+-- In id order: two callers opening the same accounts wait for each other and never deadlock. Parents are set by the
 -- trigger on what is recorded, when all accounts of the statement are there.
 WITH opened AS (
     INSERT INTO ledger.account (id, kind, currency, holder, external_ref, profile_id, opened_at, sign, floor, ceiling)

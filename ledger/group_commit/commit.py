@@ -11,8 +11,8 @@ before the answer to the first. From threads and asyncio.
 |           | callers just answered come back, and go together instead of one by one    |                   |
 | decide    | on remembered accounts (`account_cache`), while the batch before is       | reading new ones  |
 |           | written: of many callers, half wait for the one and half for the other    |                   |
-| write     | sent behind the batch before (`pipeline`); what was decided in            | one round trip,   |
-|           | vain is posted, `Ledger.post`                                             | not waited for    |
+| write     | sent behind the batch before (`pipeline`); what was decided on            | one round trip,   |
+|           | stale accounts is posted by `Ledger.post`                                 | not waited for    |
 | answer    | one lock released per thread; one call into each event loop               | about 1 us a call |
 
 Order: first come, first posted, over all callers; what one caller sends in turn is posted in that order. A

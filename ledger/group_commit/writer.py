@@ -2,7 +2,7 @@
 
 It decides a batch, and sends it to be written. Half of the callers are then decided, or answered, while the
 other half is written; unless a commit takes longer than that: then all share one batch after the other. What
-is decided in vain, or cannot be, is posted (`Ledger.post`) when what was sent before it is written.
+is decided on stale accounts, or cannot be, is posted (`Ledger.post`) when what was sent before it is written.
 """
 
 import socket
@@ -255,7 +255,7 @@ class Writer:
         return [call for call in calls if call not in answered]
 
     def _settle(self, pipeline: Pipeline) -> None:
-        """Answer the oldest batch under way when it is written; if it was decided in vain, or its writing
+        """Answer the oldest batch under way when it is written; if its decision was stale, or its writing
         failed, when it is posted."""
         calls = self._in_flight.popleft()
         self._returning = len(calls)

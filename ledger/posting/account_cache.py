@@ -1,7 +1,7 @@
 """What is remembered of accounts from one batch to the next, so that these need not be read again.
 
 `ledger.posting.optimistic` writes a batch only where its accounts are as they were remembered, so a cache
-may be stale: then the batch is decided in vain, everything is forgotten, and of the next 1, 2, 4 …
+may be stale: then the batch's decision is, too, everything is forgotten, and of the next 1, 2, 4 …
 FAILURES_MAX batches none is decided on the cache.
 
 Bounds: REMEMBERED_MAX accounts, about two kilobytes each, or those of one batch.
@@ -48,7 +48,7 @@ class AccountCache:
         self._failures = 0
 
     def invalidate(self) -> None:
-        """What was decided was in vain."""
+        """What was decided is stale."""
         self._clear()
         self._skip_next = self._failures = min(max(1, 2 * self._failures), FAILURES_MAX)
 

@@ -3,7 +3,7 @@
 `posting` locks, reads, decides, writes and commits in turn: Python waits for PostgreSQL, and PostgreSQL for
 Python. Here the next batch is decided (`ledger.posting.account_cache`, `ledger.posting.optimistic`) as if the
 one that is being written had been, and is on its way before that one is answered (`ledger.posting.pipeline`).
-If that one was decided in vain, so was the next, and both are posted by `posting`, in their order.
+If that one's decision was stale, so was the next, and both are posted by `posting`, in their order.
 
 Bounds: one batch is being written and one waits for it; two connections, kept while the caller looks at the
 outcomes he was given.
@@ -73,7 +73,7 @@ def _decide(cache: AccountCache, batch: Sequence[Transfer], database: Database) 
 
 
 def _settle(pipeline: Pipeline, batch: Sequence[Transfer], cache: AccountCache, post: Post) -> list[Outcome]:
-    """The outcomes of the oldest batch when it is written; if it was decided in vain, of posting it."""
+    """The outcomes of the oldest batch when it is written; if its decision was stale, of posting it."""
     try:
         decided = pipeline.receive()
     except (

@@ -15,7 +15,7 @@ Python works while PostgreSQL does: the accounts are made ready while the ids ar
 while those before them are written.
 
 Locks: accounts first (and, under limits of a person, the other wallets of their holders), claims second, each
-in id order; whoever waits for a claim waits for someone who has all accounts, so nobody waits in a circle. A
+in id order; whoever waits for a claim waits for someone who has all accounts, so there is no deadlock. A
 locking read gives rows as they are after the wait; other tables are read by later statements only, for the
 wait does not refresh a statement's snapshot. The lock of an account covers its usage: no one else writes it.
 

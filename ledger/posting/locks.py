@@ -1,7 +1,7 @@
 """Locks: the accounts of a batch, locked and read in one statement, and the ids it claims.
 
 Order: accounts first (and, under limits of a person, the other wallets of their holders), claims second, each
-in id order. Whoever waits for a claim waits for someone who has all accounts, so nobody waits in a circle.
+in id order. Whoever waits for a claim waits for someone who has all accounts, so there is no deadlock.
 """
 
 from collections.abc import Collection, Mapping

@@ -108,7 +108,7 @@ class Pipeline:
     def receive(self) -> Decided:
         """The oldest batch, when it is written and committed, and those behind it are sent.
 
-        Raises StaleDecision where it was decided in vain, Unavailable where it is unknown whether it was
+        Raises StaleDecision where that is what it was, Unavailable where it is unknown whether it was
         written, and what `ledger.posting.write.as_ledger_errors` does.
         """
         decided, sent_at = self._in_flight[0]

@@ -1,6 +1,6 @@
 """Auditing the database against its log: every row, every leaf, every node, every checkpoint.
 
-The rows are read again in the log's order and hashed anew; the leaves that are stored are held against them
+The rows are read again in the log's order and hashed anew; the leaves that are stored are compared with them
 one by one, so that what differs has a name; the tree is built anew over the leaves and must lead through
 every stored node to the root of every checkpoint, of which each must be signed. One pass, a page of rows in
 memory.

@@ -79,7 +79,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One claim, held against what is there. `wrong`: what is not so; empty where it is."""
+    """One claim, compared with what is there. `wrong`: what is not so; empty where it is."""
 
     claim: str
     wrong: tuple[str, ...]

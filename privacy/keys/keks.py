@@ -99,7 +99,7 @@ def succeed(connection: Connection, providers: Providers, use: KeyUse, clock: Cl
 def set_state(
     connection: Connection, kek: str, state: str, event: KeyEventKind, now: datetime, **who: str | None
 ) -> None:
-    """Change a key's state; the database holds that it may. `who`: actor and reason."""
+    """Change a key's state; the database enforces that it may. `who`: actor and reason."""
     connection.execute(_queries.set_kek_state.sql, {"kek": kek, "state": state})
     key_events.record(connection, [KeyEvent(KeyKind.KEK, kek, event, **who)], now)  # type: ignore[arg-type]
 

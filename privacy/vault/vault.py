@@ -144,10 +144,10 @@ class Vault:
 
         A value is 1 to 4096 bytes of UTF-8 without NUL. Each sealing takes the next version of its place, so
         that what stood there before no longer opens: store the result in the same transaction. All fields
-        of a row are about one subject. Keys and versions are locked in one order, so two calls never wait
-        for each other in a circle; two transactions of several calls each might, and PostgreSQL then ends
-        one of them. Raises InvalidField before anything is written when a value is not fit or a place is
-        named twice, TooManyFields, KeyDestroyed, KeyCompromised.
+        of a row are about one subject. Keys and versions are locked in one order, so two calls never
+        deadlock; two transactions of several calls each might, and PostgreSQL then ends one of them.
+        Raises InvalidField before anything is written when a value is not fit or a place is named twice,
+        TooManyFields, KeyDestroyed, KeyCompromised.
         """
         _demand_few(fields)
         values = [_padded(item) for item in fields]

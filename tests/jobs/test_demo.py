@@ -24,7 +24,6 @@ from emoney.jobs.demo.population import LOOK_ALIKES, SCENARIO_OF, Population, Ro
 from emoney.jobs.demo.run import START
 from emoney.jobs.demo.simulation import Simulation
 from emoney.jobs.demo.world import SAFEGUARDING
-from emoney.jobs.installation import DATABASE_URL
 from emoney.ledger import Database
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres import embedded
@@ -176,7 +175,7 @@ def test_the_table_tells_it_all_in_eighty_columns(ran: Ran) -> None:
 def test_the_same_seed_gives_the_same_ledger_and_a_former_demo_makes_way(
     ran: Ran, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(DATABASE_URL, "postgresql://nobody@localhost:1/not-the-demos")
+    monkeypatch.setenv("EMONEY_DATABASE_URL", "postgresql://nobody@localhost:1/not-the-demos")
     again = run_demo(out, seed=SEED, persons=PERSONS, days=DAYS)
     assert history_rows(out) == ran.history
     for name in (

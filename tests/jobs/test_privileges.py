@@ -150,7 +150,7 @@ def test_a_reader_becomes_nobody_else_and_runs_nothing_with_the_owners_rights(
         assert refused(connection, sql.SQL("SELECT pg_read_file('postgresql.conf')"))
 
 
-# What was decided, held against what the columns declare of themselves.
+# What was decided, compared with what the columns declare of themselves.
 
 
 def seen_columns(reader: Reader) -> set[str]:

@@ -36,7 +36,7 @@ def told(outcomes: Sequence[Outcome]) -> list[tuple[bool, str | None]]:
 
 @pytest.fixture
 def vain(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """As long as the number of batches decided in vain."""
+    """As long as the number of batches with a stale decision."""
     found: list[None] = []
     receive = Pipeline.receive
 

@@ -29,7 +29,7 @@ def decide(books: Books, account_cache: AccountCache, *transfers: Transfer) -> D
 
 
 def received(pipeline: Pipeline, batches: int) -> list[bool]:
-    """Whether each batch was written, and not decided in vain."""
+    """Whether each batch was written, and its decision was not stale."""
     found = []
     for _ in range(batches):
         try:

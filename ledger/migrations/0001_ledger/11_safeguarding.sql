@@ -1,4 +1,4 @@
--- What safeguarding banks say, and what was found when it was held against the books. Nothing here is edited:
+-- What safeguarding banks say, and what was found when it was compared with the books. Nothing here is edited:
 -- another look at the same day is another reconciliation.
 
 -- A bank's statement of one safeguarding account. `sequence` orders statements that close on one day.
