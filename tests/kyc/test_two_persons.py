@@ -44,6 +44,8 @@ LOOK_ALIKES = {
     "a NUL": "clerk-7\0",
     "nothing": "",
 }
+SPELLINGS = ("the same", "capitals", "all capitals")
+"""Those of them under which one may act: only not as a second person."""
 Door = Callable[..., Any]
 
 
@@ -123,9 +125,7 @@ def test_a_legal_hold_is_released_by_nobody_of_another_spelling(
         assert rights.held(connection, [subject]) == {subject}
 
 
-@pytest.mark.parametrize(
-    "called", [each for each in LOOK_ALIKES if each not in ("the same", "capitals", "all capitals")]
-)
+@pytest.mark.parametrize("called", [each for each in LOOK_ALIKES if each not in SPELLINGS])
 def test_nobody_asks_under_such_a_name(database: Database, owner_url: str, called: str) -> None:
     actor = LOOK_ALIKES[called]
     with database.connection() as connection, pytest.raises(InvalidRequest):
