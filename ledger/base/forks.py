@@ -5,6 +5,8 @@ installation in the parent: sockets, locks that another thread may hold, session
 """
 
 import os
+import sys
+from importlib import import_module
 from typing import Protocol
 from weakref import WeakSet
 
@@ -29,5 +31,15 @@ def _in_child() -> None:
         forked.in_child()
 
 
+def _before() -> None:
+    """Wait until what other threads are importing of ours is there: a child would wait for them for ever."""
+    for name, module in list(sys.modules.items()):
+        ours = name.partition(".")[0] in _LOADED_LATE
+        if ours and getattr(getattr(module, "__spec__", None), "_initializing", False):
+            import_module(name)
+
+
+_LOADED_LATE = frozenset({"emoney", "sqlmodel", "sqlalchemy", "psycopg", "pydantic"})
+
 if hasattr(os, "register_at_fork"):  # there are systems that do not fork
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(before=_before, after_in_child=_in_child)

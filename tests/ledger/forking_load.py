@@ -1,5 +1,6 @@
 """A process that posts, seals and reads from many threads, and forks in the middle of it, again and again."""
 
+import faulthandler
 import json
 import os
 import random
@@ -19,10 +20,11 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import raw
 from emoney.privacy import Place, Purpose, SealedField
 
-CHILDREN, SECONDS_MAX = 14, 90
+CHILDREN, SECONDS_MAX = 8, 200
 
 url, home, wallets = sys.argv[1], Path(sys.argv[2]), [UUID(each) for each in sys.argv[3:]]
-signal.alarm(SECONDS_MAX)  # whoever hangs is killed, and the test sees it
+faulthandler.register(signal.SIGALRM, chain=True)
+signal.alarm(SECONDS_MAX)  # whoever hangs says where, is killed, and the test sees it
 emoney = Emoney.open(url, home)
 posted: Counter[str] = Counter()
 stop = threading.Event()

@@ -44,7 +44,7 @@ def test_forks_in_the_middle_of_a_load(books: Books, tmp_path: Path) -> None:
         [sys.executable, str(LOAD), books.owner_url, str(tmp_path / "home"), *map(str, wallets)],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=280,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert all(json.loads(done.stdout).get(way) for way in ("one by one", "in batches", "group commit"))
