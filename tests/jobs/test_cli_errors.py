@@ -16,9 +16,6 @@ from emoney.ledger.base.errors import EmoneyError
 
 DOCUMENTED = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
 
-TO_BE_MERGED = {"invalid_request", "request_closed", "same_person"}
-"""What two persons decide is in two packages yet."""
-
 
 def classes() -> set[type[EmoneyError]]:
     for module in pkgutil.walk_packages(emoney.__path__, "emoney."):
@@ -35,7 +32,7 @@ def _below(base: type[EmoneyError]) -> Iterator[type[EmoneyError]]:
 
 def test_each_class_of_errors_has_a_code_of_its_own() -> None:
     codes = Counter(each.code for each in classes())
-    assert {code for code, number in codes.items() if number > 1} <= TO_BE_MERGED
+    assert {code for code, number in codes.items() if number > 1} == set()
     assert all(re.fullmatch(r"[a-z]+(_[a-z0-9]+)*", code) for code in codes)
 
 
