@@ -224,7 +224,7 @@ def test_frozen_by_one_let_go_by_two(database: Database, enrolled: Any) -> None:
         approved_actions.approve(connection, request, packs=PACKS, actor="clerk-2", reason="settled", at=SOON)
         held = accounts.get(connection, account)
         assert (held.frozen_debit, held.frozen_credit) == (False, False)
-    with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="takes_two"):
+    with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="takes two"):
         connection.execute(
             "INSERT INTO ledger.account_change (account_id, number, kind, frozen_debit, frozen_credit,"
             " freeze_kind, freeze_debit, freeze_credit, actor, reason, at)"
