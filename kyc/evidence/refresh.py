@@ -98,9 +98,9 @@ def review(
     return due
 
 
-def due(connection: Connection, actor: date, *, most: int = LISTED_MAX) -> list[Due]:
+def due(connection: Connection, until: date, *, most: int = LISTED_MAX) -> list[Due]:
     """The persons whose review is due on or before a day, the longest overdue first."""
-    return [Due(*row) for row in connection.execute(_queries.due.sql, {"actor": actor, "most": most})]
+    return [Due(*row) for row in connection.execute(_queries.due.sql, {"until": until, "most": most})]
 
 
 @all_or_nothing

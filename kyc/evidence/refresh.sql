@@ -16,7 +16,7 @@ VALUES (:id, :person, :was_due_on, :next_due_on, :actor, :reason, :at);
 -- name: due
 SELECT r.person_id, p.external_ref, r.rating, r.reviewed_at, r.due_on
 FROM kyc.review AS r JOIN kyc.person AS p ON p.id = r.person_id
-WHERE r.due_on <= :actor ORDER BY r.due_on, r.person_id LIMIT :most;
+WHERE r.due_on <= :until ORDER BY r.due_on, r.person_id LIMIT :most;
 
 -- name: to_remind
 -- What another run has in hand is left to it; events are then recorded in id order.

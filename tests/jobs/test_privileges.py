@@ -10,6 +10,7 @@ from reader_logins import refused
 
 import emoney.jobs.tables  # noqa: F401
 from emoney.jobs.migrate import PACKAGES, upgrade
+from emoney.jobs.revisions import VERSIONS
 from emoney.ledger.base.declarations import Category
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.base.postgres.table import Table
@@ -50,7 +51,7 @@ def relations(url: str) -> list[Relation]:
             (),
         ).fetchall()
     found = [Relation(schema, name, tuple(columns), view) for schema, name, columns, view in rows]
-    assert {each.schema for each in found} == {*PACKAGES, "public"}
+    assert {each.schema for each in found} == {*PACKAGES, VERSIONS}
     return found
 
 
@@ -110,7 +111,7 @@ def test_a_reader_writes_nothing(owner_url: str, logins: dict[Reader, str], read
                 joined = (ObjectNotInPrerequisiteState,) if relation.view else ()  # nobody writes to these
                 if not refused(connection, query, *joined):
                     written.append(query.as_string(connection))
-        for schema in (*PACKAGES, "public"):
+        for schema in (*PACKAGES, VERSIONS, "public"):
             if not refused(
                 connection, sql.SQL("CREATE TABLE {} (x int)").format(sql.Identifier(schema, "t"))
             ):

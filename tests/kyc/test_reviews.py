@@ -73,9 +73,9 @@ def person(desk: Enrolment, ama: dict[str, Any]) -> Any:
     return desk.enrol(ama).person_id
 
 
-def dues(database: Database, actor: date) -> list[tuple[str, date]]:
+def dues(database: Database, until: date) -> list[tuple[str, date]]:
     with database.connection() as connection:
-        return [(each.rating, each.due_on) for each in refresh.due(connection, actor)]
+        return [(each.rating, each.due_on) for each in refresh.due(connection, until)]
 
 
 def test_reviewed_within_five_years_or_one_at_high_risk(database: Database, person: Any) -> None:

@@ -289,8 +289,8 @@ def due(
 ) -> None:
     """The persons whose review is due, the longest overdue first."""
     with opened_connection() as (emoney, connection):
-        actor = (emoney.clock() + timedelta(days=days)).date()
-        found = refresh.due(connection, actor)
+        until = (emoney.clock() + timedelta(days=days)).date()
+        found = refresh.due(connection, until)
     columns: dict[str, Cell] = {
         "person": "external_ref",
         "risk": "rating",
