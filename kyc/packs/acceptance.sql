@@ -9,6 +9,6 @@ WHERE (pack_id, content_hash) IN (SELECT * FROM unnest(:packs::text[], :hashes::
     AND (approval_id IS NOT NULL OR NOT :by_two);
 
 -- name: every
-SELECT a.id, a.pack_id, a.content_hash, a.accepted_by, a.accepted_at, a.note, a.approval_id, d.decided_by
+SELECT a.id, a.pack_id, a.content_hash, a.accepted_by, a.accepted_at, a.note, a.approval_id, d.actor
 FROM kyc.pack_acceptance AS a LEFT JOIN ledger.request_decision AS d ON d.request_id = a.approval_id
 ORDER BY a.accepted_at, a.id LIMIT :most;
