@@ -23,6 +23,7 @@ from emoney.kyc.wallets.restrictions import Cause, DowngradePolicy, Restriction
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.names import REASON_MAX
 from emoney.ledger.base.postgres.binary_arrays import Texts, Times, Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -30,7 +31,6 @@ from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import AccountKind
 
-REASON_MAX = 500
 WALLETS_MAX = 10_000
 """Wallets in one call."""
 
