@@ -1,4 +1,4 @@
-"""Every query in a `.sql` file is one that the schema knows: no column, table or function that is not there."""
+"""Every query in a `.sql` file is one that the schema knows: no column, table or function that is not."""
 
 import re
 from pathlib import Path
