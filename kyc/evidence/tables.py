@@ -9,7 +9,7 @@ from sqlmodel import Field
 
 from emoney.kyc.declarations import DUE_DILIGENCE
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import id_column, reference, text, timestamp_column
+from emoney.ledger.base.postgres.columns import computed, id_column, reference, text, timestamp_column
 from emoney.ledger.base.postgres.table import Table
 
 
@@ -31,8 +31,8 @@ class EvidenceRow(Table, table=True):
     reason: str = text()
     provider: str | None = text(nullable=True)
     approval_id: UUID | None = Field(sa_column=Column(Uuid))
-    approval_action: str = text(info=NOT_PERSONAL)
-    approval_outcome: str = text(info=NOT_PERSONAL)
+    approval_action: str = computed()
+    approval_outcome: str = computed()
     recorded_at: datetime = timestamp_column()
 
 

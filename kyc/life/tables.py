@@ -8,7 +8,7 @@ from sqlmodel import Field
 
 from emoney.kyc.declarations import DUE_DILIGENCE
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import id_column, reference, text, timestamp_column
+from emoney.ledger.base.postgres.columns import computed, id_column, reference, text, timestamp_column
 from emoney.ledger.base.postgres.table import Table
 
 
@@ -82,5 +82,5 @@ class DeathStepRow(Table, table=True):
     reason: str = text()
     made_at: datetime = timestamp_column()
     approval_id: UUID | None = reference(nullable=True)
-    approval_action: str = text(info=NOT_PERSONAL)
-    approval_outcome: str = text(info=NOT_PERSONAL)
+    approval_action: str = computed()
+    approval_outcome: str = computed()

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Text, Uuid
 from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import text, timestamp_column
+from emoney.ledger.base.postgres.columns import computed, timestamp_column
 from emoney.ledger.base.postgres.table import Table
 
 
@@ -32,6 +32,6 @@ class PackAcceptanceRow(Table, table=True):
     accepted_at: datetime = timestamp_column()
     note: str = Field(sa_column=Column(Text, nullable=False))
     approval_id: UUID | None = Field(sa_column=Column(Uuid))
-    approval_action: str = text(info=NOT_PERSONAL)
-    approval_subject: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
-    approval_outcome: str = text(info=NOT_PERSONAL)
+    approval_action: str = computed()
+    approval_subject: UUID = computed(Uuid)
+    approval_outcome: str = computed()

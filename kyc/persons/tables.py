@@ -10,7 +10,7 @@ from sqlmodel import Field
 
 from emoney.kyc.declarations import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import id_column, reference, text, timestamp_column
+from emoney.ledger.base.postgres.columns import computed, id_column, reference, text, timestamp_column
 from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import Sealed, SealedText
 
@@ -99,8 +99,8 @@ class PersonVersionRow(Table, table=True):
     reason: str = text()
     replaced_at: datetime = timestamp_column()
     approval_id: UUID | None = reference(nullable=True)
-    approval_action: str = text(info=NOT_PERSONAL)
-    approval_outcome: str = text(info=NOT_PERSONAL)
+    approval_action: str = computed()
+    approval_outcome: str = computed()
 
 
 class DuplicateRow(Table, table=True):
@@ -142,8 +142,8 @@ class PersonLinkRow(Table, table=True):
     into_id: UUID = reference()
     made_at: datetime = timestamp_column()
     approval_id: UUID = reference()
-    approval_action: str = text(info=NOT_PERSONAL)
-    approval_outcome: str = text(info=NOT_PERSONAL)
+    approval_action: str = computed()
+    approval_outcome: str = computed()
 
 
 class TermsRow(Table, table=True):

@@ -9,7 +9,15 @@ from sqlmodel import Field
 
 from emoney.kyc.declarations import DUE_DILIGENCE
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import id_column, reference, salt, text, timestamp_column, xact
+from emoney.ledger.base.postgres.columns import (
+    computed,
+    id_column,
+    reference,
+    salt,
+    text,
+    timestamp_column,
+    xact,
+)
 from emoney.ledger.base.postgres.table import Table
 
 
@@ -61,8 +69,8 @@ class TierOverrideRow(Table, table=True):
     made_at: datetime = timestamp_column()
     until: datetime = timestamp_column()
     approval_id: UUID = reference()
-    approval_action: str = text(info=NOT_PERSONAL)
-    approval_outcome: str = text(info=NOT_PERSONAL)
+    approval_action: str = computed()
+    approval_outcome: str = computed()
 
 
 class RestrictionStepRow(Table, table=True):
