@@ -3,11 +3,12 @@
 import pytest
 from sqlmodel import SQLModel
 
-from emoney.aml import tables
+from emoney.aml.alerts.tables import AlertAccountRow, AlertRow, AlertTransferRow
+from emoney.aml.history.tables import ExtractionRow, HistoryRow
 from emoney.ledger import Database
 from emoney.ledger.base.declarations import Category
 
-MAPPED = [tables.History, tables.Extraction, tables.Alert, tables.AlertTransfer, tables.AlertAccount]
+MAPPED = [HistoryRow, ExtractionRow, AlertRow, AlertTransferRow, AlertAccountRow]
 
 
 @pytest.mark.parametrize("mapped", MAPPED)
@@ -28,6 +29,6 @@ def test_no_table_of_the_schema_is_left_out(database: Database) -> None:
 
 
 def test_who_is_watched_is_declared_as_suspicion() -> None:
-    for mapped in (tables.Alert, tables.AlertTransfer, tables.AlertAccount):
+    for mapped in (AlertRow, AlertTransferRow, AlertAccountRow):
         info = mapped.__table__.info  # type: ignore[attr-defined]
         assert info["declaration"].category is Category.SUSPICION

@@ -27,7 +27,6 @@ from dumping import dumped
 from haystacks import Needles, files, forms, tables
 from sqlmodel import Session
 
-from emoney import kyc
 from emoney.jobs.cli import main
 from emoney.jobs.demo import run_demo
 from emoney.jobs.demo.home import stop_server
@@ -35,6 +34,7 @@ from emoney.jobs.demo.population import personal_values, populate
 from emoney.jobs.demo.run import START
 from emoney.jobs.installation import Emoney
 from emoney.kyc.persons import enrolment
+from emoney.kyc.persons.tables import PersonRow
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres import embedded
 from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField
@@ -326,7 +326,7 @@ def _plant_by_calls(left: Left, patch: pytest.MonkeyPatch) -> None:
         for bad in (PERSON["name"].encode(), (PERSON["name"] * 9).encode("utf-16")):
             row = (new_id(), "w-8", "natural", Sealed(bad), datetime.now(UTC))
             refused(in_transaction(lambda it, row=row: it.execute(INSERT, row)))  # type: ignore[misc]
-        unsealed = kyc.tables.PersonRow(
+        unsealed = PersonRow(
             id=new_id(),
             external_ref="w-8",
             kind="natural",

@@ -13,3 +13,5 @@ _METADATA = MetaData()
 
 class Table(SQLModel, registry=registry(metadata=_METADATA)):
     """`class Row(Table, table=True)`. `Table.metadata`: the tables of the packages imported so far."""
+
+    __mapper_args__ = {"eager_defaults": False}  # what the database makes is read by whoever wants it

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from logs import Log
 
+from emoney.ledger.posting.tables import RefusalRow, TransferRow
 from emoney.ledger.proofs.leaves import Row, Rows
 from emoney.ledger.proofs.verifying import LAYOUTS, ProofInvalid, commitment, encode_leaf, leaf_hash
-from emoney.ledger.tables import RefusalRow, TransferRow
 
 TRANSFER: dict[str, Any] = {
     "id": "01890a5d-ac96-774b-bcce-b302099a8057",

@@ -1,4 +1,4 @@
-"""The tables of releases and published counts, as their migration makes them."""
+"""The tables of releases and published counts."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +22,7 @@ _ACCOUNTABILITY = declare(
 _PUBLISHED = {"schema": "privacy", "info": NOT_PERSONAL}
 
 
-class Release(Table, table=True):
+class ReleaseRow(Table, table=True):
     """A file of anonymised records that left. Append-only."""
 
     __tablename__ = "release"
@@ -48,7 +48,7 @@ class Release(Table, table=True):
     salt: UUID = salt()
 
 
-class CountBudget(Table, table=True):
+class CountBudgetRow(Table, table=True):
     """The privacy loss that all counts of one purpose may add up to. Append-only."""
 
     __tablename__ = "count_budget"
@@ -64,7 +64,7 @@ class CountBudget(Table, table=True):
     salt: UUID = salt()
 
 
-class CountSpent(Table, table=True):
+class CountSpentRow(Table, table=True):
     """What is spent of a budget. It only grows."""
 
     __tablename__ = "count_spent"
@@ -75,7 +75,7 @@ class CountSpent(Table, table=True):
     spent: Decimal = Field(sa_type=Numeric(9, 6))
 
 
-class PublishedCount(Table, table=True):
+class PublishedCountRow(Table, table=True):
     """Counts with their noise, as they were told. Append-only."""
 
     __tablename__ = "published_count"

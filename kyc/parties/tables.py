@@ -6,8 +6,8 @@ from uuid import UUID
 from sqlalchemy import Boolean, Column, Integer, Uuid
 from sqlmodel import Field
 
-from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
-from emoney.ledger.base.postgres.columns import timestamp_column
+from emoney.kyc.declarations import DUE_DILIGENCE
+from emoney.ledger.base.postgres.columns import id_column, reference, text, timestamp_column
 from emoney.ledger.base.postgres.table import Table
 
 

@@ -1,4 +1,4 @@
-"""The tables of pseudonyms and re-identification, as their migration makes them."""
+"""The tables of pseudonyms and re-identification."""
 
 from datetime import datetime
 from uuid import UUID
@@ -30,7 +30,7 @@ _KEY = declare(
 )
 
 
-class PseudonymDomain(Table, table=True):
+class PseudonymDomainRow(Table, table=True):
     """One purpose of analysis. Append-only."""
 
     __tablename__ = "pseudonym_domain"
@@ -43,7 +43,7 @@ class PseudonymDomain(Table, table=True):
     created_at: datetime = timestamp_column()
 
 
-class PseudonymEpoch(Table, table=True):
+class PseudonymEpochRow(Table, table=True):
     """A domain's epoch; its wrapped key moves between key-encryption keys, or is destroyed."""
 
     __tablename__ = "pseudonym_epoch"
@@ -64,7 +64,7 @@ class PseudonymEpoch(Table, table=True):
     salt: UUID = salt()
 
 
-class PseudonymToken(Table, table=True):
+class PseudonymTokenRow(Table, table=True):
     """The random pseudonym of a subject. Never changed; closed to the application."""
 
     __tablename__ = "pseudonym_token"
@@ -78,7 +78,7 @@ class PseudonymToken(Table, table=True):
     made_at: datetime = timestamp_column()
 
 
-class ReidentificationDone(Table, table=True):
+class ReidentificationRow(Table, table=True):
     """Whom an approved request disclosed. Append-only."""
 
     __tablename__ = "reidentification"

@@ -1,4 +1,4 @@
-"""The tables of readers and breaches, mapped."""
+"""The table of breaches."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,27 +12,7 @@ from emoney.ledger.base.postgres.columns import timestamp_column
 from emoney.ledger.base.postgres.table import Table
 
 
-class ReaderPack(Table, table=True):
-    """A policy pack whose persons a KYC reader sees. Written by the database's owner only."""
-
-    __tablename__ = "reader_pack"
-    __table_args__ = {
-        "schema": "privacy",
-        "info": declare(
-            Category.PSEUDONYMOUS,
-            "limiting which persons a reader sees",
-            Basis.LEGAL_OBLIGATION,
-            "as long as the reader has access",
-        ),
-    }
-
-    reader: str = Field(primary_key=True)
-    pack_id: str = Field(primary_key=True)
-    granted_by: str
-    granted_at: datetime = timestamp_column()
-
-
-class Breach(Table, table=True):
+class BreachRow(Table, table=True):
     """What was known of a breach at a time. Append-only; the highest number is what is known now."""
 
     __tablename__ = "breach"

@@ -1,34 +1,24 @@
-"""The tables of requests, restrictions, legal holds and destruction, mapped."""
+"""The tables of requests, restrictions and legal holds."""
 
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, Text, Uuid
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from emoney.ledger.base.declarations import Basis, Category, declare
 from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 from emoney.ledger.base.postgres.table import Table
+from emoney.privacy.declarations import REQUESTS
 
-_ACCOUNTABILITY = declare(
-    Category.PSEUDONYMOUS,
-    "showing what a person asked for and what became of it",
-    Basis.LEGAL_OBLIGATION,
-    "5 years after the request was closed",
-)
+_TABLE = {"schema": "privacy", "info": REQUESTS}
 
 
-def _table() -> dict[str, Any]:
-    return {"schema": "privacy", "info": _ACCOUNTABILITY}
-
-
-class DataRequest(Table, table=True):
+class DataRequestRow(Table, table=True):
     """What a person asked for. Append-only."""
 
     __tablename__ = "data_request"
-    __table_args__ = _table()
+    __table_args__ = _TABLE
 
     id: UUID = Field(primary_key=True)
     subject: UUID
@@ -41,11 +31,11 @@ class DataRequest(Table, table=True):
     salt: UUID = salt()
 
 
-class DataRequestStep(Table, table=True):
+class DataRequestStepRow(Table, table=True):
     """A state of a request. Append-only; the highest number is where it stands."""
 
     __tablename__ = "data_request_step"
-    __table_args__ = _table()
+    __table_args__ = _TABLE
 
     id: UUID = Field(primary_key=True)
     request_id: UUID
@@ -60,11 +50,11 @@ class DataRequestStep(Table, table=True):
     salt: UUID = salt()
 
 
-class Restriction(Table, table=True):
+class RestrictionRow(Table, table=True):
     """What a subject's fields may be opened for. Append-only; the highest number holds."""
 
     __tablename__ = "restriction"
-    __table_args__ = _table()
+    __table_args__ = _TABLE
 
     id: UUID = Field(primary_key=True)
     subject: UUID
@@ -78,11 +68,11 @@ class Restriction(Table, table=True):
     salt: UUID = salt()
 
 
-class LegalHold(Table, table=True):
+class LegalHoldRow(Table, table=True):
     """An order to keep what is held of a subject, or its release. Append-only."""
 
     __tablename__ = "legal_hold"
-    __table_args__ = _table()
+    __table_args__ = _TABLE
 
     id: UUID = Field(primary_key=True)
     hold_id: UUID
@@ -91,31 +81,5 @@ class LegalHold(Table, table=True):
     reference: str
     actor: str
     at: datetime = timestamp_column()
-    xact: int = xact()
-    salt: UUID = salt()
-
-
-class Destruction(Table, table=True):
-    """A subject that is erased. Append-only."""
-
-    __tablename__ = "destruction"
-    __table_args__ = _table()
-
-    subject: UUID = Field(primary_key=True)
-    request_id: UUID
-    at: datetime = timestamp_column()
-    xact: int = xact()
-
-
-class DestructionCertificate(Table, table=True):
-    """What was destroyed. Append-only."""
-
-    __tablename__ = "destruction_certificate"
-    __table_args__ = _table()
-
-    id: UUID = Field(primary_key=True)
-    request_id: UUID
-    content: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False))
-    issued_at: datetime = timestamp_column()
     xact: int = xact()
     salt: UUID = salt()

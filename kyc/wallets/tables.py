@@ -1,16 +1,76 @@
-"""The tables of decisions: features, restrictions, overrides. All append-only."""
+"""The tables of wallets and of what was decided on them."""
 
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, Text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Integer, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from emoney.kyc.tables_columns import DUE_DILIGENCE, id_column, reference, text
+from emoney.kyc.declarations import DUE_DILIGENCE
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
+from emoney.ledger.base.postgres.columns import (
+    computed,
+    id_column,
+    reference,
+    salt,
+    text,
+    timestamp_column,
+    xact,
+)
 from emoney.ledger.base.postgres.table import Table
+
+
+class WalletRow(Table, table=True):
+    """A holder's wallet: the ledger account, and the tier it stands at."""
+
+    __tablename__ = "wallet"
+    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
+
+    account_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    person_id: UUID | None = Field(sa_column=Column(Uuid))
+    pack_id: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
+    tier: str = Field(sa_column=Column(Text, nullable=False))
+    tier_since: datetime = timestamp_column()
+    restriction: str | None = text(nullable=True)
+    restriction_cause: str | None = text(nullable=True)
+    restriction_next_at: datetime | None = timestamp_column(nullable=True)
+    override_until: datetime | None = timestamp_column(nullable=True)
+
+
+class TierDecisionRow(Table, table=True):
+    """Why a wallet stands at a tier: never edited."""
+
+    __tablename__ = "tier_decision"
+    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
+
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
+    pack_id: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))
+    tier: str = Field(sa_column=Column(Text, nullable=False))
+    profile_id: UUID = Field(sa_column=Column(Uuid, nullable=False, info=NOT_PERSONAL))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    evidence: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    decided_at: datetime = timestamp_column()
+    xact: int = xact()
+    salt: UUID = salt()
+
+
+class TierOverrideRow(Table, table=True):
+    """A tier set by two persons, until when."""
+
+    __tablename__ = "tier_override"
+    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
+
+    id: UUID = id_column()
+    account_id: UUID = reference()
+    pack_id: str = text(info=NOT_PERSONAL)
+    tier: str = text()
+    made_at: datetime = timestamp_column()
+    until: datetime = timestamp_column()
+    approval_id: UUID = reference()
+    approval_action: str = computed()
+    approval_outcome: str = computed()
 
 
 class RestrictionStepRow(Table, table=True):
@@ -82,20 +142,3 @@ class EndOfDayExcessRow(Table, table=True):
     step: str = text()
     source: str = text(info=NOT_PERSONAL)
     recorded_at: datetime = timestamp_column()
-
-
-class TierOverrideRow(Table, table=True):
-    """A tier set by two persons, until when."""
-
-    __tablename__ = "tier_override"
-    __table_args__ = {"schema": "kyc", "info": DUE_DILIGENCE}
-
-    id: UUID = id_column()
-    account_id: UUID = reference()
-    pack_id: str = text(info=NOT_PERSONAL)
-    tier: str = text()
-    made_at: datetime = timestamp_column()
-    until: datetime = timestamp_column()
-    approval_id: UUID = reference()
-    approval_action: str = text(info=NOT_PERSONAL)
-    approval_outcome: str = text(info=NOT_PERSONAL)
