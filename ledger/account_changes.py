@@ -324,8 +324,19 @@ def _write(
         at=at,
     )
     _record(connection, change)
-    append(connection, f"account.{kind}", account_id, change.to_json(), at=change.at)
+    append(connection, f"account.{kind}", account_id, _told(change), at=change.at)
     return change
+
+
+def _told(change: Change) -> dict[str, Any]:
+    """What an event says: of a freeze that is not the operator's, its effect only.
+
+    Whether an account is under investigation stays behind the wall; consumers hand on what they are told.
+    """
+    told = change.to_json()
+    if change.freeze_kind not in (None, OPERATOR):
+        told = {name: told[name] for name in ("number", "kind", "frozen_debit", "frozen_credit", "at")}
+    return told
 
 
 def _record(connection: Connection, change: Change) -> None:

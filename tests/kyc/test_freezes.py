@@ -17,6 +17,7 @@ from emoney.ledger.account_changes import FrozenOtherwise
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts import freezes
 from emoney.ledger.base.errors import InvalidRequest
+from emoney.ledger.outbox import Consumer
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 BY: dict[str, Any] = {"actor": "clerk-1", "reason": "order 7"}
@@ -186,3 +187,18 @@ def test_a_long_reason_is_kept_whole_or_refused(database: Database, account: UUI
         assert change.reason == said
         with pytest.raises(InvalidRequest, match="1 to 500"):
             freezing.freeze(connection, account, actor="clerk-1", reason="x" * 501, at=NOW)
+
+
+def test_an_event_tells_what_a_freeze_does_and_nothing_of_a_suspicion(
+    database: Database, ledger: Ledger, account: UUID
+) -> None:
+    consumer = Consumer(database, "test")
+    for kind in (FreezeKind.INVESTIGATION, FreezeKind.SCREENING):
+        freeze(database, account, kind, credit=False)
+    lift(database, account, FreezeKind.INVESTIGATION)
+    account_changes.freeze(ledger, account, debit=False, actor="ops-1", reason="asked by the holder")
+    told = [event.data["payload"] for event in consumer.read() if event.type.startswith("account.")]
+    effect = {"number", "kind", "frozen_debit", "frozen_credit", "at"}
+    assert [set(each) for each in told[:3]] == [effect] * 3
+    assert [each["frozen_debit"] for each in told] == [True] * 4
+    assert (told[3]["freeze_kind"], told[3]["reason"]) == ("operator", "asked by the holder")
