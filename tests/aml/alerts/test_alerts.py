@@ -111,7 +111,7 @@ def test_an_unconfigured_currency_is_reported_as_skipped(bank: Bank, tmp_path: P
     extract(bank.database, tmp_path)
     own = tmp_path / "own"
     own.mkdir()
-    text = (Path(__file__).parents[2] / "data" / "scenarios" / "structuring.yaml").read_text("utf-8")
+    text = (Path(__file__).parents[3] / "data" / "scenarios" / "structuring.yaml").read_text("utf-8")
     (own / "structuring.yaml").write_text(text.replace('GHS: "5000"', "GHS: null"), "utf-8")
     result = run(bank.database, tmp_path, scenarios=load_scenarios(own))
     assert list(result.scenarios[0].skipped) == ["GHS"]

@@ -14,7 +14,7 @@ from commands import Command
 import emoney
 from emoney.ledger.base.errors import EmoneyError
 
-DOCUMENTED = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
+DOCUMENTED = Path(__file__).resolve().parents[3] / "docs" / "errors.md"
 
 
 def classes() -> set[type[EmoneyError]]:

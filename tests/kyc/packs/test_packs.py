@@ -193,7 +193,7 @@ def test_unknown_evidence_is_reached_by_nobody_and_listed_evidence_of_the_packs_
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
-    page = Path(__file__).resolve().parents[2] / "docs" / "policy-pack.schema.json"
+    page = Path(__file__).resolve().parents[3] / "docs" / "policy-pack.schema.json"
     assert json.loads(page.read_text(encoding="utf-8")) == pack_schema(), (
         "emoney kyc pack schema > " + page.name
     )
@@ -259,6 +259,6 @@ def test_packs_are_found_by_currency_or_the_error_says_what_there_is() -> None:
 
 
 def test_the_example_of_the_documentation_is_a_pack() -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "policy-packs.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[3] / "docs" / "policy-packs.md").read_text(encoding="utf-8")
     example, *_ = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
     assert [tier.id for tier in PACKS.read(example).tiers] == ["basic", "full"]

@@ -309,7 +309,7 @@ def test_a_lost_root_comes_back_from_enough_shares(
 def test_the_algorithm_registry_names_a_reference_and_a_place_for_each_suite_in_use() -> None:
     suites = registry()
     assert len({suite.id for suite in suites}) == len(suites)
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     for suite in suites:
         assert bool(suite.used_in) == (suite.state is not AlgorithmState.DENIED)
         for place in suite.used_in:

@@ -269,7 +269,7 @@ def test_check_tells_whether_a_pack_of_ones_own_will_do(command_line: Command, t
 
 def test_the_schema_command_prints_the_published_schema(command_line: Command) -> None:
     _, out, _ = command_line("kyc", "pack", "schema")
-    published = Path(__file__).resolve().parents[2] / "docs" / "policy-pack.schema.json"
+    published = Path(__file__).resolve().parents[3] / "docs" / "policy-pack.schema.json"
     assert out == published.read_text(encoding="utf-8")
 
 
