@@ -22,13 +22,16 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.errors import ForeignKeyViolation
+from sqlmodel import col, select
 
 from emoney.kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
+from emoney.kyc.evidence.tables import EvidenceStateRow
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import read
 
 METHOD_MAX = 100
 
@@ -242,20 +245,22 @@ def of_persons(connection: Connection, persons: Sequence[UUID]) -> dict[UUID, li
 
 def history(connection: Connection, evidence_id: UUID) -> list[dict[str, Any]]:
     """Every state the evidence was in, the first one first."""
-    names = (
-        "number",
-        "state",
-        "method",
-        "assurance",
-        "expires_on",
-        "actor",
-        "reason",
-        "provider",
-        "approval",
-        "at",
-    )
-    rows = connection.execute(_queries.history.sql, {"id": evidence_id})
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    of = select(EvidenceStateRow).where(EvidenceStateRow.evidence_id == evidence_id)
+    return [
+        {
+            "number": row.number,
+            "state": row.state,
+            "method": row.method,
+            "assurance": row.assurance,
+            "expires_on": row.expires_on,
+            "actor": row.recorded_by,
+            "reason": row.reason,
+            "provider": row.provider,
+            "approval": row.approval_id,
+            "at": row.recorded_at,
+        }
+        for row in read(connection, of.order_by(col(EvidenceStateRow.number)))
+    ]
 
 
 def persons_due(connection: Connection, at: datetime, *, most: int) -> list[UUID]:

@@ -20,10 +20,6 @@ FROM kyc.evidence WHERE id = :id FOR NO KEY UPDATE;
 SELECT id, person_id, kind, number, state, method, assurance, expires_on, recorded_by, reason, provider, recorded_at
 FROM kyc.evidence WHERE person_id = ANY(:persons::uuid[]) ORDER BY person_id, recorded_at, id;
 
--- name: history
-SELECT number, state, method, assurance, expires_on, recorded_by, reason, provider, approval_id, recorded_at
-FROM kyc.evidence_state WHERE evidence_id = :id ORDER BY number;
-
 -- name: persons_due
 -- By its index; in id order, as they are then gone through.
 SELECT DISTINCT person_id FROM (

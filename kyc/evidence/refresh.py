@@ -13,6 +13,7 @@ from uuid import UUID
 from emoney.kyc.errors import UnknownPerson
 from emoney.kyc.evidence import risk_rating
 from emoney.kyc.evidence.risk_rating import Rated, Refresh, RiskPolicy
+from emoney.kyc.evidence.tables import ReviewDoneRow
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
@@ -20,6 +21,7 @@ from emoney.ledger.base.postgres.binary_arrays import Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add
 from emoney.ledger.limits.windows import months_later
 
 LISTED_MAX = 10_000
@@ -92,9 +94,18 @@ def review(
     """Record that a person was reviewed; gives the day the next review is due. Raises UnknownPerson."""
     rating, _, was_due = _lock(connection, person_id)
     due = _move(connection, person_id, policy, rating, at, at)
-    about = {"id": new_id(), "person": person_id, "was_due_on": was_due, "next_due_on": due}
-    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
-    connection.execute(_queries.done.sql, about | said)
+    add(
+        connection,
+        ReviewDoneRow(
+            id=new_id(),
+            person_id=person_id,
+            was_due_on=was_due,
+            next_due_on=due,
+            reviewed_by=Actor(actor),
+            reason=Reason(reason),
+            reviewed_at=at,
+        ),
+    )
     return due
 
 

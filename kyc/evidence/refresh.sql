@@ -9,10 +9,6 @@ SELECT rating, reviewed_at, due_on FROM kyc.review WHERE person_id = :person FOR
 UPDATE kyc.review SET rating = :rating, reviewed_at = :reviewed_at, due_on = :due_on, remind_on = :remind_on
 WHERE person_id = :person;
 
--- name: done!
-INSERT INTO kyc.review_done (id, person_id, was_due_on, next_due_on, reviewed_by, reason, reviewed_at)
-VALUES (:id, :person, :was_due_on, :next_due_on, :actor, :reason, :at);
-
 -- name: due
 SELECT r.person_id, p.external_ref, r.rating, r.reviewed_at, r.due_on
 FROM kyc.review AS r JOIN kyc.person AS p ON p.id = r.person_id

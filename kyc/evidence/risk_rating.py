@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from emoney.kyc import settings
 from emoney.kyc.errors import UnknownFactor
+from emoney.kyc.evidence.tables import RiskRatingRow
 from emoney.kyc.packs.rules import Confidence
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add
 
 Rating = Literal["low", "standard", "high"]
 _Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -119,19 +121,18 @@ def record(
     connection: Connection, person_id: UUID, rated: Rated, *, actor: str, reason: str, at: datetime
 ) -> None:
     """Keep a rating. What follows for the next review is `kyc.evidence.refresh.rerated`."""
-    connection.execute(
-        "INSERT INTO kyc.risk_rating (id, person_id, rating, points, factors, reasons, policy, rated_by,"
-        " reason, rated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            new_id(),
-            person_id,
-            rated.rating,
-            rated.points,
-            list(rated.factors),
-            list(rated.reasons),
-            rated.policy,
-            Actor(actor),
-            Reason(reason),
-            at,
+    add(
+        connection,
+        RiskRatingRow(
+            id=new_id(),
+            person_id=person_id,
+            rating=rated.rating,
+            points=rated.points,
+            factors=list(rated.factors),
+            reasons=list(rated.reasons),
+            policy=rated.policy,
+            rated_by=Actor(actor),
+            reason=Reason(reason),
+            rated_at=at,
         ),
     )

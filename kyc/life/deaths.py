@@ -10,18 +10,22 @@
 Money that no estate claims is dormant like any other (`kyc.life.dormancy`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 from uuid import UUID
+
+from sqlmodel import col, select
 
 from emoney.kyc.approvals import Action
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
+from emoney.kyc.life.tables import DeathStepRow
 from emoney.kyc.limits.compile import compile_profile
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing, restrictions
+from emoney.kyc.wallets.tables import WalletRow
 from emoney.ledger import outbox, two_persons
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
@@ -29,6 +33,7 @@ from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import BACKING
@@ -204,7 +209,11 @@ def withdraw(connection: Connection, approval: Request) -> None:
 
 def steps(connection: Connection, person_id: UUID) -> list[Step]:
     """Every step after a person's death was reported, the first one first."""
-    return [Step(*row) for row in connection.execute(_queries.steps.sql, {"person": person_id})]
+    of = select(DeathStepRow).where(DeathStepRow.person_id == person_id)
+    return [
+        Step(row.stage, row.evidence_id, row.made_by, row.reason, row.made_at, row.approval_id)
+        for row in read(connection, of.order_by(col(DeathStepRow.made_at), col(DeathStepRow.id)))
+    ]
 
 
 def _demand_stage(
@@ -231,19 +240,29 @@ def _step(
     approval: UUID | None = None,
 ) -> None:
     """The step, the stage it leads to, and the event that tells it."""
-    about: dict[str, Any] = {"person": person_id, "stage": stage.value}
-    connection.execute(_queries.put.sql, about)
-    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
-    connection.execute(
-        _queries.step.sql, about | said | {"id": new_id(), "evidence": evidence, "approval": approval}
+    connection.execute(_queries.put.sql, {"person": person_id, "stage": stage.value})
+    add(
+        connection,
+        DeathStepRow(
+            id=new_id(),
+            person_id=person_id,
+            stage=stage.value,
+            evidence_id=evidence,
+            made_by=Actor(actor),
+            reason=Reason(reason),
+            made_at=at,
+            approval_id=approval,
+        ),
     )
     outbox.append(connection, f"person.death_{stage.value}", person_id, {}, at=at)
 
 
-def _wallets(connection: Connection, person_id: UUID) -> list[tuple[UUID, str, str]]:
+def _wallets(connection: Connection, person_id: UUID) -> Sequence[tuple[UUID, str, str]]:
     """The person's wallets, in id order, as they are locked."""
-    rows = connection.execute(_queries.wallets_of.sql, {"person": person_id}).fetchall()
-    return [(row[0], row[1], row[2]) for row in rows]
+    of = select(WalletRow.account_id, WalletRow.pack_id, WalletRow.tier).where(
+        WalletRow.person_id == person_id
+    )
+    return read(connection, of.order_by(col(WalletRow.account_id)))
 
 
 def _settle(connection: Connection, person_id: UUID, actor: str, reason: str, at: datetime) -> None:

@@ -22,10 +22,13 @@ from itertools import chain
 from typing import Any, Literal
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownWallet
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.life.calendar_days import moment_months_after, working_days_after
 from emoney.kyc.life.dormancy_rules import DormancyRule, DormancyRules
+from emoney.kyc.life.tables import DormancyExemptionRow, DormancyRow, DormancyStepRow
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing
 from emoney.ledger import outbox
@@ -37,6 +40,7 @@ from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.transfers.chart import AccountKind
@@ -144,10 +148,16 @@ def exempt(
     connection: Connection, account_id: UUID, ground: Ground, *, actor: str, reason: str, at: datetime
 ) -> None:
     """Stop the clock of a wallet: no step is made until `end_exemption`. Raises UnknownWallet."""
-    about = {"id": new_id(), "account": account_id, "ground": ground, "at": at}
-    said = {"actor": Actor(actor), "reason": Reason(reason)}
+    exemption = DormancyExemptionRow(
+        id=new_id(),
+        account_id=account_id,
+        ground=ground,
+        recorded_by=Actor(actor),
+        reason=Reason(reason),
+        since=at,
+    )
     _lock(connection, account_id)
-    connection.execute(_queries.add_exemption.sql, about | said)
+    add(connection, exemption)
 
 
 @all_or_nothing
@@ -166,9 +176,19 @@ def listed(connection: Connection, *, after: UUID = FIRST, most: int = PAGE_ROWS
 
 def steps(connection: Connection, account_id: UUID) -> list[dict[str, Any]]:
     """Every step of a wallet, the first one first."""
-    names = ("stage", "transfer", "amount", "source", "reason", "actor", "at")
-    rows = connection.execute(_queries.steps.sql, {"account": account_id})
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    of = select(DormancyStepRow).where(DormancyStepRow.account_id == account_id)
+    return [
+        {
+            "stage": row.stage,
+            "transfer": row.transfer_id,
+            "amount": row.amount,
+            "source": row.source,
+            "reason": row.reason,
+            "actor": row.made_by,
+            "at": row.made_at,
+        }
+        for row in read(connection, of.order_by(col(DormancyStepRow.made_at), col(DormancyStepRow.id)))
+    ]
 
 
 def _notify(account_id: UUID, rule: DormancyRule, at: datetime, connection: Connection) -> str:
@@ -266,8 +286,8 @@ def _terminate(
 def _due(ledger: Ledger, at: datetime) -> list[UUID]:
     """All at once: 16 bytes each, and the steps themselves change what is due."""
     with ledger.database.connection() as connection:
-        rows = connection.execute(_queries.due.sql, {"at": at, "after": FIRST, "most": None})
-        return [row[0] for row in rows]
+        due = select(DormancyRow.account_id).where(col(DormancyRow.next_at) <= at)
+        return list(read(connection, due.order_by(col(DormancyRow.account_id))))
 
 
 def _lock(connection: Connection, account_id: UUID) -> _DormantWallet:
@@ -302,7 +322,8 @@ def _last_doing(connection: Connection, account_id: UUID) -> datetime:
 
 
 def _exempt(connection: Connection, account_id: UUID) -> bool:
-    return connection.execute(_queries.exempt.sql, {"account": account_id}).fetchone() is not None
+    of = select(DormancyExemptionRow.id).where(DormancyExemptionRow.account_id == account_id)
+    return bool(read(connection, of.where(col(DormancyExemptionRow.ended_at).is_(None)).limit(1)))
 
 
 def _move(
@@ -331,9 +352,18 @@ def _record(
     next_at: datetime | None = None,
 ) -> None:
     """The step, and the event that tells it."""
-    about = {"id": new_id(), "account": wallet.account_id, "stage": stage.value, "transfer": transfer}
-    said = {"source": rule.source, "reason": Reason(reason), "actor": Actor(actor), "at": at}
-    connection.execute(_queries.step.sql, about | said | {"amount": amount})
+    step = DormancyStepRow(
+        id=new_id(),
+        account_id=wallet.account_id,
+        stage=stage.value,
+        transfer_id=transfer,
+        amount=amount,
+        source=rule.source,
+        reason=Reason(reason),
+        made_by=Actor(actor),
+        made_at=at,
+    )
+    add(connection, step)
     payload = {"amount": amount, "next_at": next_at.isoformat() if next_at else None}
     outbox.append(connection, f"wallet.dormancy_{stage.value}", wallet.account_id, payload, at=at)
 

@@ -25,9 +25,6 @@ FROM (
     WHERE n.account_id = :account ORDER BY n.version DESC LIMIT 20
 ) AS e;
 
--- name: due
-SELECT account_id FROM kyc.dormancy WHERE next_at <= :at AND account_id > :after ORDER BY account_id LIMIT :most;
-
 -- name: lock
 SELECT w.pack_id, w.person_id, d.stage, d.inactive_since, d.blocked_at, d.next_at, d.amount
 FROM kyc.wallet AS w LEFT JOIN kyc.dormancy AS d ON d.account_id = w.account_id
@@ -44,17 +41,6 @@ WHERE kyc.dormancy.stage = 'ended';
 UPDATE kyc.dormancy SET stage = :stage, blocked_at = :blocked_at, next_at = :next_at, amount = :amount
 WHERE account_id = :account;
 
--- name: step!
-INSERT INTO kyc.dormancy_step (id, account_id, stage, transfer_id, amount, source, reason, made_by, made_at)
-VALUES (:id, :account, :stage, :transfer, :amount, :source, :reason, :actor, :at);
-
--- name: exempt
-SELECT ground FROM kyc.dormancy_exemption WHERE account_id = :account AND ended_at IS NULL LIMIT 1;
-
--- name: add_exemption!
-INSERT INTO kyc.dormancy_exemption (id, account_id, ground, recorded_by, reason, since)
-VALUES (:id, :account, :ground, :actor, :reason, :at);
-
 -- name: end_exemption!
 UPDATE kyc.dormancy_exemption SET ended_at = :at
 WHERE account_id = :account AND ground = :ground AND ended_at IS NULL;
@@ -65,7 +51,3 @@ FROM kyc.dormancy AS d
 JOIN kyc.wallet AS w ON w.account_id = d.account_id
 JOIN ledger.account AS a ON a.id = d.account_id
 WHERE d.stage <> 'ended' AND d.account_id > :after ORDER BY d.account_id LIMIT :most;
-
--- name: steps
-SELECT stage, transfer_id, amount, source, reason, made_by, made_at FROM kyc.dormancy_step
-WHERE account_id = :account ORDER BY made_at, id;

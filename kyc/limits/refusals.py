@@ -5,18 +5,19 @@ from datetime import date, datetime
 from decimal import Decimal
 from uuid import UUID
 
+from sqlmodel import select
+
 from emoney.kyc.errors import UnknownWallet
 from emoney.kyc.limits.explain import every_headroom
 from emoney.ledger.base.errors import UnknownRefusal
 from emoney.ledger.base.postgres.database import Connection
-from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import Direction, Headroom, LimitProfile, Metric
 from emoney.ledger.posting import locks
+from emoney.ledger.posting.tables import RefusalRow
 from emoney.ledger.transfers.money import to_decimal
-
-_queries = queries_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,37 +59,37 @@ def _counts(rule: str) -> bool:
 
 def refusal_of(connection: Connection, transfer_id: UUID) -> PastRefusal:
     """Why a transfer was refused. Raises UnknownRefusal."""
-    row = connection.execute(_queries.refusal.sql, {"id": transfer_id}).fetchone()
-    if row is None:
+    found = read(connection, select(RefusalRow).where(RefusalRow.transfer_id == transfer_id))
+    if not found:
         raise UnknownRefusal(f"no transfer {transfer_id} was refused: it was posted, or never sent")
-    debit, credit, amount, currency, operation, at, decided_at, rule, decision, source, numbers = row
-    pack, tier, _ = rule.split("/", 2) if rule.count("/") == 2 else (None, None, rule)
-    counts = _counts(rule)
+    row = found[0]
+    pack, tier, _ = row.rule.split("/", 2) if row.rule.count("/") == 2 else (None, None, row.rule)
+    counts = _counts(row.rule)
 
     def shown(key: str) -> Decimal | None:
-        number = numbers.get(key)
+        number = row.numbers.get(key)
         if number is None:
             return None
-        return Decimal(number) if counts else to_decimal(number, currency)
+        return Decimal(number) if counts else to_decimal(number, row.currency)
 
     return PastRefusal(
         transfer_id,
-        decision,
-        rule,
+        row.decision,
+        row.rule,
         shown("headroom"),
-        source,
+        row.source,
         shown("limit"),
         shown("used"),
-        pack is not None and numbers.get("limit") is None,
+        pack is not None and row.numbers.get("limit") is None,
         pack,
         tier,
-        operation,
-        to_decimal(amount, currency),
-        currency,
-        at,
-        decided_at,
-        debit,
-        credit,
+        row.operation,
+        to_decimal(row.amount, row.currency),
+        row.currency,
+        row.effective_at,
+        row.decided_at,
+        row.debit_account,
+        row.credit_account,
     )
 
 

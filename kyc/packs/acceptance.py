@@ -12,19 +12,24 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from emoney.kyc.approvals import ACTIONS, Action
 from emoney.kyc.errors import InvalidDecision, PackNotAccepted
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
+from emoney.kyc.packs.tables import PackAcceptanceRow
 from emoney.ledger import two_persons
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.proofs import PublicKey, SigningKey
 from emoney.ledger.proofs.verifying import ProofInvalid, open_note
 from emoney.ledger.two_persons import Request
+from emoney.ledger.two_persons.tables import RequestDecisionRow
 
 KIND = "emoney/kyc/pack-acceptance/v1"
 """The first line of the signed note, so that no other note can stand for one of these."""
@@ -134,25 +139,39 @@ def accept(
     approved_by = None if approval is None else two_persons.find(connection, approval, ACTIONS).decided_by
     unsigned = Acceptance(new_id(), pack.id, content_hash(pack), name, at, "", approval, approved_by)
     accepted = replace(unsigned, note=key.sign_note(unsigned.text))
-    connection.execute(
-        _queries.record.sql,
-        {
-            "id": accepted.id,
-            "pack": accepted.pack_id,
-            "hash": accepted.content_hash,
-            "actor": accepted.accepted_by,
-            "at": accepted.accepted_at,
-            "note": accepted.note,
-            "approval": accepted.approval,
-        },
+    row = PackAcceptanceRow(
+        id=accepted.id,
+        pack_id=accepted.pack_id,
+        content_hash=accepted.content_hash,
+        accepted_by=accepted.accepted_by,
+        accepted_at=accepted.accepted_at,
+        note=accepted.note,
+        approval_id=accepted.approval,
     )
+    add(connection, row)
     return accepted
 
 
 def every(connection: Connection) -> Iterator[Acceptance]:
     """The acceptances on record, the oldest first; at most LISTED_MAX."""
-    for row in connection.execute(_queries.every.sql, {"most": LISTED_MAX}):
-        yield Acceptance(*row)
+    with_second = select(PackAcceptanceRow, RequestDecisionRow).join(
+        RequestDecisionRow,
+        col(RequestDecisionRow.request_id) == col(PackAcceptanceRow.approval_id),
+        isouter=True,
+    )
+    oldest_first = with_second.order_by(col(PackAcceptanceRow.accepted_at), col(PackAcceptanceRow.id))
+    decision: RequestDecisionRow | None
+    for row, decision in read(connection, oldest_first.limit(LISTED_MAX)):
+        yield Acceptance(
+            row.id,
+            row.pack_id,
+            row.content_hash,
+            row.accepted_by,
+            row.accepted_at,
+            row.note,
+            row.approval_id,
+            None if decision is None else decision.actor,
+        )
 
 
 def missing(connection: Connection, pack: Pack) -> list[str]:

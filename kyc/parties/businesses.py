@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
+from sqlmodel import select
+
 from emoney.kyc.errors import NotIdentified, ReferenceTaken, UnfitAccount
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.person import Person
+from emoney.kyc.parties.tables import BusinessAccountRow
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
@@ -18,6 +21,7 @@ from emoney.ledger.base.paging import FIRST
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.transfers.chart import AccountKind
 
 IDENTIFIED_BY = {"natural": frozenset({"id_document"}), "legal_entity": frozenset({"registration"})}
@@ -58,8 +62,10 @@ def open_account(
     if not asked & evidence_records.shown(evidence, at.astimezone(UTC).date()):
         raise NotIdentified(f"{person.external_ref} cannot be an {role} yet: it takes {', '.join(asked)}")
     if under is not None:
-        row = connection.execute(_queries.role_of.sql, {"account": under}).fetchone()
-        if row is None or row[0] != Role.AGENT or role is not Role.AGENT:
+        above = read(
+            connection, select(BusinessAccountRow.role).where(BusinessAccountRow.account_id == under)
+        )
+        if above != [Role.AGENT] or role is not Role.AGENT:
             raise UnfitAccount(f"account {under} is no agent's: agents work under agents only")
     if external_ref in accounts.find(connection, [external_ref]):
         raise ReferenceTaken("external_ref: names another account of the ledger already")
@@ -69,9 +75,18 @@ def open_account(
         connection,
         [accounts.NewAccount(account_id, kind, currency, at, external_ref, holder=person.holder)],
     )
-    about = {"account": account_id, "person": person.id, "role": role.value, "under": under}
-    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
-    connection.execute(_queries.record.sql, about | said)
+    add(
+        connection,
+        BusinessAccountRow(
+            account_id=account_id,
+            person_id=person.id,
+            role=role.value,
+            under_account=under,
+            recorded_by=Actor(actor),
+            reason=Reason(reason),
+            recorded_at=at,
+        ),
+    )
     return account_id
 
 

@@ -1,10 +1,3 @@
--- name: record!
-INSERT INTO kyc.business_account (account_id, person_id, role, under_account, recorded_by, reason, recorded_at)
-VALUES (:account, :person, :role, :under, :actor, :reason, :at);
-
--- name: role_of
-SELECT role FROM kyc.business_account WHERE account_id = :account;
-
 -- name: under
 WITH RECURSIVE chain AS (
     SELECT account_id, under_account, 0 AS level FROM kyc.business_account WHERE account_id = :account

@@ -11,10 +11,15 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func
+from sqlmodel import col, select
+
 from emoney.kyc.errors import InvalidGuardian
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.parties.settings import Parties
+from emoney.kyc.parties.tables import GuardianshipRow
+from emoney.kyc.wallets.tables import WalletRow
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor
@@ -22,7 +27,10 @@ from emoney.ledger.base.paging import FIRST, PAGE_ROWS
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.privacy import Place, Purpose, Sealed, SealedField, Vault
+
+_NOT_ENDED = col(GuardianshipRow.ended_at).is_(None)
 
 _queries = queries_beside(__file__)
 
@@ -51,9 +59,18 @@ def record(
 ) -> None:
     """Record who answers for a minor. Raises InvalidGuardian when the guardian may not."""
     guardian = demand(connection, vault, minor, pack, tier, parties=parties, at=at)
-    about = {"id": new_id(), "minor": minor.person_id, "guardian": guardian, "authority": minor.authority}
-    until = parties.of_age_on(minor.born, pack.id).year
-    connection.execute(_queries.record.sql, about | {"until_year": until, "actor": Actor(actor), "at": at})
+    add(
+        connection,
+        GuardianshipRow(
+            id=new_id(),
+            minor_id=minor.person_id,
+            guardian_id=guardian,
+            authority=minor.authority,
+            until_year=parties.of_age_on(minor.born, pack.id).year,
+            recorded_by=Actor(actor),
+            recorded_at=at,
+        ),
+    )
 
 
 def demand(
@@ -90,28 +107,37 @@ def _demand_room(connection: Connection, guardian: UUID, tier: Tier) -> None:
     if most is None:
         return
     connection.execute(_queries.lock_guardian.sql, {"guardian": guardian})
-    [held] = connection.execute(_queries.minors_of.sql, {"guardian": guardian}).fetchone() or (0,)
+    answers_for = select(func.count()).where(GuardianshipRow.guardian_id == guardian, _NOT_ENDED)
+    [held] = read(connection, answers_for)
     if held >= most:
         raise InvalidGuardian(f"guardian: answers for {held} minors; the pack lets one answer for {most}")
 
 
 def of_minor(connection: Connection, minor_id: UUID) -> list[dict[str, Any]]:
     """Everyone who answers or has answered for a minor, the earliest first."""
-    names = ("guardian", "authority", "since", "ended_at", "ended_reason")
-    rows = connection.execute(_queries.of_minor.sql, {"minor": minor_id})
-    return [dict(zip(names, row, strict=True)) for row in rows]
+    of = select(GuardianshipRow).where(GuardianshipRow.minor_id == minor_id)
+    return [
+        {
+            "guardian": row.guardian_id,
+            "authority": row.authority,
+            "since": row.recorded_at,
+            "ended_at": row.ended_at,
+            "ended_reason": row.ended_reason,
+        }
+        for row in read(connection, of.order_by(col(GuardianshipRow.recorded_at), col(GuardianshipRow.id)))
+    ]
 
 
 def guardian_of(connection: Connection, minor_id: UUID) -> UUID | None:
     """Who answers for a minor now, or None."""
-    row = connection.execute(_queries.guardian_of.sql, {"minor": minor_id}).fetchone()
-    return None if row is None else row[0]
+    of = select(GuardianshipRow.guardian_id).where(GuardianshipRow.minor_id == minor_id, _NOT_ENDED)
+    return next(iter(read(connection, of)), None)
 
 
 def pack_of(connection: Connection, person_id: UUID) -> str | None:
     """The pack whose law sets a person's age of majority: that of the first wallet, or None without one."""
-    row = connection.execute(_queries.pack_of.sql, {"person": person_id}).fetchone()
-    return None if row is None else row[0]
+    of = select(WalletRow.pack_id).where(WalletRow.person_id == person_id)
+    return next(iter(read(connection, of.order_by(col(WalletRow.account_id)).limit(1))), None)
 
 
 @all_or_nothing

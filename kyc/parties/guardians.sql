@@ -4,20 +4,6 @@ SELECT id, kind, birth_date FROM kyc.person WHERE external_ref = :ref;
 -- name: lock_guardian
 SELECT pg_advisory_xact_lock(hashtextextended('kyc.guardian ' || :guardian::text, 0));
 
--- name: minors_of
-SELECT count(*) FROM kyc.guardianship WHERE guardian_id = :guardian AND ended_at IS NULL;
-
--- name: is_minor
-SELECT EXISTS (SELECT FROM kyc.guardianship WHERE minor_id = :person AND ended_at IS NULL);
-
--- name: record!
-INSERT INTO kyc.guardianship (id, minor_id, guardian_id, authority, until_year, recorded_by, recorded_at)
-VALUES (:id, :minor, :guardian, :authority, :until_year, :actor, :at);
-
--- name: of_minor
-SELECT guardian_id, authority, recorded_at, ended_at, ended_reason FROM kyc.guardianship
-WHERE minor_id = :minor ORDER BY recorded_at, id;
-
 -- name: maybe_of_age
 SELECT g.minor_id, p.birth_date, w.pack_id FROM kyc.guardianship AS g
 JOIN kyc.person AS p ON p.id = g.minor_id
@@ -29,12 +15,6 @@ ORDER BY g.minor_id LIMIT :most;
 
 -- name: end!
 UPDATE kyc.guardianship SET ended_at = :at, ended_reason = :reason WHERE minor_id = :minor AND ended_at IS NULL;
-
--- name: guardian_of
-SELECT guardian_id FROM kyc.guardianship WHERE minor_id = :minor AND ended_at IS NULL;
-
--- name: pack_of
-SELECT pack_id FROM kyc.wallet WHERE person_id = :person ORDER BY account_id LIMIT 1;
 
 -- name: go_on!
 INSERT INTO kyc.guardianship (id, minor_id, guardian_id, authority, until_year, recorded_by, recorded_at)

@@ -16,11 +16,13 @@ from uuid import UUID
 from emoney.kyc.errors import InvalidOwnership
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import EvidenceState, NewEvidence
+from emoney.kyc.parties.tables import OwnershipStatementRow
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add
 
 WHOLE_BP = 10_000
 OWNERS_MAX = 200
@@ -82,14 +84,18 @@ def state(
         ):
             raise InvalidOwnership(f"{owner.person_id} is owned by {entity_id}: ownership goes in a circle")
     statement = new_id()
-    about = {
-        "id": statement,
-        "entity": entity_id,
-        "named": WHOLE_BP - dispersed_bp,
-        "dispersed": dispersed_bp,
-    }
-    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
-    connection.execute(_queries.state.sql, about | said)
+    add(
+        connection,
+        OwnershipStatementRow(
+            id=statement,
+            entity_id=entity_id,
+            named_bp=WHOLE_BP - dispersed_bp,
+            dispersed_bp=dispersed_bp,
+            recorded_by=Actor(actor),
+            reason=Reason(reason),
+            recorded_at=at,
+        ),
+    )
     if owners:
         columns = {
             "owners": [owner.person_id for owner in owners],

@@ -4,11 +4,8 @@ SELECT pg_advisory_xact_lock(hashtextextended('kyc.ownership', 0));
 -- name: kinds
 SELECT id, kind FROM kyc.person WHERE id = ANY(:persons::uuid[]);
 
--- name: state!
-INSERT INTO kyc.ownership_statement (id, entity_id, named_bp, dispersed_bp, recorded_by, reason, recorded_at)
-VALUES (:id, :entity, :named, :dispersed, :actor, :reason, :at);
-
 -- name: name_owners!
+-- All in one statement: at its end the database sees whether the shares add up.
 INSERT INTO kyc.ownership (statement_id, owner_id, share_bp, control, senior_manager)
 SELECT :statement, owner_id, share_bp, control, senior_manager
 FROM unnest(:owners::uuid[], :shares::integer[], :controls::boolean[], :managers::boolean[])

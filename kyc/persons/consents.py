@@ -10,13 +10,16 @@ from datetime import UTC, date, datetime
 from uuid import UUID
 
 import psycopg
+from sqlmodel import select
 
 from emoney.kyc.errors import InvalidTerms, UnknownPerson
+from emoney.kyc.persons.tables import ConsentRow, TermsRow
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 
 TEXT_BYTES_MAX = 5_000_000
 
@@ -51,11 +54,19 @@ def publish(
     if not 0 < len(text) <= TEXT_BYTES_MAX:
         raise InvalidTerms(f"a text has 1 to {TEXT_BYTES_MAX} bytes, not {len(text)}")
     terms_id = new_id()
-    about = {"id": terms_id, "kind": kind, "version": version, "locale": locale}
-    said = {"sha256": hashlib.sha256(text).digest(), "effective_from": effective_from}
+    terms = TermsRow(
+        id=terms_id,
+        kind=kind,
+        version=version,
+        locale=locale,
+        sha256=hashlib.sha256(text).digest(),
+        effective_from=effective_from,
+        published_by=Actor(actor),
+        published_at=at,
+    )
     try:
         with connection.transaction():
-            connection.execute(_queries.publish.sql, about | said | {"actor": Actor(actor), "at": at})
+            add(connection, terms)
     except psycopg.errors.UniqueViolation:
         raise InvalidTerms(f"{kind} {version} ({locale}) is published already: give a new version") from None
     except psycopg.errors.CheckViolation:
@@ -83,17 +94,25 @@ def record(
     `channel`: where it was said, such as `app`. Raises InvalidTerms for a text that is not published, and for
     a withdrawal of what was never given.
     """
-    where = {"kind": kind, "version": version, "locale": locale}
-    terms = connection.execute(_queries.find_terms.sql, where).fetchone()
-    if terms is None:
+    of_version = select(TermsRow.id).where(TermsRow.kind == kind, TermsRow.version == version)
+    terms = read(connection, of_version.where(TermsRow.locale == locale))
+    if not terms:
         raise InvalidTerms(f"{kind} {version} ({locale}) is not published")
     held = {each.kind: each for each in standing(connection, person_id)}.get(kind)
     if not given and (held is None or not held.given):
         raise InvalidTerms(f"there is no consent to {kind} to withdraw")
-    about = {"id": new_id(), "person": person_id, "terms": terms[0], "given": given, "channel": channel}
+    consent = ConsentRow(
+        id=new_id(),
+        person_id=person_id,
+        terms_id=terms[0],
+        given=given,
+        channel=channel,
+        recorded_by=Actor(actor),
+        recorded_at=at,
+    )
     try:
         with connection.transaction():
-            connection.execute(_queries.record.sql, about | {"actor": Actor(actor), "at": at})
+            add(connection, consent)
     except psycopg.errors.CheckViolation:
         raise InvalidTerms("a channel is named in small letters, such as app or branch") from None
     except psycopg.errors.ForeignKeyViolation:

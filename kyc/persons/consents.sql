@@ -1,15 +1,3 @@
--- name: publish!
-INSERT INTO kyc.terms (id, kind, version, locale, sha256, effective_from, published_by, published_at)
-VALUES (:id, :kind, :version, :locale, :sha256, :effective_from, :actor, :at);
-
--- name: find_terms
-SELECT id, kind, version, locale, sha256, effective_from FROM kyc.terms
-WHERE kind = :kind AND version = :version AND locale = :locale;
-
--- name: record!
-INSERT INTO kyc.consent (id, person_id, terms_id, given, channel, recorded_by, recorded_at)
-VALUES (:id, :person, :terms, :given, :channel, :actor, :at);
-
 -- name: standing
 -- What a person last said of each kind of terms.
 SELECT DISTINCT ON (t.kind) t.kind, t.version, t.locale, c.given, c.channel, c.recorded_at

@@ -14,11 +14,13 @@ from datetime import datetime
 from uuid import UUID
 
 import psycopg
+from sqlmodel import col, select
 
 from emoney.kyc.approvals import Action
 from emoney.kyc.errors import UnknownPerson
 from emoney.kyc.persons import search
 from emoney.kyc.persons.details import PersonDetails
+from emoney.kyc.persons.tables import DuplicateDecisionRow, DuplicateRow, PersonLinkRow, PersonRow
 from emoney.ledger import two_persons
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
@@ -26,6 +28,7 @@ from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.two_persons import Request
 from emoney.privacy import Vault
 
@@ -59,8 +62,8 @@ def index_and_note(
 def sweep(database: Database, vault: Vault, *, since: datetime, at: datetime) -> int:
     """Look again at whom the persons enrolled since then may be; returns how many pairs were seen."""
     with database.connection() as connection:
-        rows = connection.execute(_queries.enrolled_since.sql, {"since": since}).fetchall()
-    persons = [row[0] for row in rows]
+        lately = select(PersonRow.id).where(PersonRow.enrolled_at >= since)
+        persons = list(read(connection, lately.order_by(col(PersonRow.id))))
     seen = 0
     for begin in range(0, len(persons), SWEPT_AT_ONCE):
         with database.connection() as connection:
@@ -96,20 +99,28 @@ def decide(
     """
     a, b = sorted((one, other))
     pair = {"a": a, "b": b}
-    said = {"actor": Actor(actor), "reason": Reason(reason), "at": at}
+    who, why = Actor(actor), Reason(reason)
     connection.execute(_queries.lock_pair.sql, pair)
-    found = connection.execute(
-        "SELECT EXISTS (SELECT FROM kyc.duplicate WHERE person_a = %(a)s AND person_b = %(b)s)", pair
-    ).fetchone()
-    if found is None or not found[0]:
+    grounds = select(DuplicateRow.ground).where(DuplicateRow.person_a == a, DuplicateRow.person_b == b)
+    if not read(connection, grounds):
         raise InvalidRequest(f"{a} and {b} were never found to be alike")
     waits = connection.execute(_queries.pair_is_open.sql, pair | {"at": at}).fetchone()
     if waits is None or not waits[0]:
         raise InvalidRequest(f"{a} and {b} are decided on already, or wait for an approval")
     request = request_link(connection, a, b, actor=actor, reason=reason, at=at) if same else None
-    verdict = "same" if same else "different"
-    about = {"id": new_id(), "verdict": verdict, "request": request}
-    connection.execute(_queries.decide.sql, pair | said | about)
+    add(
+        connection,
+        DuplicateDecisionRow(
+            id=new_id(),
+            person_a=a,
+            person_b=b,
+            verdict="same" if same else "different",
+            decided_by=who,
+            reason=why,
+            decided_at=at,
+            request_id=request,
+        ),
+    )
     return request
 
 
@@ -121,7 +132,7 @@ def request_link(
 
     Raises UnknownPerson, InvalidRequest when they are one person already.
     """
-    rows = connection.execute(_queries.enrolled_order.sql, {"persons": [one, other]}).fetchall()
+    rows = _in_order(connection, one, other)
     if len(rows) != 2:
         raise UnknownPerson(f"{one} and {other} are not two enrolled persons")
     (earlier, root), (later, later_root) = rows
@@ -138,7 +149,7 @@ def request_separation(
     connection: Connection, person_id: UUID, *, actor: str, reason: str, at: datetime
 ) -> UUID:
     """Ask that a link be taken back. Raises UnknownPerson, InvalidRequest when there is none."""
-    rows = connection.execute(_queries.enrolled_order.sql, {"persons": [person_id]}).fetchall()
+    rows = _in_order(connection, person_id)
     if not rows:
         raise UnknownPerson(f"there is no person {person_id}")
     if rows[0][1] is None:
@@ -152,13 +163,24 @@ def request_separation(
 @all_or_nothing
 def apply(connection: Connection, approval: Request) -> None:
     """Link or separate, as approved: the holder of the wallets follows, in the database."""
-    about = {"id": new_id(), "person": approval.subject, "into": approval.details["into"]}
+    assert approval.decided_at is not None
+    link = PersonLinkRow(
+        id=new_id(),
+        person_id=approval.subject,
+        into_id=UUID(approval.details["into"]),
+        made_at=approval.decided_at,
+        approval_id=approval.id,
+    )
     try:
         with connection.transaction():
-            connection.execute(
-                _queries.link.sql, about | {"at": approval.decided_at, "approval": approval.id}
-            )
+            add(connection, link)
     except psycopg.errors.IntegrityError:
         raise InvalidRequest(
             f"{approval.subject} was linked or separated in the meantime: reject the request"
         ) from None
+
+
+def _in_order(connection: Connection, *persons: UUID) -> Sequence[tuple[UUID, UUID | None]]:
+    """Those of them who are enrolled, each with the record that stands for it, the earliest first."""
+    of = select(PersonRow.id, PersonRow.holder_id).where(col(PersonRow.id).in_(persons))
+    return read(connection, of.order_by(col(PersonRow.enrolled_at), col(PersonRow.id)))

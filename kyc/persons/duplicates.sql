@@ -44,17 +44,3 @@ SELECT NOT EXISTS (
     SELECT FROM kyc.person AS a, kyc.person AS b
     WHERE a.id = :a AND b.id = :b AND coalesce(a.holder_id, a.id) = coalesce(b.holder_id, b.id)
 );
-
--- name: decide!
-INSERT INTO kyc.duplicate_decision (id, person_a, person_b, verdict, decided_by, reason, decided_at, request_id)
-VALUES (:id, :a, :b, :verdict, :actor, :reason, :at, :request);
-
--- name: link!
-INSERT INTO kyc.person_link (id, person_id, into_id, made_at, approval_id)
-VALUES (:id, :person, :into, :at, :approval);
-
--- name: enrolled_order
-SELECT id, holder_id FROM kyc.person WHERE id = ANY(:persons::uuid[]) ORDER BY enrolled_at, id;
-
--- name: enrolled_since
-SELECT id FROM kyc.person WHERE enrolled_at >= :since ORDER BY id;

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from emoney.kyc.approvals import Action
 from emoney.kyc.errors import InvalidPerson, UnknownPerson
 from emoney.kyc.evidence import records as evidence_records
@@ -26,6 +28,7 @@ from emoney.kyc.parties import guardians
 from emoney.kyc.parties.settings import Parties, parties
 from emoney.kyc.persons import duplicates, search
 from emoney.kyc.persons.details import SEALED, PersonDetails, parse_person
+from emoney.kyc.persons.tables import PersonVersionRow
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.ledger import outbox, two_persons
@@ -35,6 +38,7 @@ from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.two_persons import Request
 from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault
 from emoney.privacy.rights import requests as rights
@@ -300,8 +304,11 @@ def _answer_requests(
 
 def versions(connection: Connection, person_id: UUID) -> list[Version]:
     """What was rectified of a person, the earliest first; no value is opened."""
-    rows = connection.execute(_queries.versions.sql, {"person": person_id})
-    return [Version(number, tuple(fields), *rest) for number, fields, *rest in rows]
+    of = select(PersonVersionRow).where(PersonVersionRow.person_id == person_id)
+    return [
+        Version(row.number, tuple(row.fields_), row.replaced_by, row.reason, row.replaced_at, row.approval_id)
+        for row in read(connection, of.order_by(col(PersonVersionRow.number)))
+    ]
 
 
 def _lock(connection: Connection, person_id: UUID) -> tuple[int, dict[str, bytes | None]]:

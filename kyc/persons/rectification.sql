@@ -27,7 +27,3 @@ SET name = :name, birth_date = :birth_date, phone = :phone, id_kind = :id_kind, 
     id_country = :id_country, tax_number = :tax_number, tax_country = :tax_country, address = :address,
     details_version = details_version + 1
 WHERE id = :person;
-
--- name: versions
-SELECT number, fields, replaced_by, reason, replaced_at, approval_id FROM kyc.person_version
-WHERE person_id = :person ORDER BY number;

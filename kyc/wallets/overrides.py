@@ -5,8 +5,9 @@ over, the wallet follows the evidence again (`kyc.wallets.retiering.end_override
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
+
+from sqlmodel import select
 
 from emoney.kyc.approvals import Action
 from emoney.kyc.errors import UnknownWallet
@@ -14,6 +15,7 @@ from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import opening
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
+from emoney.kyc.wallets.tables import TierOverrideRow, WalletRow
 from emoney.kyc.wallets.wallet import change_tier
 from emoney.ledger import two_persons
 from emoney.ledger.accounts import account as accounts
@@ -22,6 +24,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.two_persons import Request
 
 LASTS_MAX = timedelta(days=366)
@@ -74,22 +77,24 @@ def apply(
         at=at,
         policy=(policies or downgrades()).of(pack.id),
     )
-    about: dict[str, Any] = {
-        "account": approval.subject,
-        "pack": pack.id,
-        "tier": tier_id,
-        "at": at,
-        "until": until,
-    }
-    connection.execute(_queries.record.sql, about | {"id": new_id(), "approval": approval.id})
+    override = TierOverrideRow(
+        id=new_id(),
+        account_id=approval.subject,
+        pack_id=pack.id,
+        tier=tier_id,
+        made_at=at,
+        until=until,
+        approval_id=approval.id,
+    )
+    add(connection, override)
     connection.execute(_queries.hold_until.sql, {"account": approval.subject, "until": until})
 
 
 def _pack(connection: Connection, account_id: UUID, packs: PackLibrary) -> Pack:
-    row = connection.execute(_queries.pack_of.sql, {"account": account_id}).fetchone()
-    if row is None:
+    found = read(connection, select(WalletRow.pack_id).where(WalletRow.account_id == account_id))
+    if not found:
         raise UnknownWallet(f"account {account_id} is at no tier: enrol its holder or adopt it first")
-    return packs.pack(row[0])
+    return packs.pack(found[0])
 
 
 def _moment(at: datetime | None) -> datetime:

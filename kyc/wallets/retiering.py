@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from emoney.kyc.errors import NoTier
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.tiers import tier_for
@@ -18,10 +20,12 @@ from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.wallets.assignment import lock, rebind
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
+from emoney.kyc.wallets.tables import WalletRow
 from emoney.kyc.wallets.wallet import change_tier
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.base.progress import Progress, silent
 
 PERSONS_MAX = 100_000
@@ -127,8 +131,10 @@ def end_overrides(
     database: Database, at: datetime, *, packs: PackLibrary, policies: Downgrades | None = None
 ) -> list[Moved]:
     """Let the wallets whose override has ended follow their evidence again; gives those that moved."""
+    over = select(WalletRow.account_id, WalletRow.person_id).where(col(WalletRow.override_until) <= at)
+    over = over.order_by(col(WalletRow.override_until))
     with database.connection() as connection:
-        ended = connection.execute(_queries.overrides_over.sql, {"at": at, "most": PERSONS_MAX}).fetchall()
+        ended = read(connection, over.limit(PERSONS_MAX))
     moved: list[Moved] = []
     for account_id, person_id in ended:
         with database.connection() as connection:

@@ -4,9 +4,6 @@ SELECT w.account_id, w.pack_id, w.tier, w.override_until, w.restriction_cause, p
 FROM kyc.wallet AS w JOIN kyc.person AS p ON p.id = w.person_id
 WHERE w.person_id = :person ORDER BY w.account_id;
 
--- name: overrides_over
-SELECT account_id, person_id FROM kyc.wallet WHERE override_until <= :at ORDER BY override_until LIMIT :most;
-
 -- name: end_override!
 UPDATE kyc.wallet SET override_until = NULL
 WHERE account_id = :account AND override_until <= :at;

@@ -10,18 +10,22 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from emoney.kyc.errors import InvalidDecision
 from emoney.kyc.limits.features import Features
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import DowngradePolicy
+from emoney.kyc.wallets.tables import WalletFeaturesRow
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import Direction
 from emoney.ledger.limits.windows import Window
@@ -108,10 +112,23 @@ _PLAIN = ("reloadable", "one_country", "goods_only", "loaded_with_cash", "phone_
 
 def history(connection: Connection, account_id: UUID) -> list[Statement]:
     """Every statement on a wallet, the first one first."""
-    rows = connection.execute(_queries.history.sql, {"account": account_id})
+    of = select(WalletFeaturesRow).where(WalletFeaturesRow.account_id == account_id)
     return [
-        Statement(number, binding.features_of_row(*stated), actor, reason, at)
-        for number, *stated, actor, reason, at in rows
+        Statement(
+            row.number,
+            binding.features_of_row(
+                row.reloadable,
+                row.one_country,
+                row.goods_only,
+                row.loaded_with_cash,
+                row.phone_not_validated,
+                row.cohorts,
+            ),
+            row.recorded_by,
+            row.reason,
+            row.recorded_at,
+        )
+        for row in read(connection, of.order_by(col(WalletFeaturesRow.number)))
     ]
 
 

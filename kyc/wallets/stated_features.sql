@@ -5,8 +5,3 @@ SELECT :id, :account, coalesce(max(number), 0) + 1, :reloadable::boolean, :one_c
     :goods_only::boolean, :loaded_with_cash::boolean, :phone_not_validated::boolean, :cohorts::text[], :actor, :reason,
     :at::timestamptz
 FROM kyc.wallet_features WHERE account_id = :account;
-
--- name: history
-SELECT number, reloadable, one_country, goods_only, loaded_with_cash, phone_not_validated, cohorts, recorded_by,
-       reason, recorded_at
-FROM kyc.wallet_features WHERE account_id = :account ORDER BY number;
