@@ -17,11 +17,15 @@ from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from emoney.aml.alerts.episodes import Episode
+from emoney.aml.alerts.tables import AlertRow
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import derived_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.sessions import read
 
 _queries = queries_beside(__file__)
 _SUBJECTS_AT_ONCE = 500
@@ -141,15 +145,25 @@ def alerts_per_scenario(connection: Connection) -> dict[str, tuple[int, int, flo
 
 def _known(connection: Connection, scenario: str, subjects: list[UUID]) -> dict[UUID, list[_Known]]:
     """The stored alerts of a scenario on these subjects, oldest window first."""
-    rows = connection.execute(
-        _queries.of_subjects.sql, {"scenario": scenario, "subjects": subjects}
-    ).fetchall()
-    evidence: dict[UUID, set[UUID]] = {row[0]: set() for row in rows}
+    raised = select(AlertRow).where(AlertRow.scenario == scenario, col(AlertRow.subject).in_(subjects))
+    rows = read(connection, raised.order_by(col(AlertRow.window_start), col(AlertRow.id)))
+    evidence: dict[UUID, set[UUID]] = {row.id: set() for row in rows}
     for alert, transfer in connection.execute(_queries.known_evidence.sql, {"alerts": list(evidence)}):
         evidence[alert].add(transfer)
     known: dict[UUID, list[_Known]] = {}
     for row in rows:
-        known.setdefault(row[1], []).append(_Known(*(*row, frozenset(evidence[row[0]]))))
+        known.setdefault(row.subject, []).append(
+            _Known(
+                row.id,
+                row.subject,
+                row.window_start,
+                row.window_end,
+                row.score,
+                row.why,
+                row.scenario_version,
+                frozenset(evidence[row.id]),
+            )
+        )
     return known
 
 

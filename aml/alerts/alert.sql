@@ -2,13 +2,6 @@
 -- One monitoring writes alerts at a time; released when the transaction ends.
 SELECT pg_advisory_xact_lock(hashtext('aml.alert'));
 
--- name: of_subjects
--- The alerts a scenario has raised on these subjects, oldest window first.
-SELECT id, subject, window_start, window_end, score, why, scenario_version
-FROM aml.alert
-WHERE scenario = :scenario AND subject = ANY(:subjects)
-ORDER BY window_start, id;
-
 -- name: known_evidence
 SELECT alert_id, transfer_id FROM aml.alert_transfer WHERE alert_id = ANY(:alerts);
 

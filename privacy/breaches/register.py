@@ -13,6 +13,10 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+
 from emoney import data
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.declarations import Category
@@ -21,7 +25,9 @@ from emoney.ledger.base.names import checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.outbox import append
+from emoney.privacy.breaches.tables import BreachRow
 from emoney.privacy.errors import InvalidBreach, UnknownBreach
 
 TEXT_LENGTH_MAX = 2000
@@ -150,10 +156,11 @@ def amend(
 ) -> Breach:
     """Add what has become known of a breach, the notification too. Raises UnknownBreach, InvalidBreach."""
     connection.execute(_queries.lock.sql, {"breach_id": breach_id})
-    row = connection.execute(_queries.newest.sql, {"breach_id": breach_id}).fetchone()
-    if row is None:
+    of = select(BreachRow).where(BreachRow.breach_id == breach_id)
+    rows = read(connection, of.order_by(col(BreachRow.number).desc()).limit(1))
+    if not rows:
         raise UnknownBreach(f"There is no breach {breach_id} in the register: `emoney privacy breach list`.")
-    known = _breach(row)
+    known = _breach(rows[0])
     given: dict[str, Any] = {name: value for name, value in asdict(change).items() if value is not None}
     if given.pop("risk_found"):
         if change.no_risk_reason is not None:
@@ -172,13 +179,17 @@ def amend(
 
 def registered(connection: Connection) -> list[Breach]:
     """All breaches as they are known now, in the order in which they were noticed."""
-    return [_breach(row) for row in connection.execute(_queries.all_newest.sql)]
+    other = aliased(BreachRow)
+    newest = select(func.max(other.number)).where(other.breach_id == BreachRow.breach_id).correlate(BreachRow)
+    known = select(BreachRow).where(BreachRow.number == newest.scalar_subquery())
+    by_time = known.order_by(col(BreachRow.noticed_at), col(BreachRow.breach_id))
+    return [_breach(row) for row in read(connection, by_time)]
 
 
 def _add(connection: Connection, breach: Breach, kind: str) -> Breach:
     _check(breach)
     row = asdict(breach) | {"categories": [category.value for category in breach.categories]}
-    connection.execute(_queries.add.sql, row)
+    add(connection, BreachRow(**row))
     told = {
         "breach": str(breach.breach_id),
         "number": breach.number,
@@ -230,6 +241,6 @@ def _categories(names: tuple[str, ...]) -> tuple[Category, ...]:
     return found
 
 
-def _breach(row: tuple[Any, ...]) -> Breach:
-    known = dict(zip(_FIELDS, row, strict=True))
-    return Breach(**known | {"categories": tuple(Category(name) for name in known["categories"])})
+def _breach(row: BreachRow) -> Breach:
+    known = {name: getattr(row, name) for name in _FIELDS}
+    return Breach(**known | {"categories": tuple(Category(name) for name in row.categories)})

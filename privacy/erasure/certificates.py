@@ -17,9 +17,13 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import sql
+from sqlalchemy import or_
+from sqlmodel import col, select
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.sessions import read
+from emoney.privacy.erasure.tables import DestructionCertificateRow
 from emoney.privacy.errors import CannotOpen, KeyUnavailable, UnknownDataRequest
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.vault.vault import Vault
@@ -96,15 +100,23 @@ class Remains:
 
 def find(connection: Connection, id_: UUID) -> Certificate:
     """The certificate of this id, or of this request. Raises UnknownDataRequest."""
-    row = connection.execute(_queries.certificate.sql, {"id": id_}).fetchone()
-    if row is None:
+    either = or_(col(DestructionCertificateRow.id) == id_, col(DestructionCertificateRow.request_id) == id_)
+    found = read(connection, select(DestructionCertificateRow).where(either).limit(1))
+    if not found:
         raise UnknownDataRequest(f"There is no certificate {id_}, nor one of a request of that id.")
-    return Certificate(*row)
+    return _certificate(found[0])
 
 
 def issued(connection: Connection) -> list[Certificate]:
     """All certificates, the oldest first, at most 10,000."""
-    return [Certificate(*row) for row in connection.execute(_queries.certificates.sql, {"most": LISTED_MAX})]
+    oldest_first = select(DestructionCertificateRow).order_by(
+        col(DestructionCertificateRow.issued_at), col(DestructionCertificateRow.id)
+    )
+    return [_certificate(row) for row in read(connection, oldest_first.limit(LISTED_MAX))]
+
+
+def _certificate(row: DestructionCertificateRow) -> Certificate:
+    return Certificate(row.id, row.request_id, row.content, row.issued_at)
 
 
 def check(connection: Connection, vault: Vault, certificate: Certificate) -> list[Check]:

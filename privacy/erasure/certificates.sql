@@ -1,12 +1,6 @@
 -- name: living_keys
 SELECT count(*) FROM privacy.subject_key WHERE subject = ANY (:subjects) AND (state <> 'destroyed' OR wrapped IS NOT NULL);
 
--- name: certificate
-SELECT id, request_id, content, issued_at FROM privacy.destruction_certificate WHERE id = :id OR request_id = :id;
-
--- name: certificates
-SELECT id, request_id, content, issued_at FROM privacy.destruction_certificate ORDER BY issued_at, id LIMIT :most;
-
 -- name: id_columns
 -- Where an id could stand: every column of ids, and of lists of them, in the packages' tables.
 SELECT n.nspname, c.relname, a.attname, a.atttypid = 'uuid[]'::regtype

@@ -20,13 +20,13 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add
+from emoney.privacy.erasure.tables import DestructionCertificateRow
 from emoney.privacy.errors import KeptByLaw, KeyGone
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys import keks
@@ -261,8 +261,10 @@ def _certify(
         "marks": marks,
     }
     id_ = new_id()
-    row = {"id": id_, "request": request.id, "content": Jsonb(content), "at": now}
-    connection.execute(_queries.insert_certificate.sql, row)
+    add(
+        connection,
+        DestructionCertificateRow(id=id_, request_id=request.id, content=content, issued_at=now),
+    )
     rights.decide(
         connection,
         request.id,

@@ -49,6 +49,3 @@ ORDER BY k.id;
 
 -- name: key_versions
 SELECT count(*) FROM privacy.subject_key WHERE subject = ANY (:subjects);
-
--- name: insert_certificate!
-INSERT INTO privacy.destruction_certificate (id, request_id, content, issued_at) VALUES (:id, :request, :content, :at);

@@ -22,6 +22,7 @@ from uuid import UUID
 
 from psycopg.errors import CheckViolation, UniqueViolation
 from psycopg.types.json import Jsonb
+from sqlmodel import col, select
 
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.extras import demanded
@@ -30,8 +31,10 @@ from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import read
 from emoney.privacy.pseudonyms.domains import checked_name, checked_purpose
 from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount
+from emoney.privacy.releases.tables import PublishedCountRow
 
 EPSILON_MAX, EPSILON_STEP = Decimal(10), Decimal("0.000001")
 CELLS_MAX, QUESTION_MAX = 1000, 200
@@ -153,10 +156,21 @@ def budgets(connection: Connection) -> list[Budget]:
 
 def every(connection: Connection) -> list[Published]:
     """All answers, the newest first; at most 1,000."""
-    rows = connection.execute(_queries.every.sql, {"most": LISTED_MAX}).fetchall()
+    newest_first = select(PublishedCountRow).order_by(
+        col(PublishedCountRow.published_at).desc(), col(PublishedCountRow.id)
+    )
     return [
-        Published(id_, budget, question, epsilon, cells, _within(scale), actor, at)
-        for id_, budget, question, epsilon, scale, cells, actor, at in rows
+        Published(
+            row.id,
+            row.budget,
+            row.question,
+            row.epsilon,
+            row.cells,
+            _within(row.scale),
+            row.published_by,
+            row.published_at,
+        )
+        for row in read(connection, newest_first.limit(LISTED_MAX))
     ]
 
 

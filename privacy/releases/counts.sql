@@ -14,7 +14,3 @@ SELECT b.name, b.purpose, b.epsilon, s.spent,
        (SELECT count(*) FROM privacy.published_count AS p WHERE p.budget = b.name), b.opened_by, b.opened_at
 FROM privacy.count_budget AS b JOIN privacy.count_spent AS s ON s.budget = b.name
 ORDER BY b.name LIMIT :most;
-
--- name: every
-SELECT id, budget, question, epsilon, scale, cells, published_by, published_at
-FROM privacy.published_count ORDER BY published_at DESC, id LIMIT :most;

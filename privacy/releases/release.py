@@ -13,14 +13,14 @@ and, with pseudonyms, the domain's.
 import csv
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
-from psycopg.types.json import Jsonb
+from sqlmodel import col, select
 
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.files import replace_file
@@ -28,12 +28,15 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.privacy.errors import ProcessingRestricted
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.pseudonyms.domains import Pseudonyms
+from emoney.privacy.pseudonyms.tables import PseudonymDomainRow
 from emoney.privacy.releases.anonymity import Anonymised, anonymise
 from emoney.privacy.releases.errors import EpochReleased, InvalidPlan
 from emoney.privacy.releases.plans import Plan
+from emoney.privacy.releases.tables import ReleaseRow
 from emoney.privacy.rights import requests as rights
 
 LISTED_MAX = 1000
@@ -121,15 +124,17 @@ def release(
 
 def every(connection: Connection) -> list[Released]:
     """All releases, the newest first; at most 1,000."""
-    rows = connection.execute(_queries.every.sql, {"most": LISTED_MAX}).fetchall()
-    return [Released(*row) for row in rows]
+    newest_first = select(ReleaseRow).order_by(col(ReleaseRow.released_at).desc(), col(ReleaseRow.id))
+    return [_release(row) for row in read(connection, newest_first.limit(LISTED_MAX))]
 
 
 def _shut_out(connection: Connection, plan: Plan, subjects: Collection[UUID]) -> set[UUID]:
     """Those whose restriction stands against a release by this plan."""
     # an unknown domain is refused where its pseudonyms are made
-    found = connection.execute(_queries.purpose_of.sql, {"domain": plan.pseudonyms})
-    return rights.shut_out(connection, subjects, {plan.purpose, *(row[0] for row in found)})
+    found = read(
+        connection, select(PseudonymDomainRow.purpose).where(PseudonymDomainRow.name == plan.pseudonyms)
+    )
+    return rights.shut_out(connection, subjects, {plan.purpose, *found})
 
 
 def _pseudonyms(
@@ -176,32 +181,36 @@ def _record(
             plan.sensitive.items(), result.verdict.sensitive.values(), strict=True
         )
     }
-    values = {
-        "id": new_id(),
-        "plan": plan.name,
-        "plan_hash": hashlib.sha256(plan.model_dump_json(by_alias=True).encode()).digest(),
-        "purpose": plan.purpose,
-        "domain": plan.pseudonyms,
-        "epoch": epoch,
-        "records": len(result.rows) + result.suppressed,
-        "suppressed": result.suppressed,
-        "restricted": result.restricted,
-        "k_wanted": plan.k,
-        "k_reached": result.verdict.k,
-        "sensitive": Jsonb(sensitive),
-        "generalised": Jsonb(result.generalised),
-        "content_hash": content_hash,
-        "released_by": actor,
-        "released_at": at,
-    }
+    row = ReleaseRow(
+        id=new_id(),
+        plan=plan.name,
+        plan_hash=hashlib.sha256(plan.model_dump_json(by_alias=True).encode()).digest(),
+        purpose=plan.purpose,
+        domain=plan.pseudonyms,
+        epoch=epoch,
+        records=len(result.rows) + result.suppressed,
+        suppressed=result.suppressed,
+        restricted=result.restricted,
+        k_wanted=plan.k,
+        k_reached=result.verdict.k,
+        sensitive=sensitive,
+        generalised=dict(result.generalised),
+        content_hash=content_hash,
+        released_by=actor,
+        released_at=at,
+    )
     try:
-        connection.execute(_queries.insert.sql, values)
+        add(connection, row)
     except UniqueViolation as error:
         if error.diag.constraint_name == "one_release_of_an_epoch":
             raise _released(str(plan.pseudonyms)) from None
         raise
-    hashes = {name: values[name].hex() for name in ("plan_hash", "content_hash")}  # type: ignore[attr-defined]
-    return Released(**values | hashes | {"sensitive": sensitive, "generalised": result.generalised})  # type: ignore[arg-type]
+    return _release(row)
+
+
+def _release(row: ReleaseRow) -> Released:
+    known = {each.name: getattr(row, each.name) for each in fields(Released)}
+    return Released(**known | {"plan_hash": row.plan_hash.hex(), "content_hash": row.content_hash.hex()})
 
 
 def _demand_unreleased(connection: Connection, domain: str) -> None:

@@ -19,15 +19,20 @@ from enum import StrEnum
 from uuid import UUID
 
 import psycopg
+from sqlalchemy import and_, func
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
 
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.limits.windows import months_later
 from emoney.ledger.two_persons import SamePerson
 from emoney.privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest
+from emoney.privacy.rights.tables import DataRequestRow, DataRequestStepRow, LegalHoldRow
 from emoney.privacy.vault.purposes import Purpose, known
 
 LISTED_MAX = 10_000
@@ -37,6 +42,20 @@ REFERENCE_LENGTH_MAX = 200
 DUTY_PURPOSES = (Purpose.SUSPICION_REPORT, Purpose.AUTHORITY_REQUEST, Purpose.DATA_SUBJECT_REQUEST)
 """What fields are still opened for while only a retention duty keeps them: reporting, authorities, and the
 person's own requests."""
+
+_step_of = aliased(DataRequestStepRow)
+_STANDING = select(DataRequestRow, DataRequestStepRow).join(
+    DataRequestStepRow,
+    and_(
+        col(DataRequestStepRow.request_id) == DataRequestRow.id,
+        col(DataRequestStepRow.number)
+        == select(func.max(_step_of.number))
+        .where(_step_of.request_id == DataRequestRow.id)
+        .correlate(DataRequestRow)
+        .scalar_subquery(),
+    ),
+)
+"""Requests, each with its newest step."""
 
 _queries = queries_beside(__file__)
 
@@ -119,16 +138,16 @@ def receive(
         if known_.kind is kind and known_.state in (RequestState.RECEIVED, RequestState.KEPT):
             raise InvalidDataRequest(f"Request {known_.id} to the same is open already: {known_.state}.")
     request = new_id()
-    row = {
-        "id": request,
-        "subject": subject,
-        "subjects": sorted(set(subjects)),
-        "kind": kind.value,
-        "received_at": at,
-        "due_on": months_later(at.date(), 1),  # Regulation 1182/71 art. 3
-        "recorded_by": who,
-    }
-    connection.execute(_queries.insert_request.sql, row)
+    row = DataRequestRow(
+        id=request,
+        subject=subject,
+        subjects=sorted(set(subjects)),
+        kind=kind.value,
+        received_at=at,
+        due_on=months_later(at.date(), 1),  # Regulation 1182/71 art. 3
+        recorded_by=who,
+    )
+    add(connection, row)
     _step(connection, request, RequestState.RECEIVED, "recorded", actor=who, at=at)
     return find(connection, request)
 
@@ -165,20 +184,28 @@ def decide(
 
 def find(connection: Connection, request: UUID) -> DataRequest:
     """A request as it stands. Raises UnknownDataRequest."""
-    row = connection.execute(_queries.by_id.sql, {"id": request}).fetchone()
-    if row is None:
+    found = read(connection, _STANDING.where(DataRequestRow.id == request))
+    if not found:
         raise UnknownDataRequest(f"There is no request {request}: `emoney privacy rights`.")
-    return _request(row)
+    return _request(*found[0])
 
 
 def of_subject(connection: Connection, subject: UUID) -> list[DataRequest]:
     """All requests of a person, the newest first."""
-    return [_request(row) for row in connection.execute(_queries.of_subject.sql, {"subject": subject})]
+    of = _STANDING.where(col(DataRequestRow.subjects).contains([subject]))
+    newest_first = of.order_by(col(DataRequestRow.received_at).desc(), col(DataRequestRow.id).desc())
+    return [_request(*found) for found in read(connection, newest_first)]
 
 
 def waiting(connection: Connection) -> list[DataRequest]:
     """Requests without an answer, the first due first, then the erasures that are put off. At most 10,000."""
-    return [_request(row) for row in connection.execute(_queries.open_requests.sql, {"most": LISTED_MAX})]
+    state, due_on = col(DataRequestStepRow.state), col(DataRequestRow.due_on)
+    open_ = _STANDING.where(state.in_([RequestState.RECEIVED.value, RequestState.KEPT.value])).order_by(
+        state == RequestState.KEPT.value,
+        func.coalesce(DataRequestStepRow.keep_until, due_on),
+        col(DataRequestRow.id),
+    )
+    return [_request(*found) for found in read(connection, open_.limit(LISTED_MAX))]
 
 
 @all_or_nothing
@@ -239,15 +266,16 @@ def place_hold(connection: Connection, subject: UUID, *, reference: str, actor: 
     `reference`: of the order, such as a court's file number; no personal data.
     """
     hold = new_id()
-    row = {
-        "id": new_id(),
-        "hold": hold,
-        "subject": subject,
-        "reference": _text(reference, "reference", REFERENCE_LENGTH_MAX),
-        "actor": Actor(actor),
-        "at": at,
-    }
-    connection.execute(_queries.place_hold.sql, row)
+    row = LegalHoldRow(
+        id=new_id(),
+        hold_id=hold,
+        number=1,
+        subject=subject,
+        reference=_text(reference, "reference", REFERENCE_LENGTH_MAX),
+        actor=Actor(actor),
+        at=at,
+    )
+    add(connection, row)
     return hold
 
 
@@ -273,7 +301,13 @@ def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime
 
 def holds(connection: Connection) -> list[LegalHold]:
     """The holds that stand, the oldest first."""
-    return [LegalHold(*row) for row in connection.execute(_queries.open_holds.sql)]
+    released = aliased(LegalHoldRow)
+    is_released = select(released.id).where(released.hold_id == LegalHoldRow.hold_id, released.number == 2)
+    standing = select(LegalHoldRow).where(LegalHoldRow.number == 1, ~is_released.exists())
+    return [
+        LegalHold(row.hold_id, row.subject, row.reference, row.actor, row.at)
+        for row in read(connection, standing.order_by(col(LegalHoldRow.at), col(LegalHoldRow.hold_id)))
+    ]
 
 
 def held(connection: Connection, subjects: Collection[UUID]) -> set[UUID]:
@@ -337,15 +371,18 @@ def _text(given: str, name: str, longest: int) -> str:
     return given
 
 
-def _request(row: tuple[object, ...]) -> DataRequest:
-    id_, subject, subjects, kind, received_at, due_on, state, *rest = row
+def _request(asked: DataRequestRow, newest: DataRequestStepRow) -> DataRequest:
     return DataRequest(
-        id_,  # type: ignore[arg-type]
-        subject,  # type: ignore[arg-type]
-        tuple(subjects),  # type: ignore[arg-type]
-        Kind(str(kind)),
-        received_at,  # type: ignore[arg-type]
-        due_on,  # type: ignore[arg-type]
-        RequestState(str(state)),
-        *rest,  # type: ignore[arg-type]
+        asked.id,
+        asked.subject,
+        tuple(asked.subjects),
+        Kind(asked.kind),
+        asked.received_at,
+        asked.due_on,
+        RequestState(newest.state),
+        newest.ground,
+        newest.source,
+        newest.keep_until,
+        newest.actor,
+        newest.at,
     )

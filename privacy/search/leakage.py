@@ -14,7 +14,9 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add
 from emoney.privacy.search.blind_index import BlindIndex
+from emoney.privacy.search.tables import IndexLeakageRow
 
 _queries = queries_beside(__file__)
 
@@ -42,25 +44,25 @@ def measure(connection: Connection, index: BlindIndex, clock: Clock = system_clo
 
     Refused: more than 1 % of rows named right, or more rows per value than declared; from 1,000 entries on.
     """
-    row = connection.execute(_queries.frequencies.sql, {"index": index.name}).fetchone()
-    assert row is not None
-    entries, distinct, most, matched = (int(number or 0) for number in row)
+    numbers = connection.execute(_queries.frequencies.sql, {"index": index.name}).fetchone()
+    assert numbers is not None
+    entries, distinct, most, matched = (int(number or 0) for number in numbers)
     share = matched / entries if entries else 0.0
     refused = entries >= MEASURABLE and (
         share > RANK_MATCHED_MAX or entries > distinct * index.rows_per_value
     )
     found = Leakage(index.name, clock(), entries, distinct, most, share, refused)
-    about = {
-        "id": new_id(),
-        "index": found.index,
-        "now": found.measured_at,
-        "entries": entries,
-        "distinct": distinct,
-        "most": most,
-        "share": share,
-        "refused": refused,
-    }
-    connection.execute(_queries.insert_leakage.sql, about)
+    row = IndexLeakageRow(
+        id=new_id(),
+        index_name=found.index,
+        measured_at=found.measured_at,
+        entries=entries,
+        distinct_codes=distinct,
+        most_frequent=most,
+        rank_matched=share,
+        refused=refused,
+    )
+    add(connection, row)
     return found
 
 

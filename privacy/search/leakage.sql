@@ -8,11 +8,6 @@ WITH codes AS (
 )
 SELECT sum(rows), count(*), max(rows), (SELECT sum(DISTINCT rows) FROM codes) FROM codes;
 
--- name: insert_leakage!
-INSERT INTO privacy.index_leakage
-    (id, index_name, measured_at, entries, distinct_codes, most_frequent, rank_matched, refused)
-VALUES (:id, :index, :now, :entries, :distinct, :most, :share, :refused);
-
 -- name: newest_leakage
 SELECT DISTINCT ON (index_name)
        index_name, measured_at, entries, distinct_codes, most_frequent, rank_matched, refused

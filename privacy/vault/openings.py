@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 import psycopg
@@ -22,10 +22,9 @@ from emoney.ledger.base.errors import Unavailable
 from emoney.ledger.base.ids import new_id, new_ids
 from emoney.ledger.base.postgres.binary_arrays import SIXTEEN, encode_time, sized
 from emoney.ledger.base.postgres.database import Connection, connect
-from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.sessions import add
 from emoney.privacy.errors import ProcessingRestricted
-
-_queries = queries_beside(__file__)
+from emoney.privacy.vault.tables import OpeningRefusalRow
 
 _COLUMNS = "id, salt, actor, purpose, table_name, column_name, row_id, subject, opened_at"
 _COPY = f"COPY privacy.opening ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
@@ -88,18 +87,18 @@ class OpeningLog:
         self, caller: Connection, refused: Refused, *, purpose: str | None, actor: str, now: datetime
     ) -> None:
         """Log a refusal, committed on return."""
-        row: dict[str, Any] = {
-            "id": new_id(),
-            "actor": actor,
-            "purpose": purpose,
-            "reason": refused.reason,
-            "fields": refused.fields,
-            "table_name": refused.table,
-            "subject": refused.subject,
-            "now": now,
-        }
+        row = OpeningRefusalRow(
+            id=new_id(),
+            actor=actor,
+            purpose=purpose,
+            reason=refused.reason,
+            fields=refused.fields,
+            table_name=refused.table,
+            subject=refused.subject,
+            refused_at=now,
+        )
         with self._transaction(caller) as connection:
-            connection.execute(_queries.record_refusal.sql, row)
+            add(connection, row)
 
     @contextmanager
     def _transaction(self, caller: Connection) -> Iterator[Connection]:

@@ -14,7 +14,9 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add
 from emoney.privacy.errors import PurposeNotApproved, UnknownPurpose
+from emoney.privacy.vault.tables import PurposeListRow
 
 _queries = queries_beside(__file__)
 
@@ -82,7 +84,9 @@ def approve(
     To be called by whoever has seen that the assessment is approved. Raises UnknownPurpose.
     """
     listed = sorted({known(purpose).value for purpose in purposes})
-    connection.execute(
-        _queries.insert_list.sql,
-        {"id": new_id(), "assessment": assessment, "purposes": listed, "actor": actor, "now": clock()},
+    add(
+        connection,
+        PurposeListRow(
+            id=new_id(), assessment=assessment, purposes=listed, approved_by=actor, approved_at=clock()
+        ),
     )
