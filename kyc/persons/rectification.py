@@ -28,7 +28,7 @@ from emoney.kyc.parties import guardians
 from emoney.kyc.parties.settings import Parties, parties
 from emoney.kyc.persons import duplicates, search
 from emoney.kyc.persons.details import SEALED, PersonDetails, parse_person
-from emoney.kyc.persons.tables import PersonVersionRow
+from emoney.kyc.persons.tables import PersonVersionRow, RectificationRow
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.ledger import outbox, two_persons
@@ -38,7 +38,7 @@ from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
-from emoney.ledger.base.postgres.sessions import read
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.two_persons import Request
 from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault
 from emoney.privacy.rights import requests as rights
@@ -144,19 +144,19 @@ class Rectification:
         needs_two = any(each.state in evidence_records.VERIFIED for each in known)
         asked = new_id()
         new = {field: after[field] for field in fields if field in after}
-        about = {
-            "id": asked,
-            "person": person.id,
-            "version": version,
-            "fields": list(fields),
-            "id_expires_on": details.id_valid_through(at.date()),
-            "needs_two": needs_two,
-            "actor": who,
-            "reason": why,
-            "at": at,
-        }
-        columns = self._seal(connection, person.id, _ASKED, asked, new)
-        connection.execute(_queries.ask.sql, about | columns)
+        row = RectificationRow(
+            id=asked,
+            person_id=person.id,
+            version=version,
+            fields_=list(fields),
+            id_expires_on=details.id_valid_through(at.date()),
+            needs_two=needs_two,
+            requested_by=who,
+            reason=why,
+            requested_at=at,
+            **self._seal(connection, person.id, _ASKED, asked, new),
+        )
+        add(connection, row)
         if needs_two:
             request = two_persons.ask(
                 connection,
@@ -203,7 +203,8 @@ class Rectification:
             connection, person_id, before, version, asked, needs_two, fields, actor, reason, at, approval
         )
         columns = self._seal(connection, person_id, _PERSON, person_id, after)
-        connection.execute(_queries.rectify.sql, {"person": person_id, **columns})
+        ciphertexts = {field: each and each.ciphertext for field, each in columns.items()}
+        connection.execute(_queries.rectify.sql, {"person": person_id, **ciphertexts})
         search.index_again(connection, self._vault, person_id, details)
         duplicates.note(connection, self._vault, [person_id], at)
         _reopen(connection, person_id, details, frozenset(fields), expires_on, actor, at)
@@ -237,10 +238,20 @@ class Rectification:
         approval: UUID | None,
     ) -> None:
         kept = new_id()
-        columns = self._seal(connection, person_id, _BEFORE, kept, before)
-        about = {"id": kept, "person": person_id, "number": number, "asked": asked, "needs_two": needs_two}
-        said = {"fields": fields, "actor": actor, "reason": reason, "at": at, "approval": approval}
-        connection.execute(_queries.keep.sql, about | said | columns)
+        row = PersonVersionRow(
+            id=kept,
+            person_id=person_id,
+            number=number,
+            rectification_id=asked,
+            needs_two=needs_two,
+            fields_=fields,
+            replaced_by=actor,
+            reason=reason,
+            replaced_at=at,
+            approval_id=approval,
+            **self._seal(connection, person_id, _BEFORE, kept, before),
+        )
+        add(connection, row)
 
     def _answer_for(
         self, connection: Connection, person_id: UUID, details: PersonDetails, actor: str, at: datetime
@@ -281,12 +292,11 @@ class Rectification:
 
     def _seal(
         self, connection: Connection, person_id: UUID, table: str, row: UUID, values: Mapping[str, str]
-    ) -> dict[str, bytes | None]:
-        """All columns, those without a value empty."""
+    ) -> dict[str, Any]:
+        """All columns, sealed, those without a value empty."""
         clear = [ClearField(person_id, Place(table, field, row), value) for field, value in values.items()]
         sealed = self._vault.seal_many(connection, clear)
-        empty: dict[str, bytes | None] = dict.fromkeys(FIELDS)
-        return empty | {field: each.ciphertext for field, each in zip(values, sealed, strict=True)}
+        return dict.fromkeys(FIELDS) | dict(zip(values, sealed, strict=True))
 
 
 def _answer_requests(

@@ -16,17 +16,20 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlmodel import col, select
 
 from emoney.kyc import settings
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, per_person
+from emoney.kyc.wallets.tables import EndOfDayExcessRow
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.paging import PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitProfile, LimitRule, OnExceed
@@ -204,9 +207,19 @@ def _deal_with(
             )
         step = "credits_stopped" if stopped else "told"
         numbers = {"cap": rule.amount, "held": held, "in_a_row": in_a_row, "step": step}
-        connection.execute(
-            _queries.record.sql, about | numbers | {"id": new_id(), "source": steps.source, "at": at}
+        excess = EndOfDayExcessRow(
+            id=new_id(),
+            account_id=account_id,
+            day=day,
+            rule=rule.id,
+            cap=rule.amount,
+            held=held,
+            in_a_row=in_a_row,
+            step=step,
+            source=steps.source,
+            recorded_at=at,
         )
+        add(connection, excess)
         told = {"day": day.isoformat(), "rule": rule.id, "source": rule.source} | numbers
         outbox.append(connection, "wallet.above_end_of_day_cap", account_id, told, at=at)
     return stopped
@@ -214,5 +227,12 @@ def _deal_with(
 
 def listed(connection: Connection, since: date, *, most: int = PAGE_ROWS) -> list[Above]:
     """The wallets that ended a day from `since` on above a cap, the latest day first."""
-    rows = connection.execute(_queries.listed.sql, {"since": since, "most": most})
-    return [Above(*row) for row in rows]
+    latest_first = (
+        select(EndOfDayExcessRow)
+        .where(EndOfDayExcessRow.day >= since)
+        .order_by(col(EndOfDayExcessRow.day).desc(), col(EndOfDayExcessRow.account_id))
+    )
+    return [
+        Above(row.account_id, row.day, row.rule, row.cap, row.held, row.in_a_row, row.step, row.recorded_at)
+        for row in read(connection, latest_first.limit(most))
+    ]

@@ -29,14 +29,6 @@ SELECT EXISTS (SELECT FROM kyc.end_of_day_excess WHERE account_id = :account AND
        coalesce((SELECT in_a_row FROM kyc.end_of_day_excess
                  WHERE account_id = :account AND day = :day::date - 1 AND rule = :rule), 0);
 
--- name: record!
-INSERT INTO kyc.end_of_day_excess (id, account_id, day, rule, cap, held, in_a_row, step, source, recorded_at)
-VALUES (:id, :account, :day, :rule, :cap, :held, :in_a_row, :step, :source, :at);
-
 -- name: finish!
 INSERT INTO kyc.end_of_day_run (pack_id, day, wallets, above, finished_at)
 VALUES (:pack, :day, :wallets, :above, :at) ON CONFLICT DO NOTHING;
-
--- name: listed
-SELECT account_id, day, rule, cap, held, in_a_row, step, recorded_at FROM kyc.end_of_day_excess
-WHERE day >= :since ORDER BY day DESC, account_id LIMIT :most;
