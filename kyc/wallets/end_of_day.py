@@ -206,6 +206,7 @@ def _deal_with(
                 day_has_ended=True,
             )
         step = "credits_stopped" if stopped else "told"
+        assert rule.amount is not None  # what is passed is an amount
         numbers = {"cap": rule.amount, "held": held, "in_a_row": in_a_row, "step": step}
         excess = EndOfDayExcessRow(
             id=new_id(),
