@@ -8,7 +8,8 @@ as psycopg raises it, whichever way it was asked.
         session.add(TermsRow(...))
         known = session.exec(select(TermsRow).where(TermsRow.kind == kind)).all()
 
-Cost: no round trip of its own, and about 0.1 ms. SQLAlchemy is loaded with the first session.
+Cost: no round trip of its own. A statement takes several times the processor time of the same SQL sent as it
+stands, so the hot path has SQL. SQLAlchemy is loaded with the first session.
 """
 
 from collections.abc import Iterator, Sequence
