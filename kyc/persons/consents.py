@@ -16,7 +16,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 
 TEXT_BYTES_MAX = 5_000_000
 
@@ -54,7 +54,7 @@ def publish(
     about = {"id": terms_id, "kind": kind, "version": version, "locale": locale}
     said = {"sha256": hashlib.sha256(text).digest(), "effective_from": effective_from}
     try:
-        with connection.transaction():
+        with attempt(connection):
             connection.execute(_queries.publish.sql, about | said | {"actor": Actor(actor), "at": at})
     except psycopg.errors.UniqueViolation:
         raise InvalidTerms(f"{kind} {version} ({locale}) is published already: give a new version") from None
@@ -92,7 +92,7 @@ def record(
         raise InvalidTerms(f"there is no consent to {kind} to withdraw")
     about = {"id": new_id(), "person": person_id, "terms": terms[0], "given": given, "channel": channel}
     try:
-        with connection.transaction():
+        with attempt(connection):
             connection.execute(_queries.record.sql, about | {"actor": Actor(actor), "at": at})
     except psycopg.errors.CheckViolation:
         raise InvalidTerms("a channel is named in small letters, such as app or branch") from None

@@ -25,7 +25,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.two_persons import Request
 from emoney.privacy import Vault
 
@@ -154,7 +154,7 @@ def apply(connection: Connection, approval: Request) -> None:
     """Link or separate, as approved: the holder of the wallets follows, in the database."""
     about = {"id": new_id(), "person": approval.subject, "into": approval.details["into"]}
     try:
-        with connection.transaction():
+        with attempt(connection):
             connection.execute(
                 _queries.link.sql, about | {"at": approval.decided_at, "approval": approval.id}
             )

@@ -23,6 +23,7 @@ from emoney.ledger.base.ids import new_id, new_ids
 from emoney.ledger.base.postgres.binary_arrays import SIXTEEN, encode_time, sized
 from emoney.ledger.base.postgres.database import Connection, connect
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import attempt
 from emoney.privacy.errors import ProcessingRestricted
 
 _queries = queries_beside(__file__)
@@ -106,7 +107,7 @@ class OpeningLog:
         with self._lock:
             try:
                 connection = self._connection(caller)
-                with connection.transaction():
+                with attempt(connection):
                     yield connection
             except (psycopg.OperationalError, Unavailable) as error:
                 self._forget(caller)

@@ -39,7 +39,7 @@ def savepoint(connection: Connection) -> Iterator[None]:
     _guarded.add(connection)
     try:
         if connection.autocommit or connection.info.transaction_status != TransactionStatus.IDLE:
-            with connection.transaction():
+            with attempt(connection):
                 yield
         else:
             try:
@@ -51,6 +51,19 @@ def savepoint(connection: Connection) -> Iterator[None]:
     finally:
         _guarded.discard(connection)
         connection.row_factory, connection.cursor_factory = row_factory, cursor_factory
+
+
+@contextmanager
+def attempt(connection: Connection) -> Iterator[psycopg.Transaction]:
+    """A part of a call that may fail and be told otherwise: what is done in it is undone when it raises.
+
+    It commits nothing of the caller's: where no transaction has begun, psycopg's own block would be one of its
+    own, so the caller's is begun first. On a connection in autocommit and in no transaction, it is one.
+    """
+    if not connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
+        connection.execute("SELECT")
+    with connection.transaction() as attempted:
+        yield attempted
 
 
 def all_or_nothing(function: Callable[Given, Result]) -> Callable[Given, Result]:
