@@ -30,7 +30,7 @@ from emoney.ledger.base.errors import UnknownHold as UnknownHold
 from emoney.ledger.base.ids import Id, Key, as_id, key_of
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import locked as posting
@@ -309,12 +309,12 @@ def _capture_now(
 ) -> Decision:
     """Take the amount off the hold, then decide the transfer; a refusal takes both back."""
     sides = (held.hold.debit_account, held.hold.credit_account)
-    with connection.transaction() as attempt:
+    with attempt(connection) as attempted:
         end(connection, held, "captured", request.amount, now, request.id)
         locked = locks.lock(connection, sides, ledger.profiles)
         decision = decide_captured(request, locked.states, now)
         if not isinstance(decision, Accepted):
-            raise psycopg.Rollback(attempt)
+            raise psycopg.Rollback(attempted)
         writing.write(connection, [decision], {}, now)
         if release_rest and held.remaining > request.amount:
             give_back(connection, find(connection, held.hold.id), locked, "released", now)

@@ -18,7 +18,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.sessions import add, read
 
 TEXT_BYTES_MAX = 5_000_000
@@ -65,7 +65,7 @@ def publish(
         published_at=at,
     )
     try:
-        with connection.transaction():
+        with attempt(connection):
             add(connection, terms)
     except psycopg.errors.UniqueViolation:
         raise InvalidTerms(f"{kind} {version} ({locale}) is published already: give a new version") from None
@@ -111,7 +111,7 @@ def record(
         recorded_at=at,
     )
     try:
-        with connection.transaction():
+        with attempt(connection):
             add(connection, consent)
     except psycopg.errors.CheckViolation:
         raise InvalidTerms("a channel is named in small letters, such as app or branch") from None

@@ -27,7 +27,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.two_persons import Request
 from emoney.privacy import Vault
@@ -172,7 +172,7 @@ def apply(connection: Connection, approval: Request) -> None:
         approval_id=approval.id,
     )
     try:
-        with connection.transaction():
+        with attempt(connection):
             add(connection, link)
     except psycopg.errors.IntegrityError:
         raise InvalidRequest(

@@ -131,6 +131,10 @@ class BatchTooLarge(InvalidInput):
     """More transfers in one batch than the ledger takes."""
 
 
+class TransactionFailed(EmoneyError):
+    """A caller's transaction in which a statement failed: it takes nothing until the caller rolls back."""
+
+
 class IntegrityViolation(EmoneyError):
     """The database refused what the posting code decided: a defect, and nothing was written."""
 

@@ -24,7 +24,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.two_persons.errors import NotApproved, RequestClosed, SamePerson
 
 OPEN_FOR = timedelta(days=7)
@@ -228,7 +228,7 @@ def _decide(
         raise RequestClosed(f"request {request_id} expired at {wanted.expires_at}: ask anew")
     row = {"id": request_id, "outcome": outcome, "actor": who, "reason": why, "at": at}
     try:
-        with connection.transaction():
+        with attempt(connection):
             connection.execute(_queries.decide.sql, row)
     except UniqueViolation:
         raise RequestClosed(f"request {request_id} was decided at the same moment by another one") from None

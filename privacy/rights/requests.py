@@ -27,7 +27,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.limits.windows import months_later
 from emoney.ledger.two_persons import SamePerson
@@ -171,7 +171,7 @@ def decide(
     connection.execute(_queries.lock_request.sql, {"id": request})
     before = find(connection, request)
     try:
-        with connection.transaction():
+        with attempt(connection):
             _step(
                 connection, request, state, ground, actor=actor, at=at, source=source, keep_until=keep_until
             )
@@ -287,7 +287,7 @@ def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime
     """
     row = {"id": new_id(), "hold": hold, "actor": Actor(actor), "at": at}
     try:
-        with connection.transaction():
+        with attempt(connection):
             found = connection.execute(_queries.release_hold.sql, row).fetchone()
     except psycopg.errors.UniqueViolation:
         raise InvalidDataRequest("That hold was released already.") from None

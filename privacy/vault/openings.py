@@ -22,6 +22,7 @@ from emoney.ledger.base.errors import Unavailable
 from emoney.ledger.base.ids import new_id, new_ids
 from emoney.ledger.base.postgres.binary_arrays import SIXTEEN, encode_time, sized
 from emoney.ledger.base.postgres.database import Connection, connect
+from emoney.ledger.base.postgres.savepoints import attempt
 from emoney.ledger.base.postgres.sessions import add
 from emoney.privacy.errors import ProcessingRestricted
 from emoney.privacy.vault.tables import OpeningRefusalRow
@@ -105,7 +106,7 @@ class OpeningLog:
         with self._lock:
             try:
                 connection = self._connection(caller)
-                with connection.transaction():
+                with attempt(connection):
                     yield connection
             except (psycopg.OperationalError, Unavailable) as error:
                 self._forget(caller)

@@ -25,7 +25,7 @@ from emoney.ledger import (
     reversals,
 )
 from emoney.ledger.accounts import account as accounts
-from emoney.ledger.base.errors import EmoneyError
+from emoney.ledger.base.errors import EmoneyError, TransactionFailed
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, savepoint
@@ -181,6 +181,19 @@ def test_an_operators_own_connection_may_read_rows_as_it_likes(town: Town) -> No
         (outcome,) = town.post(town.shop)(connection, id_)  # type: ignore[arg-type]
         assert outcome.posted
         assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
+
+
+def test_a_failed_transaction_is_told_before_anything_is_sent(
+    town: Town, caplog: pytest.LogCaptureFixture
+) -> None:
+    with town.books.database.connection() as connection:
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            connection.execute("SELECT 1 / 0")
+        with pytest.raises(TransactionFailed, match="roll it back"):
+            town.post(town.shop)(connection, new_id())
+        connection.rollback()
+        town.post(town.shop)(connection, new_id())
+    assert caplog.records == []
 
 
 def test_in_autocommit_a_call_is_a_transaction(town: Town) -> None:

@@ -16,6 +16,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from emoney.ledger.base.errors import TransactionFailed
 from emoney.ledger.base.postgres.database import Connection
 
 Given = ParamSpec("Given")
@@ -29,17 +30,21 @@ def savepoint(connection: Connection) -> Iterator[None]:
     """What is done in it is undone when it raises; the transaction around it goes on.
 
     On a connection in autocommit and in no transaction, it is one. Within it rows are tuples, whatever the
-    connection's owner reads them as.
+    connection's owner reads them as. Raises TransactionFailed where a statement of the caller's has failed.
     """
     if connection in _guarded:
         yield
         return
+    if connection.info.transaction_status == TransactionStatus.INERROR:
+        raise TransactionFailed(
+            "a statement failed in this transaction: roll it back first, or to a savepoint"
+        )
     row_factory, cursor_factory = connection.row_factory, connection.cursor_factory
     connection.row_factory, connection.cursor_factory = tuple_row, psycopg.Cursor
     _guarded.add(connection)
     try:
         if connection.autocommit or connection.info.transaction_status != TransactionStatus.IDLE:
-            with connection.transaction():
+            with attempt(connection):
                 yield
         else:
             try:
@@ -51,6 +56,19 @@ def savepoint(connection: Connection) -> Iterator[None]:
     finally:
         _guarded.discard(connection)
         connection.row_factory, connection.cursor_factory = row_factory, cursor_factory
+
+
+@contextmanager
+def attempt(connection: Connection) -> Iterator[psycopg.Transaction]:
+    """A part of a call that may fail and be told otherwise: what is done in it is undone when it raises.
+
+    It commits nothing of the caller's: where no transaction has begun, psycopg's own block would be one
+    of its own, so the caller's is begun first. On a connection in autocommit and in none, it is one.
+    """
+    if not connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
+        connection.execute("SELECT")
+    with connection.transaction() as attempted:
+        yield attempted
 
 
 def all_or_nothing(function: Callable[Given, Result]) -> Callable[Given, Result]:

@@ -169,6 +169,15 @@ def published(database: Database, version: str, since: date) -> None:
         )
 
 
+def test_terms_are_rolled_back_with_their_caller(database: Database) -> None:
+    about = {"effective_from": date(2026, 1, 1), "actor": "legal-1", "at": NOW}
+    with database.connection() as connection:
+        consents.publish(connection, "terms_of_use", "9", "en-GH", b"Terms 9", **about)  # type: ignore[arg-type]
+        connection.rollback()
+    with database.connection() as connection:
+        consents.publish(connection, "terms_of_use", "9", "en-GH", b"Terms 9", **about)  # type: ignore[arg-type]
+
+
 def said(database: Database, person: Any, version: str, given: bool, minutes: int = 0) -> None:
     with database.connection() as connection:
         consents.record(

@@ -188,6 +188,15 @@ def test_a_hold_is_released_once_by_another(database: Database, subject: UUID) -
         rights.release_hold(connection, new_id(), actor="legal-2", at=NOW)
 
 
+def test_a_release_is_rolled_back_with_its_caller(database: Database, subject: UUID) -> None:
+    with database.connection() as connection:
+        hold = rights.place_hold(connection, subject, reference="court 17", actor="legal-1", at=NOW)
+    with database.connection() as connection:
+        rights.release_hold(connection, hold, actor="legal-2", at=NOW)
+        connection.rollback()
+        assert [each.id for each in rights.holds(connection)] == [hold]
+
+
 def test_one_of_two_holds_is_enough(database: Database, subject: UUID) -> None:
     with database.connection() as connection:
         first = rights.place_hold(connection, subject, reference="a", actor="legal-1", at=NOW)
