@@ -18,7 +18,7 @@ from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
-from emoney.ledger.two_persons import Request
+from emoney.ledger.two_persons import Request, RequestClosed
 
 _queries = queries_beside(__file__)
 
@@ -47,7 +47,8 @@ def freeze(
     reason: str,
     at: datetime,
 ) -> None:
-    """Stop debits, credits or both; what is stopped stays so. Raises UnknownAccount, InvalidRequest."""
+    """Stop debits, credits or both; what is stopped stays so. Each order is recorded, and no request to lift
+    an earlier one lifts it. Raises UnknownAccount, AccountClosed, InvalidRequest."""
     if not debit and not credit:
         raise InvalidRequest("freezing stops debits, credits or both; letting go takes an approval")
     lock(connection, account_id)
@@ -61,6 +62,7 @@ def freeze(
         actor=Actor(actor),
         reason=reason,
         at=at,
+        anew=True,
     )
 
 
@@ -86,10 +88,15 @@ def request_unfreezing(
 
 @all_or_nothing
 def apply(connection: Connection, approval: Request) -> None:
-    """Lift the freeze, as approved."""
+    """Lift the freeze, as approved. Raises RequestClosed when it was ordered anew since it was asked for."""
     assert approval.decided_by is not None
     assert approval.decided_at is not None
     lock(connection, approval.subject)
+    for each in freezes.standing(connection, approval.subject):
+        if each.kind == approval.details["kind"] and each.since > approval.requested_at:
+            raise RequestClosed(
+                f"account {approval.subject} was frozen anew since request {approval.id}: ask again"
+            )
     account_changes.set_freeze(
         connection,
         approval.subject,
