@@ -12,6 +12,7 @@ from uuid import UUID
 
 from emoney.kyc.approvals import Action
 from emoney.ledger import account_changes, two_persons
+from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts import freezes
 from emoney.ledger.base.errors import InvalidRequest, UnknownAccount
 from emoney.ledger.base.names import Actor, Reason
@@ -112,7 +113,12 @@ def apply(connection: Connection, approval: Request) -> None:
 
 @all_or_nothing
 def settle(connection: Connection, account_id: UUID, *, actor: str, reason: str, at: datetime) -> None:
-    """Freeze for dormancy and death where these stand, and only there. The caller has locked the account."""
+    """Freeze for dormancy and death where these stand, and only there. The caller has locked the account.
+
+    A closed account takes no change and is left as it is.
+    """
+    if accounts.get(connection, account_id).closed_at is not None:
+        return
     for kind, query in ((_DORMANCY, _queries.frozen_by_dormancy), (_DEATH, _queries.frozen_by_death)):
         row = connection.execute(query.sql, {"account": account_id}).fetchone()
         debit, credit = (False, False) if row is None else row

@@ -10,12 +10,13 @@ from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson, UnknownWallet
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.life import deaths, dormancy
 from emoney.kyc.life.dormancy_rules import dormancy_rules
-from emoney.kyc.wallets import freezing
-from emoney.ledger import AccountKind, Database, Ledger, Operation
+from emoney.kyc.wallets import freezing, opening
+from emoney.ledger import AccountKind, Database, Ledger, Operation, account_changes
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.reports.trial_balance import trial_balance
@@ -301,6 +302,35 @@ def test_a_mistake_is_withdrawn_by_two(database: Database, wallet: Any, at: Any)
     reported(database, wallet.person_id)
     with database.connection() as connection, pytest.raises(UnknownPerson):
         deaths.report(connection, new_id(), actor="clerk-1", reason="x", at=NOW)
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_closed_wallet_is_left_as_it_is(database: Database, wallet: Any, at: Any, lives: bool) -> None:
+    person = wallet.person_id
+    with database.connection() as connection:
+        whose = persons.find(connection, "P-1")
+        closed = opening.open_wallet(connection, whose, PACKS.pack(wallet.pack), "P-2", at=NOW)
+    account_changes.close(at.ledger, closed, actor="clerk-1", reason="asked to")
+    reported(database, person)
+    verify(database, person, "death_certificate")
+    ask: dict[str, Any] = {"actor": "clerk-1", "reason": "papers", "at": NOW}
+    with database.connection() as connection:
+        assert accounts.get(connection, wallet.account_id).frozen_debit
+        deaths.verify(connection, person, **ask)
+        request = (
+            deaths.request_withdrawal(connection, person, **ask)
+            if lives
+            else deaths.request_release(
+                connection, person, at.parties[AccountKind.SAFEGUARDING], reference="bank-7", **ask
+            )
+        )
+        approved_actions.approve(
+            connection, request, packs=PACKS, actor="clerk-2", reason="seen", at=NOW, ledger=at.ledger
+        )
+        assert accounts.get(connection, wallet.account_id).frozen_debit is not lives
+        changes = account_changes.changes(connection, closed)
+    assert [each.kind for each in changes] == ["close"]
+    assert balance(database, wallet.account_id) == (50_000 if lives else 0)
 
 
 def test_the_database_lets_no_money_of_the_dead_go_by_one(database: Database, wallet: Any) -> None:
