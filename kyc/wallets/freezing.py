@@ -141,9 +141,9 @@ def lock(connection: Connection, account_id: UUID) -> None:
 
 
 def held_by_others(connection: Connection, account_id: UUID) -> tuple[bool, bool]:
-    """Whether freezes other than of dormancy and death stop the account's debits and its credits."""
+    """Whether freezes other than of dormancy stop the account's debits and its credits."""
     standing = freezes.standing(connection, account_id)
-    return freezes.flags(each for each in standing if each.kind not in (_DORMANCY, _DEATH))
+    return freezes.flags(each for each in standing if each.kind != _DORMANCY)
 
 
 def _set(

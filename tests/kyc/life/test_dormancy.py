@@ -191,6 +191,23 @@ def test_other_reasons_for_a_freeze_stay(database: Database, wallet: Any, at: An
     assert (held.frozen_debit, held.frozen_credit) == (True, False)
 
 
+def test_the_money_of_the_dead_is_the_estates_and_not_dormant(
+    database: Database, wallet: Any, at: Any
+) -> None:
+    for moment, made in COURSE[:7]:
+        assert run(at, moment) == made, moment
+    reported(database, wallet.person_id)
+    assert run(at, day(2028, 6, 10)) == {"skipped": 1}
+    assert (balance(database, wallet.account_id), chart(database, "dormant/GHS")) == (50_000, 0)
+    with database.connection() as connection:
+        ask: dict[str, Any] = {"actor": "clerk-1", "reason": "she came in", "at": day(2028, 6, 10)}
+        request = deaths.request_withdrawal(connection, wallet.person_id, **ask)
+        approved_actions.approve(
+            connection, request, packs=PACKS, actor="clerk-2", reason="met her", at=day(2028, 6, 10)
+        )
+    assert run(at, day(2028, 6, 11)) == {"terminated": 1}
+
+
 def test_an_exemption_stops_the_clock(database: Database, wallet: Any, at: Any) -> None:
     with database.connection() as connection:
         dormancy.exempt(connection, wallet.account_id, "litigation", actor="clerk-1", reason="case 7", at=NOW)
