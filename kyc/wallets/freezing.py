@@ -52,12 +52,13 @@ def freeze(
     an earlier one lifts it. Raises UnknownAccount, AccountClosed, InvalidRequest."""
     if not debit and not credit:
         raise InvalidRequest("freezing stops debits, credits or both; letting go takes an approval")
+    stops = _kind(kind)
     lock(connection, account_id)
-    now = freezes.flags(freezes.standing(connection, account_id), kind)
+    now = freezes.flags(freezes.standing(connection, account_id), stops)
     account_changes.set_freeze(
         connection,
         account_id,
-        FreezeKind(kind).value,
+        stops.value,
         debit=debit or now[0],
         credit=credit or now[1],
         actor=Actor(actor),
@@ -78,10 +79,11 @@ def request_unfreezing(
     at: datetime,
 ) -> UUID:
     """Ask that one of the staff's freezes be lifted; returns the request's id. Raises as `freeze`."""
+    lifts = _kind(kind)
     lock(connection, account_id)
-    if freezes.flags(freezes.standing(connection, account_id), kind) == (False, False):
-        raise InvalidRequest(f"account {account_id} is not frozen by the staff for {kind.replace('_', ' ')}")
-    details = {"kind": FreezeKind(kind).value}
+    if freezes.flags(freezes.standing(connection, account_id), lifts) == (False, False):
+        raise InvalidRequest(f"account {account_id} is not frozen by the staff for {lifts.replace('_', ' ')}")
+    details = {"kind": lifts.value}
     return two_persons.ask(
         connection, Action.UNFREEZING, account_id, details, actor=actor, reason=reason, at=at
     )
@@ -89,19 +91,26 @@ def request_unfreezing(
 
 @all_or_nothing
 def apply(connection: Connection, approval: Request) -> None:
-    """Lift the freeze, as approved. Raises RequestClosed when it was ordered anew since it was asked for."""
+    """Lift the freeze, as approved.
+
+    Raises RequestClosed when it was ordered anew since it was asked for, or is lifted already, and
+    InvalidRequest when the request does not name a freeze of the staff's.
+    """
     assert approval.decided_by is not None
     assert approval.decided_at is not None
+    kind = _kind(approval.details.get("kind"))
     lock(connection, approval.subject)
-    for each in freezes.standing(connection, approval.subject):
-        if each.kind == approval.details["kind"] and each.since > approval.requested_at:
-            raise RequestClosed(
-                f"account {approval.subject} was frozen anew since request {approval.id}: ask again"
-            )
+    stands = [each for each in freezes.standing(connection, approval.subject) if each.kind == kind]
+    if not stands:
+        raise RequestClosed(f"account {approval.subject} is not frozen so any more: nothing is left to lift")
+    if stands[0].since > approval.requested_at:
+        raise RequestClosed(
+            f"account {approval.subject} was frozen anew since request {approval.id} asked: ask again"
+        )
     account_changes.set_freeze(
         connection,
         approval.subject,
-        FreezeKind(approval.details["kind"]).value,
+        kind.value,
         debit=False,
         credit=False,
         actor=approval.decided_by,
@@ -144,6 +153,14 @@ def held_by_others(connection: Connection, account_id: UUID) -> tuple[bool, bool
     """Whether freezes other than of dormancy stop the account's debits and its credits."""
     standing = freezes.standing(connection, account_id)
     return freezes.flags(each for each in standing if each.kind != _DORMANCY)
+
+
+def _kind(named: object) -> FreezeKind:
+    try:
+        return FreezeKind(named)
+    except ValueError:
+        kinds = ", ".join(FreezeKind)
+        raise InvalidRequest(f"the staff's freezes are {kinds}; this is none of them") from None
 
 
 def _set(

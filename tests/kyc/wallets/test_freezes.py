@@ -131,8 +131,9 @@ def test_an_approval_from_before_a_freeze_does_not_lift_it(database: Database, a
     with database.connection() as connection, pytest.raises(RequestClosed, match="frozen anew"):
         approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="x", at=later)
     again: dict[str, Any] = {"debit": False, "credit": False, **BY, "at": later, "approval": asked}
-    with pytest.raises(psycopg.errors.CheckViolation, match="two"), database.connection() as connection:
+    with database.connection() as connection:
         two_persons.approve(connection, asked, ACTIONS, actor="clerk-2", reason="x", at=later)
+    with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="two"):
         account_changes.set_freeze(connection, account, "compliance", **again)
     assert flags(database, account) == (True, True)
 
@@ -167,6 +168,42 @@ def test_a_second_order_of_a_kind_is_recorded_and_outlives_the_release_of_the_fi
         asked = freezing.request_unfreezing(connection, account, kind=kind, **BY, at=later)
         approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="over", at=later)
     assert flags(database, account) == (False, False)
+
+
+def test_a_stale_or_odd_request_to_lift_is_refused_and_says_why(database: Database, account: UUID) -> None:
+    def approve(asked: UUID, at: datetime = NOW) -> None:
+        with database.connection() as connection:
+            approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="over", at=at)
+
+    freeze(database, account, FreezeKind.COMPLIANCE, credit=False)
+    with database.connection() as connection:
+        for kind in ("operator", "death", "theft"):
+            for call in (freezing.freeze, freezing.request_unfreezing):
+                with pytest.raises(InvalidRequest, match="compliance, court_order"):
+                    call(connection, account, kind=kind, **BY, at=NOW)  # type: ignore[arg-type]
+        asked = [freezing.request_unfreezing(connection, account, **BY, at=NOW) for _ in range(2)]
+        odd: list[dict[str, Any]] = [{}, {"kind": None}, {"kind": "death"}, {"kind": ["x"]}, {"of": "other"}]
+        odd_ones = [
+            two_persons.ask(connection, "unfreezing", account, details, **BY, at=NOW) for details in odd
+        ]
+    for request in odd_ones:
+        with pytest.raises(InvalidRequest, match="none of them"):
+            approve(request)
+    for decide in (approved_actions.approve, two_persons.reject):
+        naive: dict[str, Any] = {"actor": "clerk-2", "reason": "x", "at": NOW.replace(tzinfo=None)}
+        more: Any = {"packs": PACKS} if decide is approved_actions.approve else {"actions": ACTIONS}
+        with pytest.raises(InvalidRequest, match="time zone"), database.connection() as connection:
+            decide(connection, asked[0], **more, **naive)
+    approve(asked[0])
+    with pytest.raises(RequestClosed, match="nothing is left"):
+        approve(asked[1])
+    freeze(database, account, FreezeKind.COMPLIANCE, credit=False)
+    with database.connection() as connection:
+        request = freezing.request_unfreezing(connection, account, **BY, at=NOW)
+        freezing.freeze(connection, account, **BY, at=NOW + timedelta(hours=1))
+    with pytest.raises(RequestClosed, match="frozen anew"):
+        approve(request, NOW + timedelta(hours=2))
+    assert flags(database, account) == (True, True)
 
 
 def test_death_is_lifted_by_its_withdrawal_only(
