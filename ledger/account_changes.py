@@ -278,12 +278,14 @@ def set_freeze(
     reason: str,
     at: datetime,
     approval: UUID | None = None,
+    anew: bool = False,
 ) -> Change | None:
     """Let one kind of freeze stop just what is said, for a caller who has locked the account.
 
-    For the owner of the kind. `approval`: the approved request to lift it, where that takes two. Up to two
-    changes are recorded, what is loosened before what is frozen; returns the last, None where it is so
-    already. Otherwise as `freeze`; what the database does not let go raises psycopg's CheckViolation.
+    For the owner of the kind. `approval`: the approved request to lift it, where that takes two. `anew`: an
+    order of its own, recorded where it is so already, too. Up to two changes are recorded, what is loosened
+    before what is frozen; returns the last, None where nothing was. Otherwise as `freeze`; what the database
+    does not let go raises psycopg's CheckViolation.
     """
     account_id = as_id(account_id, "account_id")
     checked_name(actor)
@@ -295,7 +297,7 @@ def set_freeze(
     loosened = (debit and now[0], credit and now[1])
     change = None
     for what, before, flags in (("unfreeze", now, loosened), ("freeze", loosened, (debit, credit))):
-        if flags != before:
+        if flags != before or (anew and what == "freeze"):
             standing = freezes.standing(connection, account_id)
             content = _freeze(standing, kind, flags, approval if what == "unfreeze" else None)
             earlier = changes(connection, account_id)

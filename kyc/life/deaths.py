@@ -7,7 +7,7 @@
 | released  | two                            | each balance is redeemed at par to the estate's bank      |
 | withdrawn | two: it was a mistake          | the wallets are free again, where nothing else stops them |
 
-Money that no estate claims is dormant like any other (`kyc.life.dormancy`).
+While the death stands, dormancy (`kyc.life.dormancy`) takes no money out of the wallets: it is the estate's.
 """
 
 from collections.abc import Sequence

@@ -256,7 +256,9 @@ def _terminate(
     if held.available != held.balance:
         return "skipped"  # a hold is not over: the whole moves, or nothing
     if freezing.held_by_others(connection, wallet.account_id)[0]:
-        return "skipped"  # a court, an investigation or the operator keeps the money where it is
+        return (
+            "skipped"  # a court, an investigation, the operator or the holder's estate keeps the money there
+        )
     assert wallet.blocked_at is not None
     next_at = moment_months_after(wallet.blocked_at, rule.escheat_months)
     transfer = None

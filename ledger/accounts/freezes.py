@@ -18,7 +18,7 @@ _queries = queries_beside(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Freeze:
-    """What one kind stops. `since`: when it was last placed as it is, by `actor`."""
+    """What one kind stops. `since`: when it was last ordered as it is, by `actor`."""
 
     kind: str
     debit: bool

@@ -86,8 +86,7 @@ def ask(
     `open_for`: a minute to what the action allows, which is 7 days unless it says otherwise. Raises
     InvalidRequest.
     """
-    if at.tzinfo is None:
-        raise InvalidRequest("the moment of a request needs a time zone")
+    _demand_zone(at)
     if open_for < OPEN_FOR_MIN:
         raise InvalidRequest("a request stays open for a minute or longer")
     if isinstance(about, str) and not (0 < len(about) <= TARGET_MAX and about.isprintable()):
@@ -163,6 +162,7 @@ def agreed(connection: Connection, request_id: UUID, action: str) -> Request:
 @all_or_nothing
 def done(connection: Connection, request_id: UUID, *, at: datetime) -> None:
     """Record that an approved request is carried out. Raises RequestClosed when it was before."""
+    _demand_zone(at)
     try:
         written = connection.execute(_queries.done.sql, {"id": request_id, "at": at})
     except UniqueViolation:
@@ -218,6 +218,7 @@ def _decide(
     at: datetime,
 ) -> Request:
     who, why = Actor(actor), Reason(reason)
+    _demand_zone(at)
     wanted = find(connection, request_id, actions)
     what = _words(wanted.action)
     if who.is_same_person(wanted.requested_by):
@@ -237,6 +238,13 @@ def _decide(
             f"request {request_id} is of {wanted.requested_at}, which {at} is before"
         ) from None
     return find(connection, request_id, [wanted.action])
+
+
+def _demand_zone(at: datetime) -> None:
+    if at.tzinfo is None:
+        raise InvalidRequest(
+            "a moment without its time zone: give when it was asked, decided or done with one"
+        )
 
 
 def _words(action: str) -> str:

@@ -97,7 +97,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON ledger.freeze_kind
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 INSERT INTO ledger.freeze_kind (name) VALUES ('operator');
 
--- The freezes that stand; since when each does as it does. Follows from the table below; the two flags of the account
+-- The freezes that stand; since when each does as it does: since the newest order to. Follows from the table below; the two flags of the account
 -- follow from it, so that posting reads nothing else.
 CREATE TABLE ledger.account_freeze (
     account_id uuid,
@@ -231,7 +231,7 @@ BEGIN
                 change.reason, change.at)
         ON CONFLICT (account_id, kind) DO UPDATE
         SET debit = EXCLUDED.debit, credit = EXCLUDED.credit, actor = EXCLUDED.actor, reason = EXCLUDED.reason,
-            since = EXCLUDED.since;
+            since = greatest(ledger.account_freeze.since, EXCLUDED.since);
     ELSE
         DELETE FROM ledger.account_freeze WHERE account_id = change.account_id AND kind = change.freeze_kind;
     END IF;

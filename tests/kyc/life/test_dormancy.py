@@ -10,12 +10,13 @@ from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
 from emoney.kyc.errors import InvalidStep, NotIdentified, UnknownPerson, UnknownWallet
+from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.life import deaths, dormancy
 from emoney.kyc.life.dormancy_rules import dormancy_rules
-from emoney.kyc.wallets import freezing
-from emoney.ledger import AccountKind, Database, Ledger, Operation
+from emoney.kyc.wallets import freezing, opening
+from emoney.ledger import AccountKind, Database, Ledger, Operation, account_changes
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.reports.trial_balance import trial_balance
@@ -190,6 +191,23 @@ def test_other_reasons_for_a_freeze_stay(database: Database, wallet: Any, at: An
     assert (held.frozen_debit, held.frozen_credit) == (True, False)
 
 
+def test_the_money_of_the_dead_is_the_estates_and_not_dormant(
+    database: Database, wallet: Any, at: Any
+) -> None:
+    for moment, made in COURSE[:7]:
+        assert run(at, moment) == made, moment
+    reported(database, wallet.person_id)
+    assert run(at, day(2028, 6, 10)) == {"skipped": 1}
+    assert (balance(database, wallet.account_id), chart(database, "dormant/GHS")) == (50_000, 0)
+    with database.connection() as connection:
+        ask: dict[str, Any] = {"actor": "clerk-1", "reason": "she came in", "at": day(2028, 6, 10)}
+        request = deaths.request_withdrawal(connection, wallet.person_id, **ask)
+        approved_actions.approve(
+            connection, request, packs=PACKS, actor="clerk-2", reason="met her", at=day(2028, 6, 10)
+        )
+    assert run(at, day(2028, 6, 11)) == {"terminated": 1}
+
+
 def test_an_exemption_stops_the_clock(database: Database, wallet: Any, at: Any) -> None:
     with database.connection() as connection:
         dormancy.exempt(connection, wallet.account_id, "litigation", actor="clerk-1", reason="case 7", at=NOW)
@@ -301,6 +319,35 @@ def test_a_mistake_is_withdrawn_by_two(database: Database, wallet: Any, at: Any)
     reported(database, wallet.person_id)
     with database.connection() as connection, pytest.raises(UnknownPerson):
         deaths.report(connection, new_id(), actor="clerk-1", reason="x", at=NOW)
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_closed_wallet_is_left_as_it_is(database: Database, wallet: Any, at: Any, lives: bool) -> None:
+    person = wallet.person_id
+    with database.connection() as connection:
+        whose = persons.find(connection, "P-1")
+        closed = opening.open_wallet(connection, whose, PACKS.pack(wallet.pack), "P-2", at=NOW)
+    account_changes.close(at.ledger, closed, actor="clerk-1", reason="asked to")
+    reported(database, person)
+    verify(database, person, "death_certificate")
+    ask: dict[str, Any] = {"actor": "clerk-1", "reason": "papers", "at": NOW}
+    with database.connection() as connection:
+        assert accounts.get(connection, wallet.account_id).frozen_debit
+        deaths.verify(connection, person, **ask)
+        request = (
+            deaths.request_withdrawal(connection, person, **ask)
+            if lives
+            else deaths.request_release(
+                connection, person, at.parties[AccountKind.SAFEGUARDING], reference="bank-7", **ask
+            )
+        )
+        approved_actions.approve(
+            connection, request, packs=PACKS, actor="clerk-2", reason="seen", at=NOW, ledger=at.ledger
+        )
+        assert accounts.get(connection, wallet.account_id).frozen_debit is not lives
+        changes = account_changes.changes(connection, closed)
+    assert [each.kind for each in changes] == ["close"]
+    assert balance(database, wallet.account_id) == (50_000 if lives else 0)
 
 
 def test_the_database_lets_no_money_of_the_dead_go_by_one(database: Database, wallet: Any) -> None:

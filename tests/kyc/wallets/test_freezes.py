@@ -9,15 +9,17 @@ import pytest
 from shipped import PACKS
 
 from emoney.kyc import Enrolment, approved_actions
+from emoney.kyc.approvals import ACTIONS
 from emoney.kyc.life import deaths
 from emoney.kyc.wallets import freezing
 from emoney.kyc.wallets.freezing import FreezeKind
-from emoney.ledger import Database, Ledger, account_changes
+from emoney.ledger import Database, Ledger, account_changes, two_persons
 from emoney.ledger.account_changes import FrozenOtherwise
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts import freezes
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.outbox import Consumer
+from emoney.ledger.two_persons import RequestClosed
 
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
 BY: dict[str, Any] = {"actor": "clerk-1", "reason": "order 7"}
@@ -126,8 +128,81 @@ def test_an_approval_from_before_a_freeze_does_not_lift_it(database: Database, a
     later = NOW + timedelta(hours=1)
     with database.connection() as connection:
         freezing.freeze(connection, account, **BY, at=later)
-    with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="two"):
+    with database.connection() as connection, pytest.raises(RequestClosed, match="frozen anew"):
         approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="x", at=later)
+    again: dict[str, Any] = {"debit": False, "credit": False, **BY, "at": later, "approval": asked}
+    with database.connection() as connection:
+        two_persons.approve(connection, asked, ACTIONS, actor="clerk-2", reason="x", at=later)
+    with database.connection() as connection, pytest.raises(psycopg.errors.CheckViolation, match="two"):
+        account_changes.set_freeze(connection, account, "compliance", **again)
+    assert flags(database, account) == (True, True)
+
+
+@pytest.mark.parametrize("earlier", [timedelta(0), timedelta(hours=-3)])
+def test_a_second_order_of_a_kind_is_recorded_and_outlives_the_release_of_the_first(
+    database: Database, account: UUID, earlier: timedelta
+) -> None:
+    kind = FreezeKind.COURT_ORDER
+    freeze(database, account, kind)
+    with database.connection() as connection:
+        asked = freezing.request_unfreezing(connection, account, kind=kind, **BY, at=NOW)
+        second: dict[str, Any] = {"kind": kind, "actor": "clerk-9", "reason": "order 8"}
+        freezing.freeze(connection, account, **second, at=NOW + timedelta(hours=1))
+        if earlier:  # an order that is entered late takes nothing back from what stands
+            freezing.freeze(connection, account, **second, at=NOW + earlier)
+    later = NOW + timedelta(hours=2)
+    with pytest.raises(RequestClosed, match="frozen anew"), database.connection() as connection:
+        approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="over", at=later)
+    assert flags(database, account) == (True, True)
+    with database.connection() as connection:
+        [standing] = freezes.standing(connection, account)
+        found = [each for each in account_changes.changes(connection, account) if each.freeze_kind]
+        row = connection.execute(
+            "SELECT count(*) FROM ledger.event WHERE kind = 'account.freeze' AND subject = %s", (account,)
+        ).fetchone()
+    assert (standing.actor, standing.since) == ("clerk-9", NOW + timedelta(hours=1))
+    orders = [("clerk-1", "order 7"), ("clerk-9", "order 8")] + [("clerk-9", "order 8")] * bool(earlier)
+    assert [(each.actor, each.reason) for each in found] == orders
+    assert row == (len(orders),)
+    with database.connection() as connection:
+        asked = freezing.request_unfreezing(connection, account, kind=kind, **BY, at=later)
+        approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="over", at=later)
+    assert flags(database, account) == (False, False)
+
+
+def test_a_stale_or_odd_request_to_lift_is_refused_and_says_why(database: Database, account: UUID) -> None:
+    def approve(asked: UUID, at: datetime = NOW) -> None:
+        with database.connection() as connection:
+            approved_actions.approve(connection, asked, packs=PACKS, actor="clerk-2", reason="over", at=at)
+
+    freeze(database, account, FreezeKind.COMPLIANCE, credit=False)
+    with database.connection() as connection:
+        for kind in ("operator", "death", "theft"):
+            for call in (freezing.freeze, freezing.request_unfreezing):
+                with pytest.raises(InvalidRequest, match="compliance, court_order"):
+                    call(connection, account, kind=kind, **BY, at=NOW)  # type: ignore[arg-type]
+        asked = [freezing.request_unfreezing(connection, account, **BY, at=NOW) for _ in range(2)]
+        odd: list[dict[str, Any]] = [{}, {"kind": None}, {"kind": "death"}, {"kind": ["x"]}, {"of": "other"}]
+        odd_ones = [
+            two_persons.ask(connection, "unfreezing", account, details, **BY, at=NOW) for details in odd
+        ]
+    for request in odd_ones:
+        with pytest.raises(InvalidRequest, match="none of them"):
+            approve(request)
+    for decide in (approved_actions.approve, two_persons.reject):
+        naive: dict[str, Any] = {"actor": "clerk-2", "reason": "x", "at": NOW.replace(tzinfo=None)}
+        more: Any = {"packs": PACKS} if decide is approved_actions.approve else {"actions": ACTIONS}
+        with pytest.raises(InvalidRequest, match="time zone"), database.connection() as connection:
+            decide(connection, asked[0], **more, **naive)
+    approve(asked[0])
+    with pytest.raises(RequestClosed, match="nothing is left"):
+        approve(asked[1])
+    freeze(database, account, FreezeKind.COMPLIANCE, credit=False)
+    with database.connection() as connection:
+        request = freezing.request_unfreezing(connection, account, **BY, at=NOW)
+        freezing.freeze(connection, account, **BY, at=NOW + timedelta(hours=1))
+    with pytest.raises(RequestClosed, match="frozen anew"):
+        approve(request, NOW + timedelta(hours=2))
     assert flags(database, account) == (True, True)
 
 
