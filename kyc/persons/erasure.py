@@ -192,9 +192,10 @@ def remove(connection: Connection, subjects: Sequence[UUID]) -> dict[str, int]:
     for table in _REMOVED:
         query = getattr(_queries, f"remove_{table}")
         removed[f"kyc.{table}"] = connection.execute(query.sql, about).rowcount
-    for table in ("request_done", "request_decision", "request"):
-        query = getattr(_queries, f"remove_{table}")
-        removed[f"ledger.{table}"] = connection.execute(query.sql, {"requests": requests}).rowcount
+    gone = connection.execute(_queries.remove_requests.sql, {"requests": requests}).fetchone()
+    assert gone is not None
+    tables = ("request_done", "request_decision", "request")
+    removed |= {f"ledger.{table}": count for table, count in zip(tables, gone, strict=True)}
     removed["kyc.person"] = connection.execute(_queries.unlink.sql, about).rowcount
     return removed
 

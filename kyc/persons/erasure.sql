@@ -100,14 +100,8 @@ DELETE FROM kyc.person_version WHERE person_id = ANY (:subjects);
 -- name: remove_rectification!
 DELETE FROM kyc.rectification WHERE person_id = ANY (:subjects);
 
--- name: remove_request_done!
-DELETE FROM ledger.request_done WHERE request_id = ANY (:requests);
-
--- name: remove_request_decision!
-DELETE FROM ledger.request_decision WHERE request_id = ANY (:requests);
-
--- name: remove_request!
-DELETE FROM ledger.request WHERE id = ANY (:requests);
+-- name: remove_requests
+SELECT done, decisions, requests FROM ledger.remove_requests_v1(:requests);
 
 -- name: unlink!
 -- A record that stands for others goes together with them; the order of one statement is free.

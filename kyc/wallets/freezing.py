@@ -157,7 +157,7 @@ def held_by_others(connection: Connection, account_id: UUID) -> tuple[bool, bool
 
 def _kind(named: object) -> FreezeKind:
     try:
-        return FreezeKind(named)
+        return FreezeKind(str(named))
     except ValueError:
         kinds = ", ".join(FreezeKind)
         raise InvalidRequest(f"the staff's freezes are {kinds}; this is none of them") from None

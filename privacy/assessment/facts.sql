@@ -1,14 +1,17 @@
 -- name: tables
 -- Each named table that exists: its size as the server estimates it, and the guards on it.
--- Append-only is a trigger that refuses updates and deletes of everyone, the owner included
--- (tgtype bits: 8 delete, 16 update; tgenabled: O or A fire in ordinary sessions).
+-- Append-only is triggers that refuse updates and deletes of everyone, the owner included (tgtype bits: 8 delete, 16
+-- update; tgenabled: O or A fire in ordinary sessions). The one that guards the removal of requests lets a row go only
+-- with the erased person that it is about, and never a request on the way back from a pseudonym.
 SELECT name,
        greatest(class.reltuples, 0)::bigint AS estimate,
        has_table_privilege(class.oid, 'SELECT') AS may_read,
-       EXISTS (
-           SELECT FROM pg_trigger AS guard JOIN pg_proc AS function ON function.oid = guard.tgfoid
-           WHERE guard.tgrelid = class.oid AND guard.tgenabled IN ('O', 'A') AND guard.tgtype & 24 = 24
-             AND function.proname = 'refuse_change' AND function.pronamespace = 'ledger'::regnamespace
+       (
+           SELECT coalesce(bit_or(guard.tgtype) & 24 = 24, false)
+           FROM pg_trigger AS guard JOIN pg_proc AS function ON function.oid = guard.tgfoid
+           WHERE guard.tgrelid = class.oid AND guard.tgenabled IN ('O', 'A')
+             AND function.pronamespace = 'ledger'::regnamespace
+             AND function.proname IN ('refuse_change', 'guard_request_removal_v1')
        ) AS append_only,
        has_any_column_privilege(:role, class.oid, 'UPDATE') AS may_update,
        has_table_privilege(:role, class.oid, 'DELETE') AS may_delete

@@ -133,6 +133,23 @@ CREATE TRIGGER removal BEFORE DELETE ON ledger.request_decision
 CREATE TRIGGER removal BEFORE DELETE ON ledger.request_done
     FOR EACH ROW EXECUTE FUNCTION ledger.guard_request_removal_v1('request_id');
 
+-- The only way in which rows go; the application has no right to delete them. Gives how many rows of each table went.
+CREATE FUNCTION ledger.remove_requests_v1(of_requests uuid[], OUT done bigint, OUT decisions bigint, OUT requests bigint)
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM ledger.request_done WHERE request_id = ANY (of_requests);
+    GET DIAGNOSTICS done = ROW_COUNT;
+    DELETE FROM ledger.request_decision WHERE request_id = ANY (of_requests);
+    GET DIAGNOSTICS decisions = ROW_COUNT;
+    DELETE FROM ledger.request WHERE id = ANY (of_requests);
+    GET DIAGNOSTICS requests = ROW_COUNT;
+END
+$$;
+REVOKE ALL ON FUNCTION ledger.remove_requests_v1 FROM PUBLIC;
+
 -- What stays for good are leaves of the proof log (10_proofs.sql); a row that may go would be missed there.
 CREATE VIEW ledger.kept_request AS
 SELECT id, action, subject, target, details, actor, reason, requested_at, expires_at, xact, salt

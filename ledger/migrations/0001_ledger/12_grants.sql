@@ -66,9 +66,9 @@ GRANT INSERT ON ledger.leaf_block, ledger.tree_node, ledger.checkpoint TO emoney
 GRANT INSERT ON ledger.bank_statement, ledger.bank_entry, ledger.reconciliation, ledger.reconciliation_total,
     ledger.reconciliation_account, ledger.reconciliation_item, ledger.safeguarding_event TO emoney_app;
 
--- What takes two persons. Rows go when a person they are about is erased; a trigger demands that.
-GRANT INSERT (id, action, subject, target, details, actor, reason, requested_at, expires_at), DELETE
-    ON ledger.request TO emoney_app;
-GRANT INSERT (request_id, action, subject, asked_by, requested_at, expires_at, kept, outcome, actor, reason, decided_at),
-    DELETE ON ledger.request_decision TO emoney_app;
-GRANT INSERT (request_id, decided_at, kept, done_at), DELETE ON ledger.request_done TO emoney_app;
+-- What takes two persons. Rows go by a function, when a person they are about is erased; a trigger demands that.
+GRANT INSERT (id, action, subject, target, details, actor, reason, requested_at, expires_at) ON ledger.request TO emoney_app;
+GRANT INSERT (request_id, action, subject, asked_by, requested_at, expires_at, kept, outcome, actor, reason, decided_at)
+    ON ledger.request_decision TO emoney_app;
+GRANT INSERT (request_id, decided_at, kept, done_at) ON ledger.request_done TO emoney_app;
+GRANT EXECUTE ON FUNCTION ledger.remove_requests_v1 TO emoney_app;
