@@ -29,6 +29,7 @@ from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 METHOD_MAX = 100
 
@@ -217,6 +218,7 @@ def reject(connection: Connection, evidence_id: UUID, *, actor: str, reason: str
     return change(connection, evidence_id, EvidenceState.REJECTED, actor=actor, reason=reason, at=at)
 
 
+@reads_tuples
 def demand_verifiable(connection: Connection, evidence_id: UUID, method: str) -> None:
     """That the evidence is there and could become verified. Raises UnknownEvidence, InvalidEvidence."""
     _demand_method(method)
@@ -232,6 +234,7 @@ def of_person(connection: Connection, person_id: UUID) -> list[Evidence]:
     return of_persons(connection, [person_id]).get(person_id, [])
 
 
+@reads_tuples
 def of_persons(connection: Connection, persons: Sequence[UUID]) -> dict[UUID, list[Evidence]]:
     """All evidence of several persons; persons without any are left out."""
     found: dict[UUID, list[Evidence]] = {}
@@ -240,6 +243,7 @@ def of_persons(connection: Connection, persons: Sequence[UUID]) -> dict[UUID, li
     return found
 
 
+@reads_tuples
 def history(connection: Connection, evidence_id: UUID) -> list[dict[str, Any]]:
     """Every state the evidence was in, the first one first."""
     names = (
@@ -258,6 +262,7 @@ def history(connection: Connection, evidence_id: UUID) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+@reads_tuples
 def persons_due(connection: Connection, at: datetime, *, most: int) -> list[UUID]:
     """The persons with evidence past its last day that is not expired yet, in id order."""
     about = {"today": at.astimezone(UTC).date(), "most": most}

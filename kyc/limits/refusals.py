@@ -10,6 +10,7 @@ from emoney.kyc.limits.explain import every_headroom
 from emoney.ledger.base.errors import UnknownRefusal
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import Direction, Headroom, LimitProfile, Metric
@@ -56,6 +57,7 @@ def _counts(rule: str) -> bool:
     return name.startswith("count-") or name == "denied-load_reload"
 
 
+@reads_tuples
 def refusal_of(connection: Connection, transfer_id: UUID) -> PastRefusal:
     """Why a transfer was refused. Raises UnknownRefusal."""
     row = connection.execute(_queries.refusal.sql, {"id": transfer_id}).fetchone()

@@ -22,6 +22,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.proofs import PublicKey, SigningKey
 from emoney.ledger.proofs.verifying import ProofInvalid, open_note
 from emoney.ledger.two_persons import Request
@@ -149,12 +150,14 @@ def accept(
     return accepted
 
 
+@reads_tuples
 def every(connection: Connection) -> Iterator[Acceptance]:
     """The acceptances on record, the oldest first; at most LISTED_MAX."""
     for row in connection.execute(_queries.every.sql, {"most": LISTED_MAX}):
         yield Acceptance(*row)
 
 
+@reads_tuples
 def missing(connection: Connection, pack: Pack) -> list[str]:
     """The ids of `pack` and of those that follow it which still need an acceptance: by two in production."""
     hashes = {content_hash(each): each.id for each in needed_for(pack)}

@@ -22,6 +22,7 @@ from emoney.ledger.base.paging import FIRST, PAGE_ROWS
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy import Place, Purpose, Sealed, SealedField, Vault
 
 _queries = queries_beside(__file__)
@@ -56,6 +57,7 @@ def record(
     connection.execute(_queries.record.sql, about | {"until_year": until, "actor": Actor(actor), "at": at})
 
 
+@reads_tuples
 def demand(
     connection: Connection,
     vault: Vault,
@@ -95,6 +97,7 @@ def _demand_room(connection: Connection, guardian: UUID, tier: Tier) -> None:
         raise InvalidGuardian(f"guardian: answers for {held} minors; the pack lets one answer for {most}")
 
 
+@reads_tuples
 def of_minor(connection: Connection, minor_id: UUID) -> list[dict[str, Any]]:
     """Everyone who answers or has answered for a minor, the earliest first."""
     names = ("guardian", "authority", "since", "ended_at", "ended_reason")
@@ -102,12 +105,14 @@ def of_minor(connection: Connection, minor_id: UUID) -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in rows]
 
 
+@reads_tuples
 def guardian_of(connection: Connection, minor_id: UUID) -> UUID | None:
     """Who answers for a minor now, or None."""
     row = connection.execute(_queries.guardian_of.sql, {"minor": minor_id}).fetchone()
     return None if row is None else row[0]
 
 
+@reads_tuples
 def pack_of(connection: Connection, person_id: UUID) -> str | None:
     """The pack whose law sets a person's age of majority: that of the first wallet, or None without one."""
     row = connection.execute(_queries.pack_of.sql, {"person": person_id}).fetchone()

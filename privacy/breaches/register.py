@@ -21,6 +21,7 @@ from emoney.ledger.base.names import checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.outbox import append
 from emoney.privacy.errors import InvalidBreach, UnknownBreach
 
@@ -170,6 +171,7 @@ def amend(
     return _add(connection, breach, "breach.amended")
 
 
+@reads_tuples
 def registered(connection: Connection) -> list[Breach]:
     """All breaches as they are known now, in the order in which they were noticed."""
     return [_breach(row) for row in connection.execute(_queries.all_newest.sql)]

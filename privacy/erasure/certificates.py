@@ -20,6 +20,7 @@ from psycopg import sql
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import CannotOpen, KeyUnavailable, UnknownDataRequest
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.vault.vault import Vault
@@ -94,6 +95,7 @@ class Remains:
     ids: int
 
 
+@reads_tuples
 def find(connection: Connection, id_: UUID) -> Certificate:
     """The certificate of this id, or of this request. Raises UnknownDataRequest."""
     row = connection.execute(_queries.certificate.sql, {"id": id_}).fetchone()
@@ -102,11 +104,13 @@ def find(connection: Connection, id_: UUID) -> Certificate:
     return Certificate(*row)
 
 
+@reads_tuples
 def issued(connection: Connection) -> list[Certificate]:
     """All certificates, the oldest first, at most 10,000."""
     return [Certificate(*row) for row in connection.execute(_queries.certificates.sql, {"most": LISTED_MAX})]
 
 
+@reads_tuples
 def check(connection: Connection, vault: Vault, certificate: Certificate) -> list[Check]:
     """Hold each claim against the database and the key provider of now."""
     about = {"subjects": certificate.subjects}

@@ -25,6 +25,7 @@ from emoney.ledger.base.names import Actor, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits.windows import months_later
 from emoney.ledger.two_persons import SamePerson
 from emoney.privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest
@@ -163,6 +164,7 @@ def decide(
     return find(connection, request)
 
 
+@reads_tuples
 def find(connection: Connection, request: UUID) -> DataRequest:
     """A request as it stands. Raises UnknownDataRequest."""
     row = connection.execute(_queries.by_id.sql, {"id": request}).fetchone()
@@ -171,11 +173,13 @@ def find(connection: Connection, request: UUID) -> DataRequest:
     return _request(row)
 
 
+@reads_tuples
 def of_subject(connection: Connection, subject: UUID) -> list[DataRequest]:
     """All requests of a person, the newest first."""
     return [_request(row) for row in connection.execute(_queries.of_subject.sql, {"subject": subject})]
 
 
+@reads_tuples
 def waiting(connection: Connection) -> list[DataRequest]:
     """Requests without an answer, the first due first, then the erasures that are put off. At most 10,000."""
     return [_request(row) for row in connection.execute(_queries.open_requests.sql, {"most": LISTED_MAX})]
@@ -212,6 +216,7 @@ def lift(
     _restriction(connection, subjects, None, ground, actor, at, request)
 
 
+@reads_tuples
 def restricted(connection: Connection, subjects: Collection[UUID]) -> list[Restricted]:
     """Those of the subjects whose processing is restricted now."""
     rows = connection.execute(_queries.restrictions.sql, {"subjects": list(subjects)})
@@ -271,11 +276,13 @@ def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime
     return subject
 
 
+@reads_tuples
 def holds(connection: Connection) -> list[LegalHold]:
     """The holds that stand, the oldest first."""
     return [LegalHold(*row) for row in connection.execute(_queries.open_holds.sql)]
 
 
+@reads_tuples
 def held(connection: Connection, subjects: Collection[UUID]) -> set[UUID]:
     """Those of the subjects that are under a legal hold."""
     return {row[0] for row in connection.execute(_queries.held.sql, {"subjects": list(subjects)})}

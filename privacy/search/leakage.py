@@ -14,6 +14,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.search.blind_index import BlindIndex
 
 _queries = queries_beside(__file__)
@@ -64,6 +65,7 @@ def measure(connection: Connection, index: BlindIndex, clock: Clock = system_clo
     return found
 
 
+@reads_tuples
 def newest(connection: Connection) -> list[Leakage]:
     """The last measurement of each index."""
     return [Leakage(*row) for row in connection.execute(_queries.newest_leakage.sql)]
