@@ -11,10 +11,11 @@ from psycopg.errors import CheckViolation, ForeignKeyViolation, IntegrityConstra
 
 from emoney.ledger.base.errors import InvalidId, InvalidInput, UnknownAccount
 from emoney.ledger.base.ids import Id, as_id
-from emoney.ledger.base.names import REFERENCE_MAX, is_reference
+from emoney.ledger.base.names import REFERENCE_MAX, has_hidden, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.chart import AccountKind, floor_of, sign_of
 from emoney.ledger.transfers.money import checked_currency
 
@@ -25,7 +26,9 @@ METADATA_BYTES_MAX = 4096
 
 _queries = queries_beside(__file__)
 _NO_SUCH_PROFILE = "a limit profile is not in the ledger, or is of another currency than the account"
-_BAD_METADATA = f"metadata is a JSON object of at most {METADATA_BYTES_MAX} bytes without NUL characters"
+_BAD_METADATA = (
+    f"metadata is a JSON object of at most {METADATA_BYTES_MAX} bytes without control or format characters"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ def check_bound(bound: int | None) -> None:
         raise InvalidInput(f"{bound} is not a floor or ceiling: a whole number of minor units from 0 on")
 
 
+@reads_tuples
 def find(connection: Connection, refs: Sequence[str]) -> dict[str, Account]:
     """The accounts of these external references; references without an account are left out."""
     rows = connection.execute(
@@ -140,6 +144,7 @@ def find(connection: Connection, refs: Sequence[str]) -> dict[str, Account]:
     return {row[4]: _account(row) for row in rows}
 
 
+@reads_tuples
 def get(connection: Connection, account_id: Id) -> Account:
     """The account of this id. Raises UnknownAccount, InvalidId."""
     account_id = as_id(account_id, "account_id")
@@ -149,6 +154,7 @@ def get(connection: Connection, account_id: Id) -> Account:
     return _account(row)
 
 
+@reads_tuples
 def of_ids(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Account]:
     """The accounts of these ids; ids without an account are left out."""
     return {row[0]: _account(row) for row in connection.execute(_queries.find_by_ids.sql, {"ids": list(ids)})}
@@ -182,6 +188,7 @@ def set_profile(connection: Connection, account_id: Id, profile_id: Id | None) -
     _changed(result, account_id)
 
 
+@reads_tuples
 def metadata(connection: Connection, account_id: UUID) -> dict[str, Any]:
     """What the operator keeps about the account; empty where that is nothing."""
     row = connection.execute(_queries.metadata.sql, {"account": account_id}).fetchone()
@@ -197,7 +204,7 @@ def set_metadata(connection: Connection, account_id: UUID, metadata: dict[str, A
     """
     try:
         text = json.dumps(metadata, allow_nan=False, ensure_ascii=False)
-        if not isinstance(metadata, dict) or len(text.encode()) > METADATA_BYTES_MAX or "\\u0000" in text:
+        if not isinstance(metadata, dict) or len(text.encode()) > METADATA_BYTES_MAX or _hides(metadata):
             raise InvalidInput(_BAD_METADATA)
         result = connection.execute(
             _queries.set_metadata.sql, {"account": account_id, "metadata": text, "at": at}
@@ -205,6 +212,15 @@ def set_metadata(connection: Connection, account_id: UUID, metadata: dict[str, A
     except (TypeError, ValueError, RecursionError, CheckViolation) as error:
         raise InvalidInput(_BAD_METADATA) from error
     _changed(result, account_id)
+
+
+def _hides(value: object) -> bool:
+    """Whether a text anywhere in a JSON value has what is not seen."""
+    if isinstance(value, dict):
+        return any(_hides(name) or _hides(each) for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return any(map(_hides, value))
+    return isinstance(value, str) and has_hidden(value)
 
 
 def _changed(result: object, account_id: UUID) -> None:

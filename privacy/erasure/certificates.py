@@ -23,6 +23,7 @@ from sqlmodel import col, select
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.sessions import read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.erasure.tables import DestructionCertificateRow
 from emoney.privacy.errors import CannotOpen, KeyUnavailable, UnknownDataRequest
 from emoney.privacy.pseudonyms import domains as pseudonyms
@@ -98,6 +99,7 @@ class Remains:
     ids: int
 
 
+@reads_tuples
 def find(connection: Connection, id_: UUID) -> Certificate:
     """The certificate of this id, or of this request. Raises UnknownDataRequest."""
     either = or_(col(DestructionCertificateRow.id) == id_, col(DestructionCertificateRow.request_id) == id_)
@@ -107,6 +109,7 @@ def find(connection: Connection, id_: UUID) -> Certificate:
     return _certificate(found[0])
 
 
+@reads_tuples
 def issued(connection: Connection) -> list[Certificate]:
     """All certificates, the oldest first, at most 10,000."""
     oldest_first = select(DestructionCertificateRow).order_by(
@@ -119,6 +122,7 @@ def _certificate(row: DestructionCertificateRow) -> Certificate:
     return Certificate(row.id, row.request_id, row.content, row.issued_at)
 
 
+@reads_tuples
 def check(connection: Connection, vault: Vault, certificate: Certificate) -> list[Check]:
     """Hold each claim against the database and the key provider of now."""
     about = {"subjects": certificate.subjects}

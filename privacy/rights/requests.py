@@ -29,6 +29,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.sessions import add, read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits.windows import months_later
 from emoney.ledger.two_persons import SamePerson
 from emoney.privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest
@@ -182,6 +183,7 @@ def decide(
     return find(connection, request)
 
 
+@reads_tuples
 def find(connection: Connection, request: UUID) -> DataRequest:
     """A request as it stands. Raises UnknownDataRequest."""
     found = read(connection, _STANDING.where(DataRequestRow.id == request))
@@ -190,6 +192,7 @@ def find(connection: Connection, request: UUID) -> DataRequest:
     return _request(*found[0])
 
 
+@reads_tuples
 def of_subject(connection: Connection, subject: UUID) -> list[DataRequest]:
     """All requests of a person, the newest first."""
     of = _STANDING.where(col(DataRequestRow.subjects).contains([subject]))
@@ -197,6 +200,7 @@ def of_subject(connection: Connection, subject: UUID) -> list[DataRequest]:
     return [_request(*found) for found in read(connection, newest_first)]
 
 
+@reads_tuples
 def waiting(connection: Connection) -> list[DataRequest]:
     """Requests without an answer, the first due first, then the erasures that are put off. At most 10,000."""
     state, due_on = col(DataRequestStepRow.state), col(DataRequestRow.due_on)
@@ -239,6 +243,7 @@ def lift(
     _restriction(connection, subjects, None, ground, actor, at, request)
 
 
+@reads_tuples
 def restricted(connection: Connection, subjects: Collection[UUID]) -> list[Restricted]:
     """Those of the subjects whose processing is restricted now."""
     rows = connection.execute(_queries.restrictions.sql, {"subjects": list(subjects)})
@@ -299,6 +304,7 @@ def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime
     return subject
 
 
+@reads_tuples
 def holds(connection: Connection) -> list[LegalHold]:
     """The holds that stand, the oldest first."""
     released = aliased(LegalHoldRow)
@@ -310,6 +316,7 @@ def holds(connection: Connection) -> list[LegalHold]:
     ]
 
 
+@reads_tuples
 def held(connection: Connection, subjects: Collection[UUID]) -> set[UUID]:
     """Those of the subjects that are under a legal hold."""
     return {row[0] for row in connection.execute(_queries.held.sql, {"subjects": list(subjects)})}

@@ -1,5 +1,8 @@
 """At the door: ids as UUIDs, texts or keys; amounts in minor or major units; wrong types get typed errors."""
 
+import copy
+import operator
+import pickle
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -79,6 +82,29 @@ def test_ids_are_taken_as_texts_and_as_keys() -> None:
     for text in ("", "x" * 129, "a\0b", 7, None):
         with pytest.raises(InvalidId):
             Key(text)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (" a", "ends"),
+        ("a\n", "ends"),
+        ("\u00a0a", "ends"),
+        ("a\tb", "control"),
+        ("a\u200bb", "zero-width"),
+        ("a\u202eb", "unseen"),
+        ("a\u2028b", "unseen"),
+        ("cafe\u0301", "NFC"),
+    ],
+)
+def test_a_key_that_looks_like_another_is_refused(text: str, said: str) -> None:
+    with pytest.raises(InvalidId, match=said):
+        Key(text)
+
+
+def test_a_key_is_in_any_script_and_its_case_matters() -> None:
+    assert Key("caf\u00e9 \u6771\u4eac-7").text == "caf\u00e9 \u6771\u4eac-7"
+    assert Key("order-1").id != Key("Order-1").id
 
 
 @given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
@@ -212,6 +238,9 @@ def test_amounts_may_be_major_units() -> None:
         {"a": "x" * 129},
         {"a": "\0"},
         {"a": "\ud800"},
+        {"a": "\x07"},
+        {"a": "\u202e"},
+        {"a": ["x\u200b"]},
         {"a": {"b": {"c": {}}}},
         {f"n{n}": 1 for n in range(33)},
         {f"n{n}": "x" * 128 for n in range(20)},
@@ -230,6 +259,30 @@ def test_metadata_is_copied() -> None:
     mine["tags"].append("b")
     assert made.metadata == {"tags": ["a"]}
     assert isinstance(hash(made), int)
+
+
+def test_metadata_is_not_changed_after_it_was_checked() -> None:
+    made = transfers.send(
+        payer=new_id(), payee=new_id(), amount=1, currency="EUR", metadata={"tags": ["a"], "of": {"n": 1}}
+    )
+    metadata: Any = made.metadata
+    for change in (
+        lambda: metadata.update(z="\0"),
+        lambda: metadata.pop("of"),
+        lambda: metadata["of"].clear(),
+        lambda: metadata["tags"].append("b"),
+        lambda: operator.setitem(metadata, "z", "\0"),
+        lambda: operator.setitem(metadata["tags"], 0, "\0"),
+        lambda: operator.ior(metadata, {"z": 1}),
+        lambda: operator.iadd(metadata["tags"], ["b"]),
+    ):
+        with pytest.raises(TypeError, match="not changed"):
+            change()
+    assert made.metadata == {"tags": ["a"], "of": {"n": 1}}
+    for copied in (copy.deepcopy(made), pickle.loads(pickle.dumps(made)), replace(made, amount=1)):
+        assert copied == made
+        with pytest.raises(TypeError):
+            copied.metadata["tags"].append("b")
 
 
 # -- wrong types --------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from emoney.ledger.base import forks
 from emoney.ledger.base.postgres.binary_arrays import packing
@@ -65,5 +66,5 @@ def rows(
     if few and isinstance(connection, CachingConnection):
         cursor = connection.cursor_for(query)
     else:
-        cursor = packing(connection).cursor(binary=True)
+        cursor = packing(connection).cursor(binary=True, row_factory=tuple_row)
     return cursor.execute(query, parameters).fetchall()
