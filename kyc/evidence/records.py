@@ -220,14 +220,16 @@ def reject(connection: Connection, evidence_id: UUID, *, actor: str, reason: str
     return change(connection, evidence_id, EvidenceState.REJECTED, actor=actor, reason=reason, at=at)
 
 
-def demand_verifiable(connection: Connection, evidence_id: UUID, method: str) -> None:
-    """That the evidence is there and could become verified. Raises UnknownEvidence, InvalidEvidence."""
+def verifiable(connection: Connection, evidence_id: UUID, method: str) -> Evidence:
+    """The evidence, locked; it could become verified by `method`. Raises UnknownEvidence, InvalidEvidence."""
     _demand_method(method)
     row = connection.execute(_queries.lock_one.sql, {"id": evidence_id}).fetchone()
     if row is None:
         raise UnknownEvidence(f"there is no evidence {evidence_id}")
-    if EvidenceState(row[4]) not in (EvidenceState.DECLARED, EvidenceState.CAPTURED):
-        raise InvalidEvidence(f"{row[2]} is {row[4]} and does not become verified")
+    found = _evidence(row)
+    if found.state not in (EvidenceState.DECLARED, EvidenceState.CAPTURED):
+        raise InvalidEvidence(f"{found.kind} is {found.state} and does not become verified")
+    return found
 
 
 def of_person(connection: Connection, person_id: UUID) -> list[Evidence]:

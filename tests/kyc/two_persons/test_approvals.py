@@ -261,6 +261,39 @@ def test_evidence_is_verified_by_two_and_not_by_one(database: Database, enrolled
             )
 
 
+def test_evidence_that_changed_since_it_was_asked_for_is_not_verified(
+    database: Database, enrolled: Any
+) -> None:
+    new = evidence_records.NewEvidence(enrolled.person_id, "selfie", EvidenceState.DECLARED)
+    said: dict[str, Any] = {"actor": "clerk-1", "reason": "told"}
+    with database.connection() as connection:
+        [selfie] = evidence_records.record(connection, [new], **said, at=NOW)
+        request = approved_actions.request_acceptance(connection, selfie, method="seen", **said, at=NOW)
+        details = two_persons.find(connection, request, ACTIONS).details
+        evidence_records.change(
+            connection,
+            selfie,
+            EvidenceState.CAPTURED,
+            **said,
+            at=NOW,
+            assurance=evidence_records.Assurance.HIGH,
+        )
+    assert details == {
+        "method": "seen",
+        "number": 1,
+        "kind": "selfie",
+        "state": "declared",
+        "assurance": "low",
+    }
+    with pytest.raises(InvalidRequest, match="changed since"):
+        approve(database, request)
+    with database.connection() as connection:
+        states = [each["state"] for each in evidence_records.history(connection, selfie)]
+        assert states == ["declared", "captured"]
+        request = approved_actions.request_acceptance(connection, selfie, method="seen", **said, at=NOW)
+    assert approve(database, request).done_at is not None
+
+
 def test_a_request_says_what_by_whom_and_why(database: Database, enrolled: Any) -> None:
     with database.connection() as connection:
         for wrong in (
