@@ -82,7 +82,7 @@ def test_no_name_that_only_looks_like_another(database: Database, enrolled: Any,
         approve(database, asked(database, enrolled.account_id), actor)
 
 
-@pytest.mark.parametrize("column", ["asked_by", "expires_at", "action", "subject"])
+@pytest.mark.parametrize("column", ["asked_by", "expires_at", "action", "subject", "no subject"])
 def test_the_database_refuses_a_decision_that_does_not_fit_its_request(
     database: Database, enrolled: Any, column: str
 ) -> None:
@@ -106,6 +106,8 @@ def test_the_database_refuses_a_decision_that_does_not_fit_its_request(
         pytest.raises(psycopg.errors.CheckViolation, match="second_person"),
     ):
         connection.execute(insert.format(**plain), (SOON, request))
+    if column == "no subject":
+        column, forged["subject"] = "subject", "NULL"
     altered = insert.replace("'clerk-1'", "'clerk-2'").format(**(plain | {column: forged[column]}))
     with database.connection() as connection, pytest.raises(psycopg.errors.ForeignKeyViolation):
         connection.execute(altered, (SOON, request))
