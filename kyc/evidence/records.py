@@ -4,7 +4,7 @@
 |-------------------|-----------------------------------------------------------------------------------|
 | declared          | the person's word                                                                 |
 | captured          | a document or a value that was taken in and looks right                           |
-| verified          | two persons of the operator (`ledger.two_persons`), or another provider                |
+| verified          | two persons of the operator (`ledger.two_persons`), or another provider           |
 | registry_verified | the register that issued it, asked by a provider                                  |
 | rejected, expired | nobody any more; both are final, and new evidence is a new record                 |
 
