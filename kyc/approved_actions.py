@@ -41,7 +41,7 @@ Done = Callable[[Connection, Request, Means], None]
 
 
 def _accept_evidence(connection: Connection, approval: Request, means: Means) -> None:
-    """The evidence is verified by the two, and the tiers of its person follow."""
+    """The evidence is verified by the two, as it was when asked, and the tiers of its person follow."""
     assert approval.decided_by is not None
     assert approval.decided_at is not None
     before = evidence_records.change(
@@ -54,6 +54,8 @@ def _accept_evidence(connection: Connection, approval: Request, means: Means) ->
         method=approval.details.get("method"),
         approval=approval.id,
     )
+    if before.number != approval.details.get("number"):
+        raise InvalidRequest(f"evidence {before.id} has changed since this was asked for: ask anew")
     following.follow(
         connection,
         before.person_id,
@@ -116,14 +118,22 @@ def request_acceptance(
 ) -> UUID:
     """Ask that captured evidence be taken as verified by `method`; returns the request's id.
 
-    Raises UnknownEvidence, InvalidEvidence when it is verified already or has ended, InvalidRequest.
+    What is approved is the evidence as it is now; when it changes, it is asked for anew. Raises
+    UnknownEvidence, InvalidEvidence when it is verified already or has ended, InvalidRequest.
     """
-    evidence_records.demand_verifiable(connection, evidence_id, method)
+    evidence = evidence_records.verifiable(connection, evidence_id, method)
+    details = {
+        "method": method,
+        "number": evidence.number,
+        "kind": evidence.kind,
+        "state": evidence.state.value,
+        "assurance": evidence.assurance.value,
+    }
     return two_persons.ask(
         connection,
         Action.EVIDENCE_ACCEPTANCE,
         evidence_id,
-        {"method": method},
+        details,
         actor=actor,
         reason=reason,
         at=at,

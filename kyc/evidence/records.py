@@ -4,7 +4,7 @@
 |-------------------|-----------------------------------------------------------------------------------|
 | declared          | the person's word                                                                 |
 | captured          | a document or a value that was taken in and looks right                           |
-| verified          | two persons of the operator (`ledger.two_persons`), or a provider                      |
+| verified          | two persons of the operator (`ledger.two_persons`), or another provider           |
 | registry_verified | the register that issued it, asked by a provider                                  |
 | rejected, expired | nobody any more; both are final, and new evidence is a new record                 |
 
@@ -129,15 +129,18 @@ def record(
     at: datetime,
     provider: str | None = None,
 ) -> list[UUID]:
-    """Record evidence; returns the ids. `provider`: who verified it, for states that take one.
+    """Record evidence; returns the ids. `provider`: who verified it, for states that take one; not `actor`.
 
     Tiers do not follow here: see `kyc.wallets.retiering`. Raises InvalidEvidence, InvalidRequest.
     """
+    who = Actor(actor)
     for each in new:
         if each.state in ENDED:
             raise InvalidEvidence(f"evidence of {each.kind} is not recorded as {each.state} at first")
         if each.state in VERIFIED and provider is None:
             raise InvalidEvidence(f"{each.kind}: {each.state} needs a provider; else it takes an approval")
+        if each.state in VERIFIED:
+            _demand_other(provider, who)
         _demand_method(each.method)
         if each.expires_on is not None and each.expires_on < at.date():
             raise InvalidEvidence(f"{each.kind}: its last day has passed")
@@ -155,7 +158,7 @@ def record(
                 "methods": [each.method for each in new],
                 "assurances": [each.assurance.value for each in new],
                 "expiries": [each.expires_on for each in new],
-                "actor": Actor(actor),
+                "actor": who,
                 "reason": Reason(reason),
                 "provider": None if provider is None else Actor(provider),
                 "at": at,
@@ -183,8 +186,8 @@ def change(
 ) -> Evidence:
     """Bring evidence into a better state, or end it; gives what it was before.
 
-    `verified` takes an approval or a provider, `registry_verified` a provider. What is not given stays as it
-    was. Raises UnknownEvidence, InvalidEvidence.
+    `verified` takes an approval or a provider, `registry_verified` a provider; that is another one than
+    `actor`. What is not given stays as it was. Raises UnknownEvidence, InvalidEvidence.
     """
     row = connection.execute(_queries.lock_one.sql, {"id": evidence_id}).fetchone()
     if row is None:
@@ -198,6 +201,9 @@ def change(
         state is EvidenceState.REGISTRY_VERIFIED and provider is None
     ):
         raise InvalidEvidence(f"{before.kind}: {state} takes a provider, or for verified two persons")
+    who = Actor(actor)
+    if state in VERIFIED and approval is None:
+        _demand_other(provider, who)
     if at < before.recorded_at:
         raise InvalidEvidence(
             f"{before.kind} is {before.state} since {before.recorded_at}: {at} is before that"
@@ -208,7 +214,7 @@ def change(
         "assurance": (assurance or before.assurance).value,
         "expires_on": expires_on or before.expires_on,
         "provider": Actor(provider) if provider else before.provider,
-        "actor": Actor(actor),
+        "actor": who,
         "reason": Reason(reason),
     }
     connection.execute(_queries.change.sql, about | how)
@@ -222,14 +228,16 @@ def reject(connection: Connection, evidence_id: UUID, *, actor: str, reason: str
 
 
 @reads_tuples
-def demand_verifiable(connection: Connection, evidence_id: UUID, method: str) -> None:
-    """That the evidence is there and could become verified. Raises UnknownEvidence, InvalidEvidence."""
+def verifiable(connection: Connection, evidence_id: UUID, method: str) -> Evidence:
+    """The evidence, locked; it could become verified by `method`. Raises UnknownEvidence, InvalidEvidence."""
     _demand_method(method)
     row = connection.execute(_queries.lock_one.sql, {"id": evidence_id}).fetchone()
     if row is None:
         raise UnknownEvidence(f"there is no evidence {evidence_id}")
-    if EvidenceState(row[4]) not in (EvidenceState.DECLARED, EvidenceState.CAPTURED):
-        raise InvalidEvidence(f"{row[2]} is {row[4]} and does not become verified")
+    found = _evidence(row)
+    if found.state not in (EvidenceState.DECLARED, EvidenceState.CAPTURED):
+        raise InvalidEvidence(f"{found.kind} is {found.state} and does not become verified")
+    return found
 
 
 def of_person(connection: Connection, person_id: UUID) -> list[Evidence]:
@@ -279,6 +287,11 @@ def expire(connection: Connection, person_id: UUID, at: datetime) -> int:
     """Expire a person's evidence that is past its last day; returns how many pieces."""
     about = {"today": at.astimezone(UTC).date(), "person": person_id, "at": at}
     return connection.execute(_queries.expire.sql, about).rowcount
+
+
+def _demand_other(provider: str | None, actor: Actor) -> None:
+    if provider is not None and actor.is_same_person(provider):
+        raise InvalidEvidence(f"{actor} cannot be the provider of what {actor} records: it takes another one")
 
 
 def _demand_method(method: str) -> str:

@@ -148,7 +148,7 @@ def enrol_from(
                 )
                 for each in person.evidence
             ],
-            actor=provider.name,
+            actor="enrolment",
             reason=f"identified by provider {provider.name}",
             at=at,
             provider=provider.name,

@@ -8,6 +8,7 @@ staff's on an approval only, and lets dormancy and death go only when they are o
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from emoney.kyc.approvals import Action
@@ -157,7 +158,7 @@ def held_by_others(connection: Connection, account_id: UUID) -> tuple[bool, bool
     return freezes.flags(each for each in standing if each.kind != _DORMANCY)
 
 
-def _kind(named: object) -> FreezeKind:
+def _kind(named: Any) -> FreezeKind:
     try:
         return FreezeKind(str(named))
     except ValueError:

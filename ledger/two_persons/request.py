@@ -147,17 +147,23 @@ def reject(
 
 
 @reads_tuples
-def agreed(connection: Connection, request_id: UUID, action: str) -> Request:
+def agreed(connection: Connection, request_id: UUID, action: str, *, at: datetime) -> Request:
     """An approved request that is not done, for whoever does it now; others who would, wait.
 
-    Raises InvalidRequest, NotApproved, RequestClosed when it was done before.
+    An approval ages: it holds as long as the action lets a request wait. Raises InvalidRequest, NotApproved,
+    RequestClosed when it was done before or its approval is too old.
     """
+    _demand_zone(at)
     connection.execute(_queries.serialise.sql, {"id": request_id})
     found = find(connection, request_id, [action])
     if found.outcome != APPROVED:
         raise NotApproved(f"nobody else has approved request {request_id} to {_words(action)}")
     if found.done_at is not None:
         raise RequestClosed(f"request {request_id} was carried out already, at {found.done_at}")
+    row = connection.execute(_queries.lapses.sql, {"id": request_id}).fetchone()
+    assert row is not None
+    if at >= row[0]:
+        raise RequestClosed(f"the approval of request {request_id} was to be used before {row[0]}: ask anew")
     return found
 
 
@@ -187,7 +193,7 @@ def find(connection: Connection, request_id: UUID, actions: Iterable[str]) -> Re
 def waiting(
     connection: Connection, at: datetime, actions: Iterable[str], *, most: int = LISTED_MAX
 ) -> list[Request]:
-    """The requests that wait for a decision, and those approved and not done; the oldest first."""
+    """The requests that wait for a decision, and those approved that may still be done; oldest first."""
     about = {"at": at, "actions": list(map(str, actions)), "most": most}
     return [_request(row) for row in connection.execute(_queries.waiting.sql, about)]
 

@@ -25,14 +25,20 @@ LEFT JOIN ledger.request_decision AS d ON d.request_id = r.id
 LEFT JOIN ledger.request_done AS x ON x.request_id = r.id
 WHERE r.id = :id AND r.action = ANY (:actions);
 
+-- name: lapses
+-- An approval is carried out within the time that a request of its action may wait, counted from the decision.
+SELECT d.decided_at + a.open_at_most
+FROM ledger.request_decision AS d JOIN ledger.request_action AS a ON a.name = d.action WHERE d.request_id = :id;
+
 -- name: waiting
 SELECT r.id, r.action, r.subject, r.target, r.details, r.reason, r.actor, r.requested_at, r.expires_at,
        d.outcome, d.actor, d.reason, d.decided_at, NULL
 FROM ledger.request AS r
+JOIN ledger.request_action AS a ON a.name = r.action
 LEFT JOIN ledger.request_decision AS d ON d.request_id = r.id
 WHERE r.action = ANY (:actions)
   AND CASE WHEN d.outcome IS NULL THEN r.expires_at > :at
-           ELSE d.outcome = 'approved' AND NOT EXISTS (SELECT FROM ledger.request_done AS x WHERE x.request_id = r.id)
+           ELSE d.outcome = 'approved' AND d.decided_at + a.open_at_most > :at AND NOT EXISTS (SELECT FROM ledger.request_done AS x WHERE x.request_id = r.id)
       END
 ORDER BY r.requested_at, r.id LIMIT :most;
 
@@ -49,10 +55,11 @@ ORDER BY r.requested_at DESC, r.id LIMIT :most;
 SELECT r.id, r.action, r.subject, r.target, r.details, r.reason, r.actor, r.requested_at, r.expires_at,
        d.outcome, d.actor, d.reason, d.decided_at, NULL
 FROM ledger.request AS r
+JOIN ledger.request_action AS a ON a.name = r.action
 LEFT JOIN ledger.request_decision AS d ON d.request_id = r.id
 WHERE (r.subject = :subject OR r.target = :target) AND r.action = :action AND r.details = :details
   AND CASE WHEN d.outcome IS NULL THEN r.expires_at > :at
-           ELSE d.outcome = 'approved' AND NOT EXISTS (SELECT FROM ledger.request_done AS x WHERE x.request_id = r.id)
+           ELSE d.outcome = 'approved' AND d.decided_at + a.open_at_most > :at AND NOT EXISTS (SELECT FROM ledger.request_done AS x WHERE x.request_id = r.id)
       END
 ORDER BY d.outcome IS NULL, r.requested_at LIMIT 1;
 

@@ -138,11 +138,17 @@ def ask(connection: Connection, vault: Vault, month: date, *, actor: str) -> lis
     _gather(connection, vault, month, now)
     asked = []
     for (kek,) in connection.execute(_queries.keks_of_month.sql, {"month": month}).fetchall():
-        if found := vault.control.pending(connection, KeyKind.KEK, kek):
+        if found := vault.control.pending(connection, KeyKind.KEK, kek, shred=True):
             asked.append(Asked(kek, found.id, found.outcome is not None))
             continue
         request = vault.control.request(
-            connection, DESTROY, KeyKind.KEK, kek, actor=actor, reason=f"records expired in {month:%Y-%m}"
+            connection,
+            DESTROY,
+            KeyKind.KEK,
+            kek,
+            actor=actor,
+            reason=f"records expired in {month:%Y-%m}",
+            shred=True,
         )
         asked.append(Asked(kek, request, approved=False))
     return asked
@@ -167,7 +173,7 @@ def execute(connection: Connection, vault: Vault, month: date, remove: Remove, *
         removed["privacy.pseudonym_token"] = sum(pseudonyms.forget(connection, each) for each in subjects)
         found.append((request, marks, removed))
     ended = [
-        vault.control.record_end(connection, asked.request_id, shred=True)
+        vault.control.record_end(connection, asked.request_id)
         for asked in ask(connection, vault, month, actor=actor)
     ]
     erased = [_certify(connection, *each, actor=actor, now=now) for each in found]

@@ -1,11 +1,12 @@
 """What keys suffer on purpose: marked compromised by one person, destroyed or exported by two.
 
 Destroying and exporting take three steps: one person asks (`request`), another agrees within seven days
-(`approve`), and then it is done (`destroy`, `export_root`). Who is a second person is the ledger's rule
-(`ledger.two_persons`); the database refuses a destroyed state without them.
+(`approve`), and then it is done (`destroy`, `export_root`), as it was asked and within seven days. Who is a
+second person is the ledger's rule (`ledger.two_persons`); the database destroys nothing without the two.
 """
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from emoney.ledger import two_persons
@@ -18,6 +19,7 @@ from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.two_persons import Request
 from emoney.privacy.errors import KeyGone, KeyInUse
 from emoney.privacy.keys import events as key_events
+from emoney.privacy.keys import root_key
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.keyring import LocalKeyring
@@ -43,7 +45,7 @@ class KeyControl:
     """The keys of a database, and who may end them.
 
     A request is about a subject's id, a KEK's id, INDEX/VERSION, DOMAIN/EPOCH or "root", as text; its details
-    have the `kind` of key.
+    have the `kind` of key and how it is done: `shred`, or `shares` and `threshold`.
     """
 
     def __init__(self, providers: Providers, clock: Clock) -> None:
@@ -52,9 +54,23 @@ class KeyControl:
 
     @all_or_nothing
     def request(
-        self, connection: Connection, action: str, kind: KeyKind, target: str, *, actor: str, reason: str
+        self,
+        connection: Connection,
+        action: str,
+        kind: KeyKind,
+        target: str,
+        *,
+        actor: str,
+        reason: str,
+        shred: bool = False,
+        shares: int | None = None,
+        threshold: int | None = None,
     ) -> UUID:
         """Ask for an end or a copy; returns the request's id. `reason` holds no personal data.
+
+        `shred`: end a key-encryption key even with keys of subjects under it, which then end with it, in
+        every copy. `shares`, `threshold`: of an export, into how many the root is split and how many of them
+        give it back. What is approved is done so and not otherwise.
 
         Raises InvalidRequest, InvalidInput when there is no such key, KeyInUse for the key of a domain's
         newest epoch: rotate first.
@@ -62,6 +78,14 @@ class KeyControl:
         who, why = Actor(actor), Reason(reason)
         if action not in _ASKED or (action == EXPORT) != (kind is KeyKind.ROOT):
             raise InvalidInput("Keys are destroyed, and only the root is exported.")
+        if shred and kind is not KeyKind.KEK:
+            raise InvalidInput("Only a key-encryption key has keys under it to shred.")
+        details = _destroying(kind, shred)
+        if action == EXPORT:
+            root_key.check_split(shares, threshold)
+            details = {"kind": kind.value, "shares": shares, "threshold": threshold}
+        elif shares is not None or threshold is not None:
+            raise InvalidInput("Only the root is split in shares.")
         events = [
             event._replace(actor=who, reason=why)
             for event in self._events(connection, kind, target, _ASKED[action])
@@ -69,7 +93,7 @@ class KeyControl:
         if not events:
             raise InvalidInput(f"There is no living {kind} of that name.")
         now = self._clock()
-        asked = two_persons.ask(connection, action, target, _details(kind), actor=who, reason=why, at=now)
+        asked = two_persons.ask(connection, action, target, details, actor=who, reason=why, at=now)
         key_events.record(connection, events, now)
         return asked
 
@@ -86,30 +110,30 @@ class KeyControl:
         return two_persons.reject(connection, request, ACTIONS, actor=actor, reason=reason, at=self._clock())
 
     @all_or_nothing
-    def destroy(self, connection: Connection, request: UUID, *, shred: bool = False) -> int:
+    def destroy(self, connection: Connection, request: UUID) -> int:
         """Destroy what two persons agreed on; returns how many keys ended.
 
         A subject: all versions of its key. Copies of its wrapped key remain in backups and in the write-ahead
         log until the key-encryption key above it ends; so do those of an epoch of a pseudonym domain, whose
         pseudonyms nobody makes any more. A key-encryption key: at its provider too, after what the database
         knows of it, which the caller commits at once; a call that was killed between the two is repeated.
-        `shred`: even with keys of subjects under it, which then end with it, in every copy. Raises
-        NotApproved, RequestClosed, KeyInUse, and what the provider raises.
+        Raises NotApproved, RequestClosed, KeyInUse, and what the provider raises.
         """
-        ended = self.record_end(connection, request, shred=shred)
+        ended = self.record_end(connection, request)
         self.end_at_provider(ended)
         return ended.keys
 
     @all_or_nothing
-    def record_end(self, connection: Connection, request: UUID, *, shred: bool = False) -> Ended:
+    def record_end(self, connection: Connection, request: UUID) -> Ended:
         """The part of `destroy` that a rollback takes back. Raises NotApproved, RequestClosed, KeyInUse."""
-        found = two_persons.agreed(connection, request, DESTROY)
+        now = self._clock()
+        found = two_persons.agreed(connection, request, DESTROY, at=now)
         kind, target = KeyKind(found.details["kind"]), str(found.about)
-        about, now = {"target": target}, self._clock()
+        about = {"target": target}
         provider: tuple[str] | None = None
         events = self._events(connection, kind, target, KeyEventKind.DESTROYED)
         if kind is KeyKind.KEK:
-            self._demand_nothing_below(connection, target, shred)
+            self._demand_nothing_below(connection, target, found.details.get("shred") is True)
             events += [
                 KeyEvent(KeyKind.SUBJECT_KEY, target, KeyEventKind.DESTROYED, subject, None, version)
                 for subject, version in connection.execute(_queries.destroy_below.sql, about).fetchall()
@@ -137,7 +161,7 @@ class KeyControl:
         if others:
             raise KeyInUse(f"{others} keys of searches or pseudonyms are wrapped under {kek}: rotate first.")
         if subjects and not shred:
-            raise KeyInUse(f"{subjects} keys are wrapped under {kek}: rotate first, or shred them too.")
+            raise KeyInUse(f"{subjects} keys are wrapped under {kek}: rotate first, or ask to shred them.")
 
     def end_at_provider(self, ended: Ended) -> bool:
         """The part of `destroy` that no rollback brings back, and so the last before the commit.
@@ -153,18 +177,20 @@ class KeyControl:
         return True
 
     @all_or_nothing
-    def export_root(self, connection: Connection, request: UUID, *, shares: int, threshold: int) -> list[str]:
-        """The local keyring's root in shares, any `threshold` of which give it back. Raises NotApproved,
-        RequestClosed."""
-        found = two_persons.agreed(connection, request, EXPORT)
+    def export_root(self, connection: Connection, request: UUID) -> list[str]:
+        """The local keyring's root in as many shares as was agreed, of which the threshold give it back.
+
+        Raises NotApproved, RequestClosed.
+        """
+        now = self._clock()
+        found = two_persons.agreed(connection, request, EXPORT, at=now)
         keyring = self._providers.now
         if not isinstance(keyring, LocalKeyring):
             raise InvalidInput(f"The provider {keyring.name} keeps and backs up its root itself.")
-        words = keyring.split_root(shares=shares, threshold=threshold)
+        words = keyring.split_root(shares=found.details["shares"], threshold=found.details["threshold"])
         event = KeyEvent(
             KeyKind.ROOT, ROOT, KeyEventKind.EXPORTED, actor=found.decided_by, reason=found.reason
         )
-        now = self._clock()
         key_events.record(connection, [event], now)
         two_persons.done(connection, request, at=now)
         return words
@@ -200,9 +226,11 @@ class KeyControl:
         """What was asked for and is neither done, refused nor expired, the oldest first."""
         return two_persons.waiting(connection, self._clock(), ACTIONS)
 
-    def pending(self, connection: Connection, kind: KeyKind, target: str) -> Request | None:
-        """The request to destroy a key that waits, or is approved and not carried out."""
-        return two_persons.pending(connection, DESTROY, target, _details(kind), self._clock())
+    def pending(
+        self, connection: Connection, kind: KeyKind, target: str, *, shred: bool = False
+    ) -> Request | None:
+        """The request to destroy a key just so that waits, or is approved and may still be carried out."""
+        return two_persons.pending(connection, DESTROY, target, _destroying(kind, shred), self._clock())
 
     def _events(
         self, connection: Connection, kind: KeyKind, target: str, event: KeyEventKind
@@ -228,8 +256,8 @@ class KeyControl:
         return [KeyEvent(kind, kek, event, None, name, version) for name, version, kek in found]
 
 
-def _details(kind: KeyKind) -> dict[str, str]:
-    return {"kind": kind.value}
+def _destroying(kind: KeyKind, shred: bool) -> dict[str, Any]:
+    return {"kind": kind.value, "shred": shred}
 
 
 def _uuid(text: str) -> UUID:

@@ -110,11 +110,16 @@ def load(directory: Path, kept: Mapping[str, Any], options: RootKeyOptions) -> R
 
 def split(root: RootKey, *, shares: int, threshold: int) -> list[str]:
     """The root as `shares` lines of words, any `threshold` of which give it back. Raises InvalidInput."""
-    if not 2 <= threshold <= shares <= SHARES_MAX:
+    check_split(shares, threshold)
+    return list(generate_mnemonics(1, [(threshold, shares)], root.secret)[0])
+
+
+def check_split(shares: int | None, threshold: int | None) -> None:
+    """That a root can be split so. Raises InvalidInput."""
+    if shares is None or threshold is None or not 2 <= threshold <= shares <= SHARES_MAX:
         raise InvalidInput(
             f"A root is split in 2 to {SHARES_MAX} shares, with a threshold of 2 or more of them."
         )
-    return list(generate_mnemonics(1, [(threshold, shares)], root.secret)[0])
 
 
 def combine(shares: Sequence[str]) -> bytes:

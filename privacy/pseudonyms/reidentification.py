@@ -76,7 +76,9 @@ def approve(database: Database, request_id: UUID, *, actor: str, reason: str, at
     with database.connection() as connection:
         found = two_persons.find(connection, request_id, [ACTION])
         mine = found.outcome == two_persons.APPROVED and found.decided_by == Actor(actor)
-        if not mine or found.done_at is not None:
+        if mine and found.done_at is None:
+            two_persons.agreed(connection, request_id, ACTION, at=at)
+        else:
             two_persons.approve(connection, request_id, [ACTION], actor=actor, reason=reason, at=at)
     with database.connection() as connection:
         row = connection.execute(_queries.disclose.sql, {"id": request_id, "at": at}).fetchone()

@@ -21,10 +21,14 @@ CREATE TABLE kyc.evidence (
     CONSTRAINT evidence_state_known CHECK (
         state IN ('declared', 'captured', 'verified', 'registry_verified', 'rejected', 'expired')
     ),
-    -- a clerk's word alone verifies nothing: it takes a second person, or a provider
+    -- a clerk's word alone verifies nothing: it takes a second person, or a provider who is another one
     CONSTRAINT evidence_verified_by CHECK (
         (state <> 'verified' OR approval_id IS NOT NULL OR provider IS NOT NULL)
         AND (state <> 'registry_verified' OR provider IS NOT NULL)
+    ),
+    CONSTRAINT evidence_provider_other CHECK (
+        state NOT IN ('verified', 'registry_verified') OR provider IS NULL
+        OR (state = 'verified' AND approval_id IS NOT NULL) OR NOT ledger.same_person(provider, recorded_by)
     ),
     CONSTRAINT evidence_approved FOREIGN KEY (approval_id, approval_action, id, approval_outcome)
         REFERENCES ledger.request_decision (request_id, action, subject, outcome)

@@ -82,6 +82,25 @@ CREATE TABLE ledger.request_decision (
 CREATE INDEX request_decision_xact ON ledger.request_decision
     USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
+-- A foreign key passes over a subject that is left out.
+CREATE FUNCTION ledger.demand_subject_v1() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NEW.subject IS NULL AND EXISTS (
+        SELECT FROM ledger.request WHERE id = NEW.request_id AND subject IS NOT NULL
+    ) THEN
+        RAISE EXCEPTION 'ledger: the decision on request % names another subject than the request', NEW.request_id
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.demand_subject_v1() FROM PUBLIC;
+CREATE TRIGGER subject BEFORE INSERT ON ledger.request_decision
+    FOR EACH ROW EXECUTE FUNCTION ledger.demand_subject_v1();
+
 CREATE TABLE ledger.request_done (
     request_id uuid PRIMARY KEY,
     outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,

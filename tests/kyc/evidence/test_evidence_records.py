@@ -173,6 +173,32 @@ def test_evidence_that_cannot_be_is_not_recorded(
     assert count("kyc.evidence") == before
 
 
+@pytest.mark.parametrize("state", [EvidenceState.VERIFIED, EvidenceState.REGISTRY_VERIFIED])
+def test_nobody_is_the_provider_of_what_they_record(
+    owner_url: str, database: Database, enrolled: Any, state: EvidenceState
+) -> None:
+    said: dict[str, Any] = {"actor": "clerk-1", "reason": "me", "at": NOW}
+    with database.connection() as connection:
+        new = NewEvidence(enrolled.person_id, "selfie")
+        [selfie] = evidence_records.record(connection, [new], **said)
+        for provider in ("clerk-1", "CLERK-1"):
+            with pytest.raises(InvalidEvidence, match="takes another"):
+                evidence_records.change(connection, selfie, state, **said, provider=provider)
+            verified = NewEvidence(enrolled.person_id, "selfie", state)
+            with pytest.raises(InvalidEvidence, match="takes another"):
+                evidence_records.record(connection, [verified], **said, provider=provider)
+    with psycopg.connect(owner_url) as owner, pytest.raises(psycopg.errors.CheckViolation, match="provider"):
+        owner.execute(
+            "UPDATE kyc.evidence SET number = 2, state = %s, provider = 'Clerk-1' WHERE id = %s",
+            (state.value, selfie),
+        )
+    with database.connection() as connection:
+        evidence_records.change(connection, selfie, state, **said, provider="registry")
+        evidence_records.reject(connection, selfie, actor="registry", reason="revoked", at=NOW)
+        states = [each["state"] for each in evidence_records.history(connection, selfie)]
+    assert states == ["captured", state.value, "rejected"]
+
+
 def test_evidence_of_nobody_is_refused(database: Database) -> None:
     with database.connection() as connection, pytest.raises(UnknownPerson):
         evidence_records.record(

@@ -82,7 +82,7 @@ def test_no_name_that_only_looks_like_another(database: Database, enrolled: Any,
         approve(database, asked(database, enrolled.account_id), actor)
 
 
-@pytest.mark.parametrize("column", ["asked_by", "expires_at", "action", "subject"])
+@pytest.mark.parametrize("column", ["asked_by", "expires_at", "action", "subject", "no subject"])
 def test_the_database_refuses_a_decision_that_does_not_fit_its_request(
     database: Database, enrolled: Any, column: str
 ) -> None:
@@ -106,6 +106,8 @@ def test_the_database_refuses_a_decision_that_does_not_fit_its_request(
         pytest.raises(psycopg.errors.CheckViolation, match="second_person"),
     ):
         connection.execute(insert.format(**plain), (SOON, request))
+    if column == "no subject":
+        column, forged["subject"] = "subject", "NULL"
     altered = insert.replace("'clerk-1'", "'clerk-2'").format(**(plain | {column: forged[column]}))
     with database.connection() as connection, pytest.raises(psycopg.errors.ForeignKeyViolation):
         connection.execute(altered, (SOON, request))
@@ -259,6 +261,39 @@ def test_evidence_is_verified_by_two_and_not_by_one(database: Database, enrolled
             approved_actions.request_acceptance(
                 connection, document.id, method="again", actor="clerk-1", reason="x", at=SOON
             )
+
+
+def test_evidence_that_changed_since_it_was_asked_for_is_not_verified(
+    database: Database, enrolled: Any
+) -> None:
+    new = evidence_records.NewEvidence(enrolled.person_id, "selfie", EvidenceState.DECLARED)
+    said: dict[str, Any] = {"actor": "clerk-1", "reason": "told"}
+    with database.connection() as connection:
+        [selfie] = evidence_records.record(connection, [new], **said, at=NOW)
+        request = approved_actions.request_acceptance(connection, selfie, method="seen", **said, at=NOW)
+        details = two_persons.find(connection, request, ACTIONS).details
+        evidence_records.change(
+            connection,
+            selfie,
+            EvidenceState.CAPTURED,
+            **said,
+            at=NOW,
+            assurance=evidence_records.Assurance.HIGH,
+        )
+    assert details == {
+        "method": "seen",
+        "number": 1,
+        "kind": "selfie",
+        "state": "declared",
+        "assurance": "low",
+    }
+    with pytest.raises(InvalidRequest, match="changed since"):
+        approve(database, request)
+    with database.connection() as connection:
+        states = [each["state"] for each in evidence_records.history(connection, selfie)]
+        assert states == ["declared", "captured"]
+        request = approved_actions.request_acceptance(connection, selfie, method="seen", **said, at=NOW)
+    assert approve(database, request).done_at is not None
 
 
 def test_a_request_says_what_by_whom_and_why(database: Database, enrolled: Any) -> None:

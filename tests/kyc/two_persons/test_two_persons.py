@@ -174,9 +174,9 @@ def test_what_was_agreed_is_done_once(database: Database) -> None:
         with pytest.raises(two_persons.NotApproved):
             two_persons.done(connection, request, at=NOW)
         two_persons.approve(connection, request, ["destroy_key"], actor="clerk-8", reason="x", at=NOW)
-        assert two_persons.agreed(connection, request, "destroy_key").requested_by == WHO
+        assert two_persons.agreed(connection, request, "destroy_key", at=NOW).requested_by == WHO
         two_persons.done(connection, request, at=NOW)
         with pytest.raises(RequestClosed):
             two_persons.done(connection, request, at=NOW)
         with pytest.raises(RequestClosed):
-            two_persons.agreed(connection, request, "destroy_key")
+            two_persons.agreed(connection, request, "destroy_key", at=NOW)

@@ -68,7 +68,7 @@ def test_one_person_alone_destroys_nothing(
         with pytest.raises(RequestClosed, match="approved by dpo-2 already"):
             vault.control.approve(connection, asked, actor="dpo-3")
         with pytest.raises(InvalidRequest, match="no request"):
-            vault.control.export_root(connection, asked, shares=3, threshold=2)
+            vault.control.export_root(connection, asked)
     assert _open(database, vault, item) == "Esi"
     with database.connection() as connection:
         assert vault.control.destroy(connection, asked) == 1
@@ -90,6 +90,33 @@ def test_an_approval_after_seven_days_is_too_late(
         now[0] += timedelta(days=8)
         with pytest.raises(RequestClosed, match="expired"):
             vault.control.approve(connection, asked, actor="b")
+
+
+def test_what_was_agreed_is_done_within_seven_days_or_asked_for_anew(
+    database: Database, home: Path, subject: UUID, item: SealedField
+) -> None:
+    now = [datetime(2026, 3, 1, tzinfo=UTC)]
+    vault = Vault(LocalKeyring.load(home), lambda: now[0])
+    ask: Any = {"actor": "a", "reason": "r"}
+    with database.connection() as connection:
+        keys: Any = (DESTROY, KeyKind.SUBJECT_KEY, str(subject))
+        asked = vault.control.request(connection, *keys, **ask)
+        for wrong in ({"shred": True}, {"shares": 3}, {"threshold": 2}):
+            with pytest.raises(InvalidInput, match="Only"):
+                vault.control.request(connection, *keys, **ask, **wrong)
+        now[0] += timedelta(days=6)
+        vault.control.approve(connection, asked, actor="b")
+        now[0] += timedelta(days=7)
+        with pytest.raises(RequestClosed, match="ask anew"):
+            vault.control.destroy(connection, asked)
+        assert vault.control.requests(connection) == []
+        assert vault.control.pending(connection, KeyKind.SUBJECT_KEY, str(subject)) is None
+    assert _open(database, vault, item) == "Esi"
+    with database.connection() as connection:
+        asked = vault.control.request(connection, *keys, **ask)
+        vault.control.approve(connection, asked, actor="b")
+        now[0] += timedelta(days=6)
+        assert vault.control.destroy(connection, asked) == 1
 
 
 @pytest.mark.parametrize("role", ["emoney_app", "postgres"])
@@ -224,18 +251,21 @@ def test_a_kek_is_destroyed_with_what_is_below_it_only_when_that_is_said(
 ) -> None:
     kek = _kek(database)
 
-    def agreed() -> UUID:
+    def agreed(shred: bool = False) -> UUID:
         with database.connection() as connection:
-            asked = vault.control.request(connection, DESTROY, KeyKind.KEK, kek, actor="a", reason="r")
+            asked = vault.control.request(
+                connection, DESTROY, KeyKind.KEK, kek, actor="a", reason="r", shred=shred
+            )
             vault.control.approve(connection, asked, actor="b")
             return asked
 
     request = agreed()
     with pytest.raises(KeyInUse, match="1 keys"), database.connection() as connection:
         vault.control.destroy(connection, request)
+    request = agreed(shred=True)
     with database.connection() as connection:
         copy = connection.execute("SELECT subject, version, wrapped FROM privacy.subject_key").fetchall()
-        assert vault.control.destroy(connection, request, shred=True) == 2
+        assert vault.control.destroy(connection, request) == 2
     with pytest.raises(KeyDestroyed):
         _open(database, vault, item)
     assert kek not in LocalKeyring.load(home).names
@@ -254,12 +284,18 @@ def test_what_searches_and_pseudonyms_rest_on_is_never_shredded(
         domain.create(connection, purpose="a study", reversible=False, actor="dpo-1")
         token = domain.of(connection, [subject := new_id()])
         [kek] = [each for each in keks.listed(connection) if each.use == use]
-        asked = vault.control.request(connection, DESTROY, KeyKind.KEK, kek.id, actor="a", reason="r")
-        vault.control.approve(connection, asked, actor="b")
+        both = [
+            vault.control.request(
+                connection, DESTROY, KeyKind.KEK, kek.id, actor="a", reason="r", shred=shred
+            )
+            for shred in (False, True)
+        ]
+        for asked in both:
+            vault.control.approve(connection, asked, actor="b")
     assert kek.wraps == 1
-    for shred in (False, True):
+    for asked in both:
         with pytest.raises(KeyInUse, match="rotate first"), database.connection() as connection:
-            vault.control.destroy(connection, asked, shred=shred)
+            vault.control.destroy(connection, asked)
     Rotation(database, vault, Table.metadata).rewrap(actor="a")
     with database.connection() as connection:
         assert vault.control.destroy(connection, asked) == 1
@@ -284,9 +320,17 @@ def test_a_lost_root_comes_back_from_enough_shares(
     database: Database, vault: Vault, item: SealedField, home: Path
 ) -> None:
     with database.connection() as connection:
-        asked = vault.control.request(connection, EXPORT, KeyKind.ROOT, ROOT, actor="a", reason="backup")
-        vault.control.approve(connection, asked, actor="b")
-        shares = vault.control.export_root(connection, asked, shares=5, threshold=3)
+        ask: Any = {"actor": "a", "reason": "backup"}
+        for wrong in ({}, {"shares": 5}, {"shares": 5, "threshold": 1}, {"shares": 17, "threshold": 3}):
+            with pytest.raises(InvalidInput, match="threshold of 2"):
+                vault.control.request(connection, EXPORT, KeyKind.ROOT, ROOT, **ask, **wrong)
+        asked = vault.control.request(connection, EXPORT, KeyKind.ROOT, ROOT, **ask, shares=5, threshold=3)
+        assert vault.control.approve(connection, asked, actor="b").details == {
+            "kind": "root",
+            "shares": 5,
+            "threshold": 3,
+        }
+        shares = vault.control.export_root(connection, asked)
         events = connection.execute("SELECT event FROM privacy.key_event WHERE kind = 'root' ORDER BY id")
         assert [row[0] for row in events] == ["export requested", "exported"]
     root = home / "keys" / "root.key"
