@@ -26,6 +26,7 @@ from emoney.ledger.base.names import Reason, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import locks
@@ -189,6 +190,7 @@ def close(ledger: Ledger, account_id: Id, *, actor: str, reason: str) -> Change:
     return _change(ledger, account_id, "close", closing, actor, reason)
 
 
+@reads_tuples
 def changes(connection: Connection, account_id: Id) -> list[Change]:
     """All changes of an account, oldest first."""
     account_id = as_id(account_id, "account_id")

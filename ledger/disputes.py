@@ -31,6 +31,7 @@ from emoney.ledger.base.names import Reason, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.holds import Hold
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
@@ -267,6 +268,7 @@ def reject_in(ledger: Ledger, connection: Connection, dispute_id: Id, *, actor: 
     return find(connection, dispute_id)
 
 
+@reads_tuples
 def find(connection: Connection, dispute_id: Id) -> Dispute:
     """A dispute as it stands. Raises UnknownDispute."""
     dispute_id = as_id(dispute_id, "dispute_id")
@@ -276,6 +278,7 @@ def find(connection: Connection, dispute_id: Id) -> Dispute:
     return _dispute(row)
 
 
+@reads_tuples
 def of_transfer(connection: Connection, original_id: UUID) -> list[Dispute]:
     """All disputes of a transfer, oldest first."""
     return [_dispute(row) for row in connection.execute(_queries.of_transfer.sql, {"original": original_id})]

@@ -31,6 +31,7 @@ from emoney.ledger.base.ids import Id, Key, as_id, key_of
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import locked as posting
@@ -360,6 +361,7 @@ def _tell(connection: Connection, hold: Hold, what: str, amount: int, at: dateti
     append(connection, f"hold.{what}", hold.debit_account, payload, at=at)
 
 
+@reads_tuples
 def find(connection: Connection, hold_id: Id) -> PlacedHold:
     """A hold as it stands. Raises UnknownHold."""
     hold_id = as_id(hold_id, "hold_id")

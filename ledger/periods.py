@@ -25,6 +25,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import closed_periods as watermark
@@ -148,11 +149,13 @@ def close(ledger: Ledger, name: str, *, time_zone: str = "UTC", actor: str) -> P
     return ledger.run(summing)
 
 
+@reads_tuples
 def periods(connection: Connection) -> list[Period]:
     """The closed periods, oldest first."""
     return [Period(*row) for row in connection.execute(_queries.periods.sql)]
 
 
+@reads_tuples
 def find(connection: Connection, name: str) -> Period:
     """The closed period of this name. Raises UnknownPeriod."""
     row = connection.execute(_queries.find.sql, {"name": name}).fetchone() if _NAME.fullmatch(name) else None
@@ -161,6 +164,7 @@ def find(connection: Connection, name: str) -> Period:
     return Period(*row)
 
 
+@reads_tuples
 def check(connection: Connection, name: str) -> PeriodCheck:
     """Sum the period again and compare it with what its close recorded. Raises UnknownPeriod."""
     period = find(connection, name)

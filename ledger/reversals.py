@@ -20,6 +20,7 @@ from emoney.ledger.base.names import REFERENCE_MAX, Reason, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import locks
@@ -172,6 +173,7 @@ def _give_back(
     return Outcome(transfer_id, key=key)
 
 
+@reads_tuples
 def given_back(connection: Connection, original_id: UUID) -> int:
     """How much was given back of a transfer so far, minor units."""
     row = connection.execute(_queries.given_back.sql, {"id": original_id}).fetchone()
@@ -200,6 +202,7 @@ def count(
     writing.give_back_usage(connection, original, original.counted_at, states, request.amount, whole=whole)
 
 
+@reads_tuples
 def find_original(connection: Connection, original_id: UUID) -> Original:
     """The transfer that is to be given back. Raises UnknownTransfer; InvalidInput for one that gives back."""
     row = connection.execute(_queries.original.sql, {"id": original_id}).fetchone()

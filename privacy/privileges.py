@@ -20,6 +20,7 @@ from emoney import data
 from emoney.ledger.base.postgres.database import APPLICATION_ROLE, Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import InvalidKnowledge
 
 SCHEMAS = ("ledger", "privacy", "kyc", "aml")
@@ -83,6 +84,7 @@ def decisions() -> Mapping[str, Decision]:
     return MappingProxyType(found)
 
 
+@reads_tuples
 def undecided(connection: Connection) -> list[str]:
     """Tables and views of the packages that the file leaves out, and those it names that are not there."""
     return sorted(set(_columns(connection)) ^ set(decisions()))
@@ -109,6 +111,7 @@ def apply(connection: Connection) -> int:
     return changed
 
 
+@reads_tuples
 def differences(connection: Connection) -> list[str]:
     """Where the grants of readers are not what the file says, as `role: relation`. Empty after `apply`."""
     wanted, found = _wanted(connection, _columns(connection)), _granted(connection)
@@ -119,6 +122,7 @@ def differences(connection: Connection) -> list[str]:
     )
 
 
+@reads_tuples
 def unprotected(connection: Connection) -> list[str]:
     """The tables whose rows the file keeps back from KYC readers, and the database does not. Closed to them.
 

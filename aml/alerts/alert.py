@@ -26,6 +26,7 @@ from emoney.ledger.base.ids import derived_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.sessions import read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 _queries = queries_beside(__file__)
 _SUBJECTS_AT_ONCE = 500
@@ -94,6 +95,7 @@ class _Known:
     transfers: frozenset[UUID]
 
 
+@reads_tuples
 def store(
     connection: Connection, scenario: str, version: str, episodes: Iterable[Episode], now: datetime
 ) -> Stored:
@@ -110,6 +112,7 @@ def store(
     return total
 
 
+@reads_tuples
 def list_alerts(
     connection: Connection,
     *,
@@ -133,11 +136,13 @@ def list_alerts(
     return [Alert(*(*row[:12], tuple(row[12]), tuple(row[13]))) for row in rows]
 
 
+@reads_tuples
 def alerts_per_day(connection: Connection) -> list[tuple[date, str, int]]:
     """How many alerts of each scenario end on each UTC day: (day, scenario, alerts)."""
     return connection.execute(_queries.per_day.sql).fetchall()
 
 
+@reads_tuples
 def alerts_per_scenario(connection: Connection) -> dict[str, tuple[int, int, float]]:
     """Per scenario: alerts, distinct subjects, greatest score."""
     return {row[0]: (row[1], row[2], row[3]) for row in connection.execute(_queries.per_scenario.sql)}

@@ -10,6 +10,7 @@ from uuid import UUID
 from emoney.kyc.errors import UnknownPerson
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 _queries = queries_beside(__file__)
 
@@ -25,6 +26,7 @@ class Person:
     enrolled_at: datetime
 
 
+@reads_tuples
 def find(connection: Connection, name: str) -> Person:
     """The person of this external reference or, failing that, this id. Raises UnknownPerson."""
     row = connection.execute(_queries.by_ref.sql, {"ref": name}).fetchone()

@@ -32,6 +32,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 METHOD_MAX = 100
 
@@ -220,6 +221,7 @@ def reject(connection: Connection, evidence_id: UUID, *, actor: str, reason: str
     return change(connection, evidence_id, EvidenceState.REJECTED, actor=actor, reason=reason, at=at)
 
 
+@reads_tuples
 def demand_verifiable(connection: Connection, evidence_id: UUID, method: str) -> None:
     """That the evidence is there and could become verified. Raises UnknownEvidence, InvalidEvidence."""
     _demand_method(method)
@@ -235,6 +237,7 @@ def of_person(connection: Connection, person_id: UUID) -> list[Evidence]:
     return of_persons(connection, [person_id]).get(person_id, [])
 
 
+@reads_tuples
 def of_persons(connection: Connection, persons: Sequence[UUID]) -> dict[UUID, list[Evidence]]:
     """All evidence of several persons; persons without any are left out."""
     found: dict[UUID, list[Evidence]] = {}
@@ -263,6 +266,7 @@ def history(connection: Connection, evidence_id: UUID) -> list[dict[str, Any]]:
     ]
 
 
+@reads_tuples
 def persons_due(connection: Connection, at: datetime, *, most: int) -> list[UUID]:
     """The persons with evidence past its last day that is not expired yet, in id order."""
     about = {"today": at.astimezone(UTC).date(), "most": most}

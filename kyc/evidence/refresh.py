@@ -22,6 +22,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits.windows import months_later
 
 LISTED_MAX = 10_000
@@ -109,6 +110,7 @@ def review(
     return due
 
 
+@reads_tuples
 def due(connection: Connection, until: date, *, most: int = LISTED_MAX) -> list[Due]:
     """The persons whose review is due on or before a day, the longest overdue first."""
     return [Due(*row) for row in connection.execute(_queries.due.sql, {"until": until, "most": most})]

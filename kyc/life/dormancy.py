@@ -41,6 +41,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add, read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.transfers.chart import AccountKind
@@ -167,6 +168,7 @@ def end_exemption(connection: Connection, account_id: UUID, ground: Ground, *, a
     return connection.execute(_queries.end_exemption.sql, about).rowcount > 0
 
 
+@reads_tuples
 def listed(connection: Connection, *, after: UUID = FIRST, most: int = PAGE_ROWS) -> list[dict[str, Any]]:
     """The wallets on their way, in id order, each with its steps."""
     names = ("account", "wallet", "pack", "stage", "inactive_since", "next_at", "amount", "currency")

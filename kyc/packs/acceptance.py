@@ -26,6 +26,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add, read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.proofs import PublicKey, SigningKey
 from emoney.ledger.proofs.verifying import ProofInvalid, open_note
 from emoney.ledger.two_persons import Request
@@ -174,6 +175,7 @@ def every(connection: Connection) -> Iterator[Acceptance]:
         )
 
 
+@reads_tuples
 def missing(connection: Connection, pack: Pack) -> list[str]:
     """The ids of `pack` and of those that follow it which still need an acceptance: by two in production."""
     hashes = {content_hash(each): each.id for each in needed_for(pack)}

@@ -22,6 +22,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add, read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.chart import AccountKind
 
 IDENTIFIED_BY = {"natural": frozenset({"id_document"}), "legal_entity": frozenset({"registration"})}
@@ -103,6 +104,7 @@ class Business:
     opened_at: datetime
 
 
+@reads_tuples
 def listed(connection: Connection, *, after: UUID = FIRST, most: int = LISTED_MAX) -> list[Business]:
     """The business accounts in the order of their ids."""
     return [
@@ -121,6 +123,7 @@ def account_of(connection: Connection, reference: str) -> UUID:
     return found.id
 
 
+@reads_tuples
 def chain(connection: Connection, account_id: UUID) -> list[UUID]:
     """The agents' accounts above this one, the nearest first."""
     return [row[0] for row in connection.execute(_queries.under.sql, {"account": account_id})]

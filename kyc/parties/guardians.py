@@ -28,6 +28,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add, read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy import Place, Purpose, Sealed, SealedField, Vault
 
 _NOT_ENDED = col(GuardianshipRow.ended_at).is_(None)
@@ -73,6 +74,7 @@ def record(
     )
 
 
+@reads_tuples
 def demand(
     connection: Connection,
     vault: Vault,

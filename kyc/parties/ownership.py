@@ -23,6 +23,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 WHOLE_BP = 10_000
 OWNERS_MAX = 200
@@ -109,6 +110,7 @@ def state(
     return found
 
 
+@reads_tuples
 def beneficial_owners(connection: Connection, entity_id: UUID, threshold_bp: int) -> list[BeneficialOwner]:
     """The natural persons behind an entity, by the newest statements, in id order.
 

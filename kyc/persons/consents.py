@@ -20,6 +20,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.sessions import add, read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 TEXT_BYTES_MAX = 5_000_000
 
@@ -119,11 +120,13 @@ def record(
         raise UnknownPerson(f"there is no person {person_id}") from None
 
 
+@reads_tuples
 def standing(connection: Connection, person_id: UUID) -> list[Consent]:
     """What a person last said of each kind of terms."""
     return [Consent(*row) for row in connection.execute(_queries.standing.sql, {"person": person_id})]
 
 
+@reads_tuples
 def outdated(connection: Connection, person_id: UUID, at: datetime) -> list[str]:
     """The kinds of terms in effect that the person has not agreed to in their present version."""
     held = {each.kind: each.version for each in standing(connection, person_id) if each.given}

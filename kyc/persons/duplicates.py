@@ -29,6 +29,7 @@ from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.sessions import add, read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.two_persons import Request
 from emoney.privacy import Vault
 
@@ -81,6 +82,7 @@ def note(connection: Connection, vault: Vault, persons: list[UUID], at: datetime
     return len(found)
 
 
+@reads_tuples
 def open_pairs(connection: Connection, at: datetime, *, most: int = LISTED_MAX) -> list[Pair]:
     """The pairs that wait for a human, the oldest first."""
     rows = connection.execute(_queries.open_pairs.sql, {"at": at, "most": most})

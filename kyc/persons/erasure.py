@@ -14,6 +14,7 @@ from emoney.kyc.packs.library import PackLibrary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.erasure import erasure
 from emoney.privacy.errors import InvalidDataRequest
 from emoney.privacy.rights import requests as rights
@@ -81,6 +82,7 @@ class Relationship:
         return duty(self.jurisdictions, self.ended_on)
 
 
+@reads_tuples
 def relationship(connection: Connection, person: Person, packs: PackLibrary) -> Relationship:
     """What ties the person to the operator, over all linked records.
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from emoney.kyc.packs.library import PackLibrary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.money import to_decimal
 from emoney.privacy.releases.counts import Question
 
@@ -32,6 +33,7 @@ class HolderRecord(TypedDict):
     transfers: int
 
 
+@reads_tuples
 def records(connection: Connection) -> Iterator[HolderRecord]:
     """One record for each holder of an open wallet. Cost: one pass over the wallets."""
     for holder, enrolled_on, pack, tier, currency, balance, transfers in connection.execute(

@@ -35,6 +35,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import LimitProfile, LimitRule
 
@@ -81,6 +82,7 @@ def lock(connection: Connection, account_id: UUID) -> LockedWallet:
     return found[0]
 
 
+@reads_tuples
 def lock_many(connection: Connection, ids: Sequence[UUID]) -> list[LockedWallet]:
     """Those of `ids` that are wallets, then their accounts, each in id order."""
     rows = connection.execute(_queries.lock_wallets.sql, {"accounts": list(ids)}).fetchall()
@@ -97,6 +99,7 @@ def wallet_of_row(row: Sequence[Any], features: Features | None) -> LockedWallet
     return LockedWallet(account_id, person, pack_id, tier, since, held, features or ORDINARY)
 
 
+@reads_tuples
 def features_of(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Features]:
     """What these wallets are by the last statement on each; ordinary ones are left out."""
     rows = connection.execute(_queries.features.sql, {"accounts": list(ids)})
@@ -182,6 +185,7 @@ def excess(limits: Sequence[LimitRule], balance: int, together: int) -> int:
     return max((balance - most for balance, most in held), default=0)
 
 
+@reads_tuples
 def held_together(connection: Connection, account: accounts.Account) -> int:
     """What all wallets of the holder hold in the currency, minor units."""
     about = {"holder": account.holder, "currency": account.currency, "account": account.id}

@@ -16,6 +16,7 @@ from emoney.kyc.wallets.wallet import review_restriction
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
 
 _queries = queries_beside(__file__)
@@ -68,6 +69,7 @@ def advance(
     return Advanced(counted, stopped, lifted)
 
 
+@reads_tuples
 def restricted_wallets(
     connection: Connection, *, after: UUID = FIRST, most: int = PAGE_ROWS
 ) -> list[Restricted]:

@@ -19,6 +19,7 @@ from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.two_persons import Request, RequestClosed
 
 _queries = queries_beside(__file__)
@@ -143,6 +144,7 @@ def open_for_a_moment(
         _set(connection, account_id, kind, False, False, actor, reason, at)
 
 
+@reads_tuples
 def lock(connection: Connection, account_id: UUID) -> None:
     """Lock the account. Raises UnknownAccount."""
     if connection.execute(_queries.lock_account.sql, {"account": account_id}).fetchone() is None:

@@ -28,6 +28,7 @@ from emoney.ledger.base.postgres.binary_arrays import Texts, Times, Uuids, packi
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import AccountKind
 
@@ -273,6 +274,7 @@ def review_restriction(
     return under.restriction
 
 
+@reads_tuples
 def wallets_per_tier(connection: Connection) -> dict[tuple[str, str], int]:
     """How many wallets stand at each (pack, tier)."""
     return {(pack, tier): count for pack, tier, count in connection.execute(_queries.wallets_per_tier.sql)}

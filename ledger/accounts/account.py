@@ -15,6 +15,7 @@ from emoney.ledger.base.names import REFERENCE_MAX, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.chart import AccountKind, floor_of, sign_of
 from emoney.ledger.transfers.money import checked_currency
 
@@ -131,6 +132,7 @@ def check_bound(bound: int | None) -> None:
         raise InvalidInput(f"{bound} is not a floor or ceiling: a whole number of minor units from 0 on")
 
 
+@reads_tuples
 def find(connection: Connection, refs: Sequence[str]) -> dict[str, Account]:
     """The accounts of these external references; references without an account are left out."""
     rows = connection.execute(
@@ -140,6 +142,7 @@ def find(connection: Connection, refs: Sequence[str]) -> dict[str, Account]:
     return {row[4]: _account(row) for row in rows}
 
 
+@reads_tuples
 def get(connection: Connection, account_id: Id) -> Account:
     """The account of this id. Raises UnknownAccount, InvalidId."""
     account_id = as_id(account_id, "account_id")
@@ -149,6 +152,7 @@ def get(connection: Connection, account_id: Id) -> Account:
     return _account(row)
 
 
+@reads_tuples
 def of_ids(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Account]:
     """The accounts of these ids; ids without an account are left out."""
     return {row[0]: _account(row) for row in connection.execute(_queries.find_by_ids.sql, {"ids": list(ids)})}
@@ -182,6 +186,7 @@ def set_profile(connection: Connection, account_id: Id, profile_id: Id | None) -
     _changed(result, account_id)
 
 
+@reads_tuples
 def metadata(connection: Connection, account_id: UUID) -> dict[str, Any]:
     """What the operator keeps about the account; empty where that is nothing."""
     row = connection.execute(_queries.metadata.sql, {"account": account_id}).fetchone()

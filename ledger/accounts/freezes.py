@@ -12,6 +12,7 @@ from uuid import UUID
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 _queries = queries_beside(__file__)
 
@@ -28,6 +29,7 @@ class Freeze:
     since: datetime
 
 
+@reads_tuples
 def standing(connection: Connection, account_id: UUID) -> list[Freeze]:
     """The freezes of an account, by kind."""
     return [Freeze(*row) for row in connection.execute(_queries.standing.sql, {"account": account_id})]

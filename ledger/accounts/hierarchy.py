@@ -17,6 +17,7 @@ from uuid import UUID
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.chart import AccountKind
 
 _queries = queries_beside(__file__)
@@ -58,6 +59,7 @@ class Tree:
     others: tuple[Others, ...]
 
 
+@reads_tuples
 def tree(connection: Connection, moment: datetime | None = None, *, levels: int = 16) -> Tree:
     """The chart of accounts rolled up along the hierarchy, now or at `moment`, shown down to `levels`.
 

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from emoney.ledger.base.ids import content_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits.rules import (
     Bound,
     Counted,
@@ -87,6 +88,7 @@ class ProfileCache:
         return self._known
 
 
+@reads_tuples
 def load(connection: Connection, ids: list[UUID]) -> dict[UUID, LimitProfile]:
     """The stored profiles of `ids`; unknown ids are left out."""
     rows = connection.execute(

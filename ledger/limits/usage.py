@@ -32,6 +32,7 @@ from emoney.ledger.base.postgres.binary_arrays import Dates, Uuids, packing
 from emoney.ledger.base.postgres.binary_rows import USAGE, Rows, text, usage_row
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits.rules import Counted, Direction, LimitProfile, LimitRule
 from emoney.ledger.limits.windows import Window, months_later, window_start
 from emoney.ledger.transfers.operations import Operation
@@ -304,6 +305,7 @@ def read(connection: Connection, wanted: Wanted, periods: Collection[PeriodStart
         fill({scope.int: place for scope, place in wanted.items()}, rows.fetchall())
 
 
+@reads_tuples
 def ask(
     connection: Connection, scopes: Iterable[UUID], periods: Collection[PeriodStart]
 ) -> psycopg.Cursor[tuple[Any, ...]]:
@@ -347,6 +349,7 @@ def changed(usages: Iterable[tuple[UUID, Usage]]) -> Rows:
 _SPAN_TEXTS = {span: text(span.value) for span in Span}
 
 
+@reads_tuples
 def store(connection: Connection, rows: Rows) -> None:
     """Store what changed: nothing for nothing."""
     if rows:

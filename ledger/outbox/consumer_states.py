@@ -6,6 +6,7 @@ from uuid import UUID
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 _queries = queries_beside(__file__)
 
@@ -23,6 +24,7 @@ class ConsumerState:
     retry_at: datetime | None
 
 
+@reads_tuples
 def consumers(connection: Connection) -> list[ConsumerState]:
     """All consumers, by name."""
     return [ConsumerState(*row) for row in connection.execute(_queries.consumers.sql)]

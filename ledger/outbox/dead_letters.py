@@ -8,6 +8,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 _queries = queries_beside(__file__)
 
@@ -26,12 +27,14 @@ class DeadLetter:
     redelivered_at: datetime | None
 
 
+@reads_tuples
 def dead_letters(connection: Connection, *, redelivered: bool = False, limit: int = 1000) -> list[DeadLetter]:
     """The dead letters, oldest first; those delivered after all only if `redelivered`."""
     rows = connection.execute(_queries.dead_letters.sql, {"all": redelivered, "limit": limit})
     return [DeadLetter(*row) for row in rows]
 
 
+@reads_tuples
 def dead_letter(connection: Connection, letter_id: UUID) -> DeadLetter:
     """The dead letter of this id. Raises InvalidInput when there is none."""
     row = connection.execute(_queries.dead_letter.sql, {"id": letter_id}).fetchone()

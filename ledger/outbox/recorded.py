@@ -14,6 +14,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.outbox.event import Event, from_posted, from_recorded, from_refused
 
 PAYLOAD_BYTES_MAX = 16_384
@@ -74,6 +75,7 @@ def _check(kind: str, payload: dict[str, Any]) -> None:
         )
 
 
+@reads_tuples
 def find(connection: Connection, event_id: UUID) -> Event | None:
     """The event of this id as it was and will be delivered, or None."""
     for query, made in (

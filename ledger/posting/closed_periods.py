@@ -22,6 +22,7 @@ import psycopg
 
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.transfer import Transfer
 
 _CONSTRAINT = "open_period"
@@ -31,6 +32,7 @@ class ClosedPeriod(InvalidInput):
     """A transfer that would count in a period that is closed."""
 
 
+@reads_tuples
 def read(connection: Connection) -> datetime | None:
     """The first moment that is not closed; None while no period is."""
     row = connection.execute("SELECT max(ends_at) FROM ledger.closed_period").fetchone()

@@ -45,6 +45,7 @@ from emoney.ledger.base.errors import (
 from emoney.ledger.base.postgres.binary_arrays import Uuids
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import Direction
@@ -70,6 +71,7 @@ BATCH_MAX = 10_000
 _queries = queries_beside(__file__)
 
 
+@reads_tuples
 def post(
     connection: Connection, transfers: Sequence[Transfer], clock: Clock, profiles: ProfileCache
 ) -> list[Outcome]:

@@ -17,6 +17,7 @@ from emoney.ledger.base.postgres import cursors as kept
 from emoney.ledger.base.postgres.binary_arrays import EPOCH, Bytes, Dates, Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitProfile
@@ -40,6 +41,7 @@ class Locked(NamedTuple):
     periods: AbstractSet[usage.PeriodStart]
 
 
+@reads_tuples
 def lock_and_claim(
     connection: Connection,
     accounts: Collection[UUID],
@@ -76,6 +78,7 @@ def lock_and_claim(
     return contents.keys() if taken is None or taken[0] is None else set(taken[0]), locked
 
 
+@reads_tuples
 def lock(connection: Connection, accounts: Collection[UUID], profiles: ProfileCache) -> Locked:
     """Lock the accounts; gives them as the lock finds them."""
     siblings = profiles.per_person
@@ -129,6 +132,7 @@ def _last_posted(rows: _Rows) -> datetime | None:
     return EPOCH + timedelta(microseconds=max(last)) if last else None
 
 
+@reads_tuples
 def look(
     connection: Connection,
     accounts: Collection[UUID],

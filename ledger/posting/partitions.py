@@ -10,6 +10,7 @@ import psycopg
 
 from emoney.ledger.base.errors import Unavailable
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 MONTHS_AHEAD = 3
 
@@ -27,6 +28,7 @@ class PartitionMissing(Unavailable):
         self.at = at
 
 
+@reads_tuples
 def make(connection: Connection, first: datetime, months: int = 1) -> int:
     """Make the partitions of `months` months, 1 to 36, from that of `first` on; how many were missing."""
     row = connection.execute("SELECT ledger.make_partitions_v1(%s, %s)", (first, months)).fetchone()

@@ -6,6 +6,7 @@ from uuid import UUID
 from emoney.ledger.base.errors import IdempotencyConflict, IntegrityViolation
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.transfer import Outcome, Refusal
 
 _queries = queries_beside(__file__)
@@ -20,6 +21,7 @@ def content_hash(kind: str, *parts: str) -> bytes:
     return digest.digest()
 
 
+@reads_tuples
 def earlier_outcome(
     connection: Connection, request_id: UUID, content: bytes, key: str | None = None
 ) -> Outcome:

@@ -18,6 +18,7 @@ from emoney.ledger.base.errors import IntegrityViolation
 from emoney.ledger.base.postgres.binary_rows import Rows
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import usage
 from emoney.ledger.limits.rules import Direction
 from emoney.ledger.posting import closed_periods as watermark
@@ -39,6 +40,7 @@ _TRANSFER_TYPES = [
 # fmt: on
 
 
+@reads_tuples
 def write(
     connection: Connection, decisions: Iterable[Decision], accounts: Accounts, now: datetime
 ) -> list[Decision]:
@@ -74,6 +76,7 @@ def notes(transfers: Iterable[Transfer]) -> list[dict[str, Any]]:
     ]
 
 
+@reads_tuples
 def note(connection: Connection, noted: list[dict[str, Any]]) -> None:
     """Keep the notes of what this transaction has written."""
     connection.execute(_queries.write_notes.sql, {"noted": Jsonb(noted)})

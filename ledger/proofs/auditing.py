@@ -20,6 +20,7 @@ from uuid import UUID
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.proofs import checkpoints, leaves, log
 from emoney.ledger.proofs.leaves import START, Place, Row, Rows
@@ -101,6 +102,7 @@ class _Walk:
     """Transfers without their entries."""
 
 
+@reads_tuples
 def audit(
     connection: Connection,
     key: PublicKey,

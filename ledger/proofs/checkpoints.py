@@ -8,6 +8,7 @@ from pathlib import Path
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.proofs.errors import SigningKeyMissing, SigningKeyWrong
 from emoney.ledger.proofs.signing import SigningKey
 from emoney.ledger.proofs.verifying import ProofInvalid, open_checkpoint
@@ -24,18 +25,21 @@ class Stored:
     note: str
 
 
+@reads_tuples
 def latest(connection: Connection) -> Stored | None:
     """The checkpoint of the largest size."""
     row = connection.execute(_queries.latest.sql).fetchone()
     return None if row is None else Stored(*row)
 
 
+@reads_tuples
 def at(connection: Connection, size: int) -> Stored | None:
     """The checkpoint of this size."""
     row = connection.execute(_queries.at.sql, {"size": size}).fetchone()
     return None if row is None else Stored(*row)
 
 
+@reads_tuples
 def every(connection: Connection) -> Iterator[Stored]:
     """All checkpoints, the smallest first."""
     for row in connection.execute(_queries.all.sql):

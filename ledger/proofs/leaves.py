@@ -16,9 +16,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.proofs.errors import LogDamaged
 from emoney.ledger.proofs.sources import declared
 from emoney.ledger.proofs.verifying import EPOCH, domain, layout_of
@@ -101,28 +103,28 @@ class Rows:
 
     def read(self, after: Place, *, low: int, high: int, rows: int) -> list[Row]:
         """Up to `rows` rows after `after`, of transactions `low` to `high`, in order."""
-        cursor = self._connection.cursor(binary=True)
+        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
         about = _about(after, Place(high, *_LAST), low)
         cursor.execute(self._range + sql.SQL(" LIMIT %(rows)s"), {**about, "rows": rows})
         return list(starmap(Row, cursor.fetchall()))
 
     def stream(self, after: Place, last: Place) -> Generator[Row, None, None]:
         """The rows after `after` up to `last`, in order, a page at a time in memory."""
-        with self._connection.cursor(name="rows", binary=True) as cursor:
+        with self._connection.cursor(name="rows", binary=True, row_factory=tuple_row) as cursor:
             cursor.itersize = STREAM_ROWS
             cursor.execute(self._range, _about(after, last, after.xact))
             yield from starmap(Row, cursor)
 
     def of(self, ids: Sequence[UUID]) -> list[Row]:
         """The rows of these ids with their content, in no order; ids without a row are left out."""
-        cursor = self._connection.cursor(binary=True)
+        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
         cursor.execute(self._named, {"ids": list(ids)})
         return list(starmap(Row, cursor.fetchall()))
 
     def count_after(self, after: Place) -> int:
         """How many rows come after `after`."""
         about = _about(after, Place(_XACT_MAX, *_LAST), after.xact)
-        row = self._connection.execute(self._count, about).fetchone()
+        row = self._connection.cursor(row_factory=tuple_row).execute(self._count, about).fetchone()
         assert row is not None
         return int(row[0])
 
@@ -149,11 +151,13 @@ class Rows:
         return found if row.content is None else {**found, "record": _record(row.content)}
 
 
+@reads_tuples
 def plan_for_ranges(connection: Connection) -> None:
     """Have the rest of this transaction read ranges of rows as it should."""
     connection.execute(_queries.plan_for_ranges.sql)
 
 
+@reads_tuples
 def ids_of_reference(connection: Connection, reference: str) -> list[UUID]:
     """The ids of the transfers, refusals and holds of this reference, at most PER_REFERENCE_MAX."""
     found = connection.execute(

@@ -11,8 +11,11 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+from psycopg.rows import tuple_row
+
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.proofs.errors import LogDamaged
 from emoney.ledger.proofs.leaves import START, Place, Row
 from emoney.ledger.proofs.tree import TILE, TILE_HEIGHT, Frontier, Node, peaks, root_of
@@ -59,11 +62,13 @@ class Block:
         return list(zip(self.kinds, ids, hashes, strict=False))
 
 
+@reads_tuples
 def lock(connection: Connection) -> None:
     """Be the only sealer until the transaction ends."""
     connection.execute(_queries.lock.sql)
 
 
+@reads_tuples
 def horizon(connection: Connection) -> tuple[int, int]:
     """The oldest transaction that may still be running, and the first that has not begun."""
     row = connection.execute(_queries.horizon.sql).fetchone()
@@ -71,6 +76,7 @@ def horizon(connection: Connection) -> tuple[int, int]:
     return row[0], row[1]
 
 
+@reads_tuples
 def tail(connection: Connection) -> Tail:
     """The end of the log."""
     row = connection.cursor(binary=True).execute(_queries.tail.sql).fetchone()
@@ -119,7 +125,7 @@ class Tiles:
 
     def _row(self, height: int, first: int) -> list[bytes]:
         last = min(first + TILE, self._size >> height)
-        cursor = self._connection.cursor(binary=True)
+        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
         if height:
             cursor.execute(_queries.nodes.sql, {"height": height, "first": first, "last": last})
             stored = cursor.fetchall()
@@ -134,6 +140,7 @@ class Tiles:
         return row
 
 
+@reads_tuples
 def find(connection: Connection, places: Sequence[Place]) -> list[Found | None]:
     """Where each of these rows is in the log; None for one that is not."""
     found: list[Found | None] = [None] * len(places)
@@ -159,6 +166,7 @@ def find(connection: Connection, places: Sequence[Place]) -> list[Found | None]:
     return found
 
 
+@reads_tuples
 def append(
     connection: Connection, end: int, rows: Sequence[Row], hashes: Sequence[bytes], at: datetime
 ) -> None:
@@ -190,6 +198,7 @@ def append(
             )
 
 
+@reads_tuples
 def append_nodes(connection: Connection, nodes: Sequence[Node]) -> None:
     """Write the hashes of subtrees that are complete."""
     if not nodes:
@@ -200,6 +209,7 @@ def append_nodes(connection: Connection, nodes: Sequence[Node]) -> None:
             copy.write_row(node)
 
 
+@reads_tuples
 def blocks(connection: Connection, *, page: int) -> Iterator[list[Block]]:
     """All blocks in their order, up to `page` at a time."""
     after = -1
@@ -214,6 +224,7 @@ def _page(connection: Connection, after: int, page: int) -> list[Block]:
     return [_block(*row) for row in cursor]
 
 
+@reads_tuples
 def nodes(connection: Connection, height: int, first: int, last: int) -> dict[int, bytes]:
     """The stored nodes of one height from position `first` to `last` - 1."""
     cursor = connection.cursor(binary=True)
@@ -221,6 +232,7 @@ def nodes(connection: Connection, height: int, first: int, last: int) -> dict[in
     return dict(cursor.fetchall())
 
 
+@reads_tuples
 def count_nodes(connection: Connection, size: int) -> int:
     """How many nodes are stored over the first `size` leaves."""
     row: Any = connection.execute(_queries.count_nodes.sql, {"size": size}).fetchone()

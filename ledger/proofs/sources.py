@@ -18,6 +18,7 @@ from psycopg import sql
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.proofs.verifying import FORMS, content_domain, domain, field_header, framed
 
 _queries = queries_beside(__file__)
@@ -113,6 +114,7 @@ DECLARATIONS = Source(
 """The source of the declarations themselves."""
 
 
+@reads_tuples
 def declared(connection: Connection) -> list[Source]:
     """Every source of this database, that of the declarations first."""
     found = connection.execute(_queries.declared.sql).fetchall()

@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.metadata import checked_name
 
 Of = Literal["transfer", "account"]
@@ -39,6 +40,7 @@ _ACCOUNTS = sql.SQL(
 )
 
 
+@reads_tuples
 def declare(connection: Connection, of: Of, name: str) -> None:
     """Make a name in the metadata of transfers or accounts one that can be asked for; again, nothing happens.
 
@@ -58,6 +60,7 @@ def declare(connection: Connection, of: Of, name: str) -> None:
     )
 
 
+@reads_tuples
 def declared(connection: Connection, of: Of) -> list[str]:
     """The names that can be asked for, in order."""
     rows = connection.execute(

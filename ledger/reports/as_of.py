@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from emoney.ledger.base.errors import InvalidInput, UnknownAccount
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.chart import AccountKind
 
 _queries = queries_beside(__file__)
@@ -64,6 +65,7 @@ class KindTotal:
         return self.positive + self.negative
 
 
+@reads_tuples
 def position(connection: Connection, account_id: UUID, moment: datetime) -> Position:
     """The account's last version and balance posted at or before `moment`.
 
@@ -94,6 +96,7 @@ def balance(
     return int(row[0])
 
 
+@reads_tuples
 def totals(connection: Connection, moment: datetime) -> list[KindTotal]:
     """The whole chart of accounts at `moment` by posting time, built from each account's balance.
 

@@ -20,6 +20,7 @@ from emoney.ledger.accounts.account import Account
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.reports import as_of
 from emoney.ledger.transfers.operations import Operation
 
@@ -64,6 +65,7 @@ class Statement:
         """How many entries the period has."""
         return self.closing.version - self.opening.version
 
+    @reads_tuples
     def lines(self, connection: Connection) -> Iterator[StatementLine]:
         """The period's entries, oldest first, read page by page."""
         return lines(
@@ -90,6 +92,7 @@ class EffectiveStatement:
     closing: int
     line_count: int
 
+    @reads_tuples
     def lines(self, connection: Connection, *, after: int = 0) -> Generator[StatementLine, None, None]:
         """The period's entries after that of version `after`, in order of effective time, then of posting.
 
@@ -124,6 +127,7 @@ def between(connection: Connection, account: Account, start: datetime, end: date
     return Statement(account, start, end, opening, closing)
 
 
+@reads_tuples
 def effective_between(
     connection: Connection, account: Account, start: datetime, end: datetime
 ) -> EffectiveStatement:
@@ -145,6 +149,7 @@ def _check_period(start: datetime, end: datetime) -> None:
         raise InvalidInput(f"the period ends at {end.isoformat()}, before it starts at {start.isoformat()}")
 
 
+@reads_tuples
 def page(
     connection: Connection,
     account_id: UUID,
@@ -177,6 +182,7 @@ def _line(row: tuple[Any, ...]) -> StatementLine:
     return StatementLine(version, posted, effective, Operation(operation), *rest)
 
 
+@reads_tuples
 def lines(
     connection: Connection,
     account_id: UUID,

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.chart import BACKING, OUTSTANDING, AccountKind, sign_of
 
 _queries = queries_beside(__file__)
@@ -82,6 +83,7 @@ class TrialBalance:
         return all(total.backing >= total.outstanding for total in self.totals)
 
 
+@reads_tuples
 def trial_balance(connection: Connection) -> TrialBalance:
     """The trial balance at this moment, all of it read from one snapshot. Reads every entry."""
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

@@ -16,6 +16,7 @@ from psycopg.pq import TransactionStatus
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 WAIT = "10min"
 
@@ -26,6 +27,7 @@ Key = tuple[str, str, UUID | None, int, str | None, date | None]
 reference and, of single entries, their day."""
 
 
+@reads_tuples
 def begin(connection: Connection) -> None:
     """Begin the connection's transaction, in which all is read from one snapshot: one that holds what every
     reconciliation before it found. Waits for one that is under way, for WAIT at most.
@@ -48,6 +50,7 @@ def begin(connection: Connection) -> None:
         raise
 
 
+@reads_tuples
 def found_since(
     connection: Connection, day: date, time_zone: str, kind: str, currency: str, account_id: UUID | None
 ) -> date:
@@ -62,6 +65,7 @@ def found_since(
     return found
 
 
+@reads_tuples
 def told(connection: Connection, day: date, time_zone: str, of_items: Collection[str]) -> Counter[Key]:
     """What the last look at `day` before this one found, and how often. `of_items`: the kinds of which the
     day is part of the key."""

@@ -22,6 +22,7 @@ from uuid import UUID
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 AMOUNT_MATCH_DAYS = 5
 
@@ -51,6 +52,7 @@ class Item:
     entry_number: int | None = None
 
 
+@reads_tuples
 def open_items(
     connection: Connection, account_id: UUID, day: date, time_zone: str, begins_on: date
 ) -> list[Item]:

@@ -32,6 +32,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.outbox import append
 from emoney.ledger.reports import as_of
 from emoney.ledger.safeguarding import earlier
@@ -184,6 +185,7 @@ def reconcile(
     return result
 
 
+@reads_tuples
 def last_day(connection: Connection, time_zone: str) -> date | None:
     """The last day that was reconciled in a time zone; None before the first."""
     row = connection.execute(_queries.last_day.sql, {"time_zone": time_zone}).fetchone()

@@ -25,6 +25,7 @@ from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.two_persons.errors import NotApproved, RequestClosed, SamePerson
 
 OPEN_FOR = timedelta(days=7)
@@ -145,6 +146,7 @@ def reject(
     return _decide(connection, request_id, actions, REJECTED, actor, reason, at)
 
 
+@reads_tuples
 def agreed(connection: Connection, request_id: UUID, action: str) -> Request:
     """An approved request that is not done, for whoever does it now; others who would, wait.
 
@@ -171,6 +173,7 @@ def done(connection: Connection, request_id: UUID, *, at: datetime) -> None:
         raise NotApproved(f"nobody else has approved request {request_id}")
 
 
+@reads_tuples
 def find(connection: Connection, request_id: UUID, actions: Iterable[str]) -> Request:
     """The request of this id, when it is for one of `actions`. Raises InvalidRequest."""
     about = {"id": request_id, "actions": list(map(str, actions))}
@@ -180,6 +183,7 @@ def find(connection: Connection, request_id: UUID, actions: Iterable[str]) -> Re
     return _request(row)
 
 
+@reads_tuples
 def waiting(
     connection: Connection, at: datetime, actions: Iterable[str], *, most: int = LISTED_MAX
 ) -> list[Request]:
@@ -188,12 +192,14 @@ def waiting(
     return [_request(row) for row in connection.execute(_queries.waiting.sql, about)]
 
 
+@reads_tuples
 def every(connection: Connection, actions: Iterable[str], *, most: int = LISTED_MAX) -> list[Request]:
     """All requests and what became of them, the newest first."""
     about = {"actions": list(map(str, actions)), "most": most}
     return [_request(row) for row in connection.execute(_queries.every.sql, about)]
 
 
+@reads_tuples
 def pending(
     connection: Connection, action: str, about: UUID | str, details: dict[str, Any], at: datetime
 ) -> Request | None:
@@ -202,6 +208,7 @@ def pending(
     return None if row is None else _request(row)
 
 
+@reads_tuples
 def standing(connection: Connection, action: str, about: UUID | str, details: dict[str, Any]) -> UUID | None:
     """The id of an approval of exactly this, whenever it was given, or None."""
     row = connection.execute(_queries.standing.sql, _exactly(action, about, details)).fetchone()

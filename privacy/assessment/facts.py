@@ -9,6 +9,7 @@ from sqlalchemy import MetaData
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.postgres.database import APPLICATION_ROLE, Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.assessment.inventory import unmapped
 from emoney.privacy.search import leakage
 from emoney.privacy.search.leakage import Leakage
@@ -58,6 +59,7 @@ class Facts:
         return next((table for table in self.tables if table.name == name), None)
 
 
+@reads_tuples
 def collect(connection: Connection, metadata: MetaData, clock: Clock = system_clock) -> Facts:
     """Read the facts of a database, in one transaction of the caller's.
 

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql
 from emoney.ledger.base.declarations import Basis, Category, Declaration
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import UndeclaredColumns
 from emoney.privacy.vault.sealed import SealedText
 
@@ -109,6 +110,7 @@ def unsealed(inventory: Inventory) -> list[str]:
     return [row.name for row in inventory.of(*MUST_BE_SEALED) if not row.sealed]
 
 
+@reads_tuples
 def unmapped(connection: Connection, metadata: MetaData) -> list[str]:
     """The columns that the database has in the packages' schemas and no table maps: nothing declares them."""
     schemas = sorted({table.schema or "public" for table in metadata.tables.values()})

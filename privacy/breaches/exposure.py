@@ -17,6 +17,7 @@ from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.declarations import Category
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.assessment import facts, inventory
 from emoney.privacy.assessment.inventory import InventoryRow
 from emoney.privacy.errors import InvalidPeriod, UnknownKey
@@ -65,6 +66,7 @@ class Exposure:
     """Search indexes whose keys would be exposed: their values could then be guessed and confirmed."""
 
 
+@reads_tuples
 def opened(
     connection: Connection, start: datetime, until: datetime, *, actor: str | None = None
 ) -> list[Opened]:
@@ -83,6 +85,7 @@ def opened(
     return [Opened(*row) for row in rows]
 
 
+@reads_tuples
 def of_lost_key(connection: Connection, metadata: MetaData, kek: str) -> Exposure:
     """What whoever has the key-encryption key `kek` and this database could open. Raises UnknownKey.
 
@@ -99,6 +102,7 @@ def of_lost_key(connection: Connection, metadata: MetaData, kek: str) -> Exposur
     return Exposure(tuple(exposed), tuple(closed), keys[0], keys[1], indexes)
 
 
+@reads_tuples
 def of_stolen_dump(connection: Connection, metadata: MetaData, clock: Clock = system_clock) -> Exposure:
     """What whoever has a copy of this database, and no key-encryption key, could read.
 

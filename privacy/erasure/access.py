@@ -20,6 +20,7 @@ from sqlalchemy import Uuid as UuidType
 from emoney.ledger.base.declarations import Category
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.assessment import inventory
 from emoney.privacy.errors import InvalidDataRequest
 from emoney.privacy.rights.requests import demand_open_for
@@ -77,6 +78,7 @@ class Held:
         return f"<held on {len(self.subjects)} records>"
 
 
+@reads_tuples
 def collect(
     connection: Connection,
     vault: Vault,

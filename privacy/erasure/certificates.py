@@ -23,6 +23,7 @@ from sqlmodel import col, select
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.sessions import read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.erasure.tables import DestructionCertificateRow
 from emoney.privacy.errors import CannotOpen, KeyUnavailable, UnknownDataRequest
 from emoney.privacy.pseudonyms import domains as pseudonyms
@@ -119,6 +120,7 @@ def _certificate(row: DestructionCertificateRow) -> Certificate:
     return Certificate(row.id, row.request_id, row.content, row.issued_at)
 
 
+@reads_tuples
 def check(connection: Connection, vault: Vault, certificate: Certificate) -> list[Check]:
     """Hold each claim against the database and the key provider of now."""
     about = {"subjects": certificate.subjects}

@@ -26,6 +26,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.erasure.tables import DestructionCertificateRow
 from emoney.privacy.errors import KeptByLaw, KeyGone
 from emoney.privacy.keys import events as key_events
@@ -119,6 +120,7 @@ def move_keys(
     return len(found)
 
 
+@reads_tuples
 def expired(connection: Connection, day: date) -> list[DataRequest]:
     """Erasures whose month is over and that no legal hold stands against. At most 1,000, the oldest first."""
     about = {"day": month_of(day), "most": REQUESTS_MAX}

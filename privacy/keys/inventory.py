@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 _queries = queries_beside(__file__)
 
@@ -18,6 +19,7 @@ class States(NamedTuple):
     due: int
 
 
+@reads_tuples
 def states(connection: Connection, now: datetime) -> list[States]:
     """Subject keys and index keys by state. Key-encryption keys: `keks.listed`."""
     return [States(*row) for row in connection.execute(_queries.states.sql, {"now": now})]

@@ -13,6 +13,7 @@ from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import KeyUnavailable
 from emoney.privacy.keys import algorithms
 from emoney.privacy.keys import events as key_events
@@ -104,6 +105,7 @@ def set_state(
     key_events.record(connection, [KeyEvent(KeyKind.KEK, kek, event, **who)], now)  # type: ignore[arg-type]
 
 
+@reads_tuples
 def listed(connection: Connection) -> list[Kek]:
     """All key-encryption keys, the oldest first."""
     return [Kek(*row) for row in connection.execute(_queries.keks.sql)]

@@ -24,6 +24,7 @@ from emoney.ledger.base import forks
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import CannotOpen, KeyGone, KeyringMissing, KeyUnavailable
 from emoney.privacy.keys import root_key
 from emoney.privacy.keys.framing import framed
@@ -167,6 +168,7 @@ def restore_root(home: Path, shares: list[str], options: RootKeyOptions | None =
     root_key.make(file.directory, file.options, secret)
 
 
+@reads_tuples
 def open_keyring(
     home: Path, connection: Connection, clock: Clock = system_clock, options: RootKeyOptions | None = None
 ) -> LocalKeyring:

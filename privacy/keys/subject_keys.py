@@ -25,6 +25,7 @@ from emoney.ledger.base.postgres.binary_queries import fetched, in_binary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import KeyCompromised, KeyDestroyed
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import events as key_events
@@ -104,6 +105,7 @@ class SubjectKeys:
         ready = self._unwrapper.ready(list(rows.values()))
         return {subject: key for (subject, _), key in ready.items()}
 
+    @reads_tuples
     def for_opening(
         self, connection: Connection, wanted: Collection[KeyId], act: Act = Act.OPEN
     ) -> dict[KeyId, DataKey]:

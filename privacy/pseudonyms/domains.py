@@ -34,6 +34,7 @@ from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import KeyDestroyed
 from emoney.privacy.keys.framing import framed
 from emoney.privacy.keys.keks import Providers
@@ -154,6 +155,7 @@ class Pseudonyms:
         ordered = sorted(found.items(), key=lambda pair: pair[1])
         return {subject: value.hex() for subject, value in ordered}
 
+    @reads_tuples
     def newest_epoch(self, connection: Connection) -> int:
         """The number of the newest epoch. Raises UnknownDomain."""
         return self._epoch(connection, None).number
@@ -204,6 +206,7 @@ class Pseudonyms:
         }
 
 
+@reads_tuples
 def domains(connection: Connection) -> list[Domain]:
     """The domains there are, by name; at most 1,000."""
     rows = connection.execute(_queries.domains.sql, {"most": DOMAINS_MAX}).fetchall()
@@ -236,6 +239,7 @@ def forget(connection: Connection, subject: UUID) -> int:
     return int(row[0])
 
 
+@reads_tuples
 def held(connection: Connection, subjects: Collection[UUID]) -> int:
     """How many tokens stand for these subjects. One query, which changes nothing."""
     row = connection.execute(_queries.held.sql, {"subjects": list(subjects)}).fetchone()

@@ -32,6 +32,7 @@ from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.pseudonyms.domains import checked_name, checked_purpose
 from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount
 from emoney.privacy.releases.tables import PublishedCountRow
@@ -149,6 +150,7 @@ def publish(
     return Published(answer_id, budget, question.text, spend, told, noise.within, published_by, at)
 
 
+@reads_tuples
 def budgets(connection: Connection) -> list[Budget]:
     """All budgets, by name; at most 1,000."""
     return [Budget(*row) for row in connection.execute(_queries.budgets.sql, {"most": LISTED_MAX})]

@@ -29,6 +29,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.sessions import add, read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits.windows import months_later
 from emoney.ledger.two_persons import SamePerson
 from emoney.privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest
@@ -239,6 +240,7 @@ def lift(
     _restriction(connection, subjects, None, ground, actor, at, request)
 
 
+@reads_tuples
 def restricted(connection: Connection, subjects: Collection[UUID]) -> list[Restricted]:
     """Those of the subjects whose processing is restricted now."""
     rows = connection.execute(_queries.restrictions.sql, {"subjects": list(subjects)})
@@ -310,6 +312,7 @@ def holds(connection: Connection) -> list[LegalHold]:
     ]
 
 
+@reads_tuples
 def held(connection: Connection, subjects: Collection[UUID]) -> set[UUID]:
     """Those of the subjects that are under a legal hold."""
     return {row[0] for row in connection.execute(_queries.held.sql, {"subjects": list(subjects)})}

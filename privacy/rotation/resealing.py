@@ -12,6 +12,7 @@ from psycopg import sql
 
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import CannotOpen, KeyDestroyed
 from emoney.privacy.keys.subject_keys import DataKey, KeyId, SubjectKeys
 from emoney.privacy.keys.unwrapping import Act
@@ -48,6 +49,7 @@ class _Row:
     old: list[tuple[int, Header]]
 
 
+@reads_tuples
 def left(connection: Connection, table: SealedTable) -> int:
     """How many fields of a table are not under their subject's active key."""
     counts = sql.SQL(" + ").join(
@@ -58,6 +60,7 @@ def left(connection: Connection, table: SealedTable) -> int:
     return int(row[0])
 
 
+@reads_tuples
 def without_key(connection: Connection, table: SealedTable) -> int:
     """How many fields no active key belongs to: of subjects whose keys were destroyed or compromised."""
     counts = sql.SQL(" + ").join(

@@ -28,6 +28,7 @@ from emoney.ledger.base.paging import steps
 from emoney.ledger.base.postgres.binary_queries import in_binary
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
 from emoney.privacy.errors import RotationUnfinished
 from emoney.privacy.keys import events as key_events
@@ -179,6 +180,7 @@ class Rotation:
                 if not connection.execute(_queries.drop_old_entries.sql, about).rowcount:
                     return
 
+    @reads_tuples
     def left(
         self, connection: Connection, kind: str, since: datetime, indexes: Sequence[BlindIndex] = ()
     ) -> dict[str, int]:

@@ -21,6 +21,7 @@ from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import IndexRefused, InvalidField
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import events as key_events
@@ -169,6 +170,7 @@ class BlindIndexes:
         """Delete every entry about a subject, in all indexes, as erasure does; returns how many codes."""
         return connection.execute(_queries.forget_subject.sql, {"subject": subject}).rowcount
 
+    @reads_tuples
     def candidates(self, connection: Connection, index: BlindIndex, *values: str | None) -> list[Candidate]:
         """Up to FOUND_MAX rows with the code of these values, in id order. See `Vault.find`.
 
@@ -190,6 +192,7 @@ class BlindIndexes:
             keys = now
         return []
 
+    @reads_tuples
     def pairs(
         self,
         connection: Connection,
@@ -209,6 +212,7 @@ class BlindIndexes:
         """See `sealing_keys`."""
         return self.sealing_keys(connection, [index])[index.name]
 
+    @reads_tuples
     def sealing_keys(self, connection: Connection, indexes: Collection[BlindIndex]) -> dict[str, IndexKey]:
         """The keys for new entries by index name, made when there are none, locked against being retired
         meanwhile."""

@@ -15,6 +15,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.search.blind_index import BlindIndex
 from emoney.privacy.search.tables import IndexLeakageRow
 
@@ -66,6 +67,7 @@ def measure(connection: Connection, index: BlindIndex, clock: Clock = system_clo
     return found
 
 
+@reads_tuples
 def newest(connection: Connection) -> list[Leakage]:
     """The last measurement of each index."""
     return [Leakage(*row) for row in connection.execute(_queries.newest_leakage.sql)]

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg.conninfo import make_conninfo
+from psycopg.rows import tuple_row
 
 from emoney.ledger.base import forks
 from emoney.ledger.base.errors import Unavailable
@@ -119,7 +120,7 @@ class OpeningLog:
         found = self._own.get(where)
         if found is not None and not found.closed and not found.broken:
             return found
-        role = caller.execute("SELECT current_user::text").fetchone()
+        role = caller.cursor(row_factory=tuple_row).execute("SELECT current_user::text").fetchone()
         assert role is not None
         opened = connect(make_conninfo(where, password=caller.info.password or None), role=role[0])
         opened.autocommit = True

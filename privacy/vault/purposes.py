@@ -15,6 +15,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import PurposeNotApproved, UnknownPurpose
 from emoney.privacy.vault.tables import PurposeListRow
 
@@ -56,6 +57,7 @@ class InForce(NamedTuple):
     approved_at: datetime | None = None
 
 
+@reads_tuples
 def in_force(connection: Connection) -> InForce:
     """What fields are opened for now."""
     found = connection.execute(_queries.newest_list.sql).fetchone()

@@ -31,6 +31,7 @@ from emoney.ledger.base.postgres.binary_queries import fetched, in_binary
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import (
     CannotOpen,
     InvalidField,
@@ -274,6 +275,7 @@ class Vault:
             raise
 
 
+@reads_tuples
 def rows_of(
     connection: Connection, table: str, columns: Sequence[str], rows: Sequence[UUID]
 ) -> list[tuple[UUID, dict[str, Sealed]]]:
@@ -289,6 +291,7 @@ def rows_of(
     ]
 
 
+@reads_tuples
 def recorded_versions(connection: Connection, rows: Sequence[tuple[UUID, str]]) -> list[Mapping[str, int]]:
     """What the sealed columns of rows, each with its table, stand at, in the order given; nothing for an
     unknown row."""

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from psycopg.abc import AdaptContext, Buffer
+from psycopg.rows import tuple_row
 from psycopg.types.datetime import TimestamptzBinaryLoader
 
 from emoney.ledger.base.postgres.binary_arrays import packing
@@ -21,7 +22,7 @@ def in_binary(query: str) -> str:
 
 def fetched(connection: Connection, query: Any, about: dict[str, Any]) -> list[tuple[Any, ...]]:
     """The rows of a query that `in_binary` made, themselves sent in binary form. Arrays must not be empty."""
-    cursor = packing(connection).cursor(binary=True)
+    cursor = packing(connection).cursor(binary=True, row_factory=tuple_row)
     cursor.adapters.register_loader("timestamptz", _Moments)
     return cursor.execute(query, about).fetchall()
 

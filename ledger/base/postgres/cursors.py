@@ -11,9 +11,11 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from emoney.ledger.base import forks
 from emoney.ledger.base.postgres.binary_arrays import packing
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 Row = tuple[Any, ...]
 
@@ -57,6 +59,7 @@ _of_parents: list[CachingConnection] = []
 """Connections of a parent process, held so that nobody closes them here."""
 
 
+@reads_tuples
 def rows(
     connection: psycopg.Connection[Row], query: str, parameters: Mapping[str, bytes | None]
 ) -> list[Row]:
@@ -65,5 +68,5 @@ def rows(
     if few and isinstance(connection, CachingConnection):
         cursor = connection.cursor_for(query)
     else:
-        cursor = packing(connection).cursor(binary=True)
+        cursor = packing(connection).cursor(binary=True, row_factory=tuple_row)
     return cursor.execute(query, parameters).fetchall()

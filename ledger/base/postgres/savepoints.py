@@ -5,7 +5,6 @@ free again. Where the call is the first in its transaction that costs nothing, w
 short round trips. A call within a call costs nothing either: the outer one undoes both.
 """
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -14,10 +13,10 @@ from weakref import WeakSet
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
 
 from emoney.ledger.base.errors import TransactionFailed
 from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.tuples import place_of_connection, tuples
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -39,23 +38,21 @@ def savepoint(connection: Connection) -> Iterator[None]:
         raise TransactionFailed(
             "a statement failed in this transaction: roll it back first, or to a savepoint"
         )
-    row_factory, cursor_factory = connection.row_factory, connection.cursor_factory
-    connection.row_factory, connection.cursor_factory = tuple_row, psycopg.Cursor
     _guarded.add(connection)
     try:
-        if connection.autocommit or connection.info.transaction_status != TransactionStatus.IDLE:
-            with attempt(connection):
-                yield
-        else:
-            try:
-                yield
-            except BaseException:
-                if not connection.closed:
-                    connection.rollback()  # before it, there was nothing in the transaction
-                raise
+        with tuples(connection):
+            if connection.autocommit or connection.info.transaction_status != TransactionStatus.IDLE:
+                with attempt(connection):
+                    yield
+            else:
+                try:
+                    yield
+                except BaseException:
+                    if not connection.closed:
+                        connection.rollback()  # before it, there was nothing in the transaction
+                    raise
     finally:
         _guarded.discard(connection)
-        connection.row_factory, connection.cursor_factory = row_factory, cursor_factory
 
 
 @contextmanager
@@ -73,7 +70,7 @@ def attempt(connection: Connection) -> Iterator[psycopg.Transaction]:
 
 def all_or_nothing(function: Callable[Given, Result]) -> Callable[Given, Result]:
     """For a function that writes over its parameter `connection`: where it raises, nothing is written."""
-    place = list(inspect.signature(function).parameters).index("connection")
+    place = place_of_connection(function)
 
     @wraps(function)
     def guarded(*args: Given.args, **kwargs: Given.kwargs) -> Result:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
+from psycopg.rows import tuple_row
+
 from emoney.ledger.base.postgres.database import OLDEST_SERVER, Connection
 
 if TYPE_CHECKING:
@@ -90,6 +92,10 @@ class _Held:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.driver_connection, name)
+
+    def cursor(self, *args: Any, **options: Any) -> Any:
+        """A cursor that gives tuples, whatever its owner reads rows as."""
+        return self.driver_connection.cursor(*args, row_factory=tuple_row, **options)
 
     def commit(self) -> None:
         raise RuntimeError("this transaction is its caller's: leave the block, and commit there")
