@@ -11,7 +11,7 @@ from psycopg.errors import CheckViolation, ForeignKeyViolation, IntegrityConstra
 
 from emoney.ledger.base.errors import InvalidId, InvalidInput, UnknownAccount
 from emoney.ledger.base.ids import Id, as_id
-from emoney.ledger.base.names import REFERENCE_MAX, is_reference
+from emoney.ledger.base.names import REFERENCE_MAX, has_hidden, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -26,7 +26,9 @@ METADATA_BYTES_MAX = 4096
 
 _queries = queries_beside(__file__)
 _NO_SUCH_PROFILE = "a limit profile is not in the ledger, or is of another currency than the account"
-_BAD_METADATA = f"metadata is a JSON object of at most {METADATA_BYTES_MAX} bytes without NUL characters"
+_BAD_METADATA = (
+    f"metadata is a JSON object of at most {METADATA_BYTES_MAX} bytes without control or format characters"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,7 @@ def set_metadata(connection: Connection, account_id: UUID, metadata: dict[str, A
     """
     try:
         text = json.dumps(metadata, allow_nan=False, ensure_ascii=False)
-        if not isinstance(metadata, dict) or len(text.encode()) > METADATA_BYTES_MAX or "\\u0000" in text:
+        if not isinstance(metadata, dict) or len(text.encode()) > METADATA_BYTES_MAX or _hides(metadata):
             raise InvalidInput(_BAD_METADATA)
         result = connection.execute(
             _queries.set_metadata.sql, {"account": account_id, "metadata": text, "at": at}
@@ -210,6 +212,15 @@ def set_metadata(connection: Connection, account_id: UUID, metadata: dict[str, A
     except (TypeError, ValueError, RecursionError, CheckViolation) as error:
         raise InvalidInput(_BAD_METADATA) from error
     _changed(result, account_id)
+
+
+def _hides(value: object) -> bool:
+    """Whether a text anywhere in a JSON value has what is not seen."""
+    if isinstance(value, dict):
+        return any(_hides(name) or _hides(each) for name, each in value.items())
+    if isinstance(value, list | tuple):
+        return any(map(_hides, value))
+    return isinstance(value, str) and has_hidden(value)
 
 
 def _changed(result: object, account_id: UUID) -> None:

@@ -10,13 +10,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from unicodedata import is_normalized
 from uuid import UUID
 
 import uuid_utils
 from uuid_utils.compat import uuid7
 
 from emoney.ledger.base.errors import InvalidId, InvalidInput
-from emoney.ledger.base.names import REFERENCE_MAX, is_reference
+from emoney.ledger.base.names import REFERENCE_MAX, has_hidden, is_reference
 
 _TEXT = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
 _VERSION_7 = 0x7 << 76
@@ -66,8 +67,10 @@ class Key:
     """An operator's own idempotency key, such as `Key("order-4711")`, wherever an id is taken.
 
     `text`: 1 to 128 characters, no personal data; one key for one request, of whatever kind, in the whole
-    ledger. Raises InvalidId. Ids of keys are in no order of time, so a ledger that posts millions under
-    keys pays for it in its indexes: where a time is known and kept, `derived_id(at, text)` does not.
+    ledger. Case matters: `order-1` and `Order-1` are two keys. What looks alike is one spelling, or refused:
+    no blanks at the ends, nothing unseen, letters with marks in Unicode's composed form (NFC). Raises
+    InvalidId, which says what is wrong. Ids of keys are in no order of time, so a ledger that posts millions
+    under keys pays for it in its indexes: where a time is known and kept, `derived_id(at, text)` does not.
     """
 
     text: str
@@ -75,6 +78,14 @@ class Key:
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not is_reference(self.text):
             raise InvalidId(f"a key is a text of 1 to {REFERENCE_MAX} characters without NUL")
+        if self.text.isascii() and self.text.isprintable() and self.text[0] != " " != self.text[-1]:
+            return
+        if self.text != self.text.strip():
+            raise InvalidId("a key has no blanks or line ends at its ends")
+        if has_hidden(self.text):
+            raise InvalidId("a key has no control characters, and no zero-width or other unseen ones")
+        if not is_normalized("NFC", self.text):
+            raise InvalidId("a key is a text in Unicode's composed form: normalise it to NFC")
 
     @property
     def id(self) -> UUID:

@@ -2,6 +2,7 @@
 
 import re
 from typing import Self
+from unicodedata import category
 
 from emoney.ledger.base.errors import InvalidRequest
 
@@ -9,6 +10,7 @@ REFERENCE_MAX = 128
 NAME_MAX = 200
 ACTOR_MAX = 100
 REASON_MAX = 500
+_HIDDEN = {"Cc", "Cf", "Zl", "Zp"}
 _ACTOR = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._:@/-]{{0,{ACTOR_MAX - 1}}}")
 
 
@@ -60,6 +62,13 @@ def is_reference(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def has_hidden(text: str) -> bool:
+    """Whether a text has what is not seen: control characters, line ends, zero widths, turns of direction."""
+    if text.isprintable():
+        return False
+    return any(category(character) in _HIDDEN for character in text)
 
 
 def checked_name(actor: str) -> str:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from emoney.ledger.base.errors import InvalidMetadata
-from emoney.ledger.base.names import REFERENCE_MAX, is_reference
+from emoney.ledger.base.names import REFERENCE_MAX, has_hidden, is_reference
 
 METADATA_BYTES_MAX = 2048
 DEPTH_MAX = 3
@@ -53,7 +53,7 @@ def _copied(value: object, depth: int, left: list[int], what: str) -> Any:
         return value
     if type(value) is int and abs(value) <= _INTEGER_MAX:
         return value
-    if type(value) is str and is_reference(value):
+    if type(value) is str and is_reference(value) and not has_hidden(value):
         return value
     if isinstance(value, dict | list) and depth:
         left[0] -= len(value)
@@ -63,6 +63,6 @@ def _copied(value: object, depth: int, left: list[int], what: str) -> Any:
             return [_copied(each, depth - 1, left, what) for each in value]
         return {checked_name(name): _copied(each, depth - 1, left, what) for name, each in value.items()}
     raise InvalidMetadata(
-        f"{what}: a value in metadata is a text of 1 to {REFERENCE_MAX} characters without NUL, a whole "
-        f"number below 2^53, true, false, null, or an object or list of these, at most {DEPTH_MAX} deep"
+        f"{what}: a value in metadata is a text of 1 to {REFERENCE_MAX} characters, none a control or "
+        f"format character, a whole number below 2^53, true, false, null, or an object or list of these, at most {DEPTH_MAX} deep"
     )

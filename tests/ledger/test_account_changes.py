@@ -269,6 +269,8 @@ def test_metadata_is_replaced_whole_and_bounded(books: Books) -> None:
         {"k": fits + "x"},
         {"k": "é" * 3000},
         {"k": "\0"},
+        {"k": ["a\nb"]},
+        {"k\u200b": "\u202e"},
         {"k": "\udcff"},
         {"k": float("nan")},
         {"k": [1e300] * 600},  # short as Python writes it, long as PostgreSQL does

@@ -81,6 +81,29 @@ def test_ids_are_taken_as_texts_and_as_keys() -> None:
             Key(text)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (" a", "ends"),
+        ("a\n", "ends"),
+        ("\u00a0a", "ends"),
+        ("a\tb", "control"),
+        ("a\u200bb", "zero-width"),
+        ("a\u202eb", "unseen"),
+        ("a\u2028b", "unseen"),
+        ("cafe\u0301", "NFC"),
+    ],
+)
+def test_a_key_that_looks_like_another_is_refused(text: str, said: str) -> None:
+    with pytest.raises(InvalidId, match=said):
+        Key(text)
+
+
+def test_a_key_is_in_any_script_and_its_case_matters() -> None:
+    assert Key("caf\u00e9 \u6771\u4eac-7").text == "caf\u00e9 \u6771\u4eac-7"
+    assert Key("order-1").id != Key("Order-1").id
+
+
 @given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
 def test_the_id_of_a_key_follows_from_it_and_lies_in_no_month(one: str, other: str) -> None:
     with suppress(InvalidId):
@@ -212,6 +235,9 @@ def test_amounts_may_be_major_units() -> None:
         {"a": "x" * 129},
         {"a": "\0"},
         {"a": "\ud800"},
+        {"a": "\x07"},
+        {"a": "\u202e"},
+        {"a": ["x\u200b"]},
         {"a": {"b": {"c": {}}}},
         {f"n{n}": 1 for n in range(33)},
         {f"n{n}": "x" * 128 for n in range(20)},
