@@ -7,7 +7,7 @@ form, texts as short as references, whole numbers, and no more than METADATA_BYT
 
 import json
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from emoney.ledger.base.errors import InvalidMetadata
 from emoney.ledger.base.names import REFERENCE_MAX, has_hidden, is_reference
@@ -23,8 +23,35 @@ _INTEGER_MAX = 2**53 - 1
 Metadata = dict[str, Any]
 
 
+def _unchangeable(*_: object, **__: object) -> NoReturn:
+    raise TypeError("metadata that was checked is not changed: give another to another transfer")
+
+
+class _Object(dict[str, Any]):
+    """An object of metadata that was checked."""
+
+    __setitem__ = __delitem__ = __ior__ = _unchangeable  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _unchangeable  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+
+class _List(list[Any]):
+    """A list in it."""
+
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _unchangeable  # type: ignore[assignment]
+    append = clear = extend = insert = pop = remove = reverse = sort = _unchangeable  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (list(self),)
+
+
 def checked_metadata(given: object, what: str = "metadata") -> Metadata | None:
-    """A copy of what is given, None for an empty object. Raises InvalidMetadata, which quotes none of it."""
+    """A copy of what is given that cannot be changed, None for an empty object.
+
+    Raises InvalidMetadata, which quotes none of it.
+    """
     if not isinstance(given, dict):
         raise InvalidMetadata(
             f"{what}: metadata is an object of names and values, not a {type(given).__name__}"
@@ -60,9 +87,12 @@ def _copied(value: object, depth: int, left: list[int], what: str) -> Any:
         if left[0] < 0:
             raise InvalidMetadata(f"{what}: metadata has more than {NAMES_MAX} names and values in all")
         if isinstance(value, list):
-            return [_copied(each, depth - 1, left, what) for each in value]
-        return {checked_name(name): _copied(each, depth - 1, left, what) for name, each in value.items()}
+            return _List(_copied(each, depth - 1, left, what) for each in value)
+        return _Object(
+            (checked_name(name), _copied(each, depth - 1, left, what)) for name, each in value.items()
+        )
     raise InvalidMetadata(
         f"{what}: a value in metadata is a text of 1 to {REFERENCE_MAX} characters, none a control or "
-        f"format character, a whole number below 2^53, true, false, null, or an object or list of these, at most {DEPTH_MAX} deep"
+        f"format character, a whole number below 2^53, true, false, null, or an object or list of these, "
+        f"at most {DEPTH_MAX} deep"
     )

@@ -1,5 +1,8 @@
 """At the door: ids as UUIDs, texts or keys; amounts in minor or major units; wrong types get typed errors."""
 
+import copy
+import operator
+import pickle
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -256,6 +259,30 @@ def test_metadata_is_copied() -> None:
     mine["tags"].append("b")
     assert made.metadata == {"tags": ["a"]}
     assert isinstance(hash(made), int)
+
+
+def test_metadata_is_not_changed_after_it_was_checked() -> None:
+    made = transfers.send(
+        payer=new_id(), payee=new_id(), amount=1, currency="EUR", metadata={"tags": ["a"], "of": {"n": 1}}
+    )
+    metadata: Any = made.metadata
+    for change in (
+        lambda: metadata.update(z="\0"),
+        lambda: metadata.pop("of"),
+        lambda: metadata["of"].clear(),
+        lambda: metadata["tags"].append("b"),
+        lambda: operator.setitem(metadata, "z", "\0"),
+        lambda: operator.setitem(metadata["tags"], 0, "\0"),
+        lambda: operator.ior(metadata, {"z": 1}),
+        lambda: operator.iadd(metadata["tags"], ["b"]),
+    ):
+        with pytest.raises(TypeError, match="not changed"):
+            change()
+    assert made.metadata == {"tags": ["a"], "of": {"n": 1}}
+    for copied in (copy.deepcopy(made), pickle.loads(pickle.dumps(made)), replace(made, amount=1)):
+        assert copied == made
+        with pytest.raises(TypeError):
+            copied.metadata["tags"].append("b")
 
 
 # -- wrong types --------------------------------------------------------------------------------------------
