@@ -174,8 +174,9 @@ def with_fee(transfer: Transfer, *, fees: Id, fee: Amount, included: bool = Fals
     """`transfer` and a fee of its payer to the account `fees`, as one group: both are posted, or neither.
 
     `included`: the fee comes out of the amount, so the payee gets less; else the payer pays it on top. The
-    fee's id follows from the transfer's, so a retry sends the same two. Raises InvalidAmount for a fee that
-    is not positive, or that leaves nothing of the amount.
+    fee's id follows from the transfer's, so a retry sends the same two; its reference is `fee:` and the
+    transfer's. Raises InvalidAmount for a fee that is not positive, or that leaves nothing of the amount,
+    InvalidReference for a reference of more than 124 characters: nothing is cut.
     """
     if not isinstance(transfer, Transfer):
         raise no_transfer(transfer)
@@ -185,7 +186,12 @@ def with_fee(transfer: Transfer, *, fees: Id, fee: Amount, included: bool = Fals
         wrong, whole = (amount_text(each, transfer.currency) for each in (fee, transfer.amount))
         raise InvalidAmount(f"a fee of {wrong} does not fit an amount of {whole}")
     group = transfer.group or transfer.id
-    reference = None if transfer.reference is None else f"fee:{transfer.reference}"[:REFERENCE_MAX]
+    reference = None if transfer.reference is None else f"fee:{transfer.reference}"
+    if reference is not None and len(reference) > REFERENCE_MAX:
+        raise InvalidReference(
+            f"transfer {transfer.id}: with a fee, which is fee: and its reference, that has at most "
+            f"{REFERENCE_MAX - len('fee:')} characters"
+        )
     charge = replace(
         transfer,
         id=UUID(int=transfer.id.int ^ 1),

@@ -1,5 +1,6 @@
 """The operator's face: each operation moves what it says, fees and exchanges stand or fall together."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -106,6 +107,14 @@ def test_a_fee_that_does_not_fit_is_an_error(books: Books, fee: int, included: b
     payment = ops.send(payer=new_id(), payee=new_id(), amount=60, currency="EUR")
     with pytest.raises(InvalidAmount):
         ops.with_fee(payment, fees=new_id(), fee=fee, included=included)
+
+
+def test_the_reference_of_a_fee_is_whole_or_refused() -> None:
+    sides = {"payer": new_id(), "payee": new_id(), "amount": 60, "currency": "EUR"}
+    whole = ops.send(**sides, reference="r" * 124)  # type: ignore[arg-type]
+    assert ops.with_fee(whole, fees=new_id(), fee=1)[1].reference == "fee:" + "r" * 124
+    with pytest.raises(InvalidReference, match="124 characters"):
+        ops.with_fee(replace(whole, reference="r" * 125), fees=new_id(), fee=1)
 
 
 def test_an_exchange_moves_both_currencies_or_neither(books: Books) -> None:
