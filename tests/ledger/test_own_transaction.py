@@ -183,6 +183,19 @@ def test_an_operators_own_connection_may_read_rows_as_it_likes(town: Town) -> No
         assert connection.execute("SELECT 1 AS one").fetchone() == {"one": 1}
 
 
+def test_with_sqlalchemy_core_the_transaction_is_begun_first(town: Town) -> None:
+    """As docs/embedding.md says; SQLAlchemy does not know of what only the driver did."""
+    engine = town.books.database.engine
+    before = town.books.balance(town.payer)
+    with engine.connect() as core:
+        town.post(town.shop)(core.connection.driver_connection, new_id())  # type: ignore[arg-type]
+        core.commit()
+    assert town.books.balance(town.payer) == before
+    with engine.begin() as core:
+        town.post(town.shop)(core.connection.driver_connection, new_id())  # type: ignore[arg-type]
+    assert town.books.balance(town.payer) == before - 10
+
+
 def test_a_failed_transaction_is_told_before_anything_is_sent(
     town: Town, caplog: pytest.LogCaptureFixture
 ) -> None:
