@@ -15,7 +15,6 @@ from psycopg.rows import tuple_row
 
 from emoney.ledger.base import forks
 from emoney.ledger.base.postgres.binary_arrays import packing
-from emoney.ledger.base.postgres.tuples import reads_tuples
 
 Row = tuple[Any, ...]
 
@@ -59,7 +58,6 @@ _of_parents: list[CachingConnection] = []
 """Connections of a parent process, held so that nobody closes them here."""
 
 
-@reads_tuples
 def rows(
     connection: psycopg.Connection[Row], query: str, parameters: Mapping[str, bytes | None]
 ) -> list[Row]:
