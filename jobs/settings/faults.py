@@ -1,5 +1,6 @@
 """What is wrong with the settings, in an operator's words: the setting, what would be right, no secret."""
 
+import re
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -9,6 +10,8 @@ from emoney.jobs.settings.sources import FILE, Reading
 
 SHOWN_MAX = 60
 """Characters of a wrong value."""
+_NAME = re.compile(r"[\w.-]{0,40}")
+"""Printable characters alone, of an unknown name."""
 
 _PLAIN = {
     "int_parsing": "must be a whole number",
@@ -21,8 +24,10 @@ _PLAIN = {
 def fault(error: ErrorDetails, reading: Reading) -> str:
     """One error of pydantic's as a line."""
     place = tuple(str(part) for part in error["loc"])
-    name = ".".join(place)
     leaf = _leaf(place, reading)
+    name = ".".join(place)
+    if leaf is None:
+        name = _short(name)
     if error["type"] == "extra_forbidden":
         return f"{name}: there is no such setting{nearest(name, list(reading.leaves))}"
     if error["type"] in ("model_type", "model_attributes_type") and leaf is None:
@@ -32,6 +37,13 @@ def fault(error: ErrorDetails, reading: Reading) -> str:
     if leaf is None:
         return f"{name}: {said}"
     return f"{_called(leaf, reading)}: {said}{_instead(leaf, error['input'])}"
+
+
+def _short(name: str) -> str:
+    """What begins like a name, in a key that may be anything, such as a URL with a password."""
+    begun = _NAME.match(name)
+    shown = begun.group() if begun else ""
+    return shown if shown == name else f"{shown}…"
 
 
 def _leaf(place: tuple[str, ...], reading: Reading) -> Leaf | None:

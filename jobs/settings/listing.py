@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from pydantic import SecretStr
 
@@ -38,13 +38,34 @@ def _shown(name: str, value: Any) -> Any:
     if isinstance(value, SecretStr):
         return masked_url(value.get_secret_value()) if name == "database.url" else MASK
     if name == "webhook.url" and value is not None:
-        before, mark, _ = value.partition("?")
-        return f"{before}{mark}{MASK if mark else ''}"  # receivers take keys in a query
+        return _masked_address(value, path=False)  # receivers take keys in a path, and in a query
+    if name == "keys.vault_address" and value is not None:
+        return _masked_address(value, path=True)
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, tuple):
         return [str(each) for each in value]
     return value
+
+
+def _masked_address(address: str, *, path: bool) -> str:
+    """An http address without its user and query; nothing of one that is not surely understood.
+
+    `path`: whether its path is shown.
+    """
+    try:
+        parts = urlsplit(address)
+        known = bool(parts.scheme and parts.hostname) and (parts.port is None or parts.port >= 0)
+    except ValueError:
+        return MASK
+    user, at, place = parts.netloc.rpartition("@")
+    rest = f"{parts.path}{parts.query}{parts.fragment}"
+    if not known or "@" in user + rest:
+        return MASK  # a user with signs that part an address lies in other parts of it
+    shown = parts.path if path else "/"[: len(parts.path)]
+    hidden = MASK if parts.query or parts.fragment or (not path and len(parts.path) > 1) else ""
+    mark = "?" if hidden and path else "" if shown or not hidden else "/"
+    return f"{parts.scheme}://{f'{MASK}@' if at else ''}{place}{shown}{mark}{hidden}"
 
 
 def masked_url(url: str) -> str:

@@ -30,8 +30,8 @@ def _unchangeable(*_: object, **__: object) -> NoReturn:
 class _Object(dict[str, Any]):
     """An object of metadata that was checked."""
 
-    __setitem__ = __delitem__ = __ior__ = _unchangeable  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _unchangeable  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = _unchangeable
+    clear = pop = popitem = setdefault = update = _unchangeable
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (dict(self),)
@@ -40,8 +40,8 @@ class _Object(dict[str, Any]):
 class _List(list[Any]):
     """A list in it."""
 
-    __setitem__ = __delitem__ = __iadd__ = __imul__ = _unchangeable  # type: ignore[assignment]
-    append = clear = extend = insert = pop = remove = reverse = sort = _unchangeable  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _unchangeable
+    append = clear = extend = insert = pop = remove = reverse = sort = _unchangeable
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (list(self),)

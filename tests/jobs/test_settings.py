@@ -306,7 +306,7 @@ def test_show_tells_every_setting_its_source_and_no_secret(
     assert found["database.url"] == (f"postgresql://owner:{MASK}@db.internal:5433/emoney?sslmode=require", "environment")  # fmt: skip  # noqa: E501
     assert found["keys.passphrase"] == (MASK, "file")
     assert found["webhook.secret"] == found["keys.pkcs11_pin"] == (MASK, "environment")
-    assert found["webhook.url"] == (f"https://example.org/hook?{MASK}", "environment")
+    assert found["webhook.url"] == (f"https://example.org/{MASK}", "environment")
     assert found["keys.vault_token"] == (None, "default")
     assert found["schedule.cron"] == ({"seal": "off"}, "file")
     assert found["database.pool_size"] == (8, "default")
@@ -325,6 +325,38 @@ def test_show_ends_with_what_is_wrong(home: Path, command_line: Command) -> None
     assert (code, json.loads(out)["error"]["code"]) == (1, "configuration_error")
     assert "database.pool_size" in err
     assert "safeguarding.at" in err
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "shown"),
+    [
+        ("webhook.url", "https://example.org", "https://example.org"),
+        ("webhook.url", "https://example.org/", "https://example.org/"),
+        ("webhook.url", "https://example.org:8443/hook/hush", f"https://example.org:8443/{MASK}"),
+        ("webhook.url", "https://example.org?key=hush", f"https://example.org/{MASK}"),
+        ("keys.vault_address", "https://vault.internal:8200", "https://vault.internal:8200"),
+        ("keys.vault_address", "https://u:hush@vault:8200/v", f"https://{MASK}@vault:8200/v"),
+        ("keys.vault_address", "https://u:hu@sh@vault", MASK),
+        ("keys.vault_address", "https://u:hu/sh@vault", MASK),
+        ("keys.vault_address", "https://u:1/hush@vault", MASK),
+        ("keys.vault_address", "https://vault/?t=hush", f"https://vault/?{MASK}"),
+        ("keys.vault_address", "hush", MASK),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(name: str, address: str, shown: str) -> None:
+    section, leaf = name.split(".")
+    given = {leaf: address} | ({"secret": SECRET} if section == "webhook" else {})
+    (found,) = (each.value for each in listed(Settings(**{section: given})) if each.name == name)
+    assert found == shown
+
+
+def test_an_unknown_key_is_not_told_whole(home: Path) -> None:
+    write(home, '[database]\n"postgresql://u:hush@h" = 1\n')
+    assert "database.postgresql…: there is no such setting" in (told := wrong())
+    assert "hush" not in told
+    write(home, f'"{"k" * 500}" = 1\n')
+    assert f"{'k' * 40}…: there is no such setting" in (told := wrong())
+    assert "k" * 41 not in told
 
 
 @pytest.mark.parametrize(

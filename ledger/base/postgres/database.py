@@ -201,12 +201,15 @@ def connect(url: str, *, role: str | None = None, options: PoolOptions = DEFAULT
             connect_timeout=options.connect_timeout_s,
             application_name=options.application_name,
         )
-    except psycopg.OperationalError as error:
+    except psycopg.OperationalError:  # its text quotes the host, where part of a password with an @ may lie
         raise Unavailable(
             "The database does not answer, or not to this user, password and database name. "
             "Check EMONEY_DATABASE_URL and that the server runs."
-        ) from error
-    except psycopg.ProgrammingError:  # its text quotes the URL, with the password
+        ) from None
+    except (
+        psycopg.ProgrammingError,
+        UnicodeError,
+    ):  # quote the URL, with the password; of a host that is none
         raise ConfigurationError(_UNREADABLE_URL) from None
     version = connection.info.server_version
     if not OLDEST_SERVER <= version < NEWEST_SERVER:

@@ -51,6 +51,15 @@ def test_a_server_that_does_not_answer(tmp_path: object) -> None:
         pass
 
 
+@pytest.mark.parametrize("password", ["hu@sh", "hush@"])
+def test_no_part_of_a_password_is_in_the_error(password: str) -> None:
+    with pytest.raises((Unavailable, ConfigurationError)) as refused:
+        connect(f"postgresql://u:{password}.invalid/emoney")
+    told = "".join(traceback.format_exception(refused.value))
+    assert "sh" not in told.replace("password", "")
+    assert refused.value.__cause__ is None
+
+
 def test_a_connection_that_breaks_is_replaced(books: Books) -> None:
     def end(pid: int) -> None:
         with psycopg.connect(books.owner_url) as owner:
