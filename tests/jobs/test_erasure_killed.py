@@ -90,8 +90,8 @@ def watch(owner, name, label=None):
 opened = Emoney.open.__func__
 
 
-def begin(cls):
-    found = opened(cls, clock=lambda: now)
+def begin(cls, **options):
+    found = opened(cls, **options | {"clock": lambda: now})
     watch(psycopg.Connection, "execute")
     watch(psycopg.Connection, "commit", "COMMIT")
     watch(LocalKeyring, "destroy", "KEYRING destroy")

@@ -24,11 +24,20 @@ def place_of_connection(function: Callable[..., object]) -> int:
     return list(inspect.signature(function).parameters).index("connection")
 
 
+def _is_plain(cursor_factory: type[Any]) -> bool:
+    """Whether its cursors send parameters as psycopg's own do; a subclass that only looks on does."""
+    return issubclass(cursor_factory, psycopg.Cursor) and not issubclass(
+        cursor_factory, psycopg.ClientCursor | psycopg.RawCursor
+    )
+
+
 @contextmanager
 def tuples(connection: Connection) -> Iterator[None]:
-    """Within it cursors of the connection are psycopg's plain ones and give tuples; then as before."""
+    """Within it cursors of the connection send and give as psycopg's plain ones do; then as before."""
     row_factory, cursor_factory = connection.row_factory, connection.cursor_factory
-    connection.row_factory, connection.cursor_factory = tuple_row, psycopg.Cursor
+    connection.row_factory = tuple_row
+    if not _is_plain(cursor_factory):
+        connection.cursor_factory = psycopg.Cursor
     try:
         yield
     finally:
@@ -45,7 +54,7 @@ def reads_tuples(function: Callable[Given, Result]) -> Callable[Given, Result]:
     @wraps(function)
     def reading(*args: Given.args, **kwargs: Given.kwargs) -> Result:
         connection = given(args, kwargs)
-        if connection.row_factory is tuple_row and connection.cursor_factory is psycopg.Cursor:
+        if connection.row_factory is tuple_row and _is_plain(connection.cursor_factory):
             return function(*args, **kwargs)
         with tuples(connection):
             return function(*args, **kwargs)
