@@ -1,6 +1,7 @@
 """`emoney bench`: measure this version on this machine. What measures is the checkout's `benchmarks/`."""
 
 import importlib
+import sys
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
@@ -90,4 +91,6 @@ def _of_checkout(name: str) -> ModuleType:
             "the benchmarks are not part of the installed package. They run from a checkout of the source: "
             "there, `make install`, then `.venv/bin/emoney bench posting`"
         )
+    if str(root) not in sys.path:
+        sys.path.append(str(root))  # this command's process only: an installation does not name the checkout
     return importlib.import_module(f"benchmarks.{name}")
