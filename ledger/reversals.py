@@ -62,7 +62,7 @@ def refund(
     """Give back `amount` (what is left of it, if None) of a transfer at the receiver's wish.
 
     Posted as the transfer `refund_id`, idempotent by that id. Refused beyond what is left of the original, or
-    for want of funds. `reason`: 1 to 200 characters, no personal data. `reference`: the operator's own, up to
+    for want of funds. `reason`: 1 to 500 characters, no personal data. `reference`: the operator's own, up to
     90 characters, which stands behind the original's id in the transfer's. Raises UnknownTransfer,
     InvalidInput.
     """

@@ -10,6 +10,7 @@ from uuid import UUID
 
 import typer
 
+from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import AsJson, amount, fail, print_json, screen, table
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
@@ -26,10 +27,6 @@ from emoney.ledger.transfers.money import format_amount, to_decimal, to_minor
 app = group("Accounts: shown, frozen, bounded, moved, closed; the chart as a tree.")
 
 Ref = Annotated[str, typer.Argument(help="The account's external reference, or its id.")]
-Reason = Annotated[str, typer.Option(help="Why, for the record: 1 to 200 characters, no personal data.")]
-Actor = Annotated[
-    str, typer.Option(envvar="EMONEY_ACTOR", help="Who orders it, as an id of your own; no name of a person.")
-]
 ANYBODY = "command line"
 
 

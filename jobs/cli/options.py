@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
-Actor = Annotated[str, typer.Option(envvar="EMONEY_ACTOR", help="Who does it: an id of your own.")]
-Reason = Annotated[str, typer.Option(help="Why, in a few words, without personal data.")]
+Actor = Annotated[
+    str, typer.Option(envvar="EMONEY_ACTOR", help="Who does it: an id of your own; no name of a person.")
+]
+Reason = Annotated[str, typer.Option(help="Why, in up to 500 characters, without personal data.")]
 Person = Annotated[str, typer.Argument(help="The person's reference or id.")]
 PackOption = Annotated[str | None, typer.Option(help="Policy pack; by default the one of the currency.")]
 

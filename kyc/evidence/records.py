@@ -254,7 +254,6 @@ def of_persons(connection: Connection, persons: Sequence[UUID]) -> dict[UUID, li
     return found
 
 
-@reads_tuples
 def history(connection: Connection, evidence_id: UUID) -> list[dict[str, Any]]:
     """Every state the evidence was in, the first one first."""
     of = select(EvidenceStateRow).where(EvidenceStateRow.evidence_id == evidence_id)

@@ -34,7 +34,6 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add, read
-from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import BACKING
@@ -208,7 +207,6 @@ def withdraw(connection: Connection, approval: Request) -> None:
     _settle(connection, approval.subject, approval.decided_by, reason, approval.decided_at)
 
 
-@reads_tuples
 def steps(connection: Connection, person_id: UUID) -> list[Step]:
     """Every step after a person's death was reported, the first one first."""
     of = select(DeathStepRow).where(DeathStepRow.person_id == person_id)

@@ -176,7 +176,6 @@ def listed(connection: Connection, *, after: UUID = FIRST, most: int = PAGE_ROWS
     return [dict(zip(names, row, strict=True)) | {"steps": steps(connection, row[0])} for row in rows]
 
 
-@reads_tuples
 def steps(connection: Connection, account_id: UUID) -> list[dict[str, Any]]:
     """Every step of a wallet, the first one first."""
     of = select(DormancyStepRow).where(DormancyStepRow.account_id == account_id)

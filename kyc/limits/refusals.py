@@ -12,7 +12,6 @@ from emoney.kyc.limits.explain import every_headroom
 from emoney.ledger.base.errors import UnknownRefusal
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.sessions import read
-from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import Direction, Headroom, LimitProfile, Metric
@@ -58,7 +57,6 @@ def _counts(rule: str) -> bool:
     return name.startswith("count-") or name == "denied-load_reload"
 
 
-@reads_tuples
 def refusal_of(connection: Connection, transfer_id: UUID) -> PastRefusal:
     """Why a transfer was refused. Raises UnknownRefusal."""
     found = read(connection, select(RefusalRow).where(RefusalRow.transfer_id == transfer_id))

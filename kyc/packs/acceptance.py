@@ -153,7 +153,6 @@ def accept(
     return accepted
 
 
-@reads_tuples
 def every(connection: Connection) -> Iterator[Acceptance]:
     """The acceptances on record, the oldest first; at most LISTED_MAX."""
     with_second = select(PackAcceptanceRow, RequestDecisionRow).join(

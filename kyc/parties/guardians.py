@@ -115,7 +115,6 @@ def _demand_room(connection: Connection, guardian: UUID, tier: Tier) -> None:
         raise InvalidGuardian(f"guardian: answers for {held} minors; the pack lets one answer for {most}")
 
 
-@reads_tuples
 def of_minor(connection: Connection, minor_id: UUID) -> list[dict[str, Any]]:
     """Everyone who answers or has answered for a minor, the earliest first."""
     of = select(GuardianshipRow).where(GuardianshipRow.minor_id == minor_id)
@@ -131,14 +130,12 @@ def of_minor(connection: Connection, minor_id: UUID) -> list[dict[str, Any]]:
     ]
 
 
-@reads_tuples
 def guardian_of(connection: Connection, minor_id: UUID) -> UUID | None:
     """Who answers for a minor now, or None."""
     of = select(GuardianshipRow.guardian_id).where(GuardianshipRow.minor_id == minor_id, _NOT_ENDED)
     return next(iter(read(connection, of)), None)
 
 
-@reads_tuples
 def pack_of(connection: Connection, person_id: UUID) -> str | None:
     """The pack whose law sets a person's age of majority: that of the first wallet, or None without one."""
     of = select(WalletRow.pack_id).where(WalletRow.person_id == person_id)

@@ -39,7 +39,6 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add, read
-from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.two_persons import Request
 from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField, Vault
 from emoney.privacy.rights import requests as rights
@@ -313,7 +312,6 @@ def _answer_requests(
             )
 
 
-@reads_tuples
 def versions(connection: Connection, person_id: UUID) -> list[Version]:
     """What was rectified of a person, the earliest first; no value is opened."""
     of = select(PersonVersionRow).where(PersonVersionRow.person_id == person_id)

@@ -30,7 +30,6 @@ from emoney.ledger.base.paging import PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.sessions import add, read
-from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitProfile, LimitRule, OnExceed
@@ -227,7 +226,6 @@ def _deal_with(
     return stopped
 
 
-@reads_tuples
 def listed(connection: Connection, since: date, *, most: int = PAGE_ROWS) -> list[Above]:
     """The wallets that ended a day from `since` on above a cap, the latest day first."""
     latest_first = (

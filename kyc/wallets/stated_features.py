@@ -26,7 +26,6 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import read
-from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import Direction
 from emoney.ledger.limits.windows import Window
@@ -111,7 +110,6 @@ def record(
 _PLAIN = ("reloadable", "one_country", "goods_only", "loaded_with_cash", "phone_not_validated")
 
 
-@reads_tuples
 def history(connection: Connection, account_id: UUID) -> list[Statement]:
     """Every statement on a wallet, the first one first."""
     of = select(WalletFeaturesRow).where(WalletFeaturesRow.account_id == account_id)

@@ -26,7 +26,6 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add, read
-from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.outbox import append
 from emoney.privacy.breaches.tables import BreachRow
 from emoney.privacy.errors import InvalidBreach, UnknownBreach
@@ -178,7 +177,6 @@ def amend(
     return _add(connection, breach, "breach.amended")
 
 
-@reads_tuples
 def registered(connection: Connection) -> list[Breach]:
     """All breaches as they are known now, in the order in which they were noticed."""
     other = aliased(BreachRow)

@@ -99,7 +99,6 @@ class Remains:
     ids: int
 
 
-@reads_tuples
 def find(connection: Connection, id_: UUID) -> Certificate:
     """The certificate of this id, or of this request. Raises UnknownDataRequest."""
     either = or_(col(DestructionCertificateRow.id) == id_, col(DestructionCertificateRow.request_id) == id_)
@@ -109,7 +108,6 @@ def find(connection: Connection, id_: UUID) -> Certificate:
     return _certificate(found[0])
 
 
-@reads_tuples
 def issued(connection: Connection) -> list[Certificate]:
     """All certificates, the oldest first, at most 10,000."""
     oldest_first = select(DestructionCertificateRow).order_by(

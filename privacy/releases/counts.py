@@ -156,7 +156,6 @@ def budgets(connection: Connection) -> list[Budget]:
     return [Budget(*row) for row in connection.execute(_queries.budgets.sql, {"most": LISTED_MAX})]
 
 
-@reads_tuples
 def every(connection: Connection) -> list[Published]:
     """All answers, the newest first; at most 1,000."""
     newest_first = select(PublishedCountRow).order_by(

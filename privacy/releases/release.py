@@ -29,7 +29,6 @@ from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.sessions import add, read
-from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import ProcessingRestricted
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.pseudonyms.domains import Pseudonyms
@@ -123,7 +122,6 @@ def release(
     return recorded[0], result
 
 
-@reads_tuples
 def every(connection: Connection) -> list[Released]:
     """All releases, the newest first; at most 1,000."""
     newest_first = select(ReleaseRow).order_by(col(ReleaseRow.released_at).desc(), col(ReleaseRow.id))

@@ -183,7 +183,6 @@ def decide(
     return find(connection, request)
 
 
-@reads_tuples
 def find(connection: Connection, request: UUID) -> DataRequest:
     """A request as it stands. Raises UnknownDataRequest."""
     found = read(connection, _STANDING.where(DataRequestRow.id == request))
@@ -192,7 +191,6 @@ def find(connection: Connection, request: UUID) -> DataRequest:
     return _request(*found[0])
 
 
-@reads_tuples
 def of_subject(connection: Connection, subject: UUID) -> list[DataRequest]:
     """All requests of a person, the newest first."""
     of = _STANDING.where(col(DataRequestRow.subjects).contains([subject]))
@@ -200,7 +198,6 @@ def of_subject(connection: Connection, subject: UUID) -> list[DataRequest]:
     return [_request(*found) for found in read(connection, newest_first)]
 
 
-@reads_tuples
 def waiting(connection: Connection) -> list[DataRequest]:
     """Requests without an answer, the first due first, then the erasures that are put off. At most 10,000."""
     state, due_on = col(DataRequestStepRow.state), col(DataRequestRow.due_on)
@@ -304,7 +301,6 @@ def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime
     return subject
 
 
-@reads_tuples
 def holds(connection: Connection) -> list[LegalHold]:
     """The holds that stand, the oldest first."""
     released = aliased(LegalHoldRow)

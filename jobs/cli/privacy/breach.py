@@ -7,6 +7,7 @@ from uuid import UUID
 
 import typer
 
+from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table, utc
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened_connection
@@ -20,9 +21,6 @@ app = group(
     "Breaches: what was opened in a period; the register and its 72-hour clock.", no_args_is_help=False
 )
 
-Actor = Annotated[
-    str, typer.Option(envvar="EMONEY_ACTOR", help="Who enters it, as an id of your own; no person's name.")
-]
 Id = Annotated[UUID, typer.Argument(help="The breach, as `list` names it.")]
 NotifiedAt = Annotated[
     datetime | None, typer.Option(help="When the supervisory authority was notified, UTC.")
