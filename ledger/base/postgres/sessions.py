@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, overload
 
-from psycopg.rows import tuple_row
-
 from emoney.ledger.base.postgres.database import OLDEST_SERVER, Connection
+from emoney.ledger.base.postgres.tuples import tuples
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -36,7 +35,8 @@ Columns = TypeVarTuple("Columns")
 def session_on(connection: Connection) -> Iterator["Session"]:
     """A session in the transaction of `connection`: written at the end of the block, ended by the caller.
 
-    Its `commit` is an error. Raises psycopg's errors.
+    Its `commit` is an error. Within the block the connection gives tuples, whatever its owner reads rows as.
+    Raises psycopg's errors.
     """
     from sqlalchemy import Connection as Wrapped
     from sqlalchemy.exc import StatementError
@@ -44,7 +44,7 @@ def session_on(connection: Connection) -> Iterator["Session"]:
 
     wrapped = Wrapped(_engine(), connection=_Held(connection))  # type: ignore[arg-type]
     try:
-        with Session(wrapped, expire_on_commit=False) as session:
+        with tuples(connection), Session(wrapped, expire_on_commit=False) as session:
             yield session
             session.flush()
     except StatementError as error:
@@ -92,10 +92,6 @@ class _Held:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.driver_connection, name)
-
-    def cursor(self, *args: Any, **options: Any) -> Any:
-        """A cursor that gives tuples, whatever its owner reads rows as."""
-        return self.driver_connection.cursor(*args, row_factory=tuple_row, **options)
 
     def commit(self) -> None:
         raise RuntimeError("this transaction is its caller's: leave the block, and commit there")

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 from sqlmodel import col, select
 
 from emoney.kyc.persons.tables import TermsRow
@@ -95,6 +96,15 @@ def test_a_connection_of_any_make_will_do(owner_url: str) -> None:
     with psycopg.connect(owner_url) as connection:
         add(connection, terms("1"))
         assert read(connection, select(TermsRow.version)) == ["1"]
+        connection.rollback()
+
+
+def test_a_connection_that_reads_and_sends_in_a_way_of_its_own_will_do(owner_url: str) -> None:
+    with psycopg.connect(owner_url, row_factory=dict_row, cursor_factory=psycopg.RawCursor) as connection:
+        add(connection, terms("1"))
+        assert read(connection, select(TermsRow.version).where(TermsRow.kind == "terms_of_use")) == ["1"]
+        own = connection.execute("SELECT version FROM kyc.terms WHERE version = $1", ["1"]).fetchall()
+        assert own == [{"version": "1"}]
         connection.rollback()
 
 
