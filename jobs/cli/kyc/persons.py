@@ -25,6 +25,7 @@ from emoney.jobs.cli.output import (
 )
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
+from emoney.jobs.installation import Emoney
 from emoney.kyc import approved_actions
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.evidence import records as evidence_records
@@ -37,6 +38,7 @@ from emoney.kyc.persons.file_import import import_file
 from emoney.kyc.wallets import opening
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import downgrades
+from emoney.ledger.base.postgres.database import Connection
 
 evidence = group("What is known of a person, and how.")
 pairs = group("Records that may be of one person.")
@@ -166,13 +168,7 @@ def add_evidence(
         found = persons.find(connection, person)
         new = NewEvidence(found.id, kind, state, method, expires_on=last)
         [recorded] = evidence_records.record(connection, [new], actor=actor, reason=reason, at=emoney.clock())
-        moved = following.follow(
-            connection,
-            found.id,
-            packs=emoney.packs,
-            at=emoney.clock(),
-            policies=downgrades(emoney.home),
-        )
+        moved = _follow(emoney, connection, found.id)
     _tell_moved({"evidence": recorded}, moved, as_json)
 
 
@@ -186,13 +182,7 @@ def reject_evidence(
     """Revoke evidence; the tiers of the wallets follow."""
     with opened_connection() as (emoney, connection):
         before = evidence_records.reject(connection, number, actor=actor, reason=reason, at=emoney.clock())
-        moved = following.follow(
-            connection,
-            before.person_id,
-            packs=emoney.packs,
-            at=emoney.clock(),
-            policies=downgrades(emoney.home),
-        )
+        moved = _follow(emoney, connection, before.person_id)
     _tell_moved({"evidence": number}, moved, as_json)
 
 
@@ -210,6 +200,12 @@ def accept_evidence(
             connection, number, method=method, actor=actor, reason=reason, at=emoney.clock()
         )
     tell_request(asked, as_json)
+
+
+def _follow(emoney: Emoney, connection: Connection, person_id: UUID) -> list[following.Moved]:
+    """Have the tiers of a person's wallets follow what is known of the person now."""
+    policies = downgrades(emoney.home)
+    return following.follow(connection, person_id, packs=emoney.packs, at=emoney.clock(), policies=policies)
 
 
 def _tell_moved(about: dict[str, UUID], moved: list[following.Moved], as_json: bool) -> None:

@@ -7,12 +7,12 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
 from books import Books, until
+from forking import in_child
 
 from emoney.ledger import Operation
 from emoney.ledger.base.errors import Unavailable
@@ -20,22 +20,6 @@ from emoney.ledger.base.postgres.database import raw
 
 LOAD = Path(__file__).with_name("forking_load.py")
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-
-
-def in_child(work: Callable[[], object]) -> None:
-    """Do this in a forked process, which must end well."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            signal.alarm(60)
-            work()
-            code = 0
-        except BaseException as error:
-            os.write(2, f"{type(error).__name__}: {error}\n".encode())
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_forks_in_the_middle_of_a_load(books: Books, tmp_path: Path) -> None:

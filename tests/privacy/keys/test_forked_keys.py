@@ -1,11 +1,9 @@
 """Keys after a fork: no lock of the parent's, no client of the parent's."""
 
-import os
-import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from forking import in_child
 
 from emoney.privacy.errors import ProviderUnreachable
 from emoney.privacy.keys.keyring import LocalKeyring
@@ -13,22 +11,6 @@ from emoney.privacy.keys.providers.client import Client
 from emoney.privacy.keys.providers.protocol import KeyUse
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-
-
-def in_child(work: Callable[[], object]) -> None:
-    """Do this in a forked process, which must end well."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            signal.alarm(60)
-            work()
-            code = 0
-        except BaseException as error:
-            os.write(2, f"{type(error).__name__}: {error}\n".encode())
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_keyring_whose_lock_another_thread_had_still_makes_keys(tmp_path: Path) -> None:
