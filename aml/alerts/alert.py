@@ -17,15 +17,18 @@ from itertools import groupby, islice
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Text, cast, func
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from emoney.aml.alerts.episodes import Episode
-from emoney.aml.alerts.tables import AlertRow
+from emoney.aml.alerts.tables import AlertAccountRow, AlertRow, AlertTransferRow
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import derived_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.base.postgres.sessions import read
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 
 _queries = queries_beside(__file__)
@@ -85,13 +88,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    id: UUID
-    subject: UUID
-    window_start: datetime
-    window_end: datetime
-    score: float
-    why: str
-    version: str
+    row: AlertRow
     transfers: frozenset[UUID]
 
 
@@ -112,7 +109,6 @@ def store(
     return total
 
 
-@reads_tuples
 def list_alerts(
     connection: Connection,
     *,
@@ -129,11 +125,26 @@ def list_alerts(
         raise InvalidInput(f"limit is {limit}; give 1 or more, or none for all")
     if not 0 <= score_min <= 1:
         raise InvalidInput(f"score_min is {score_min}; scores are from 0 to 1")
-    rows = connection.execute(
-        _queries.list.sql,
-        {"scenario": scenario, "subject_ref": subject, "score_min": score_min, "limit": limit},
+    subject_first = (col(AlertAccountRow.part) == "subject").desc()
+    accounts = select(AlertAccountRow.account_ref).where(AlertAccountRow.alert_id == AlertRow.id)
+    reference = func.coalesce(AlertTransferRow.reference, cast(AlertTransferRow.transfer_id, Text))
+    transfers = select(reference).where(AlertTransferRow.alert_id == AlertRow.id)
+    found = select(
+        AlertRow,
+        _array(accounts.order_by(subject_first, col(AlertAccountRow.account_ref))),
+        _array(transfers.order_by(col(AlertTransferRow.at), col(AlertTransferRow.transfer_id))),
+    ).where(AlertRow.score >= score_min)
+    if scenario is not None:
+        found = found.where(AlertRow.scenario == scenario)
+    if subject is not None:
+        found = found.where(AlertRow.subject_ref == subject)
+    by_score = (
+        col(AlertRow.score).desc(),
+        col(AlertRow.window_start),
+        col(AlertRow.scenario),
+        col(AlertRow.id),
     )
-    return [Alert(*(*row[:12], tuple(row[12]), tuple(row[13]))) for row in rows]
+    return [_alert(*row) for row in read(connection, found.order_by(*by_score).limit(limit))]
 
 
 @reads_tuples
@@ -148,27 +159,40 @@ def alerts_per_scenario(connection: Connection) -> dict[str, tuple[int, int, flo
     return {row[0]: (row[1], row[2], row[3]) for row in connection.execute(_queries.per_scenario.sql)}
 
 
+def _array(of: SelectOfScalar[str]) -> Any:
+    return func.array(of.scalar_subquery(), type_=ARRAY(Text))
+
+
+def _alert(row: AlertRow, accounts: list[str], transfers: list[str]) -> Alert:
+    return Alert(
+        row.id,
+        row.scenario,
+        row.scenario_version,
+        row.subject_ref,
+        row.currency,
+        row.window_start,
+        row.window_end,
+        row.score,
+        row.why,
+        row.status,
+        row.detected_at,
+        row.changed_at,
+        tuple(accounts),
+        tuple(transfers),
+    )
+
+
 def _known(connection: Connection, scenario: str, subjects: list[UUID]) -> dict[UUID, list[_Known]]:
     """The stored alerts of a scenario on these subjects, oldest window first."""
     raised = select(AlertRow).where(AlertRow.scenario == scenario, col(AlertRow.subject).in_(subjects))
     rows = read(connection, raised.order_by(col(AlertRow.window_start), col(AlertRow.id)))
     evidence: dict[UUID, set[UUID]] = {row.id: set() for row in rows}
-    for alert, transfer in connection.execute(_queries.known_evidence.sql, {"alerts": list(evidence)}):
+    of = select(AlertTransferRow.alert_id, AlertTransferRow.transfer_id)
+    for alert, transfer in read(connection, of.where(col(AlertTransferRow.alert_id).in_(evidence))):
         evidence[alert].add(transfer)
     known: dict[UUID, list[_Known]] = {}
     for row in rows:
-        known.setdefault(row.subject, []).append(
-            _Known(
-                row.id,
-                row.subject,
-                row.window_start,
-                row.window_end,
-                row.score,
-                row.why,
-                row.scenario_version,
-                frozenset(evidence[row.id]),
-            )
-        )
+        known.setdefault(row.subject, []).append(_Known(row, frozenset(evidence[row.id])))
     return known
 
 
@@ -176,17 +200,17 @@ def _matched(found: Sequence[Episode], known: Sequence[_Known]) -> Iterator[tupl
     """Each episode of a subject with the oldest alert it overlaps; those of one alert joined into one."""
     of_alert: dict[UUID, list[Episode]] = {}
     for episode in found:
-        alert = next((each for each in known if _overlap(each, episode)), None)
+        alert = next((each for each in known if _overlap(each.row, episode)), None)
         if alert is None:
             yield None, episode
         else:
-            of_alert.setdefault(alert.id, []).append(episode)
+            of_alert.setdefault(alert.row.id, []).append(episode)
     for alert in known:
-        if alert.id in of_alert:
-            yield alert, reduce(Episode.joined, of_alert[alert.id])
+        if alert.row.id in of_alert:
+            yield alert, reduce(Episode.joined, of_alert[alert.row.id])
 
 
-def _overlap(alert: _Known, episode: Episode) -> bool:
+def _overlap(alert: AlertRow, episode: Episode) -> bool:
     return alert.window_start <= episode.window_end and episode.window_start <= alert.window_end
 
 
@@ -199,32 +223,32 @@ def _store_one(
     now: datetime,
 ) -> Stored:
     start, end = episode.window_start, episode.window_end
-    if alert is not None:
-        start, end = min(start, alert.window_start), max(end, alert.window_end)
+    if alert is None:
+        row = AlertRow(
+            id=derived_id(start, "aml.alert", scenario, str(episode.subject), start.isoformat()),
+            scenario=scenario,
+            scenario_version=version,
+            subject=episode.subject,
+            subject_ref=episode.subject_ref,
+            currency=episode.currency,
+            window_start=start,
+            window_end=end,
+            score=episode.score,
+            why=episode.why,
+            detected_at=now,
+            changed_at=now,
+        )
+    else:
+        row = alert.row
+        start, end = min(start, row.window_start), max(end, row.window_end)
         present = (start, end, episode.score, episode.why, version)
-        as_stored = (alert.window_start, alert.window_end, alert.score, alert.why, alert.version)
+        as_stored = (row.window_start, row.window_end, row.score, row.why, row.scenario_version)
         if present == as_stored and alert.transfers >= {each.transfer_id for each in episode.evidence}:
             return Stored(unchanged=1)
-    alert_id = (
-        alert.id
-        if alert
-        else derived_id(start, "aml.alert", scenario, str(episode.subject), start.isoformat())
-    )
-    values = {
-        "id": alert_id,
-        "scenario": scenario,
-        "version": version,
-        "subject": episode.subject,
-        "subject_ref": episode.subject_ref,
-        "currency": episode.currency,
-        "window_start": start,
-        "window_end": end,
-        "score": episode.score,
-        "why": episode.why,
-        "now": now,
-    }
-    connection.execute((_queries.change_alert if alert else _queries.add_alert).sql, values)
-    _add_evidence(connection, alert_id, episode)
+        row.window_start, row.window_end, row.score, row.why, row.scenario_version = present
+        row.changed_at = now
+    add(connection, row)
+    _add_evidence(connection, row.id, episode)
     return Stored(grown=1) if alert else Stored(new=1)
 
 

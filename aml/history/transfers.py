@@ -31,14 +31,17 @@ import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from sqlmodel import select
 
 from emoney.aml.errors import HistoryError
 from emoney.aml.history.gate import QualityGate
+from emoney.aml.history.tables import ExtractionRow, HistoryRow
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.files import replace_file, sync
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.progress import Progress, silent
 
 queries = queries_beside(__file__)
@@ -107,15 +110,15 @@ def extract(
         _remove_leftovers(directory, from_xact)
         rows, files = _write(connection, directory, from_xact, to_xact, chunk_rows, progress)
         if rows:
-            record = {
-                "id": new_id(),
-                "from_xact": from_xact,
-                "to_xact": to_xact,
-                "rows": rows,
-                "files": files,
-                "extracted_at": clock(),
-            }
-            connection.execute(queries.record.sql, record)
+            extraction = ExtractionRow(
+                id=new_id(),
+                from_xact=from_xact,
+                to_xact=to_xact,
+                rows=rows,
+                files=files,
+                extracted_at=clock(),
+            )
+            add(connection, extraction)
     return Extracted(rows, files, from_xact, to_xact)
 
 
@@ -140,7 +143,7 @@ def open_history(
     or the memory does not suffice.
     """
     with database.connection() as connection:
-        dataset = _one(connection, queries.dataset.sql)[0]
+        dataset = _dataset(connection)
         watermark, rows, expected = _admitted(connection)
     paths = sorted(path for path in _parts(directory) if _started_from(path) < watermark)
     if paths:
@@ -197,6 +200,12 @@ def _one(connection: Connection, statement: str) -> tuple[Any, ...]:
     return row
 
 
+def _dataset(connection: Connection) -> UUID:
+    """The id of the data set that belongs to this database."""
+    [dataset] = read(connection, select(HistoryRow.id))
+    return dataset
+
+
 def _admitted(connection: Connection) -> tuple[int, int, int]:
     """Watermark, rows and files of all extractions on record."""
     watermark, rows, files = _one(connection, queries.admitted.sql)
@@ -205,7 +214,7 @@ def _admitted(connection: Connection) -> tuple[int, int, int]:
 
 def _claim_directory(connection: Connection, directory: Path) -> None:
     """Make `directory` this database's history, or check that it is."""
-    dataset = _one(connection, queries.dataset.sql)[0]
+    dataset = _dataset(connection)
     directory.mkdir(parents=True, exist_ok=True)
     if (directory / "dataset.json").exists() or any(_parts(directory)):
         _check_owner(directory, dataset)

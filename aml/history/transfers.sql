@@ -2,10 +2,6 @@
 -- One extraction at a time; released when the transaction ends.
 SELECT pg_advisory_xact_lock(hashtext('aml.extraction'));
 
--- name: dataset
--- The id of the data set that belongs to this database.
-SELECT id FROM aml.history;
-
 -- name: admitted
 -- The watermark, and how many rows and files lie below it.
 SELECT coalesce(max(to_xact), 0), coalesce(sum(rows), 0)::bigint, coalesce(sum(files), 0)::bigint FROM aml.extraction;
@@ -40,8 +36,3 @@ FROM ledger.transfer AS t
 LEFT JOIN ledger.account AS d ON d.id = t.debit_account
 LEFT JOIN ledger.account AS c ON c.id = t.credit_account
 WHERE t.xact >= :from_xact AND t.xact < :to_xact;
-
--- name: record!
--- What one extraction admitted.
-INSERT INTO aml.extraction (id, from_xact, to_xact, rows, files, extracted_at)
-VALUES (:id, :from_xact, :to_xact, :rows, :files, :extracted_at);

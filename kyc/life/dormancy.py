@@ -31,9 +31,11 @@ from emoney.kyc.life.dormancy_rules import DormancyRule, DormancyRules
 from emoney.kyc.life.tables import DormancyExemptionRow, DormancyRow, DormancyStepRow
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing
+from emoney.kyc.wallets.tables import WalletRow
 from emoney.ledger import outbox
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import Account
+from emoney.ledger.accounts.tables import AccountRow
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
@@ -41,7 +43,6 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add, read
-from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.transfers.chart import AccountKind
@@ -168,12 +169,26 @@ def end_exemption(connection: Connection, account_id: UUID, ground: Ground, *, a
     return connection.execute(_queries.end_exemption.sql, about).rowcount > 0
 
 
-@reads_tuples
 def listed(connection: Connection, *, after: UUID = FIRST, most: int = PAGE_ROWS) -> list[dict[str, Any]]:
     """The wallets on their way, in id order, each with its steps."""
-    names = ("account", "wallet", "pack", "stage", "inactive_since", "next_at", "amount", "currency")
-    rows = connection.execute(_queries.listed.sql, {"after": after, "most": most}).fetchall()
-    return [dict(zip(names, row, strict=True)) | {"steps": steps(connection, row[0])} for row in rows]
+    id_ = col(DormancyRow.account_id)
+    of = select(DormancyRow, AccountRow.external_ref, AccountRow.currency, WalletRow.pack_id)
+    of = of.join(WalletRow, col(WalletRow.account_id) == id_).join(AccountRow, col(AccountRow.id) == id_)
+    of = of.where(col(DormancyRow.stage) != DormancyStage.ENDED.value, id_ > after)
+    return [
+        {
+            "account": row.account_id,
+            "wallet": reference,
+            "pack": pack,
+            "stage": row.stage,
+            "inactive_since": row.inactive_since,
+            "next_at": row.next_at,
+            "amount": row.amount,
+            "currency": currency,
+            "steps": steps(connection, row.account_id),
+        }
+        for row, reference, currency, pack in read(connection, of.order_by(id_).limit(most))
+    ]
 
 
 def steps(connection: Connection, account_id: UUID) -> list[dict[str, Any]]:

@@ -44,10 +44,3 @@ WHERE account_id = :account;
 -- name: end_exemption!
 UPDATE kyc.dormancy_exemption SET ended_at = :at
 WHERE account_id = :account AND ground = :ground AND ended_at IS NULL;
-
--- name: listed
-SELECT d.account_id, a.external_ref, w.pack_id, d.stage, d.inactive_since, d.next_at, d.amount, a.currency
-FROM kyc.dormancy AS d
-JOIN kyc.wallet AS w ON w.account_id = d.account_id
-JOIN ledger.account AS a ON a.id = d.account_id
-WHERE d.stage <> 'ended' AND d.account_id > :after ORDER BY d.account_id LIMIT :most;

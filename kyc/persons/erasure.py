@@ -9,11 +9,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
+from sqlmodel import col, or_, select
+from sqlmodel.sql.expression import Select
+
 from emoney.kyc.evidence.person import Person
+from emoney.kyc.evidence.tables import EvidenceRow
 from emoney.kyc.packs.library import PackLibrary
+from emoney.kyc.persons.tables import PersonRow
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.erasure import erasure
 from emoney.privacy.errors import InvalidDataRequest
@@ -89,11 +95,12 @@ def relationship(connection: Connection, person: Person, packs: PackLibrary) -> 
     It goes on while an account is open, or the records of another person name this one: a minor's guardian,
     an entity's owner.
     """
-    records = connection.execute(_queries.records.sql, {"holder": person.holder}).fetchall()
-    subjects = [row[0] for row in records]
+    records = read(connection, _records(person.holder))
+    subjects = [id_ for id_, _ in records]
     about = {"subjects": subjects}
     accounts = tuple(PersonAccount(*row) for row in connection.execute(_queries.accounts.sql, about))
-    evidence = tuple(row[0] for row in connection.execute(_queries.evidence.sql, about))
+    of_subjects = select(EvidenceRow.id).where(col(EvidenceRow.person_id).in_(subjects))
+    evidence = tuple(read(connection, of_subjects.order_by(col(EvidenceRow.id))))
     named = connection.execute(_queries.named_elsewhere.sql, about).fetchone()
     elsewhere = bool(named and named[0])
     ended = None
@@ -231,19 +238,22 @@ def _answer(
 
 
 def _tie_of(connection: Connection, request: DataRequest, packs: PackLibrary) -> Relationship:
-    row = connection.execute(_queries.records.sql, {"holder": request.subject}).fetchone()
-    if row is None:
+    records = read(connection, _records(request.subject))
+    if not records:
         raise InvalidDataRequest(f"Request {request.id} is about records that are not there any more.")
-    return relationship(connection, Person(request.subject, "", "", request.subject, row[1]), packs)
+    return relationship(connection, Person(request.subject, "", "", request.subject, records[0][1]), packs)
+
+
+def _records(holder: UUID) -> Select[UUID, datetime]:
+    """All records of a person with the moment of each, in id order."""
+    of = select(PersonRow.id, PersonRow.enrolled_at)
+    of = of.where(or_(PersonRow.id == holder, PersonRow.holder_id == holder))
+    return of.order_by(col(PersonRow.id))
 
 
 def _demand_still_over(connection: Connection, subjects: Sequence[UUID]) -> None:
     named = f"The person of record {min(subjects)}"
-    linked = {
-        row[0]
-        for subject in subjects
-        for row in connection.execute(_queries.records.sql, {"holder": subject}).fetchall()
-    }
+    linked = {id_ for subject in subjects for id_, _ in read(connection, _records(subject))}
     if linked - set(subjects):
         raise InvalidDataRequest(f"{named} was linked to more since: withdraw the request and ask anew.")
     accounts = connection.execute(_queries.accounts.sql, {"subjects": list(subjects)}).fetchall()

@@ -1,7 +1,3 @@
--- name: records
--- All records of a person, in id order.
-SELECT id, enrolled_at FROM kyc.person WHERE coalesce(holder_id, id) = :holder OR id = :holder ORDER BY id;
-
 -- name: accounts
 -- The accounts of a person: wallets and business accounts of any record, and what the ledger holds for the holder.
 SELECT a.id, a.external_ref, a.opened_at, a.closed_at, w.pack_id
@@ -10,9 +6,6 @@ WHERE a.holder = ANY (:subjects)
    OR a.id IN (SELECT account_id FROM kyc.wallet WHERE person_id = ANY (:subjects))
    OR a.id IN (SELECT account_id FROM kyc.business_account WHERE person_id = ANY (:subjects))
 ORDER BY a.opened_at, a.id;
-
--- name: evidence
-SELECT id FROM kyc.evidence WHERE person_id = ANY (:subjects) ORDER BY id;
 
 -- name: named_elsewhere
 -- Whether another person's records name one of these: as a minor's guardian, or as an entity's owner.

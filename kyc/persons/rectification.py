@@ -28,7 +28,7 @@ from emoney.kyc.parties import guardians
 from emoney.kyc.parties.settings import Parties, parties
 from emoney.kyc.persons import duplicates, search
 from emoney.kyc.persons.details import SEALED, PersonDetails, parse_person
-from emoney.kyc.persons.tables import PersonVersionRow, RectificationRow
+from emoney.kyc.persons.tables import PersonRow, PersonVersionRow, RectificationRow
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.ledger import outbox, two_persons
@@ -187,27 +187,32 @@ class Rectification:
     def _make(
         self, connection: Connection, asked: UUID, *, actor: str, at: datetime, approval: UUID | None
     ) -> None:
-        row = connection.execute(_queries.asked.sql, {"id": asked}).fetchone()
-        if row is None:
+        of = select(RectificationRow, PersonRow).where(RectificationRow.id == asked)
+        found = read(connection, of.join(PersonRow, col(PersonRow.id) == RectificationRow.person_id))
+        if not found:
             raise InvalidRequest(f"there is no rectification {asked}")
-        person_id, ref, kind, holder, enrolled_at, version, fields, needs_two, reason, expires_on, *new = row
-        person = Person(person_id, ref, kind, holder, enrolled_at)
+        [(wanted, about)] = found
+        person_id, fields, reason = about.id, wanted.fields_, wanted.reason
+        person = Person(
+            person_id, about.external_ref, about.kind, about.holder_id or person_id, about.enrolled_at
+        )
         now, sealed = _lock(connection, person_id)
-        if now != version:
+        if now != wanted.version:
             raise InvalidRequest("the details have changed since this was asked for: reject it and ask anew")
         before = self._open(connection, person_id, _PERSON, person_id, sealed, actor)
-        given = self._open(connection, person_id, _ASKED, asked, dict(zip(FIELDS, new, strict=True)), actor)
+        new = {field: each and each.ciphertext for field in FIELDS for each in [getattr(wanted, field)]}
+        given = self._open(connection, person_id, _ASKED, asked, new, actor)
         after = {field: value for field, value in before.items() if field not in fields} | given
         details = _details(person, after, at)
         self._keep(
-            connection, person_id, before, version, asked, needs_two, fields, actor, reason, at, approval
+            connection, person_id, before, now, asked, wanted.needs_two, fields, actor, reason, at, approval
         )
         columns = self._seal(connection, person_id, _PERSON, person_id, after)
         ciphertexts = {field: each and each.ciphertext for field, each in columns.items()}
         connection.execute(_queries.rectify.sql, {"person": person_id, **ciphertexts})
         search.index_again(connection, self._vault, person_id, details)
         duplicates.note(connection, self._vault, [person_id], at)
-        _reopen(connection, person_id, details, frozenset(fields), expires_on, actor, at)
+        _reopen(connection, person_id, details, frozenset(fields), wanted.id_expires_on, actor, at)
         if "birth_date" in fields:
             self._answer_for(connection, person_id, details, actor, at)
         following.follow(
@@ -220,7 +225,7 @@ class Rectification:
         )
         _answer_requests(connection, person, fields, actor, at)
         outbox.append(
-            connection, "person.rectified", person_id, {"fields": fields, "version": version + 1}, at=at
+            connection, "person.rectified", person_id, {"fields": fields, "version": now + 1}, at=at
         )
 
     def _keep(

@@ -29,12 +29,14 @@ from emoney.kyc.wallets.restrictions import (
     per_person,
     restricted,
 )
+from emoney.kyc.wallets.tables import RestrictionStepRow
 from emoney.ledger import outbox
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import LimitProfile, LimitRule
@@ -212,14 +214,19 @@ def assign(
         "next_at": now.next_at if now else None,
     }
     connection.execute(_queries.restrict_wallet.sql, about)
-    numbers = {"balance": account.balance, "cap": under.cap}
-    connection.execute(
-        _queries.record_restriction.sql,
-        about
-        | numbers
-        | {"id": new_id(), "step": step, "told_cause": told.cause.value, "profile": under.profile_id}
-        | {"source": under.source, "at": at},
+    row = RestrictionStepRow(
+        id=new_id(),
+        account_id=wallet.account_id,
+        step=step,
+        cause=told.cause.value,
+        profile_id=under.profile_id,
+        balance=account.balance,
+        cap=under.cap,
+        next_at=now.next_at if now else None,
+        source=under.source,
+        made_at=at,
     )
+    add(connection, row)
     outbox.append(
         connection,
         "wallet.restricted" if now else "wallet.restriction_lifted",
@@ -228,8 +235,9 @@ def assign(
             "step": step,
             "cause": told.cause.value,
             "next_at": now.next_at.isoformat() if now and now.next_at else None,
-        }
-        | numbers,
+            "balance": account.balance,
+            "cap": under.cap,
+        },
         at=at,
     )
 

@@ -24,10 +24,6 @@ UPDATE kyc.wallet
 SET restriction = :stage, restriction_cause = :cause, restriction_next_at = :next_at
 WHERE account_id = :account;
 
--- name: record_restriction!
-INSERT INTO kyc.restriction_step (id, account_id, step, cause, profile_id, balance, cap, next_at, source, made_at)
-VALUES (:id, :account, :step, :told_cause, :profile, :balance, :cap, :next_at, :source, :at);
-
 -- name: record_rebinding!
 -- The pack, the tier and what it rests on stay; the limits are others.
 INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, reason, evidence, decided_at)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from emoney.kyc import settings
@@ -23,7 +24,7 @@ from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, per_person
-from emoney.kyc.wallets.tables import EndOfDayExcessRow
+from emoney.kyc.wallets.tables import EndOfDayExcessRow, EndOfDayRunRow
 from emoney.ledger import outbox
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.paging import PAGE_ROWS, pages
@@ -147,8 +148,8 @@ def _days(database: Database, pack: Pack, at: datetime) -> list[date]:
     """The days that have ended and wait, the earliest first; at the first run the last one only."""
     last = pack.local_day(at) - timedelta(days=1)
     with database.connection() as connection:
-        row = connection.execute(_queries.last_day.sql, {"pack": pack.id}).fetchone()
-    done = row[0] if row and row[0] else last - timedelta(days=1)
+        newest = select(func.max(EndOfDayRunRow.day)).where(EndOfDayRunRow.pack_id == pack.id)
+        done = read(connection, newest)[0] or last - timedelta(days=1)
     waiting = min((last - done).days, DAYS_BACK_MAX)
     return [last - timedelta(days=back) for back in reversed(range(waiting))]
 

@@ -1,6 +1,3 @@
--- name: last_day
-SELECT max(day) FROM kyc.end_of_day_run WHERE pack_id = :pack;
-
 -- name: held_at
 -- The open wallets of a pack with what each held at a moment, and what all wallets of its holder did: for each
 -- account one probe of the entries' key.

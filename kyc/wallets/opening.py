@@ -4,6 +4,9 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import func
+from sqlmodel import col, select
+
 from emoney.kyc.errors import NoTier, ReferenceTaken, TooManyWallets
 from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.evidence.person import Person
@@ -11,12 +14,14 @@ from emoney.kyc.evidence.tiers import tier_for
 from emoney.kyc.limits.features import ORDINARY, Features
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.wallets import wallet as wallets
+from emoney.kyc.wallets.tables import WalletRow
 from emoney.ledger.accounts import account as accounts
+from emoney.ledger.accounts.tables import AccountRow
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
-from emoney.ledger.base.postgres.tuples import reads_tuples
+from emoney.ledger.base.postgres.sessions import read
 
 _queries = queries_beside(__file__)
 
@@ -79,7 +84,6 @@ def _assigned(
     return tier, tuple(sorted(shown & pack.evidence_kinds))
 
 
-@reads_tuples
 def demand_room(connection: Connection, holder: UUID, pack: Pack, tier: Tier) -> None:
     """That the person may have one wallet more under the pack; two who ask at once come one by one.
 
@@ -89,9 +93,9 @@ def demand_room(connection: Connection, holder: UUID, pack: Pack, tier: Tier) ->
     if most is None:
         return
     connection.execute(_queries.lock_holder.sql, {"holder": holder})
-    about = {"holder": holder, "pack": pack.id, "tier": tier.id}
-    row = connection.execute(_queries.wallets_held.sql, about).fetchone()
-    held = row[0] if row else 0
+    open_ = select(func.count()).join(AccountRow, col(AccountRow.id) == WalletRow.account_id)
+    open_ = open_.where(AccountRow.holder == holder, col(AccountRow.closed_at).is_(None))
+    [held] = read(connection, open_.where(WalletRow.pack_id == pack.id, WalletRow.tier == tier.id))
     if held >= most:
         raise TooManyWallets(f"pack {pack.id} lets a person have {most} wallets at {tier.id}, and has {held}")
 

@@ -11,6 +11,8 @@ from itertools import groupby
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
+from sqlalchemy import func
+from sqlmodel import col, select
 
 from emoney.kyc.errors import InvalidDecision, ReferenceTaken, UnfitAccount
 from emoney.kyc.limits.compile import compile_profile
@@ -20,6 +22,7 @@ from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.wallets import stated_features as wallet_features
 from emoney.kyc.wallets.assignment import assign, limits_at, lock, profile_id
 from emoney.kyc.wallets.restrictions import Cause, DowngradePolicy, Restriction
+from emoney.kyc.wallets.tables import TierDecisionRow, WalletRow
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
@@ -28,7 +31,7 @@ from emoney.ledger.base.postgres.binary_arrays import Texts, Times, Uuids, packi
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
-from emoney.ledger.base.postgres.tuples import reads_tuples
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import AccountKind
 
@@ -219,10 +222,17 @@ def change_tier(
         return False
     about = {"account": account_id, "pack": pack.id, "tier": limits.id, "at": at}
     connection.execute(_queries.move_wallet.sql, about)
-    connection.execute(
-        _queries.record_decision.sql,
-        about | {"id": new_id(), "profile": under.profile_id, "reason": reason, "evidence": list(evidence)},
+    decision = TierDecisionRow(
+        id=new_id(),
+        account_id=account_id,
+        pack_id=pack.id,
+        tier=limits.id,
+        profile_id=under.profile_id,
+        reason=reason,
+        evidence=list(evidence),
+        decided_at=at,
     )
+    add(connection, decision)
     assign(connection, wallet, account, under, at)
     return True
 
@@ -274,10 +284,11 @@ def review_restriction(
     return under.restriction
 
 
-@reads_tuples
 def wallets_per_tier(connection: Connection) -> dict[tuple[str, str], int]:
     """How many wallets stand at each (pack, tier)."""
-    return {(pack, tier): count for pack, tier, count in connection.execute(_queries.wallets_per_tier.sql)}
+    at = col(WalletRow.pack_id), col(WalletRow.tier)
+    counted = select(*at, func.count()).group_by(*at).order_by(*at)
+    return {(pack, tier): count for pack, tier, count in read(connection, counted)}
 
 
 def _limits(connection: Connection, pack: Pack, kinds: set[_Kind]) -> dict[_Kind, UUID]:

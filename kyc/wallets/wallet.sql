@@ -62,12 +62,5 @@ INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, reason
 SELECT id, account_id, :pack, tier, profile_id, :reason, :evidence::text[], :at
 FROM unnest(:ids::uuid[], :accounts::uuid[], :tiers::text[], :profiles::uuid[]) AS new (id, account_id, tier, profile_id);
 
--- name: record_decision!
-INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, reason, evidence, decided_at)
-VALUES (:id, :account, :pack, :tier, :profile, :reason, :evidence::text[], :at);
-
 -- name: move_wallet!
 UPDATE kyc.wallet SET pack_id = :pack, tier = :tier, tier_since = :at WHERE account_id = :account;
-
--- name: wallets_per_tier
-SELECT pack_id, tier, count(*) FROM kyc.wallet GROUP BY pack_id, tier ORDER BY pack_id, tier;

@@ -11,16 +11,20 @@ from datetime import datetime
 from uuid import UUID
 
 from psycopg import sql
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, distinct, func
+from sqlmodel import col, select
 
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.declarations import Category
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.assessment import facts, inventory
 from emoney.privacy.assessment.inventory import InventoryRow
 from emoney.privacy.errors import InvalidPeriod, UnknownKey
+from emoney.privacy.keys.tables import KeyEncryptionKeyRow, SubjectKeyRow
+from emoney.privacy.search.tables import IndexKeyRow
 
 LISTED_MAX = 100_000
 
@@ -91,15 +95,18 @@ def of_lost_key(connection: Connection, metadata: MetaData, kek: str) -> Exposur
 
     If the key is lost to everyone, it is what can never be opened again.
     """
-    known = [row[0] for row in connection.execute(_queries.known_keks.sql)]
+    known = read(connection, select(KeyEncryptionKeyRow.id).order_by(col(KeyEncryptionKeyRow.id)))
     if kek not in known:
         shown = ", ".join(known[:20]) or "none yet"
         raise UnknownKey(f"No key of this database was ever wrapped under that key. Those in use: {shown}.")
     exposed, closed = _sealed(connection, metadata, kek)
-    keys = connection.execute(_queries.keys_under.sql, {"kek": kek}).fetchone()
-    assert keys is not None
-    indexes = tuple(row[0] for row in connection.execute(_queries.indexes_under.sql, {"kek": kek}))
-    return Exposure(tuple(exposed), tuple(closed), keys[0], keys[1], indexes)
+    keys = select(func.count(), func.count(distinct(col(SubjectKeyRow.subject))))
+    keys = keys.where(SubjectKeyRow.kek == kek, col(SubjectKeyRow.state) != "destroyed")
+    [(wrapped, subjects)] = read(connection, keys)
+    name = col(IndexKeyRow.index_name)
+    indexes = select(name).distinct().where(IndexKeyRow.kek == kek, col(IndexKeyRow.state) != "destroyed")
+    named = tuple(read(connection, indexes.order_by(name)))
+    return Exposure(tuple(exposed), tuple(closed), wrapped, subjects, named)
 
 
 @reads_tuples

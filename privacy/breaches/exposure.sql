@@ -7,17 +7,6 @@ GROUP BY 1, 2, 3, 4
 ORDER BY actor, purpose, subject, 4
 LIMIT :most;
 
--- name: keys_under
--- The wrapped keys of subjects under a key-encryption key, and whose they are.
-SELECT count(*), count(DISTINCT subject) FROM privacy.subject_key WHERE kek = :kek AND state <> 'destroyed';
-
--- name: indexes_under
--- The search indexes whose keys are under a key-encryption key.
-SELECT DISTINCT index_name FROM privacy.index_key WHERE kek = :kek AND state <> 'destroyed' ORDER BY index_name;
-
--- name: known_keks
-SELECT id FROM privacy.kek ORDER BY id;
-
 -- name: sealed_fields
 -- The fields of one sealed column, and whether a key-encryption key opens them: the one above the version of the
 -- subject's key that the field was sealed with.

@@ -17,7 +17,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import sql
-from sqlalchemy import or_
+from sqlalchemy import func, or_
 from sqlmodel import col, select
 
 from emoney.ledger.base.postgres.database import Connection
@@ -26,6 +26,8 @@ from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.erasure.tables import DestructionCertificateRow
 from emoney.privacy.errors import CannotOpen, KeyUnavailable, UnknownDataRequest
+from emoney.privacy.keys.events import KeyKind
+from emoney.privacy.keys.tables import KeyEncryptionKeyRow, KeyEventRow, SubjectKeyRow
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.vault.vault import Vault
 
@@ -123,14 +125,15 @@ def _certificate(row: DestructionCertificateRow) -> Certificate:
 @reads_tuples
 def check(connection: Connection, vault: Vault, certificate: Certificate) -> list[Check]:
     """Hold each claim against the database and the key provider of now."""
-    about = {"subjects": certificate.subjects}
-    living = connection.execute(_queries.living_keys.sql, about).fetchone()
-    keys = (f"{living[0]} keys of the subjects live",) if living and living[0] else ()
+    lives = or_(col(SubjectKeyRow.state) != "destroyed", col(SubjectKeyRow.wrapped).is_not(None))
+    of_subjects = select(func.count()).where(col(SubjectKeyRow.subject).in_(certificate.subjects))
+    [living] = read(connection, of_subjects.where(lives))
+    keys = (f"{living} keys of the subjects live",) if living else ()
     return [
         Check("The subjects' keys are destroyed.", keys),
         Check(
             "Every key that they were ever wrapped under is destroyed.",
-            tuple(_keks(connection, vault, about)),
+            tuple(_keks(connection, vault, certificate.subjects)),
         ),
         Check("No row is about the subjects.", tuple(_rows(connection, certificate.subjects))),
     ]
@@ -153,16 +156,20 @@ def search(path: Path, certificate: Certificate) -> Remains:
     return Remains(str(path), found_marks, found_ids)
 
 
-def _keks(connection: Connection, vault: Vault, about: dict[str, Any]) -> Iterator[str]:
-    for kek, provider, state in connection.execute(_queries.keks_above.sql, about).fetchall():
-        if state != "destroyed":
-            yield f"{kek} is {state}: copies wrapped under it could be opened until it is destroyed"
+def _keks(connection: Connection, vault: Vault, subjects: list[UUID]) -> Iterator[str]:
+    ever = select(KeyEventRow.kek).where(KeyEventRow.kind == KeyKind.SUBJECT_KEY.value)
+    above = col(KeyEncryptionKeyRow.id).in_(ever.where(col(KeyEventRow.subject).in_(subjects)))
+    for kek in read(
+        connection, select(KeyEncryptionKeyRow).where(above).order_by(col(KeyEncryptionKeyRow.id))
+    ):
+        if kek.state != "destroyed":
+            yield f"{kek.id} is {kek.state}: copies wrapped under it could be opened until it is destroyed"
             continue
         try:
-            vault.providers.named(provider).wrap(bytes(32), kek=kek, context=b"is it still there")
+            vault.providers.named(kek.provider).wrap(bytes(32), kek=kek.id, context=b"is it still there")
         except (KeyUnavailable, CannotOpen):
             continue
-        yield f"{kek} is destroyed by the database's record, and its provider still wraps with it"
+        yield f"{kek.id} is destroyed by the database's record, and its provider still wraps with it"
 
 
 def _rows(connection: Connection, subjects: list[UUID]) -> Iterator[str]:

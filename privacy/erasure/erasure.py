@@ -20,12 +20,15 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func
+from sqlmodel import col, select
+
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
-from emoney.ledger.base.postgres.sessions import add
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.erasure.tables import DestructionCertificateRow
 from emoney.privacy.errors import KeptByLaw, KeyGone
@@ -35,6 +38,7 @@ from emoney.privacy.keys.control import DESTROY
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.subject_keys import subject_context
+from emoney.privacy.keys.tables import KeyEncryptionKeyRow, SubjectKeyRow
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.rights import requests as rights
 from emoney.privacy.rights.requests import DataRequest, RequestState
@@ -137,7 +141,9 @@ def ask(connection: Connection, vault: Vault, month: date, *, actor: str) -> lis
     now = vault.clock()
     _gather(connection, vault, month, now)
     asked = []
-    for (kek,) in connection.execute(_queries.keks_of_month.sql, {"month": month}).fetchall():
+    living = select(KeyEncryptionKeyRow.id).where(col(KeyEncryptionKeyRow.state) != "destroyed")
+    of_month = living.where(KeyEncryptionKeyRow.expires_month == month)
+    for kek in read(connection, of_month.order_by(col(KeyEncryptionKeyRow.id))):
         if found := vault.control.pending(connection, KeyKind.KEK, kek, shred=True):
             asked.append(Asked(kek, found.id, found.outcome is not None))
             continue
@@ -188,7 +194,9 @@ def _gather(connection: Connection, vault: Vault, month: date, now: datetime) ->
         raise KeptByLaw(f"{month:%Y-%m} is not over: what expires in it is kept until its last day.")
     requests = [each for each in expired(connection, now.date()) if each.keep_until and _month(each) == month]
     due = {subject for request in requests for subject in request.subjects}
-    under = {row[0] for row in connection.execute(_queries.subjects_under.sql, {"month": month})}
+    living = select(SubjectKeyRow.subject).where(col(SubjectKeyRow.state) != "destroyed").distinct()
+    living = living.join(KeyEncryptionKeyRow, col(KeyEncryptionKeyRow.id) == SubjectKeyRow.kek)
+    under = set(read(connection, living.where(KeyEncryptionKeyRow.expires_month == month)))
     others = under - due
     held = rights.held(connection, others)
     for subjects, where in ((held, HELD), (others - held, None)):
@@ -243,10 +251,10 @@ def _certify(
     about: dict[str, Any] = {"subjects": list(request.subjects)}
     rows["privacy.sealed_row"] = connection.execute(_queries.remove_versions.sql, about).rowcount
     rows["privacy.index_entry"] = connection.execute(_queries.remove_codes.sql, about).rowcount
-    keys = connection.execute(_queries.key_versions.sql, about).fetchone()
+    of_subjects = col(SubjectKeyRow.subject).in_(request.subjects)
+    [keys] = read(connection, select(func.count()).where(of_subjects))
     above = connection.execute(_queries.keks_ever.sql, about).fetchall()
     complete = all(state == "destroyed" for _, _, state, _ in above)
-    assert keys is not None
     content: dict[str, Any] = {
         "format": "emoney-destruction/1",
         "request": str(request.id),
@@ -255,7 +263,7 @@ def _certify(
         "ground": request.ground,
         "source": request.source,
         "erased_at": now.isoformat(),
-        "keys_destroyed": keys[0],
+        "keys_destroyed": keys,
         "key_encryption_keys": [
             {
                 "id": kek,

@@ -10,13 +10,6 @@ UPDATE privacy.subject_key AS k SET wrapped = fresh.wrapped, kek = :kek
 FROM unnest(:subjects::uuid[], :versions::integer[], :wrapped::bytea[]) AS fresh (subject, version, wrapped)
 WHERE (k.subject, k.version) = (fresh.subject, fresh.version);
 
--- name: keks_of_month
-SELECT id FROM privacy.kek WHERE expires_month = :month AND state <> 'destroyed' ORDER BY id;
-
--- name: subjects_under
-SELECT DISTINCT k.subject FROM privacy.subject_key AS k JOIN privacy.kek AS e ON e.id = k.kek
-WHERE e.expires_month = :month AND k.state <> 'destroyed' ORDER BY k.subject;
-
 -- name: expired
 -- Erasures that were put off until a day before this one, and whose subjects are not under a legal hold.
 SELECT r.id FROM privacy.data_request AS r
@@ -46,6 +39,3 @@ SELECT k.id, k.provider, k.state, (SELECT max(e.happened_at) FROM privacy.key_ev
 FROM privacy.kek AS k
 WHERE k.id IN (SELECT e.kek FROM privacy.key_event AS e WHERE e.kind = 'subject key' AND e.subject = ANY (:subjects))
 ORDER BY k.id;
-
--- name: key_versions
-SELECT count(*) FROM privacy.subject_key WHERE subject = ANY (:subjects);

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from emoney.ledger import two_persons
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.errors import InvalidInput
@@ -16,6 +18,7 @@ from emoney.ledger.base.names import Actor, Reason, checked_name
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.two_persons import Request
 from emoney.privacy.errors import KeyGone, KeyInUse
 from emoney.privacy.keys import events as key_events
@@ -23,6 +26,7 @@ from emoney.privacy.keys import root_key
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.keys.keyring import LocalKeyring
+from emoney.privacy.keys.tables import KeyEncryptionKeyRow
 
 _queries = queries_beside(__file__)
 
@@ -239,8 +243,9 @@ class KeyControl:
         if kind is KeyKind.ROOT:
             return [KeyEvent(kind, ROOT, event)] if target == ROOT else []
         if kind is KeyKind.KEK:
-            found = connection.execute(_queries.living_kek.sql, {"target": target}).fetchall()
-            return [KeyEvent(kind, kek, event) for (kek,) in found]
+            living = select(KeyEncryptionKeyRow.id).where(col(KeyEncryptionKeyRow.state) != "destroyed")
+            named = living.where(KeyEncryptionKeyRow.id == target)
+            return [KeyEvent(kind, kek, event) for kek in read(connection, named)]
         if kind is KeyKind.SUBJECT_KEY:
             found = connection.execute(_queries.living_of_subject.sql, {"target": _uuid(target)}).fetchall()
             return [KeyEvent(kind, kek, event, subject, None, version) for subject, version, kek in found]

@@ -2,9 +2,6 @@
 SELECT subject, version, kek FROM privacy.subject_key
 WHERE subject = :target AND state <> 'destroyed' ORDER BY version FOR UPDATE;
 
--- name: living_kek
-SELECT id FROM privacy.kek WHERE id = :target AND state <> 'destroyed';
-
 -- name: living_index_key
 SELECT index_name, version, kek FROM privacy.index_key
 WHERE index_name || '/' || version = :target AND state <> 'destroyed';

@@ -7,18 +7,21 @@ is active; `expires_month` makes room for keys that die with the records below t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+
+from sqlmodel import col, select
 
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import KeyUnavailable
 from emoney.privacy.keys import algorithms
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyProvider, KeyUse
+from emoney.privacy.keys.tables import KeyEncryptionKeyRow
 
 _queries = queries_beside(__file__)
 
@@ -77,7 +80,7 @@ def current(
     if found := connection.execute(_queries.active_kek.sql, about).fetchone():
         return found[0], providers.named(found[1])
     kek = providers.now.first(use) if month is None else None
-    if kek is None or connection.execute(_queries.kek_exists.sql, {"kek": kek}).fetchone():
+    if kek is None or read(connection, select(KeyEncryptionKeyRow.id).where(KeyEncryptionKeyRow.id == kek)):
         kek = providers.now.create(use)
     _insert(connection, providers, kek, use, clock(), month)
     return kek, providers.now
@@ -88,7 +91,10 @@ def succeed(connection: Connection, providers: Providers, use: KeyUse, clock: Cl
     """Give every active key of this use a successor; returns the ids of the new ones."""
     connection.execute(_queries.lock_keks.sql)
     made = []
-    for former, month in connection.execute(_queries.active_keks_of.sql, {"use": use.value}).fetchall():
+    active = select(KeyEncryptionKeyRow.id, col(KeyEncryptionKeyRow.expires_month)).where(
+        KeyEncryptionKeyRow.use == use.value, KeyEncryptionKeyRow.state == "active"
+    )
+    for former, month in read(connection, active.order_by(col(KeyEncryptionKeyRow.id))):
         set_state(connection, former, "decrypt-only", KeyEventKind.RETIRED, clock())
         kek = providers.now.create(use)
         _insert(connection, providers, kek, use, clock(), month)
@@ -119,13 +125,16 @@ def _insert(
     now: datetime,
     month: date | None,
 ) -> None:
-    row: dict[str, Any] = {
-        "kek": kek,
-        "provider": providers.now.name,
-        "use": use.value,
-        "month": month,
-        "now": now,
-        **algorithms.window(use.value, now)._asdict(),
-    }
-    connection.execute(_queries.insert_kek.sql, row)
+    window = algorithms.window(use.value, now)
+    row = KeyEncryptionKeyRow(
+        id=kek,
+        provider=providers.now.name,
+        use=use.value,
+        expires_month=month,
+        state="active",
+        created_at=now,
+        seal_until=window.seal_until,
+        open_until=window.open_until,
+    )
+    add(connection, row)
     key_events.record(connection, [KeyEvent(KeyKind.KEK, kek, KeyEventKind.CREATED)], now)

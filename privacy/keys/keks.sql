@@ -3,19 +3,9 @@
 SELECT id, provider FROM privacy.kek
 WHERE use = :use AND expires_month IS NOT DISTINCT FROM :month::date AND state = 'active' FOR SHARE;
 
--- name: kek_exists
-SELECT 1 FROM privacy.kek WHERE id = :kek;
-
--- name: active_keks_of
-SELECT id, expires_month FROM privacy.kek WHERE use = :use AND state = 'active' ORDER BY id;
-
 -- name: lock_keks!
 -- One maker at a time, so that no provider is asked for a key that then goes unused.
 SELECT pg_advisory_xact_lock(hashtext('privacy.kek'));
-
--- name: insert_kek!
-INSERT INTO privacy.kek (id, provider, use, expires_month, state, created_at, seal_until, open_until)
-VALUES (:kek, :provider, :use, :month, 'active', :now, :seal_until, :open_until);
 
 -- name: set_kek_state!
 UPDATE privacy.kek SET state = :state WHERE id = :kek;

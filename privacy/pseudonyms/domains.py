@@ -25,8 +25,11 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
 from uuid import RFC_4122, UUID
+
+from psycopg.errors import UniqueViolation
+from sqlalchemy import func
+from sqlmodel import col, select
 
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.ids import new_id
@@ -34,10 +37,12 @@ from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.errors import KeyDestroyed
 from emoney.privacy.keys.framing import framed
 from emoney.privacy.keys.keks import Providers
+from emoney.privacy.keys.tables import KeyEncryptionKeyRow
 from emoney.privacy.pseudonyms.errors import (
     GuessableSubject,
     InvalidDomain,
@@ -45,6 +50,7 @@ from emoney.privacy.pseudonyms.errors import (
     UnknownDomain,
 )
 from emoney.privacy.pseudonyms.keys import domain_key, fresh_key, wrapped_key
+from emoney.privacy.pseudonyms.tables import PseudonymDomainRow, PseudonymEpochRow
 from emoney.privacy.rights import requests as rights
 
 SUBJECTS_MAX = 100_000
@@ -70,16 +76,6 @@ class Domain:
     epoch_started_at: datetime
 
 
-class _Epoch(NamedTuple):
-    number: int
-    reversible: bool
-    purpose: str
-    wrapped: bytes
-    kek: str
-    provider: str
-    destroyed_at: datetime | None
-
-
 class Pseudonyms:
     """The pseudonyms of one domain. Safe to share between threads; each brings its own connection.
 
@@ -99,11 +95,22 @@ class Pseudonyms:
         that cannot stand in a record.
         """
         checked_purpose(purpose)
-        values = self._epoch_values(connection, 1, bool(reversible), actor)
-        made = connection.execute(_queries.create.sql, values | {"purpose": purpose})
-        if made.rowcount == 0:
-            raise InvalidDomain(f"the domain {self.domain} is there already; start a new epoch instead")
-        return Domain(self.domain, purpose, bool(reversible), 1, values["at"])
+        first = self._started(connection, 1, bool(reversible), actor)
+        made = PseudonymDomainRow(
+            name=self.domain,
+            purpose=purpose,
+            reversible=first.reversible,
+            created_by=first.started_by,
+            created_at=first.started_at,
+        )
+        try:
+            add(connection, made)
+        except UniqueViolation:
+            raise InvalidDomain(
+                f"the domain {self.domain} is there already; start a new epoch instead"
+            ) from None
+        add(connection, first)
+        return Domain(self.domain, purpose, first.reversible, first.epoch, first.started_at)
 
     @all_or_nothing
     def rotate(self, connection: Connection, *, actor: str) -> int:
@@ -113,10 +120,10 @@ class Pseudonyms:
         """
         Actor(actor)
         connection.execute(_queries.lock_domain.sql, {"domain": self.domain})
-        newest = self._epoch(connection, None)
-        values = self._epoch_values(connection, newest.number + 1, newest.reversible, actor)
-        connection.execute(_queries.next_epoch.sql, values)
-        return newest.number + 1
+        newest, _, _ = self._epoch(connection, None)
+        following = self._started(connection, newest.epoch + 1, newest.reversible, actor)
+        add(connection, following)
+        return following.epoch
 
     @all_or_nothing
     def of(
@@ -133,21 +140,23 @@ class Pseudonyms:
         if len(subjects) > SUBJECTS_MAX:
             raise TooManySubjects(f"{len(subjects)} subjects in one call; {SUBJECTS_MAX} are taken")
         asked = {_checked_subject(subject) for subject in subjects}
-        of = self._epoch(connection, epoch)
+        of, purpose, provider = self._epoch(connection, epoch)
         if of.destroyed_at is not None:
             raise KeyDestroyed(
-                f"The key of epoch {of.number} of {self.domain} was destroyed: its pseudonyms are not made."
+                f"The key of epoch {of.epoch} of {self.domain} was destroyed: its pseudonyms are not made."
             )
-        wanted = sorted(asked - rights.shut_out(connection, asked, {of.purpose}))
+        wanted = sorted(asked - rights.shut_out(connection, asked, {purpose}))
         if not wanted:
             return {}
         if of.reversible:
-            found = self._tokens(connection, of.number, wanted)
+            found = self._tokens(connection, of.epoch, wanted)
         else:
+            assert of.wrapped is not None
+            assert of.kek is not None
             key = domain_key(
-                self._providers, self.domain, of.number, wrapped=of.wrapped, kek=of.kek, provider=of.provider
+                self._providers, self.domain, of.epoch, wrapped=of.wrapped, kek=of.kek, provider=provider
             )
-            prefix = framed(_VALUE, self.domain.encode(), of.number.to_bytes(4, "big"))
+            prefix = framed(_VALUE, self.domain.encode(), of.epoch.to_bytes(4, "big"))
             found = {
                 subject: hmac.digest(key, prefix + framed(subject.bytes), "sha256")[:PSEUDONYM_BYTES]
                 for subject in wanted
@@ -155,10 +164,9 @@ class Pseudonyms:
         ordered = sorted(found.items(), key=lambda pair: pair[1])
         return {subject: value.hex() for subject, value in ordered}
 
-    @reads_tuples
     def newest_epoch(self, connection: Connection) -> int:
         """The number of the newest epoch. Raises UnknownDomain."""
-        return self._epoch(connection, None).number
+        return self._epoch(connection, None)[0].epoch
 
     def _tokens(self, connection: Connection, epoch: int, subjects: list[UUID]) -> dict[UUID, bytes]:
         fresh = [os.urandom(PSEUDONYM_BYTES) for _ in subjects]
@@ -174,43 +182,50 @@ class Pseudonyms:
         )
         return {subject: bytes(token) for subject, token in rows}
 
-    def _epoch(self, connection: Connection, epoch: int | None) -> _Epoch:
-        row = connection.execute(
-            _queries.epoch_of.sql, {"domain": self.domain, "epoch": _checked_epoch(epoch)}
-        ).fetchone()
-        if row is None:
+    def _epoch(self, connection: Connection, epoch: int | None) -> tuple[PseudonymEpochRow, str, str]:
+        """The epoch asked for, or the newest; the domain's purpose; the provider of a living key."""
+        of = select(PseudonymEpochRow, PseudonymDomainRow.purpose, KeyEncryptionKeyRow.provider)
+        of = of.join(PseudonymDomainRow, col(PseudonymDomainRow.name) == PseudonymEpochRow.domain)
+        of = of.outerjoin(KeyEncryptionKeyRow, col(KeyEncryptionKeyRow.id) == PseudonymEpochRow.kek)
+        of = of.where(PseudonymEpochRow.domain == self.domain)
+        if epoch is not None:
+            of = of.where(PseudonymEpochRow.epoch == _checked_epoch(epoch))
+        found = read(connection, of.order_by(col(PseudonymEpochRow.epoch).desc()).limit(1))
+        if not found:
             which = "" if epoch is None else f" epoch {epoch} of"
             raise UnknownDomain(
                 f"there is no{which} domain {self.domain}; see `emoney privacy pseudonyms list`"
             )
-        return _Epoch(*row)
+        return found[0]
 
-    def _epoch_values(
-        self, connection: Connection, epoch: int, reversible: bool, actor: str
-    ) -> dict[str, Any]:
+    def _started(self, connection: Connection, epoch: int, reversible: bool, actor: str) -> PseudonymEpochRow:
         actor = Actor(actor)
         wrapped, kek = None, None
         if not reversible:
             wrapped, kek = wrapped_key(
                 connection, self._providers, self._clock, fresh_key(), self.domain, epoch
             )
-        return {
-            "id": new_id(),
-            "domain": self.domain,
-            "epoch": epoch,
-            "reversible": reversible,
-            "wrapped": wrapped,
-            "kek": kek,
-            "actor": actor,
-            "at": self._clock(),
-        }
+        return PseudonymEpochRow(
+            id=new_id(),
+            domain=self.domain,
+            epoch=epoch,
+            reversible=reversible,
+            wrapped=wrapped,
+            kek=kek,
+            started_by=actor,
+            started_at=self._clock(),
+        )
 
 
-@reads_tuples
 def domains(connection: Connection) -> list[Domain]:
     """The domains there are, by name; at most 1,000."""
-    rows = connection.execute(_queries.domains.sql, {"most": DOMAINS_MAX}).fetchall()
-    return [Domain(*row) for row in rows]
+    name, newest = col(PseudonymDomainRow.name), func.max(PseudonymEpochRow.epoch)
+    of = select(PseudonymDomainRow, newest, func.max(PseudonymEpochRow.started_at))
+    of = of.join(PseudonymEpochRow, col(PseudonymEpochRow.domain) == name).group_by(name).order_by(name)
+    return [
+        Domain(row.name, row.purpose, row.reversible, epoch, since)
+        for row, epoch, since in read(connection, of.limit(DOMAINS_MAX))
+    ]
 
 
 @all_or_nothing
@@ -265,8 +280,8 @@ def checked_purpose(purpose: str) -> str:
     return purpose
 
 
-def _checked_epoch(epoch: int | None) -> int | None:
-    if epoch is not None and not 0 < epoch < 1 << 31:
+def _checked_epoch(epoch: int) -> int:
+    if not 0 < epoch < 1 << 31:
         raise UnknownDomain("epochs are numbered from 1")
     return epoch
 

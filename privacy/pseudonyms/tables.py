@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import Column, DateTime, FetchedValue, LargeBinary
 from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
@@ -59,7 +59,9 @@ class PseudonymEpochRow(Table, table=True):
     kek: str | None = None
     started_by: str = Field(sa_column_kwargs={"info": _ACCOUNTABILITY})
     started_at: datetime = timestamp_column()
-    destroyed_at: datetime | None = timestamp_column(nullable=True)
+    destroyed_at: datetime | None = Field(  # left out of an INSERT: the application may only set it later
+        default=None, sa_column=Column(DateTime(timezone=True), FetchedValue())
+    )
     xact: int = xact()
     salt: UUID = salt()
 

@@ -22,7 +22,9 @@ from uuid import UUID
 
 from psycopg.errors import CheckViolation, UniqueViolation
 from psycopg.types.json import Jsonb
+from sqlalchemy import func
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.extras import demanded
@@ -32,10 +34,9 @@ from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import read
-from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.pseudonyms.domains import checked_name, checked_purpose
 from emoney.privacy.releases.errors import BudgetSpent, InvalidBudget, InvalidCount
-from emoney.privacy.releases.tables import PublishedCountRow
+from emoney.privacy.releases.tables import CountBudgetRow, CountSpentRow, PublishedCountRow
 
 EPSILON_MAX, EPSILON_STEP = Decimal(10), Decimal("0.000001")
 CELLS_MAX, QUESTION_MAX = 1000, 200
@@ -104,7 +105,7 @@ def open_budget(
     """
     values = {"id": new_id(), "name": checked_name(name), "purpose": checked_purpose(purpose)}
     values |= {"epsilon": _epsilon(epsilon, InvalidBudget), "actor": Actor(actor), "at": at}
-    if connection.execute(_queries.budget.sql, {"name": name}).fetchone():
+    if read(connection, _spent_of(name)):
         raise InvalidBudget(f"there is a budget {name} already, and a budget is not raised: open another")
     try:
         connection.execute(_queries.open_budget.sql, values)
@@ -131,10 +132,10 @@ def publish(
     cells = _checked_cells(question)
     published_by, at, answer_id = Actor(actor), clock(), new_id()
     with database.connection() as connection:
-        found = connection.execute(_queries.budget.sql, {"name": budget}).fetchone()
-        if found is None:
+        found = read(connection, _spent_of(budget))
+        if not found:
             raise InvalidBudget("there is no such budget; see `emoney privacy count budgets`")
-        _demand_left(budget, found[2] - found[3], spend)
+        _demand_left(budget, found[0].epsilon - found[0].spent, spend)
         true = question.count(connection)
         if not true.keys() <= set(cells) or not all(0 <= number < COUNT_MAX for number in true.values()):
             raise InvalidCount("the count has a cell that its question does not name, or is out of bounds")
@@ -150,10 +151,16 @@ def publish(
     return Published(answer_id, budget, question.text, spend, told, noise.within, published_by, at)
 
 
-@reads_tuples
 def budgets(connection: Connection) -> list[Budget]:
     """All budgets, by name; at most 1,000."""
-    return [Budget(*row) for row in connection.execute(_queries.budgets.sql, {"most": LISTED_MAX})]
+    name = col(CountBudgetRow.name)
+    answers = select(func.count()).where(PublishedCountRow.budget == name).scalar_subquery()
+    of = select(CountBudgetRow, col(CountSpentRow.spent), answers)
+    of = of.join(CountSpentRow, col(CountSpentRow.budget) == name).order_by(name).limit(LISTED_MAX)
+    return [
+        Budget(row.name, row.purpose, row.epsilon, spent, count, row.opened_by, row.opened_at)
+        for row, spent, count in read(connection, of)
+    ]
 
 
 def every(connection: Connection) -> list[Published]:
@@ -221,6 +228,10 @@ def _checked_cells(question: Question) -> list[str]:
     if not 1 <= len(question.text) <= QUESTION_MAX or not question.text.isprintable():
         raise InvalidCount(f"a question is 1 to {QUESTION_MAX} printable characters")
     return cells
+
+
+def _spent_of(budget: str) -> SelectOfScalar[CountSpentRow]:
+    return select(CountSpentRow).where(CountSpentRow.budget == budget)
 
 
 def _demand_left(budget: str, left: Decimal, spend: Decimal) -> None:

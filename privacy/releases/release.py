@@ -20,6 +20,7 @@ from typing import Any
 from uuid import UUID
 
 from psycopg.errors import UniqueViolation
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from emoney.ledger.base.clock import Clock, system_clock
@@ -27,12 +28,11 @@ from emoney.ledger.base.files import replace_file
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import Connection, Database
-from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.sessions import add, read
 from emoney.privacy.errors import ProcessingRestricted
 from emoney.privacy.keys.keks import Providers
 from emoney.privacy.pseudonyms.domains import Pseudonyms
-from emoney.privacy.pseudonyms.tables import PseudonymDomainRow
+from emoney.privacy.pseudonyms.tables import PseudonymDomainRow, PseudonymEpochRow
 from emoney.privacy.releases.anonymity import Anonymised, anonymise
 from emoney.privacy.releases.errors import EpochReleased, InvalidPlan
 from emoney.privacy.releases.plans import Plan
@@ -40,8 +40,6 @@ from emoney.privacy.releases.tables import ReleaseRow
 from emoney.privacy.rights import requests as rights
 
 LISTED_MAX = 1000
-
-_queries = queries_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +212,9 @@ def _release(row: ReleaseRow) -> Released:
 
 
 def _demand_unreleased(connection: Connection, domain: str) -> None:
-    if connection.execute(_queries.newest_released.sql, {"domain": domain}).fetchone():
+    newest = select(func.max(PseudonymEpochRow.epoch)).where(PseudonymEpochRow.domain == domain)
+    served = select(ReleaseRow.id).where(ReleaseRow.domain == domain)
+    if read(connection, served.where(ReleaseRow.epoch == newest.scalar_subquery())):
         raise _released(domain)
 
 

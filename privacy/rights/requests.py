@@ -287,18 +287,24 @@ def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime
 
     Raises SamePerson, InvalidRequest, InvalidDataRequest when there is no such hold, or it was released.
     """
-    row = {"id": new_id(), "hold": hold, "actor": Actor(actor), "at": at}
+    who = Actor(actor)
+    placed = read(
+        connection, select(LegalHoldRow).where(LegalHoldRow.hold_id == hold, LegalHoldRow.number == 1)
+    )
+    if not placed:
+        raise InvalidDataRequest("There is no legal hold of that id.")
+    [row] = placed
+    released = LegalHoldRow(
+        id=new_id(), hold_id=hold, number=2, subject=row.subject, reference=row.reference, actor=who, at=at
+    )
     try:
         with attempt(connection):
-            found = connection.execute(_queries.release_hold.sql, row).fetchone()
+            add(connection, released)
     except psycopg.errors.UniqueViolation:
         raise InvalidDataRequest("That hold was released already.") from None
     except psycopg.errors.IntegrityConstraintViolation:
         raise SamePerson("A legal hold is released by another person than placed it.") from None
-    if found is None:
-        raise InvalidDataRequest("There is no legal hold of that id.")
-    subject: UUID = found[0]
-    return subject
+    return row.subject
 
 
 def holds(connection: Connection) -> list[LegalHold]:

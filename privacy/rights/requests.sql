@@ -21,10 +21,5 @@ SELECT subject, purposes, ground, request_id, at FROM (
     SELECT DISTINCT ON (subject) * FROM privacy.restriction WHERE subject = ANY (:subjects) ORDER BY subject, number DESC
 ) AS newest WHERE purposes IS NOT NULL ORDER BY subject;
 
--- name: release_hold
-INSERT INTO privacy.legal_hold (id, hold_id, number, subject, reference, actor, at)
-SELECT :id, hold_id, 2, subject, reference, :actor, :at FROM privacy.legal_hold WHERE hold_id = :hold AND number = 1
-RETURNING subject;
-
 -- name: held
 SELECT each.subject FROM unnest((:subjects)::uuid[]) AS each (subject) WHERE privacy.held(each.subject);

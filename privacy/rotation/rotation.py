@@ -20,6 +20,7 @@ from functools import partial
 from uuid import UUID
 
 from sqlalchemy import MetaData
+from sqlmodel import col, select
 
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.ids import new_id
@@ -28,6 +29,7 @@ from emoney.ledger.base.paging import steps
 from emoney.ledger.base.postgres.binary_queries import in_binary
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
 from emoney.privacy.errors import RotationUnfinished
@@ -36,8 +38,10 @@ from emoney.privacy.keys import keks
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.subject_keys import subject_context
+from emoney.privacy.keys.tables import KeyEncryptionKeyRow
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.rotation import reindexing, resealing
+from emoney.privacy.rotation.tables import RotationRow
 from emoney.privacy.search.blind_index import BlindIndex, index_context
 from emoney.privacy.vault.sealed_columns import SealedTable, sealed_tables
 from emoney.privacy.vault.vault import Vault
@@ -219,18 +223,19 @@ class Rotation:
         who = checked_name(actor)
         with self._database.connection() as connection:
             connection.execute(_queries.lock_rotation.sql)
-            found = connection.execute(_queries.unfinished.sql, {"kind": kind}).fetchone()
-            if found:
-                return _Run(found[0], found[1], found[2], found[3], resumed=True)
+            unfinished = select(RotationRow).where(col(RotationRow.finished_at).is_(None))
+            if found := read(connection, unfinished.where(RotationRow.kind == kind)):
+                [row] = found
+                return _Run(row.id, row.started_at, row.keys, row.fields, resumed=True)
             run = _Run(new_id(), self._clock(), 0, 0, resumed=False)
-            about = {"id": run.id, "kind": kind, "actor": who, "now": run.started_at}
-            connection.execute(_queries.insert_rotation.sql, about)
+            begun = RotationRow(id=run.id, kind=kind, actor=who, started_at=run.started_at, keys=0, fields=0)
+            add(connection, begun)
             first(connection)
         return run
 
     def _successors(self, connection: Connection) -> None:
         """New key-encryption keys; where none was active, as after a compromise, there is one now."""
-        used = {use for (use,) in connection.execute(_queries.uses.sql)} | {KeyUse.SUBJECT_KEYS.value}
+        used = {KeyUse.SUBJECT_KEYS.value, *read(connection, select(KeyEncryptionKeyRow.use).distinct())}
         for use in (use for use in KeyUse if use.value in used):
             if not keks.succeed(connection, self._vault.providers, use, self._clock):
                 keks.current(connection, self._vault.providers, use, self._clock)

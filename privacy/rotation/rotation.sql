@@ -1,12 +1,6 @@
 -- name: lock_rotation!
 SELECT pg_advisory_xact_lock(hashtext('privacy.rotation'));
 
--- name: unfinished
-SELECT id, started_at, keys, fields FROM privacy.rotation WHERE kind = :kind AND finished_at IS NULL;
-
--- name: insert_rotation!
-INSERT INTO privacy.rotation (id, kind, actor, started_at) VALUES (:id, :kind, :actor, :now);
-
 -- name: count_work!
 UPDATE privacy.rotation SET keys = keys + :keys, fields = fields + :fields WHERE id = :id;
 
@@ -75,10 +69,6 @@ ORDER BY k.index_name, k.version FOR NO KEY UPDATE OF k;
 
 -- name: rewrap_index_key!
 UPDATE privacy.index_key SET wrapped = :wrapped, kek = :kek WHERE index_name = :index AND version = :version;
-
--- name: uses
--- What key-encryption keys there are for.
-SELECT DISTINCT use FROM privacy.kek;
 
 -- name: newest_index_key
 SELECT version FROM privacy.index_key

@@ -54,7 +54,10 @@ def session_on(connection: Connection) -> Iterator["Session"]:
 
 
 def add(connection: Connection, *rows: "Table") -> None:
-    """Write new rows in the transaction of `connection`. Raises psycopg's errors."""
+    """Write new rows, and what was changed of rows that were read, in the transaction of `connection`.
+
+    Raises psycopg's errors.
+    """
     with session_on(connection) as session:
         session.add_all(rows)
 
