@@ -3,8 +3,7 @@
 import psycopg
 
 from emoney import Emoney
-from emoney.ledger import AccountKind, Money, Transfer, transfers
-from emoney.ledger.base.errors import InvalidInput
+from emoney.ledger import AccountKind, InvalidInput, Money, Transfer, transfers
 
 with Emoney.open() as em:
     bank = em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")

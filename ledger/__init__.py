@@ -7,6 +7,7 @@ from emoney.ledger.base.faces import face
 if TYPE_CHECKING:
     from emoney.ledger.accounts.account import Account, NewAccount
     from emoney.ledger.async_ledger import AsyncLedger
+    from emoney.ledger.base.errors import EmoneyError, InvalidInput
     from emoney.ledger.base.ids import Key
     from emoney.ledger.base.postgres.database import Database
     from emoney.ledger.base.postgres.pool import PoolOptions
@@ -28,6 +29,8 @@ else:
             "Reading": "reading",
             "Page": "reading",
             "Key": "base.ids",
+            "EmoneyError": "base.errors",
+            "InvalidInput": "base.errors",
             "Money": "transfers.money",
             "Database": "base.postgres.database",
             "PoolOptions": "base.postgres.pool",
@@ -54,6 +57,8 @@ __all__ = [
     "Transfer",
     "Operation",
     "Key",
+    "EmoneyError",
+    "InvalidInput",
     "Money",
     "Outcome",
     "Refusal",

@@ -1,6 +1,7 @@
 """The house stands: floors know only those below, names lead where they say, modules stay readable."""
 
 import importlib
+import importlib.util
 import inspect
 import re
 import subprocess
@@ -120,6 +121,29 @@ def test_every_module_that_a_page_names_is_there() -> None:
                 thing = getattr(thing, part)
         bare = re.findall(rf"^ *(?:from|import) (?:{'|'.join(PACKAGES)})\b", text, re.MULTILINE)
         assert bare == [], page.name
+
+
+def test_pages_and_examples_import_from_public_faces_only() -> None:
+    """`emoney`, a package or a room of one; what that lists, where it lists, or a module of it."""
+    sources = [*pages(), *sorted((ROOT / "examples").glob("*.py"))]
+    found = [
+        (page.name, module, name.split(" as ")[0].strip())
+        for page in sources
+        for module, names in re.findall(
+            r"^ *from (emoney[\w.]*) import ([\w, ]+)", page.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        for name in names.split(",")
+    ]
+    assert len(found) > 30
+    inner = []
+    for page, module, name in found:
+        imported = importlib.import_module(module)
+        listed = getattr(imported, "__all__", [name])
+        if module.count(".") > 2 or (
+            name not in listed and importlib.util.find_spec(f"{module}.{name}") is None
+        ):
+            inner.append(f"{page}: from {module} import {name}")
+    assert inner == []
 
 
 def test_the_map_shows_every_room() -> None:

@@ -32,7 +32,7 @@ FILES = ("cp", "mkdir")
 
 _BLOCK = re.compile(r"(?:^<!-- file: (?P<file>\S+) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
 _NAME = re.compile(r"<([A-Z]+)>")
-_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|local-[0-9a-f]{16}"
 _DATABASE = re.compile(rf"postgresql://\S+@{re.escape(SERVER)}/\w+")
 
 

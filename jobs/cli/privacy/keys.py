@@ -9,11 +9,19 @@ import typer
 from emoney.jobs import rotation as rotating
 from emoney.jobs.cli.options import Actor
 from emoney.jobs.cli.output import AsJson, print_json, progress, screen, table
+from emoney.jobs.cli.privacy import key_destruction
+from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import inventory as key_inventory
 from emoney.privacy.search import leakage
 from emoney.privacy.vault import purposes
+
+keys = group(
+    "The key inventory: key-encryption keys, what is under them, and the states of all others.",
+    no_args_is_help=False,
+)
+keys.add_typer(key_destruction.app, name="destroy")
 
 
 class What(StrEnum):
@@ -26,7 +34,8 @@ class What(StrEnum):
 
 def register(privacy: typer.Typer) -> None:
     """Add the commands to `emoney privacy`."""
-    for command in (rotate, keys, algorithms_, indexes, purposes_):
+    privacy.add_typer(keys, name="keys")
+    for command in (rotate, algorithms_, indexes, purposes_):
         privacy.command(command.__name__.rstrip("_"))(command)
 
 
@@ -63,8 +72,11 @@ def rotate(
     screen.print(f"left under old keys: {left}", highlight=False, soft_wrap=True)
 
 
-def keys(as_json: AsJson = False) -> None:
-    """The key inventory: key-encryption keys, what is under them, and the states of all others."""
+@keys.callback(invoke_without_command=True)
+def inventory(context: typer.Context, as_json: AsJson = False) -> None:
+    """The inventory, with what was asked for and waits."""
+    if context.invoked_subcommand is not None:
+        return
     with opened_connection() as (emoney, connection):
         now = emoney.clock()
         found, states = keks.listed(connection), key_inventory.states(connection, now)

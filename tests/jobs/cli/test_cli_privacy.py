@@ -1,4 +1,4 @@
-"""`emoney privacy rotate`, keys, algorithms, indexes and purposes, as a person or a script uses them."""
+"""`emoney privacy rotate`, keys and their end, algorithms, indexes and purposes on the command line."""
 
 import json
 
@@ -7,7 +7,7 @@ import pytest
 from commands import Command
 
 from emoney.jobs.installation import Emoney
-from emoney.privacy import Purpose
+from emoney.privacy import EXPORT_ROOT, KeyKind, Purpose
 from emoney.privacy.vault import purposes
 
 PERSON = {
@@ -92,6 +92,87 @@ def test_the_key_inventory(run: Command, owner_url: str) -> None:
     assert not any(each[0] in out for each in wrapped)
     code, out, _ = run("keys")
     assert (code, "Key-encryption keys" in out, "subject key" in out) == (0, True, True)
+
+
+def retired_kek(run: Command) -> str:
+    """A key-encryption key that nothing is under any more."""
+    assert run("rotate", "wraps", "--actor", "ops-1")[0] == 0
+    told = json.loads(run("keys", "--json")[1])["key_encryption_keys"]
+    return next(str(each["id"]) for each in told if each["state"] == "decrypt-only" and not each["wraps"])
+
+
+def asked_for(run: Command, *about: str) -> str:
+    """The request of dpo-1 to destroy a key."""
+    ended = run("keys", "destroy", "request", *about, "--actor", "dpo-1", "--reason", "old", "--json")
+    assert ended.code == 0, ended.err
+    return str(json.loads(ended.out)["request"])
+
+
+def test_a_key_is_destroyed_by_two_persons_in_three_steps(run: Command) -> None:
+    kek = retired_kek(run)
+    asked = asked_for(run, "kek", kek)
+    assert f"{asked}  destroy key: kek {kek}: waits for a second person" in run("keys").out
+    code, _, told = run("keys", "destroy", "execute", asked)
+    assert (code, "nobody else has approved" in told) == (1, True)
+    agree = ("keys", "destroy", "approve", asked, "--reason", "seen")
+    for same in ("dpo-1", "DPO-1"):
+        code, _, told = run(*agree, "--actor", same)
+        assert (code, "second person" in told) == (1, True)
+    assert run(*agree, "--actor", "\u0501po-1").code == 1
+    code, out, _ = run(*agree, "--actor", "dpo-2")
+    assert (code, f"kek {kek}" in out, f"keys destroy execute {asked}" in out) == (0, True, True)
+    told = json.loads(run("keys", "--json").out)
+    assert {each["id"]: each["state"] for each in told["key_encryption_keys"]}[kek] == "decrypt-only"
+    code, out, _ = run("keys", "destroy", "execute", asked, "--json")
+    assert (code, json.loads(out)) == (0, {"request": asked, "keys": 1})
+    told = json.loads(run("keys", "--json").out)
+    assert {each["id"]: each["state"] for each in told["key_encryption_keys"]}[kek] == "destroyed"
+    assert told["requests"] == []
+    assert "already" in run("keys", "destroy", "execute", asked).err
+
+
+def test_a_key_that_others_are_under_is_destroyed_only_where_that_was_asked_for(run: Command) -> None:
+    [kek] = [
+        each["id"]
+        for each in json.loads(run("keys", "--json").out)["key_encryption_keys"]
+        if each["use"] == "wrap subject keys"
+    ]
+    for options, code, left in (((), 1, "active"), (("--shred",), 0, "destroyed")):
+        asked = asked_for(run, "kek", kek, *options)
+        agreed = run("keys", "destroy", "approve", asked, "--actor", "dpo-2", "--reason", "seen")
+        assert agreed.code == 0
+        assert run("keys", "destroy", "execute", asked).code == code
+        states = json.loads(run("keys", "--json").out)["keys"]
+        assert [each["state"] for each in states if each["kind"] == "subject key"] == [left]
+
+
+def test_what_is_refused_stays_and_another_request_is_not_taken_for_it(run: Command, owner_url: str) -> None:
+    asked = asked_for(run, "kek", retired_kek(run))
+    assert run("keys", "destroy", "reject", asked, "--actor", "dpo-2", "--reason", "not yet").code == 0
+    assert run("keys", "destroy", "approve", asked, "--actor", "dpo-2", "--reason", "seen").code == 1
+    with Emoney.open() as emoney, emoney.database.connection() as connection:
+        export = emoney.vault.control.request(
+            connection,
+            EXPORT_ROOT,
+            KeyKind.ROOT,
+            "root",
+            actor="dpo-1",
+            reason="backup",
+            shares=3,
+            threshold=2,
+        )
+    for answer in ("approve", "reject"):
+        ended = run("keys", "destroy", answer, str(export), "--actor", "dpo-2", "--reason", "seen")
+        assert (ended.code, "there is no request" in ended.err) == (1, True)
+    for wrong, code in ((("root", "root"), 2), (("kek", "local-0"), 1), (("subject", "ama"), 1)):
+        ended = run("keys", "destroy", "request", *wrong, "--actor", "dpo-1", "--reason", "old")
+        assert ended.code == code
+    with psycopg.connect(owner_url) as owner:
+        [(waiting,)] = owner.execute(
+            "SELECT count(*) FROM ledger.request AS r WHERE NOT EXISTS "
+            "(SELECT FROM ledger.request_decision AS d WHERE d.request_id = r.id)"
+        ).fetchall()
+    assert waiting == 1
 
 
 def test_every_algorithm_names_its_reference(run: Command) -> None:
