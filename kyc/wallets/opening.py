@@ -93,7 +93,8 @@ def demand_room(connection: Connection, holder: UUID, pack: Pack, tier: Tier) ->
     if most is None:
         return
     connection.execute(_queries.lock_holder.sql, {"holder": holder})
-    open_ = select(func.count()).join(AccountRow, col(AccountRow.id) == WalletRow.account_id)
+    account = col(WalletRow.account_id)
+    open_ = select(func.count(account)).join(AccountRow, col(AccountRow.id) == account)
     open_ = open_.where(AccountRow.holder == holder, col(AccountRow.closed_at).is_(None))
     [held] = read(connection, open_.where(WalletRow.pack_id == pack.id, WalletRow.tier == tier.id))
     if held >= most:

@@ -26,8 +26,8 @@ from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.erasure.tables import DestructionCertificateRow
 from emoney.privacy.errors import CannotOpen, KeyUnavailable, UnknownDataRequest
-from emoney.privacy.keys.events import KeyKind
-from emoney.privacy.keys.tables import KeyEncryptionKeyRow, KeyEventRow, SubjectKeyRow
+from emoney.privacy.keys import keks
+from emoney.privacy.keys.tables import SubjectKeyRow
 from emoney.privacy.pseudonyms import domains as pseudonyms
 from emoney.privacy.vault.vault import Vault
 
@@ -157,11 +157,7 @@ def search(path: Path, certificate: Certificate) -> Remains:
 
 
 def _keks(connection: Connection, vault: Vault, subjects: list[UUID]) -> Iterator[str]:
-    ever = select(KeyEventRow.kek).where(KeyEventRow.kind == KeyKind.SUBJECT_KEY.value)
-    above = col(KeyEncryptionKeyRow.id).in_(ever.where(col(KeyEventRow.subject).in_(subjects)))
-    for kek in read(
-        connection, select(KeyEncryptionKeyRow).where(above).order_by(col(KeyEncryptionKeyRow.id))
-    ):
+    for kek, _ in keks.ever_above(connection, subjects):
         if kek.state != "destroyed":
             yield f"{kek.id} is {kek.state}: copies wrapped under it could be opened until it is destroyed"
             continue

@@ -253,8 +253,8 @@ def _certify(
     rows["privacy.index_entry"] = connection.execute(_queries.remove_codes.sql, about).rowcount
     of_subjects = col(SubjectKeyRow.subject).in_(request.subjects)
     [keys] = read(connection, select(func.count()).where(of_subjects))
-    above = connection.execute(_queries.keks_ever.sql, about).fetchall()
-    complete = all(state == "destroyed" for _, _, state, _ in above)
+    above = keks.ever_above(connection, request.subjects)
+    complete = all(kek.state == "destroyed" for kek, _ in above)
     content: dict[str, Any] = {
         "format": "emoney-destruction/1",
         "request": str(request.id),
@@ -266,11 +266,11 @@ def _certify(
         "keys_destroyed": keys,
         "key_encryption_keys": [
             {
-                "id": kek,
-                "provider": provider,
-                "destroyed_at": at.isoformat() if at and state == "destroyed" else None,
+                "id": kek.id,
+                "provider": kek.provider,
+                "destroyed_at": at.isoformat() if at and kek.state == "destroyed" else None,
             }
-            for kek, provider, state, at in above
+            for kek, at in above
         ],
         "complete": complete,
         "rows": {table: count for table, count in sorted(rows.items()) if count},

@@ -31,11 +31,3 @@ DELETE FROM privacy.sealed_row WHERE subject = ANY (:subjects);
 
 -- name: remove_codes!
 DELETE FROM privacy.index_entry WHERE subject = ANY (:subjects);
-
--- name: keks_ever
--- Every key-encryption key that a key of these subjects was ever wrapped under, and where it stands.
-SELECT k.id, k.provider, k.state, (SELECT max(e.happened_at) FROM privacy.key_event AS e
-                                   WHERE e.kind = 'kek' AND e.kek = k.id AND e.event = 'destroyed')
-FROM privacy.kek AS k
-WHERE k.id IN (SELECT e.kek FROM privacy.key_event AS e WHERE e.kind = 'subject key' AND e.subject = ANY (:subjects))
-ORDER BY k.id;

@@ -7,7 +7,9 @@ is active; `expires_month` makes room for keys that die with the records below t
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from uuid import UUID
 
+from sqlalchemy import func
 from sqlmodel import col, select
 
 from emoney.ledger.base.clock import Clock
@@ -21,7 +23,7 @@ from emoney.privacy.keys import algorithms
 from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyProvider, KeyUse
-from emoney.privacy.keys.tables import KeyEncryptionKeyRow
+from emoney.privacy.keys.tables import KeyEncryptionKeyRow, KeyEventRow
 
 _queries = queries_beside(__file__)
 
@@ -115,6 +117,23 @@ def set_state(
 def listed(connection: Connection) -> list[Kek]:
     """All key-encryption keys, the oldest first."""
     return [Kek(*row) for row in connection.execute(_queries.keks.sql)]
+
+
+def ever_above(
+    connection: Connection, subjects: Sequence[UUID]
+) -> Sequence[tuple[KeyEncryptionKeyRow, datetime | None]]:
+    """Every key that a key of these subjects was ever under, by id, and when it was destroyed."""
+    ended = select(func.max(KeyEventRow.happened_at)).where(
+        KeyEventRow.kind == KeyKind.KEK.value,
+        KeyEventRow.kek == KeyEncryptionKeyRow.id,
+        KeyEventRow.event == KeyEventKind.DESTROYED.value,
+    )
+    above = select(KeyEventRow.kek).where(
+        KeyEventRow.kind == KeyKind.SUBJECT_KEY.value, col(KeyEventRow.subject).in_(subjects)
+    )
+    id_ = col(KeyEncryptionKeyRow.id)
+    found = select(KeyEncryptionKeyRow, ended.scalar_subquery()).where(id_.in_(above)).order_by(id_)
+    return read(connection, found)
 
 
 def _insert(
