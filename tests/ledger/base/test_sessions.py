@@ -13,6 +13,7 @@ from emoney.kyc.persons.tables import TermsRow
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.sessions import add, read, session_on
+from emoney.privacy.rotation.tables import RotationRow
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -48,6 +49,21 @@ def test_both_ways_see_what_the_other_wrote(database: Database) -> None:
         assert read(connection, select(TermsRow.kind, TermsRow.version).where(TermsRow.version == "2")) == [
             ("terms_of_use", "2")
         ]
+
+
+def test_what_was_changed_of_a_row_that_was_read_is_written_and_nothing_else_of_it(
+    database: Database,
+) -> None:
+    with database.connection() as connection:
+        add(
+            connection,
+            RotationRow(id=new_id(), kind="rewrap", actor="ops-1", started_at=AT, keys=0, fields=0),
+        )
+        [row] = read(connection, select(RotationRow))
+        connection.execute("UPDATE privacy.rotation SET fields = 7")
+        row.keys = 3
+        add(connection, row)  # the role may not write the other columns: those are left alone
+        assert read(connection, select(RotationRow.keys, RotationRow.fields)) == [(3, 7)]
 
 
 def test_the_transaction_is_ended_by_whoever_holds_the_connection(database: Database) -> None:
