@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test test-long check bench bench-smoke docs lock clean
+.PHONY: install demo test test-long check bench bench-smoke docs lock release-snapshot clean
 
 install: $(READY)
 
@@ -49,6 +49,11 @@ docs: install
 lock: install
 	$(PIP) install --upgrade --editable '.[dev]'
 	$(BIN)/python -m pip freeze --exclude-editable --exclude pip --exclude setuptools > requirements.lock
+
+# The database of this version with rows in every room, which later versions are tested to go on from. About half a
+# minute; before a release, and whenever the baseline was changed.
+release-snapshot: install
+	$(BIN)/python tests/releases/release_snapshot.py
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
