@@ -46,7 +46,11 @@ class Emoney:
         self.home = settings.home
         self.clock = clock
         if keys_at_once:  # and before another thread can ask for them
-            _ = self.database, self.packs, self.vault, self.ledger, self.kyc
+            try:
+                _ = self.database, self.packs, self.vault, self.ledger, self.kyc
+            except BaseException:
+                self.close()
+                raise
 
     @cached_property
     def database(self) -> Database:

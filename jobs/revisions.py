@@ -41,16 +41,22 @@ def folder(package: str) -> Path:
     return Path(spec.origin).parent
 
 
+def folders() -> list[Path]:
+    """Where the revisions lie, a folder for each package."""
+    return [folder(package) / "migrations" for package in PACKAGES]
+
+
 def shipped() -> dict[str, Revision]:
     """The revisions of every package, by their ids."""
-    files = (file for package in PACKAGES for file in (folder(package) / "migrations").glob("*.py"))
+    files = (file for each in folders() for file in each.glob("*.py"))
     return {revision.id: revision for revision in map(_read, files)}
 
 
 def is_current(url: str) -> bool:
-    """Whether the database is at the newest revision of every package, and of no other version.
+    """Whether the database is at the newest revision of every package.
 
-    Raises ConfigurationError when the user of `url` may not know.
+    Raises ConfigurationError when another version of the library, most likely a newer one, brought it where
+    it is, or the user of `url` may not know.
     """
     try:
         with connect(url) as connection:
@@ -67,7 +73,17 @@ def is_current(url: str) -> bool:
     known = shipped()
     newest = known.keys() - {before for revision in known.values() for before in revision.before}
     reached = _reached(known, (row[0] for row in rows))
-    return newest <= reached <= known.keys()
+    if unknown := sorted(reached - known.keys()):
+        raise of_another_version(f"it has {', '.join(unknown)}")
+    return newest <= reached
+
+
+def of_another_version(why: str) -> ConfigurationError:
+    """What to raise for a schema that these revisions did not make."""
+    return ConfigurationError(
+        f"The database's schema is of another version of emoney ({why}): run the version that made it, "
+        "or a newer one."
+    )
 
 
 def readers_digest() -> str:

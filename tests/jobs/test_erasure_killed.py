@@ -4,18 +4,21 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
+from forking import output_of
 
 import emoney.kyc.tables  # noqa: F401  the rotation goes over their sealed columns
+from emoney.jobs.cli import main
 from emoney.jobs.installation import Emoney
 from emoney.kyc.evidence import person as persons
 from emoney.kyc.parties.settings import parties
@@ -44,65 +47,6 @@ MAY, JUNE = date(2031, 5, 1), date(2031, 6, 1)
 PERSONS = 3
 """In each month."""
 
-WORK = """
-import os, signal, sys
-from collections import Counter
-from datetime import datetime
-from functools import wraps
-
-import psycopg
-
-from emoney.jobs.cli import main
-from emoney.jobs.installation import Emoney
-from emoney.privacy.keys.keyring import LocalKeyring
-
-at, count, seen = os.environ["KILL_AT"], 0, Counter()
-now = datetime.fromisoformat(os.environ["NOW"])
-steps = open(os.environ["STEPS"], "w")
-
-
-def step(label):
-    global count
-    if any("KEYRING" in each for each in seen):
-        label = label.replace("COMMIT", "last COMMIT")
-    count += 1
-    seen[label] += 1
-    label = f"{label} {seen[label]}"
-    print(label, file=steps, flush=True)
-    if at in (str(count), label):
-        os.kill(os.getpid(), signal.SIGKILL)
-
-
-def watch(owner, name, label=None):
-    real = getattr(owner, name)
-
-    @wraps(real)
-    def watched(*arguments, **named):
-        told = label or " ".join(str(arguments[1]).split())[:60]
-        step("before " + told)
-        answer = real(*arguments, **named)
-        step("after " + told)
-        return answer
-
-    setattr(owner, name, watched)
-
-
-opened = Emoney.open.__func__
-
-
-def begin(cls, **options):
-    found = opened(cls, **options | {"clock": lambda: now})
-    watch(psycopg.Connection, "execute")
-    watch(psycopg.Connection, "commit", "COMMIT")
-    watch(LocalKeyring, "destroy", "KEYRING destroy")
-    watch(os, "rename", "KEYRING replace")
-    return found
-
-
-Emoney.open = classmethod(begin)
-main()
-"""
-
 
 class Moving:
     """A clock that the test moves."""
@@ -111,6 +55,56 @@ class Moving:
 
     def __call__(self) -> datetime:
         return self.now
+
+
+class Steps:
+    """The steps of a run of the command line, in a process of its own: each is written down, and at one of
+    them, by number or label, the process kills itself."""
+
+    def __init__(self, kill_at: str, written: Path) -> None:
+        self._kill_at, self._count, self._seen = kill_at, 0, Counter[str]()
+        self._written = written.open("w", encoding="utf-8")
+        self.watch(psycopg.Connection, "execute")
+        self.watch(psycopg.Connection, "commit", "COMMIT")
+        self.watch(LocalKeyring, "destroy", "KEYRING destroy")
+        self.watch(os, "rename", "KEYRING replace")
+
+    def watch(self, owner: Any, name: str, label: str | None = None) -> None:
+        real = getattr(owner, name)
+
+        @wraps(real)
+        def watched(*arguments: Any, **named: Any) -> Any:
+            told = label or " ".join(str(arguments[1]).split())[:60]
+            self._step("before " + told)
+            answer = real(*arguments, **named)
+            self._step("after " + told)
+            return answer
+
+        setattr(owner, name, watched)
+
+    def _step(self, label: str) -> None:
+        if any("KEYRING" in each for each in self._seen):
+            label = label.replace("COMMIT", "last COMMIT")
+        self._count += 1
+        self._seen[label] += 1
+        label = f"{label} {self._seen[label]}"
+        print(label, file=self._written, flush=True)
+        if self._kill_at in (str(self._count), label):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def command_line(arguments: tuple[str, ...], clock: Moving, kill_at: str, written: Path) -> None:
+    """`emoney` with these arguments, at the time of `clock`, its steps watched once it has opened."""
+    opened = Emoney.open.__func__  # type: ignore[attr-defined]
+
+    def begin(cls: type[Emoney], **options: Any) -> Emoney:
+        found: Emoney = opened(cls, **options | {"clock": clock})
+        Steps(kill_at, written)
+        return found
+
+    Emoney.open = classmethod(begin)  # type: ignore[assignment, method-assign]
+    sys.argv = ["emoney", *arguments]
+    main()
 
 
 @dataclass
@@ -127,20 +121,7 @@ class House:
 
     def run(self, *arguments: str, kill_at: str = "", steps: str = os.devnull) -> tuple[int, str, str]:
         """The command line, after the months; `kill_at`: a step of it, by number or label."""
-        environment = os.environ | {
-            "KILL_AT": kill_at,
-            "NOW": self.clock().isoformat(),
-            "STEPS": steps,
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", WORK, *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        return output_of(lambda: command_line(arguments, self.clock, kill_at, Path(steps)))
 
     def destroy(self, month: date, kill_at: str = "") -> tuple[int, str, str]:
         month_given = f"{month:%Y-%m}"

@@ -1,24 +1,29 @@
 """The schema goes up, down and up again with rows in it."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from migrated import schema, schemas, use
+from catalogue import catalogue
+from migrated import schemas, use
 from sqlalchemy import Integer, String, TypeDecorator, create_engine
 from sqlalchemy.dialects.postgresql import DOMAIN
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.sqltypes import _Binary
 from sqlalchemy.types import TypeEngine
 
+from emoney import Emoney
 from emoney.jobs.migrate import PACKAGES, downgrade, is_current, upgrade
 from emoney.ledger.base.postgres.database import connect
 from emoney.ledger.base.postgres.table import Table
+from emoney.privacy.errors import KeyringUnsafe
 from emoney.testing import copy_of
 
 
@@ -34,7 +39,7 @@ def test_up_down_and_up_again_with_rows(bare_url: str) -> None:
     assert upgrade(bare_url)
     assert is_current(bare_url)
     assert schemas(bare_url) == set(PACKAGES)
-    first = schema(bare_url)
+    first = catalogue(bare_url)
     use(bare_url)
     downgrade(bare_url)
     assert not is_current(bare_url)
@@ -45,15 +50,15 @@ def test_up_down_and_up_again_with_rows(bare_url: str) -> None:
         ).fetchall()
     assert left == []
     assert upgrade(bare_url)
-    assert schema(bare_url) == first
+    assert catalogue(bare_url) == first
     use(bare_url)
 
 
 def test_going_up_twice_changes_nothing(owner_url: str) -> None:
     use(owner_url)
-    before = schema(owner_url)
+    before = catalogue(owner_url)
     assert not upgrade(owner_url)
-    assert schema(owner_url) == before
+    assert catalogue(owner_url) == before
     use(owner_url)
 
 
@@ -123,3 +128,21 @@ def test_the_mapped_tables_are_the_tables(owner_url: str) -> None:
         differences = compare_metadata(context, Table.metadata)
     # comments say nothing that a mapping could contradict
     assert [str(each) for each in differences if "_table_comment" not in str(each)] == []
+
+
+def test_an_installation_that_cannot_be_opened_leaves_no_connection(owner_url: str, home: Path) -> None:
+    (home / "keys").mkdir(mode=0o755)
+    (home / "keys" / "keyring.json").write_text("{}")
+    with pytest.raises(KeyringUnsafe):
+        Emoney.open(owner_url, home)
+    with psycopg.connect(owner_url) as owner:
+        query = (
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        for _ in range(100):
+            owner.execute("SELECT pg_stat_clear_snapshot()")
+            if owner.execute(query).fetchone() == (0,):
+                return
+            time.sleep(0.05)
+    raise AssertionError("a connection of the pool is left open")

@@ -2,15 +2,15 @@
 
 import random
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from forking import Told
 from sqlalchemy import MetaData
 
 from emoney.jobs import rotation as rotating
@@ -138,21 +138,14 @@ def test_who_read_just_before_still_opens_what_was_read(emoney: Emoney) -> None:
         ]
 
 
-WORK = """
-import sys
-from emoney.jobs import rotation as rotating
-from emoney.jobs.installation import Emoney
-from emoney.privacy.rotation import rotation
-
-rotation.KEYS_PER_STEP = rotation.ROWS_PER_STEP = 3
-with Emoney.open() as emoney:
-    tell = lambda *step: print(*step, flush=True)
-    kind = sys.argv[1]
-    if kind == "reindex":
-        rotating.reindex(emoney, actor="ops-1", progress=tell)
-    else:
-        getattr(rotating.rotation(emoney), kind)(actor="ops-1", progress=tell)
-"""
+def in_small_steps(kind: str, tell: Callable[..., None]) -> None:
+    """What a process of its own does."""
+    rotation_module.KEYS_PER_STEP = rotation_module.ROWS_PER_STEP = 3
+    with Emoney.open() as emoney:
+        if kind == "reindex":
+            rotating.reindex(emoney, actor="ops-1", progress=tell)
+        else:
+            getattr(rotating.rotation(emoney), kind)(actor="ops-1", progress=tell)
 
 
 @pytest.mark.parametrize("kind", ["rewrap", "reencrypt", "reindex"])
@@ -165,16 +158,11 @@ def test_a_run_that_was_killed_is_gone_on_with_and_counts_exactly(
     entries = ask("SELECT count(*) FROM privacy.index_entry")
     killed = 0
     for _ in range(3):
-        worker = subprocess.Popen(
-            [sys.executable, "-c", WORK, kind], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        assert worker.stdout is not None
+        worker = Told(partial(in_small_steps, kind))
         for _ in range(draw.randint(1, 9)):
-            if not worker.stdout.readline():
+            if not worker.line():
                 break
-        worker.send_signal(signal.SIGKILL)
-        worker.communicate()
-        killed += worker.returncode == -signal.SIGKILL
+        killed += worker.kill() == -signal.SIGKILL
         assert whole(emoney)
     unfinished = ask("SELECT count(*) FROM privacy.rotation WHERE finished_at IS NULL")
     assert killed == 3

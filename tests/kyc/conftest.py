@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from shipped import PACKS
 
 from emoney.kyc import Enrolment, NewWallet, Pack, open_wallets
 from emoney.ledger import AccountKind, Database, Ledger, NewAccount, Operation, Outcome, Transfer
@@ -46,7 +47,7 @@ def vault(database: Database, home: Path) -> Vault:
 
 @pytest.fixture
 def desk(database: Database, vault: Vault) -> Enrolment:
-    return Enrolment(database, vault, lambda: NOW)
+    return Enrolment(database, vault, lambda: NOW, packs=PACKS)
 
 
 Counted = Callable[[str], int]

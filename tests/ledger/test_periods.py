@@ -355,7 +355,11 @@ def fresh_books(template: str) -> Iterator[Books]:
             database.close()
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(STEPS)
 def test_closed_totals_never_change_whatever_comes_after(
     template: str, steps: list[tuple[str, int, int]]

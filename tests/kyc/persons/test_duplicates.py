@@ -78,7 +78,7 @@ def test_found_within_one_batch_and_by_a_second_desk(
     desk: Enrolment, database: Database, vault: Vault, ama: dict[str, Any]
 ) -> None:
     desk.enrol_many([ama, other(ama, "P-2", phone="+233244771902")])
-    Enrolment(database, vault, lambda: NOW).enrol(other(ama, "P-3", phone="+233244771902"))
+    Enrolment(database, vault, lambda: NOW, packs=PACKS).enrol(other(ama, "P-3", phone="+233244771902"))
     assert [set(pair[:2]) for pair in pairs(database)] == [{"P-1", "P-2"}, {"P-1", "P-3"}, {"P-2", "P-3"}]
 
 

@@ -301,7 +301,7 @@ def test_the_pack_must_fit_the_day_and_the_currency(
     said: str,
 ) -> None:
     with pytest.raises(error, match=said):
-        Enrolment(database, vault, lambda: clock).enrol(ama, pack_id=pack_id)
+        Enrolment(database, vault, lambda: clock, packs=PACKS).enrol(ama, pack_id=pack_id)
 
 
 def test_a_kind_of_evidence_that_no_pack_knows_is_refused_unseen(

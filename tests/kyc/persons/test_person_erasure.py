@@ -154,7 +154,7 @@ def office(database: Database, home: Path) -> Office:
     clock = Moving()
     with database.connection() as connection:
         vault = Vault(open_keyring(home, connection, clock), clock)
-    return Office(database, vault, Enrolment(database, vault, clock), clock, home)
+    return Office(database, vault, Enrolment(database, vault, clock, packs=PACKS), clock, home)
 
 
 # The answer.

@@ -109,7 +109,11 @@ def test_askers_at_once_cannot_spend_more_than_there_is(
     assert (state(database).spent, len(answers(database))) == (Decimal("0.9"), 3)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.lists(st.integers(1, 700_000), min_size=1, max_size=12))
 def test_what_was_answered_adds_up_to_what_is_spent_and_never_above_the_budget(
     database: Database, steps: list[int]

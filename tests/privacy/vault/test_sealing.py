@@ -31,7 +31,9 @@ Opener = Callable[..., str]
 SECRET = "Adjoa Quansah-Ofori"
 
 per_test = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+    max_examples=40,
 )
 
 values = st.text(
