@@ -215,6 +215,7 @@ class Rectification:
             person_id,
             packs=self._packs,
             at=at,
+            actor=actor,
             reason="details rectified",
             policies=self._policies,
         )

@@ -40,7 +40,7 @@ def use(url: str) -> None:
     try:
         with database.connection() as connection:
             profile_id = profiles.store(connection, limited)
-            accounts.open_accounts(
+            accounts.open_without_limits(
                 connection,
                 [
                     NewAccount(funds, AccountKind.SAFEGUARDING, "EUR", NOW),

@@ -11,6 +11,7 @@ from commands import Command
 from emoney.jobs.installation import Emoney
 from emoney.ledger import AccountKind
 from emoney.ledger.transfers import everyday as ops
+from emoney.testing import open_without_limits
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def run(command: Command) -> Command:
         loads = [
             ops.issue(
                 funds=bank,
-                wallet=emoney.ledger.open_account(kind, "GHS", name),
+                wallet=open_without_limits(emoney.ledger, kind, "GHS", name),
                 amount=amount,
                 currency="GHS",
                 receipt=name,
@@ -33,7 +34,7 @@ def run(command: Command) -> Command:
                 (AccountKind.CUSTOMER, "ama", 1_234),
             )
         ]
-        emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "empty")
+        open_without_limits(emoney.ledger, AccountKind.CUSTOMER, "GHS", "empty")
         assert all(outcome.posted for outcome in emoney.ledger.post(loads))
 
     return command
