@@ -127,7 +127,7 @@ def test_an_approval_lapses_and_is_of_one_account_and_one_profile(books: Books) 
         (wallet, stored(books, NOTHING_STOPS), {}),
         (wallet, tighter, {}),
         (wallet, None, {"at": NOON - timedelta(seconds=1)}),
-        (wallet, None, {"at": NOON + timedelta(days=7)}),
+        (wallet, None, {"at": NOON + timedelta(days=90)}),
     ):
         with pytest.raises(NotApproved):
             put(books, account_id, limits, approval=request, **more)
@@ -138,7 +138,7 @@ def test_an_approval_lapses_and_is_of_one_account_and_one_profile(books: Books) 
     assert books.dump(without=["limit_profile"]) == {
         name: rows for name, rows in before.items() if name != "limit_profile"
     }
-    assert put(books, wallet, None, approval=request, at=NOON + timedelta(days=6)) == 1
+    assert put(books, wallet, None, approval=request, at=NOON + timedelta(days=89)) == 1
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_one_without_is_opened_on_the_word_of_two(books: Books) -> None:
 
 def test_an_approval_to_open_lapses(books: Books) -> None:
     approved(books, accounts.id_of_reference("w-1"))
-    books.now = NOON + timedelta(days=7)
+    books.now = NOON + timedelta(days=90)
     with pytest.raises(LimitsMissing):
         books.ledger.open_account(AccountKind.CUSTOMER, "EUR", "w-1")
 
@@ -269,6 +269,7 @@ def opening(id: str = "gen_random_uuid()", profile: str = "NULL") -> str:
 REFUSED = {
     "a profile taken away": "UPDATE ledger.account SET profile_id = NULL",
     "another profile": "UPDATE ledger.account SET profile_id = %(stops_nothing)s WHERE id = %(wallet)s",
+    "opened on another day": "UPDATE ledger.account SET opened_at = '2020-01-01'",
     "another holder": "UPDATE ledger.account SET holder = gen_random_uuid()",
     "no floor": "UPDATE ledger.account SET floor = NULL",
     "no ceiling": "UPDATE ledger.account SET ceiling = NULL",

@@ -81,8 +81,9 @@ $$;
 CREATE TRIGGER check_account
     AFTER INSERT OR UPDATE OF kind, sign, floor, currency, external_ref, profile_id, closed_at ON ledger.account
     FOR EACH ROW EXECUTE FUNCTION ledger.check_account_v1();
--- An account stays of its kind. The application may update this column only: locking a row takes a right to.
-CREATE TRIGGER same_kind BEFORE UPDATE OF kind ON ledger.account
+-- When an account was opened does not change. The application may update this column only: locking a row takes a
+-- right to.
+CREATE TRIGGER opened_once BEFORE UPDATE OF opened_at ON ledger.account
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON ledger.account
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
@@ -252,7 +253,7 @@ $$;
 REVOKE EXECUTE ON FUNCTION ledger.keep_freeze_v1(ledger.account_change) FROM PUBLIC;
 
 -- Limits are lifted by two: to no profile, or to one that has no rule with a bound.
-INSERT INTO ledger.request_action (name) VALUES ('lifting_limits');
+INSERT INTO ledger.request_action (name, open_at_most) VALUES ('lifting_limits', '90 days');
 
 -- Whether a profile stops nothing. One that is not there is refused as such (check_account_v1).
 CREATE FUNCTION ledger.is_without_limits_v1(profile uuid) RETURNS boolean

@@ -20,7 +20,14 @@ from emoney.kyc.errors import (
     UnknownWallet,
 )
 from emoney.kyc.wallets.wallet import WALLETS_MAX, profile_id, wallets_per_tier
-from emoney.ledger import AccountKind, Database, NewAccount, Operation, profile_changes
+from emoney.ledger import (
+    AccountKind,
+    Database,
+    NewAccount,
+    Operation,
+    account_changes,
+    profile_changes,
+)
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
@@ -43,6 +50,18 @@ def _decisions(database: Database) -> list[tuple[Any, ...]]:
         return connection.execute(
             "SELECT tier, reason, evidence, decided_at FROM kyc.tier_decision ORDER BY id"
         ).fetchall()
+
+
+def test_a_change_of_tier_is_in_the_history_of_the_account(till: Open, database: Database) -> None:
+    wallet = till("GHS").wallet(GHANA, "minimum")
+    assert _change(database, wallet, "medium", actor="clerk-7")
+    assert _change(database, wallet, "minimum", reason="evidence expired")
+    with database.connection() as connection:
+        found = account_changes.changes(connection, wallet)
+        assert [(c.kind, c.profile_id, c.actor, c.reason, c.at) for c in found] == [
+            ("profile", profile_id(connection, GHANA, "medium"), "clerk-7", "document checked", NOW),
+            ("profile", profile_id(connection, GHANA, "minimum"), "kyc", "evidence expired", NOW),
+        ]
 
 
 def test_an_upgrade_keeps_what_was_used(till: Open, database: Database) -> None:
