@@ -32,7 +32,7 @@ _queries = queries_beside(__file__)
 @all_or_nothing
 def put_under(
     connection: Connection,
-    profiles: Mapping[Id, Id | None],
+    profiles: Mapping[UUID, UUID | None],
     *,
     actor: str,
     reason: str,

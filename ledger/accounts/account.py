@@ -229,12 +229,13 @@ def metadata(connection: Connection, account_id: UUID) -> dict[str, Any]:
 
 
 @all_or_nothing
-def set_metadata(connection: Connection, account_id: UUID, metadata: dict[str, Any], *, at: datetime) -> None:
+def set_metadata(connection: Connection, account_id: Id, metadata: dict[str, Any], *, at: datetime) -> None:
     """Replace what is kept about the account: a JSON object that the ledger never looks into.
 
     At most METADATA_BYTES_MAX bytes as PostgreSQL writes it; no personal data, which belongs into `kyc`,
     sealed. Raises UnknownAccount, InvalidInput.
     """
+    account_id = as_id(account_id, "account_id")
     try:
         text = json.dumps(metadata, allow_nan=False, ensure_ascii=False)
         if not isinstance(metadata, dict) or len(text.encode()) > METADATA_BYTES_MAX or _hides(metadata):

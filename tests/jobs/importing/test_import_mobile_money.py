@@ -86,6 +86,7 @@ def test_wallets_under_a_pack_are_not_without_limits(database, operator):
     with database.connection() as connection:
         wallets = accounts.find(connection, ["W1", "W2"])
         changes = [account_changes.changes(connection, wallet.id) for wallet in wallets.values()]
+    with database.connection() as connection:
         assert trial_balance(connection).without_limits == 0
     assert [[(c.kind, c.actor, c.reason) for c in of] for of in changes] == [
         [("profile", "adoption", "as given by the operator's file")]
