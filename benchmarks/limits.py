@@ -14,8 +14,8 @@ from benchmarks.figures import Figure, Turns
 from benchmarks.scratch import scratch_server
 from emoney.kyc import PackLibrary
 from emoney.kyc.limits.compile import compile_profile
-from emoney.ledger import Ledger, Operation, Transfer
-from emoney.ledger.accounts import account as accounts
+from emoney.ledger import Ledger, Operation, Transfer, profile_changes
+from emoney.ledger.base.clock import system_clock
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.limits import profiles
 
@@ -39,8 +39,13 @@ def measure(*, smoke: bool) -> list[Figure]:
                 pack = packs.pack(name)
                 with database.connection() as connection:
                     profile = profiles.store(connection, compile_profile(pack, pack.tier(TIERS[name])))
-                    for wallet in ids:
-                        accounts.set_profile(connection, wallet, profile)
+                    profile_changes.put_under(
+                        connection,
+                        dict.fromkeys(ids, profile),
+                        actor="bench",
+                        reason="what limits cost",
+                        at=system_clock(),
+                    )
             with psycopg.connect(database.url, autocommit=True) as owner:
                 owner.execute("VACUUM ANALYZE")
             ways[name] = (Ledger(database), ids, currency)

@@ -37,7 +37,7 @@ def open_wallets(
     funds, wallets = new_id(), [new_id() for _ in range(count)]
     with database.connection() as connection:
         profile = profile_id(connection, PackLibrary.of().pack(PACK), tier) if tier else None
-        accounts.open_accounts(
+        accounts.open_without_limits(
             connection,
             [
                 NewAccount(funds, AccountKind.SAFEGUARDING, currency, opened),

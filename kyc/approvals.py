@@ -25,6 +25,8 @@ class Action(StrEnum):
     """Details of a person of whom something is verified, corrected."""
     ESTATE_RELEASE = "estate_release"
     """The e-money of a holder who died, paid to the estate."""
+    LIFTING_LIMITS = "lifting_limits"
+    """An account without limits; there already, or opened so within the time that an approval holds."""
 
 
 ACTIONS = tuple(Action)

@@ -16,7 +16,8 @@ from emoney.kyc.persons.rectification import Rectification
 from emoney.kyc.wallets import freezing, overrides
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import Downgrades
-from emoney.ledger import two_persons
+from emoney.ledger import profile_changes, two_persons
+from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -61,6 +62,7 @@ def _accept_evidence(connection: Connection, approval: Request, means: Means) ->
         before.person_id,
         packs=means.packs,
         at=approval.decided_at,
+        actor=approval.decided_by,
         reason="evidence verified",
         policies=means.policies,
     )
@@ -94,6 +96,10 @@ def _accept_pack(connection: Connection, approval: Request, means: Means) -> Non
     acceptance.apply(connection, approval, means.key, packs=means.packs)
 
 
+def _lift_limits(connection: Connection, approval: Request, _means: Means) -> None:
+    profile_changes.lift(connection, approval)
+
+
 def _rectify(connection: Connection, approval: Request, means: Means) -> None:
     if means.rectification is None:
         raise InvalidRequest(f"{approval.action} opens and seals details: approve it with the vault")
@@ -109,6 +115,7 @@ APPLY: dict[Action, Done] = {
     Action.SEPARATING_PERSONS: _link,
     Action.RECTIFICATION: _rectify,
     Action.ESTATE_RELEASE: _release_estate,
+    Action.LIFTING_LIMITS: _lift_limits,
 }
 
 
@@ -166,6 +173,15 @@ def approve(
     def apply(connection: Connection, approval: Request) -> None:
         APPLY[Action(approval.action)](connection, approval, means)
 
+    wanted = two_persons.find(connection, request_id, ACTIONS)
+    # an account that is still to be opened uses the approval then
+    later = wanted.action == Action.LIFTING_LIMITS and not accounts.of_ids(connection, [wanted.subject])
     return two_persons.approve(
-        connection, request_id, ACTIONS, actor=actor, reason=reason, at=at, apply=apply
+        connection,
+        request_id,
+        ACTIONS,
+        actor=actor,
+        reason=reason,
+        at=at,
+        apply=None if later else apply,
     )

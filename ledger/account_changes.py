@@ -1,5 +1,7 @@
 """Accounts changed: frozen, unfrozen, bounded, moved in the hierarchy, closed; with who, why and when.
 
+`ledger.profile_changes` puts them under other limits.
+
 A change is a row of `ledger.account_change`, and what the account is follows from it by the database's own
 trigger: the application's role can change none of it otherwise. The table is append-only. A change that finds
 the account as it would leave it is recorded all the same: a second order to freeze has a reason of its own.
@@ -39,7 +41,7 @@ OPERATOR = "operator"
 """The kind of freeze that these functions place and lift."""
 _CONTENT = (
     *("frozen_debit", "frozen_credit", "freeze_kind", "freeze_debit", "freeze_credit", "approval"),
-    *("floor", "ceiling", "parent_id"),
+    *("floor", "ceiling", "parent_id", "profile_id"),
 )
 
 _queries = queries_beside(__file__)
@@ -65,10 +67,10 @@ class MisplacedAccount(InvalidInput):
 class Change:
     """A change of an account, numbered from 1.
 
-    `kind`: freeze, unfreeze, bounds, parent or close. The flags, the bounds (minor units) and the parent are
-    what they were from then on, None for other kinds. A freeze is one of several (`freeze_kind`): it alone
-    stops `freeze_debit` and `freeze_credit`, all together `frozen_debit` and `frozen_credit`. `approval`: the
-    request on which it was lifted, where that takes two.
+    `kind`: freeze, unfreeze, bounds, parent, profile or close. The flags, the bounds (minor units), the
+    parent and the limit profile are what they were from then on, None for other kinds. A freeze is one of
+    several (`freeze_kind`): it alone stops `freeze_debit` and `freeze_credit`, all together `frozen_debit`
+    and `frozen_credit`. `approval`: the request on which it, or limits, were lifted, where that takes two.
     """
 
     account_id: UUID
@@ -83,6 +85,7 @@ class Change:
     floor: int | None
     ceiling: int | None
     parent_id: UUID | None
+    profile_id: UUID | None
     actor: str
     reason: str
     at: datetime
@@ -102,6 +105,8 @@ class Change:
             content = {"floor": self.floor, "ceiling": self.ceiling}
         elif self.kind == "parent":
             content = {"parent": self.parent_id and str(self.parent_id)}
+        elif self.kind == "profile":
+            content = {"profile": self.profile_id and str(self.profile_id)}
         said = {"actor": self.actor, "reason": self.reason, "at": self.at.astimezone(UTC).isoformat()}
         return {"number": self.number, "kind": self.kind, **content, **said}
 

@@ -1,6 +1,6 @@
 -- name: changes
 SELECT account_id, number, kind, frozen_debit, frozen_credit, freeze_kind, freeze_debit, freeze_credit, approval_id,
-       floor, ceiling, parent_id, actor, reason, at
+       floor, ceiling, parent_id, profile_id, actor, reason, at
 FROM ledger.account_change WHERE account_id = :account ORDER BY number;
 
 -- name: record!

@@ -11,12 +11,12 @@ from uuid import UUID
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.clock import Clock, system_clock
-from emoney.ledger.base.errors import ConnectionLost, InvalidInput, InvalidReference, Unavailable
-from emoney.ledger.base.ids import content_id
-from emoney.ledger.base.names import REFERENCE_MAX, is_reference
+from emoney.ledger.base.errors import ConnectionLost, InvalidInput, Unavailable
 from emoney.ledger.base.postgres.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.limits import profiles
 from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.limits.rules import LimitProfile
 from emoney.ledger.posting import batches_in_a_row as ahead
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import optimistic, partitions
@@ -50,20 +50,28 @@ class Ledger:
         self.profiles = ProfileCache()
         self.reading = Reading(database, clock)
 
-    def open_account(self, kind: AccountKind, currency: str, external_ref: str) -> UUID:
+    def open_account(
+        self,
+        kind: AccountKind,
+        currency: str,
+        external_ref: str,
+        *,
+        profile: LimitProfile | None = None,
+    ) -> UUID:
         """The id of the account with this reference, opened now if it is not there yet.
 
-        For the accounts of the chart and of businesses; customers' wallets are opened by `kyc`, at a tier.
-        Raises InvalidInput when the reference belongs to an account of another kind or currency.
+        For the accounts of the chart and of businesses; customers' wallets are opened by `kyc`, at a tier, or
+        here under `profile`, the limits of an account that is opened. Raises LimitsMissing for a customer's
+        without limits that two persons have not approved (`ledger.profile_changes`), and InvalidInput when
+        the reference belongs to an account of another kind or currency.
         """
         kind = accounts.checked_kind(kind)
-        if not isinstance(external_ref, str) or not is_reference(external_ref):
-            raise InvalidReference(f"an external reference is a text of 1 to {REFERENCE_MAX} characters")
-        account_id = content_id(f"account|{external_ref}".encode())
-        new = NewAccount(account_id, kind, currency, self.clock(), external_ref)
+        account_id = accounts.id_of_reference(external_ref)
         with self.database.connection() as connection:
             found = accounts.find(connection, [external_ref]).get(external_ref)
             if found is None:
+                limits = None if profile is None else profiles.store(connection, profile)
+                new = NewAccount(account_id, kind, currency, self.clock(), external_ref, profile_id=limits)
                 accounts.open_accounts(connection, [new])
                 return account_id
         if (found.kind, found.currency) != (kind, currency):

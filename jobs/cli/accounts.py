@@ -10,12 +10,13 @@ from uuid import UUID
 
 import typer
 
+from emoney.jobs.cli.kyc.approvals import tell_request
 from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import AsJson, amount, fail, print_json, screen, table
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.jobs.installation import Emoney
-from emoney.ledger import account_changes
+from emoney.ledger import account_changes, profile_changes
 from emoney.ledger.account_changes import LEVELS_MAX, Change
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts import freezes, hierarchy
@@ -173,6 +174,18 @@ def move(
     _tell(account, change, as_json)
 
 
+@app.command("lift-limits")
+def lift_limits(account_ref: Ref, reason: Reason, actor: Actor, as_json: AsJson = False) -> None:
+    """Ask that an account be without limits, there already or to be opened. Another person approves it."""
+    with opened_connection() as (emoney, connection):
+        found = accounts.find(connection, [account_ref]).get(account_ref)
+        account_id = accounts.id_of_reference(account_ref) if found is None else found.id
+        asked = profile_changes.request_lifting(
+            connection, account_id, actor=actor, reason=reason, at=emoney.clock()
+        )
+    tell_request(asked, as_json)
+
+
 @app.command("set-metadata")
 def set_metadata(account_ref: Ref) -> None:
     """Replace what is kept about an account with the JSON object on standard input; no personal data."""
@@ -235,6 +248,8 @@ def _said(change: Change, account: Account) -> str:
         return f"bounds: floor {low}, ceiling {high}"
     if change.kind == "parent":
         return f"parent: below {change.parent_id or 'none'}"
+    if change.kind == "profile":
+        return f"limits: {change.profile_id or 'none'}"
     return "closed"
 
 

@@ -136,6 +136,9 @@ def show_trial_balance(as_json: AsJson = False) -> None:
             screen.print(f"account {account} does not follow from its entries")
         for transfer in found.wrong_transfers:
             screen.print(f"transfer {transfer} has not its two entries")
+        if found.without_limits:
+            many = f"{found.without_limits:,} customers' accounts are"
+            screen.print(f"{many} under no limits; --json names them", highlight=False)
     if not (found.balanced and found.safeguarded):
         raise typer.Exit(1)
 
@@ -167,4 +170,5 @@ def _trial_balance_json(found: trial_balance.TrialBalance) -> dict[str, Any]:
         ],
         "wrong_accounts": found.wrong_accounts,
         "wrong_transfers": found.wrong_transfers,
+        "without_limits": {"wallets": found.without_limits, "ids": found.named_without_limits},
     }

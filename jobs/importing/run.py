@@ -9,7 +9,8 @@
 
 All ids follow from the file, every batch is one transaction, and every step passes over what is done: an
 import that dies anywhere is finished by running it again. Opening balances are carried over before limits
-apply to the account, for what a customer already has is not taken away. One import runs at a time.
+apply to the account, for what a customer already has is not taken away: accounts are opened by the import's
+right (`accounts.account.open_without_limits`). One import runs at a time.
 """
 
 import time
@@ -70,7 +71,8 @@ def run_import(
     `tier_names`: the file's words for tiers, to the pack's.
     `batch_rows`: transfers per transaction. `ledger`: one on `database` to post through.
 
-    Raises BadFile (nothing was written), InvalidInput for wrong arguments, Unavailable (run it again).
+    Raises BadFile (nothing was written), InvalidInput for wrong arguments, ConfigurationError where the
+    login has not the import's right, Unavailable (run it again).
     """
     began = time.monotonic()
     given = Input(transfers, accounts_file, currency, start)
@@ -162,7 +164,7 @@ class _Posting:
                 for ref, account_id, kind, opened, holder in page
             ]
             with self._database.connection() as connection:
-                self._result.accounts_created += accounts.open_accounts(connection, new)
+                self._result.accounts_created += accounts.open_without_limits(connection, new)
             self._tell("opening", self._result.accounts_created, None)
 
     def post_openings(self) -> None:

@@ -13,6 +13,7 @@ from emoney.ledger import (
     Operation,
     Outcome,
     Transfer,
+    profile_changes,
 )
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.clock import Clock
@@ -24,8 +25,9 @@ from emoney.ledger.reports.trial_balance import trial_balance
 class Books:
     """A ledger in one currency, with accounts that are opened and funded by a word. Amounts: minor units.
 
-    `clock`: when its accounts are opened. Nothing that it opens is under a policy pack: for wallets
-    with the limits of a tier enrol persons (`Emoney.kyc`), and fund them with `load`.
+    `clock`: when its accounts are opened. Nothing that it opens is under a policy pack, which takes the
+    import's right; for wallets with the limits of a tier enrol persons (`Emoney.kyc`), and fund them with
+    `load`.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class Books:
             new = NewAccount(
                 account_id, kind, currency or self.currency, self._clock(), ref, holder, profile_id
             )
-            accounts.open_accounts(connection, [new])
+            accounts.open_without_limits(connection, [new])
         return account_id
 
     def funded(
@@ -79,7 +81,10 @@ class Books:
     def set_profile(self, account_id: UUID, profile: LimitProfile) -> None:
         """Put an account under the limits of a profile."""
         with self.database.connection() as connection:
-            accounts.set_profile(connection, account_id, profiles.store(connection, profile))
+            limits = {account_id: profiles.store(connection, profile)}
+            profile_changes.put_under(
+                connection, limits, actor="books", reason="as the test says", at=self._clock()
+            )
 
     def transfer(
         self,
@@ -117,3 +122,15 @@ class Books:
             found = trial_balance(connection)
         assert found.balanced, "the books do not balance"
         assert found.safeguarded, "more e-money is out than funds are safeguarded"
+
+
+def open_without_limits(ledger: Ledger, kind: AccountKind, currency: str, external_ref: str) -> UUID:
+    """An account as `Ledger.open_account` opens it, a customer's without limits, too; returns its id.
+
+    By the import's right: an application opens its customers' accounts under a profile, or enrols persons.
+    """
+    account_id = accounts.id_of_reference(external_ref)
+    new = NewAccount(account_id, kind, currency, ledger.clock(), external_ref)
+    with ledger.database.connection() as connection:
+        accounts.open_without_limits(connection, [new])
+    return account_id

@@ -26,7 +26,7 @@ from emoney.kyc.limits.compile import compile_profile
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets import freezing, restrictions
 from emoney.kyc.wallets.tables import WalletRow
-from emoney.ledger import outbox, two_persons
+from emoney.ledger import outbox, profile_changes, two_persons
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
@@ -145,7 +145,13 @@ def release(
             policy,
             verified=True,
         )
-        accounts.set_profile(connection, account_id, profiles.store(connection, open_to_redeem))
+        profile_changes.put_under(
+            connection,
+            {account_id: profiles.store(connection, open_to_redeem)},
+            actor=approval.decided_by,
+            reason=f"approved in request {approval.id}",
+            at=approval.decided_at,
+        )
         freezing.open_for_a_moment(
             connection,
             account_id,

@@ -158,6 +158,7 @@ def enrol_from(
             enrolled.person_id,
             packs=enrolment.packs,
             at=at,
+            actor="enrolment",
             reason="identified by provider",
             policies=enrolment.policies,
         )

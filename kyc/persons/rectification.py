@@ -220,6 +220,7 @@ class Rectification:
             person_id,
             packs=self._packs,
             at=at,
+            actor=actor,
             reason="details rectified",
             policies=self._policies,
         )

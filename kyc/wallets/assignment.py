@@ -30,7 +30,7 @@ from emoney.kyc.wallets.restrictions import (
     restricted,
 )
 from emoney.kyc.wallets.tables import RestrictionStepRow
-from emoney.ledger import outbox
+from emoney.ledger import outbox, profile_changes
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection
@@ -40,6 +40,9 @@ from emoney.ledger.base.postgres.sessions import add
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import LimitProfile, LimitRule
+
+AUTOMATIC = "kyc"
+"""Who acts where evidence, a date, a balance or the pack decides."""
 
 _queries = queries_beside(__file__)
 
@@ -197,10 +200,21 @@ def held_together(connection: Connection, account: accounts.Account) -> int:
 
 @all_or_nothing
 def assign(
-    connection: Connection, wallet: LockedWallet, account: accounts.Account, under: Limits, at: datetime
+    connection: Connection,
+    wallet: LockedWallet,
+    account: accounts.Account,
+    under: Limits,
+    *,
+    actor: str,
+    reason: str,
+    at: datetime,
 ) -> None:
-    """Put the wallet under these limits, and tell of a restriction that begins, goes on or ends."""
-    accounts.set_profile(connection, wallet.account_id, under.profile_id)
+    """Put the wallet under these limits, and tell of a restriction that begins, goes on or ends.
+
+    A closed account takes no change, and keeps its profile.
+    """
+    limits = {wallet.account_id: under.profile_id}
+    profile_changes.put_under(connection, limits, actor=actor, reason=reason, at=at)
     before, now = wallet.restriction, under.restriction
     if before == now:
         return
@@ -250,6 +264,7 @@ def rebind(
     *,
     reason: str,
     at: datetime,
+    actor: str = AUTOMATIC,
     policy: DowngradePolicy | None = None,
     day_has_ended: bool = False,
 ) -> bool:
@@ -274,7 +289,7 @@ def rebind(
         return False
     if under.profile_id != account.profile_id:
         record_rebinding(connection, [wallet.account_id], [under.profile_id], reason=reason, at=at)
-    assign(connection, wallet, account, under, at)
+    assign(connection, wallet, account, under, actor=actor, reason=reason, at=at)
     return True
 
 

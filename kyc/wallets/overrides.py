@@ -75,6 +75,7 @@ def apply(
         reason=f"override approved in request {approval.id}",
         evidence=(),
         at=at,
+        actor=approval.decided_by or "",
         policy=(policies or downgrades()).of(pack.id),
     )
     override = TierOverrideRow(

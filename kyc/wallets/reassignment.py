@@ -23,6 +23,7 @@ from emoney.kyc.packs.schema import Pack, Transition
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.assignment import LockedWallet
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, restricted
+from emoney.ledger import profile_changes
 from emoney.ledger.base.paging import pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -190,5 +191,6 @@ class _Run:
             bound.append(self._expected(connection, each, pack)[1])
             self.done.rebound[pack.id] += 1
         ids = [each.wallet.account_id for each in wallets]
-        connection.execute(_queries.assign.sql, {"accounts": ids, "profiles": bound})
+        limits = dict(zip(ids, bound, strict=True))
+        profile_changes.put_under(connection, limits, actor=binding.AUTOMATIC, reason=BECAUSE, at=self._at)
         binding.record_rebinding(connection, ids, bound, reason=BECAUSE, at=self._at)

@@ -14,8 +14,3 @@ LEFT JOIN LATERAL (
 ) AS h ON a.holder IS NOT NULL
 WHERE w.account_id = ANY(:accounts::uuid[]) AND a.closed_at IS NULL
 ORDER BY w.account_id;
-
--- name: assign!
--- The accounts are locked.
-UPDATE ledger.account AS a SET profile_id = new.profile_id
-FROM unnest(:accounts::uuid[], :profiles::uuid[]) AS new (account_id, profile_id) WHERE a.id = new.account_id;

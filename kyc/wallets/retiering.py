@@ -18,7 +18,7 @@ from emoney.kyc.evidence.tiers import tier_for
 from emoney.kyc.limits import transitions
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.packs.schema import Pack, Tier
-from emoney.kyc.wallets.assignment import lock, rebind
+from emoney.kyc.wallets.assignment import AUTOMATIC, lock, rebind
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.kyc.wallets.tables import WalletRow
 from emoney.kyc.wallets.wallet import change_tier
@@ -67,6 +67,7 @@ def follow(
     *,
     packs: PackLibrary,
     at: datetime,
+    actor: str = AUTOMATIC,
     reason: str = "evidence changed",
     policies: Downgrades | None = None,
 ) -> list[Moved]:
@@ -93,7 +94,8 @@ def follow(
         if tier.id == now.id and cause is None and not no_tier:
             if transitions.concern(bound):
                 policy = policies.of(bound.id)
-                rebind(connection, lock(connection, account_id), bound, reason=reason, at=at, policy=policy)
+                wallet = lock(connection, account_id)
+                rebind(connection, wallet, bound, actor=actor, reason=reason, at=at, policy=policy)
             continue
         if change_tier(
             connection,
@@ -103,6 +105,7 @@ def follow(
             reason=reason,
             evidence=kinds,
             at=at,
+            actor=actor,
             no_tier=no_tier,
             policy=policies.of(pack.id),
         ):

@@ -79,6 +79,7 @@ def state(
         pack,
         reason="features stated",
         at=at,
+        actor=actor,
         policy=policy,
     )
     return True

@@ -20,9 +20,10 @@ from emoney.kyc.limits.features import ORDINARY, Features
 from emoney.kyc.packs.evidence import KINDS_MAX
 from emoney.kyc.packs.schema import Pack, Tier
 from emoney.kyc.wallets import stated_features as wallet_features
-from emoney.kyc.wallets.assignment import assign, limits_at, lock, profile_id
+from emoney.kyc.wallets.assignment import AUTOMATIC, assign, limits_at, lock, profile_id
 from emoney.kyc.wallets.restrictions import Cause, DowngradePolicy, Restriction
 from emoney.kyc.wallets.tables import TierDecisionRow, WalletRow
+from emoney.ledger import profile_changes
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
@@ -171,11 +172,13 @@ def adopt_wallets(
     if rows:
         accounts_, tiers_, profiles_, decisions = (list(column) for column in zip(*rows, strict=True))
         about = {"accounts": accounts_, "tiers": tiers_, "profiles": profiles_, "ids": decisions}
-        connection.execute(_queries.put_under_limits.sql, about)
+        bound = dict(zip(accounts_, profiles_, strict=True))
+        said = reason if reason.strip() else AS_GIVEN
+        profile_changes.put_under(connection, bound, actor="adoption", reason=said, at=at)
         why = {"pack": pack.id, "reason": reason, "evidence": list(evidence), "at": at}
         connection.execute(_queries.record_decisions.sql, about | why)
-        said = {each: kinds[each][1] for each in accounts_ if kinds[each][1] != ORDINARY}
-        wallet_features.record(connection, said, actor="adoption", reason="as the file says", at=at)
+        features = {each: kinds[each][1] for each in accounts_ if kinds[each][1] != ORDINARY}
+        wallet_features.record(connection, features, actor="adoption", reason="as the file says", at=at)
     return len(rows)
 
 
@@ -189,6 +192,7 @@ def change_tier(
     reason: str,
     evidence: Sequence[str],
     at: datetime,
+    actor: str = AUTOMATIC,
     no_tier: bool = False,
     policy: DowngradePolicy | None = None,
 ) -> bool:
@@ -233,7 +237,7 @@ def change_tier(
         decided_at=at,
     )
     add(connection, decision)
-    assign(connection, wallet, account, under, at)
+    assign(connection, wallet, account, under, actor=actor, reason=reason, at=at)
     return True
 
 
@@ -280,7 +284,8 @@ def review_restriction(
         connection, wallet, account, pack, pack.tier(wallet.tier), at, no_tier=no_tier, policy=policy
     )
     if under.profile_id != account.profile_id or under.restriction != wallet.restriction:
-        assign(connection, wallet, account, under, at)
+        said = "restriction reviewed" if under.restriction else "restriction lifted"
+        assign(connection, wallet, account, under, actor=AUTOMATIC, reason=said, at=at)
     return under.restriction
 
 

@@ -45,12 +45,6 @@ ORDER BY account_id
 ON CONFLICT (account_id) DO NOTHING
 RETURNING account_id;
 
--- name: put_under_limits!
--- The accounts are locked by lock_unfit.
-UPDATE ledger.account AS a SET profile_id = new.profile_id
-FROM unnest(:accounts::uuid[], :profiles::uuid[]) AS new (account_id, profile_id)
-WHERE a.id = new.account_id AND a.profile_id IS DISTINCT FROM new.profile_id;
-
 -- name: record_openings!
 INSERT INTO kyc.tier_decision (id, account_id, pack_id, tier, profile_id, reason, evidence, decided_at)
 SELECT id, account_id, :pack, tier, profile_id, reason, evidence::text[], at

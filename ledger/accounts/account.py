@@ -1,4 +1,4 @@
-"""Accounts: opened, found, given a limit profile and metadata; `ledger.account_changes` has the rest."""
+"""Accounts: opened, found, given metadata; `ledger.account_changes` and `profile_changes` have the rest."""
 
 import json
 from collections.abc import Sequence
@@ -7,10 +7,23 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.errors import CheckViolation, ForeignKeyViolation, IntegrityConstraintViolation, UniqueViolation
+from psycopg.errors import (
+    CheckViolation,
+    ForeignKeyViolation,
+    InsufficientPrivilege,
+    IntegrityConstraintViolation,
+    UniqueViolation,
+)
 
-from emoney.ledger.base.errors import InvalidId, InvalidInput, UnknownAccount
-from emoney.ledger.base.ids import Id, as_id
+from emoney.ledger.base.errors import (
+    ConfigurationError,
+    InvalidId,
+    InvalidInput,
+    InvalidReference,
+    LimitsMissing,
+    UnknownAccount,
+)
+from emoney.ledger.base.ids import Id, as_id, content_id
 from emoney.ledger.base.names import REFERENCE_MAX, has_hidden, is_reference
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -23,9 +36,11 @@ EXTERNAL_REF_MAX = REFERENCE_MAX
 CEILING_MAX = 10**18
 """The largest balance that a floor or a ceiling can name, in minor units."""
 METADATA_BYTES_MAX = 4096
+IMPORT_ROLE = "emoney_import"
+"""Who may open customers' accounts without limits."""
 
 _queries = queries_beside(__file__)
-_NO_SUCH_PROFILE = "a limit profile is not in the ledger, or is of another currency than the account"
+NO_SUCH_PROFILE = "a limit profile is not in the ledger, or is of another currency than the account"
 _BAD_METADATA = (
     f"metadata is a JSON object of at most {METADATA_BYTES_MAX} bytes without control or format characters"
 )
@@ -81,8 +96,9 @@ class Account:
 def open_accounts(connection: Connection, accounts: Sequence[NewAccount]) -> int:
     """Open those of `accounts` whose id is not there yet; returns how many were opened.
 
-    Raises InvalidInput when an external reference is malformed or belongs to another account, when a limit
-    profile is not stored or counts another currency, or when an account cannot stand below its parent.
+    Raises LimitsMissing where a customer's has no profile, or one without a bound, and no two persons have
+    approved that; InvalidInput when an external reference is malformed or belongs to another account, when a
+    limit profile is not stored or counts another currency, or when an account cannot stand below its parent.
     """
     for account in accounts:
         checked_currency(account.currency)
@@ -112,13 +128,47 @@ def open_accounts(connection: Connection, accounts: Sequence[NewAccount]) -> int
     except UniqueViolation as error:
         raise InvalidInput("an external reference belongs to another account already") from error
     except ForeignKeyViolation as error:
-        raise InvalidInput(_NO_SUCH_PROFILE) from error
+        raise InvalidInput(NO_SUCH_PROFILE) from error
+    except CheckViolation as error:
+        if error.diag.constraint_name != "account_limits":
+            raise
+        raise LimitsMissing(
+            "a customer's account is opened under limits: give its profile, or enrol its holder (Emoney.kyc)"
+            "; one without takes two persons (ledger.profile_changes.request_lifting), or the import's right"
+        ) from None
     except IntegrityConstraintViolation as error:
         raise InvalidInput(
             "an account stands below an open account of the same currency and sign, at most 16 levels deep"
         ) from error
     assert opened is not None
     return int(opened[0])
+
+
+@all_or_nothing
+def open_without_limits(connection: Connection, accounts: Sequence[NewAccount]) -> int:
+    """As `open_accounts`, by the import's right: those of customers may be without limits.
+
+    For carrying an operator's history over, and for tests. Raises ConfigurationError for a login that is no
+    member of IMPORT_ROLE.
+    """
+    try:
+        row = connection.execute(_queries.take_role.sql, {"role": IMPORT_ROLE}).fetchone()
+    except InsufficientPrivilege as error:
+        raise ConfigurationError(
+            "To open customers' accounts without limits takes the import's right: "
+            f"GRANT {IMPORT_ROLE} to the login, or run it as the owner of the database."
+        ) from error
+    assert row is not None
+    opened = open_accounts(connection, accounts)
+    connection.execute(_queries.take_role.sql, {"role": row[0]})
+    return opened
+
+
+def id_of_reference(external_ref: str) -> UUID:
+    """The id of the account that `Ledger.open_account` opens under a reference. Raises InvalidReference."""
+    if not isinstance(external_ref, str) or not is_reference(external_ref):
+        raise InvalidReference(f"an external reference is a text of 1 to {REFERENCE_MAX} characters")
+    return content_id(f"account|{external_ref}".encode())
 
 
 def checked_kind(kind: object) -> AccountKind:
@@ -171,23 +221,6 @@ def by_ref_or_id(connection: Connection, name: str) -> Account:
         raise UnknownAccount(f"there is no account with the reference {name!r}") from None
 
 
-@all_or_nothing
-def set_profile(connection: Connection, account_id: Id, profile_id: Id | None) -> None:
-    """Put the account under another limit profile. Usage counters stay.
-
-    Raises UnknownAccount, and InvalidInput for a profile that is not stored or counts another currency.
-    """
-    account_id = as_id(account_id, "account_id")
-    profile_id = None if profile_id is None else as_id(profile_id, "profile_id")
-    try:
-        result = connection.execute(
-            "UPDATE ledger.account SET profile_id = %s WHERE id = %s", (profile_id, account_id)
-        )
-    except ForeignKeyViolation as error:
-        raise InvalidInput(_NO_SUCH_PROFILE) from error
-    _changed(result, account_id)
-
-
 @reads_tuples
 def metadata(connection: Connection, account_id: UUID) -> dict[str, Any]:
     """What the operator keeps about the account; empty where that is nothing."""
@@ -196,12 +229,13 @@ def metadata(connection: Connection, account_id: UUID) -> dict[str, Any]:
 
 
 @all_or_nothing
-def set_metadata(connection: Connection, account_id: UUID, metadata: dict[str, Any], *, at: datetime) -> None:
+def set_metadata(connection: Connection, account_id: Id, metadata: dict[str, Any], *, at: datetime) -> None:
     """Replace what is kept about the account: a JSON object that the ledger never looks into.
 
     At most METADATA_BYTES_MAX bytes as PostgreSQL writes it; no personal data, which belongs into `kyc`,
     sealed. Raises UnknownAccount, InvalidInput.
     """
+    account_id = as_id(account_id, "account_id")
     try:
         text = json.dumps(metadata, allow_nan=False, ensure_ascii=False)
         if not isinstance(metadata, dict) or len(text.encode()) > METADATA_BYTES_MAX or _hides(metadata):

@@ -58,6 +58,7 @@ class AccountChangeRow(Table, table=True):
     floor: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
     ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
     parent_id: UUID | None
+    profile_id: UUID | None
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     at: datetime = timestamp_column()

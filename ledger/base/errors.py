@@ -87,6 +87,10 @@ class CurrencyMismatch(InvalidInput):
     """A transfer in another currency than one of its accounts holds."""
 
 
+class LimitsMissing(InvalidInput):
+    """A customer's account to open without limits, which two persons have not approved."""
+
+
 class UnknownAccount(InvalidInput):
     """A transfer or a question names an account that the ledger does not hold."""
 

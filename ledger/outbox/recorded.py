@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,10 +43,7 @@ def append(
     locked. `payload`: JSON values without personal data, amounts in minor units, at most 16 KiB.
     Returns the event's id. Raises InvalidInput.
     """
-    if not _KIND.fullmatch(kind) or kind.startswith("transfer."):
-        raise InvalidInput(f"{kind!r} is not a kind of event: write words with a point, such as hold.expired")
-    if at is not None and at.tzinfo is None:
-        raise InvalidInput("the time of an event needs a time zone")
+    _demand_kind(kind, at)
     _check(kind, payload)
     connection.execute(_queries.lock_subject.sql, {"subject": subject})
     recorded_as = event_id or new_id()
@@ -60,6 +58,35 @@ def append(
         },
     )
     return recorded_as
+
+
+@all_or_nothing
+def append_to_each(
+    connection: Connection, kind: str, payloads: Mapping[UUID, dict[str, Any]], *, at: datetime
+) -> None:
+    """Add an event of one kind to each of these accounts, which the caller has locked; else as `append`."""
+    _demand_kind(kind, at)
+    for payload in payloads.values():
+        _check(kind, payload)
+    subjects = sorted(payloads)
+    if subjects:
+        connection.execute(
+            _queries.record_each.sql,
+            {
+                "ids": [new_id() for _ in subjects],
+                "kind": kind,
+                "subjects": subjects,
+                "payloads": [json.dumps(payloads[each]) for each in subjects],
+                "at": at,
+            },
+        )
+
+
+def _demand_kind(kind: str, at: datetime | None) -> None:
+    if not _KIND.fullmatch(kind) or kind.startswith("transfer."):
+        raise InvalidInput(f"{kind!r} is not a kind of event: write words with a point, such as hold.expired")
+    if at is not None and at.tzinfo is None:
+        raise InvalidInput("the time of an event needs a time zone")
 
 
 def _check(kind: str, payload: dict[str, Any]) -> None:

@@ -8,6 +8,11 @@ SELECT (SELECT a.version FROM ledger.account AS a WHERE a.id = :subject FOR NO K
 INSERT INTO ledger.event (id, kind, subject, payload, recorded_at)
 VALUES (:id, :kind, :subject, :payload, :at);
 
+-- name: record_each!
+INSERT INTO ledger.event (id, kind, subject, payload, recorded_at)
+SELECT id, :kind, subject, payload, :at
+FROM unnest(:ids::uuid[], :subjects::uuid[], :payloads::jsonb[]) AS new (id, subject, payload);
+
 -- name: posted
 SELECT t.position, t.id, t.posted_at, coalesce(d.external_ref, d.id::text), coalesce(c.external_ref, c.id::text),
        t.amount, t.currency, t.operation, t.reference, t.group_id, t.effective_at, t.debit_version, t.credit_version

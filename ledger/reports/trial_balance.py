@@ -14,6 +14,9 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.transfers.chart import BACKING, OUTSTANDING, AccountKind, sign_of
 
+LISTED_MAX = 10_000
+"""Wallets without limits that are named, of those counted."""
+
 _queries = queries_beside(__file__)
 
 
@@ -45,11 +48,17 @@ class CurrencyTotal:
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """The books at one moment. `wrong_accounts`, `wrong_transfers`: ids that do not hold together."""
+    """The books at one moment. `wrong_accounts`, `wrong_transfers`: ids that do not hold together.
+
+    `without_limits`: how many open accounts of customers are under no profile or one without a bound, such as
+    an import leaves them; `named_without_limits`: their ids, LISTED_MAX at most. The books hold all the same.
+    """
 
     lines: tuple[Line, ...]
     wrong_accounts: tuple[UUID, ...]
     wrong_transfers: tuple[UUID, ...]
+    without_limits: int = 0
+    named_without_limits: tuple[UUID, ...] = ()
 
     @property
     def totals(self) -> tuple[CurrencyTotal, ...]:
@@ -87,6 +96,7 @@ class TrialBalance:
 def trial_balance(connection: Connection) -> TrialBalance:
     """The trial balance at this moment, all of it read from one snapshot. Reads every entry."""
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    without = connection.execute(_queries.without_limits.sql, {"most": LISTED_MAX}).fetchall()
     return TrialBalance(
         tuple(
             Line(currency, AccountKind(kind), accounts, debits, credits)
@@ -94,4 +104,6 @@ def trial_balance(connection: Connection) -> TrialBalance:
         ),
         tuple(row[0] for row in connection.execute(_queries.unbalanced_accounts.sql)),
         tuple(row[0] for row in connection.execute(_queries.wrong_transfers.sql)),
+        without[0][1] if without else 0,
+        tuple(row[0] for row in without),
     )

@@ -27,6 +27,16 @@ WHERE a.debits_posted <> coalesce(e.debits, 0) OR a.credits_posted <> coalesce(e
    OR (a.closed_at IS NOT NULL AND (a.debits_posted, a.debits_pending, a.credits_pending) <> (a.credits_posted, 0, 0))
 ORDER BY a.id;
 
+-- name: without_limits
+-- Open accounts of customers under no profile, or under one that has no rule with a bound; each with how many they are.
+SELECT id, count(*) OVER ()
+FROM ledger.account
+WHERE kind = 'customer' AND closed_at IS NULL AND (
+    profile_id IS NULL
+    OR profile_id IN (SELECT p.id FROM ledger.limit_profile AS p WHERE NOT p.rules @? '$[*] ? (@.bound <> "none")')
+)
+ORDER BY id LIMIT :most;
+
 -- name: wrong_transfers
 -- Transfers without the debit and the credit entry that they name, entries that no transfer names, and claims
 -- without exactly one outcome.

@@ -9,7 +9,7 @@ They need pytest; the rest does not.
 
 from typing import TYPE_CHECKING, Any
 
-from emoney.jobs.testing import NOON, Books, SetClock, Template, copy_of, server
+from emoney.jobs.testing import NOON, Books, SetClock, Template, copy_of, open_without_limits, server
 
 if TYPE_CHECKING:
     from emoney.jobs.testing.fixtures import emoney_books, emoney_clock, emoney_installation, emoney_template
@@ -21,6 +21,7 @@ __all__ = [
     "SetClock",
     "NOON",
     "Books",
+    "open_without_limits",
     "emoney_template",
     "emoney_clock",
     "emoney_installation",

@@ -91,7 +91,7 @@ class Bank:
     def _open(self, ref: str, kind: AccountKind) -> None:
         self.opened[ref] = derived_id(START, ref)
         with self.database.connection() as connection:
-            accounts.open_accounts(
+            accounts.open_without_limits(
                 connection, [NewAccount(self.opened[ref], kind, "GHS", START - timedelta(days=9), ref)]
             )
 

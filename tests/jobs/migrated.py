@@ -1,5 +1,6 @@
 """A migrated database, used as an operator would."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from emoney.ledger import (
     account_changes,
     disputes,
     periods,
+    profile_changes,
 )
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
@@ -26,25 +28,25 @@ from emoney.ledger.reports.trial_balance import trial_balance
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 
+FLOW = LimitRule(
+    "flow", Metric.FLOW, Bound.CAPPED, 50, Direction.OUT, frozenset(), Window.DAY, OnExceed.DENY, "text"
+)
+LIMITED = LimitProfile("tier", "EUR", "Europe/Brussels", (FLOW,), frozenset({(Direction.OUT, Window.DAY)}))
+
+
 def use(url: str) -> None:
     """Open accounts, post under limits, be refused, and take the trial balance, as an operator would."""
-    flow = LimitRule(
-        "flow", Metric.FLOW, Bound.CAPPED, 50, Direction.OUT, frozenset(), Window.DAY, OnExceed.DENY, "text"
-    )
-    limited = LimitProfile(
-        "tier", "EUR", "Europe/Brussels", (flow,), frozenset({(Direction.OUT, Window.DAY)})
-    )
     funds, a, b = new_id(), new_id(), new_id()
     database = Database(url)
     try:
         with database.connection() as connection:
-            profile_id = profiles.store(connection, limited)
+            profile_id = profiles.store(connection, LIMITED)
             accounts.open_accounts(
                 connection,
                 [
                     NewAccount(funds, AccountKind.SAFEGUARDING, "EUR", NOW),
                     NewAccount(a, AccountKind.CUSTOMER, "EUR", NOW, str(a), new_id(), profile_id),
-                    NewAccount(b, AccountKind.CUSTOMER, "EUR", NOW),
+                    NewAccount(b, AccountKind.CUSTOMER, "EUR", NOW, profile_id=profile_id),
                 ],
             )
         sent = [
@@ -73,6 +75,8 @@ def change_accounts(ledger: Ledger, a: UUID, b: UUID, paid: UUID) -> None:
     account_changes.set_bounds(ledger, a, floor=None, ceiling=1000, **actor)
     account_changes.move(ledger, a, b, **actor)
     with ledger.database.connection() as connection:
+        tighter = profiles.store(connection, replace(LIMITED, name="tighter"))
+        profile_changes.put_under(connection, {a: tighter}, at=NOW, **actor)
         accounts.set_metadata(connection, a, {"branch": "north"}, at=NOW)
     opened = disputes.open_dispute(
         ledger, paid, new_id(), reason_code="10.4", expires_at=ledger.clock() + timedelta(days=1), actor="x"

@@ -150,6 +150,7 @@ from emoney.aml.history import transfers as history
 from emoney.ledger import AccountKind, GroupCommit, Operation, Transfer
 from emoney.ledger.base.clock import system_clock
 from emoney.ledger.base.ids import new_id
+from emoney.testing import open_without_limits
 
 
 def clock():
@@ -161,7 +162,7 @@ def clock():
 posted = 0
 with Emoney.open(url, home, clock) as house:
     bank, a, b = (
-        house.ledger.open_account(kind, "EUR", name)
+        open_without_limits(house.ledger, kind, "EUR", name)
         for kind, name in (
             (AccountKind.SAFEGUARDING, "bank"),
             (AccountKind.CUSTOMER, "a"),

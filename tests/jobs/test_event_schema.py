@@ -18,16 +18,21 @@ from emoney.ledger import (
     AccountKind,
     Database,
     Ledger,
+    LimitProfile,
+    LimitRule,
     Money,
     Operation,
     account_changes,
     disputes,
     holds,
+    profile_changes,
     transfers,
 )
 from emoney.ledger.base.clock import system_clock
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.holds import Hold
+from emoney.ledger.limits import profiles
+from emoney.ledger.limits.rules import Bound, Metric, OnExceed
 from emoney.ledger.outbox import Consumer
 from emoney.ledger.safeguarding.reconciliation import EventKind
 
@@ -55,7 +60,9 @@ def test_it_names_the_kinds_that_the_code_tells_and_no_others() -> None:
     told |= {f"person.death_{stage.value}" for stage in DeathStage}
     made_of_parts = {f"hold.{each}" for each in ("placed", "released", "voided", "expired")}
     made_of_parts |= {f"dispute.{each}" for each in ("opened", "upheld", "rejected")}
-    made_of_parts |= {f"account.{each}" for each in ("freeze", "unfreeze", "bounds", "parent", "close")}
+    made_of_parts |= {
+        f"account.{each}" for each in ("freeze", "unfreeze", "bounds", "parent", "profile", "close")
+    }
     told = {kind for kind in told if kind.split(".")[0] not in ("hold", "dispute", "account")}
     assert told | made_of_parts == KINDS
 
@@ -89,11 +96,15 @@ def test_events_as_consumers_read_them_are_as_it_says(database: Database) -> Non
     account_changes.unfreeze(ledger, agent, debit=True, **SAID)
     account_changes.set_bounds(ledger, agent, floor=None, ceiling=10_000, **SAID)
     account_changes.move(ledger, agent, shop, **SAID)
+    deny = LimitRule("one", Metric.SINGLE, Bound.CAPPED, 1, None, frozenset(), None, OnExceed.DENY, "text")
+    with database.connection() as connection:
+        limits = profiles.store(connection, LimitProfile("tier", "GHS", "UTC", (deny,), frozenset()))
+        profile_changes.put_under(connection, {agent: limits}, at=system_clock(), **SAID)
     events = [event.to_json() for event in Consumer(database, "schema").read(1_000)]
     seen = set()
     for event in events:
         check_event(event)
         seen.add(event["type"])
-    assert len(seen) == 2 + 3 + 3 + 4
+    assert len(seen) == 2 + 3 + 3 + 5
     with pytest.raises(ValidationError):
         check_event(events[0] | {"position": "1"})

@@ -20,6 +20,7 @@ from emoney.jobs.webhooks import Webhook
 from emoney.ledger import AccountKind, Database, Ledger
 from emoney.ledger.base.errors import InvalidInput, Unavailable
 from emoney.ledger.transfers import everyday as ops
+from emoney.testing import open_without_limits
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def test_a_batch_refused_whole_is_told_with_its_kind_and_size(
     database: Database, said: Callable[[], list[str]]
 ) -> None:
     ledger = Ledger(database)
-    ama = ledger.open_account(AccountKind.CUSTOMER, "GHS", "ama")
+    ama = open_without_limits(ledger, AccountKind.CUSTOMER, "GHS", "ama")
     bad = ops.send(payer=ama, payee=ama, amount=1, currency="GHS")
     with pytest.raises(InvalidInput):
         ledger.post([bad, bad])
@@ -139,7 +140,7 @@ def test_a_webhooks_retries_are_told(
 ) -> None:
     ledger = Ledger(database)
     bank = ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
-    ama = ledger.open_account(AccountKind.CUSTOMER, "GHS", "ama")
+    ama = open_without_limits(ledger, AccountKind.CUSTOMER, "GHS", "ama")
     assert ledger.post([ops.issue(funds=bank, wallet=ama, amount=5, currency="GHS", receipt="s")])[0].posted
     said()
     policy = webhooks.Policy(attempts_max=2, backoff_first_s=0.01)

@@ -18,6 +18,7 @@ from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.outbox import Consumer
 from emoney.ledger.safeguarding.reconciliation import TRANSIT_DAYS_MAX
 from emoney.ledger.transfers import everyday as ops
+from emoney.testing import open_without_limits
 
 SETTINGS = SafeguardingSettings(time_zone="Africa/Nairobi")
 AT, TIME_ZONE, TRANSIT_DAYS = (f"EMONEY_SAFEGUARDING_{name}" for name in ("AT", "TIME_ZONE", "TRANSIT_DAYS"))
@@ -66,7 +67,7 @@ def test_the_job_tells_what_it_found_and_each_finding_is_an_event(
     clock[0] -= timedelta(days=2)
     with emoney:
         bank = emoney.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
-        ama = emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "ama")
+        ama = open_without_limits(emoney.ledger, AccountKind.CUSTOMER, "GHS", "ama")
         load = ops.issue(funds=bank, wallet=ama, amount=6_000, currency="GHS", receipt="slip-1")
         assert emoney.ledger.post([load])[0].posted
         clock[0] += timedelta(days=2)

@@ -21,6 +21,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.progress import Progress
 from emoney.ledger.transfers import everyday as ops
+from emoney.testing import open_without_limits
 
 
 def test_jobs_run_on_time_and_a_failure_stops_nothing(
@@ -64,7 +65,7 @@ def test_the_job_gives_back_what_is_held_past_its_deadline(home: Path, owner_url
     with Emoney.open(url=owner_url, home=home, clock=lambda: clock[0]) as emoney:
         bank = emoney.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
         ama, kofi = (
-            emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", name) for name in ("ama", "kofi")
+            open_without_limits(emoney.ledger, AccountKind.CUSTOMER, "GHS", name) for name in ("ama", "kofi")
         )
         load = ops.issue(funds=bank, wallet=ama, amount=6_000, currency="GHS", receipt="slip-1")
         assert emoney.ledger.post([load])[0].posted

@@ -101,7 +101,7 @@ def sent(database: Database) -> list[UUID]:
     """A ledger with four events: their ids, in order."""
     bank, ama, kofi = new_id(), new_id(), new_id()
     with database.connection() as connection:
-        accounts.open_accounts(
+        accounts.open_without_limits(
             connection,
             [
                 NewAccount(bank, AccountKind.SAFEGUARDING, "EUR", NOW, "bank"),

@@ -140,7 +140,7 @@ def till(database: Database) -> Callable[[str], Till]:
         )
         parties = {kind: new_id() for kind in kinds}
         with database.connection() as connection:
-            accounts.open_accounts(
+            accounts.open_without_limits(
                 connection,
                 [NewAccount(account_id, kind, currency, NOW) for kind, account_id in parties.items()],
             )

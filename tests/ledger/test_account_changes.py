@@ -329,8 +329,8 @@ def test_an_account_opened_below_a_parent(books: Books) -> None:
         NewAccount(parent, AccountKind.MERCHANT, "EUR", NOON),
     ]
     with books.database.connection() as connection:
-        assert accounts.open_accounts(connection, new) == 2
-        assert accounts.open_accounts(connection, new) == 0
+        assert accounts.open_without_limits(connection, new) == 2
+        assert accounts.open_without_limits(connection, new) == 0
         found = accounts.get(connection, child)
     assert (found.parent_id, found.ceiling) == (parent, 500)
     assert [(change.kind, change.parent_id) for change in changes(books, child)] == [("parent", parent)]
@@ -338,7 +338,7 @@ def test_an_account_opened_below_a_parent(books: Books) -> None:
     before = books.dump()
     for bad in ({"parent_id": new_id()}, {"parent_id": funds}, {"ceiling": -1}):
         with pytest.raises(InvalidInput), books.database.connection() as connection:
-            accounts.open_accounts(
+            accounts.open_without_limits(
                 connection, [NewAccount(new_id(), AccountKind.CUSTOMER, "EUR", NOON, **bad)]
             )
     assert books.dump() == before

@@ -45,6 +45,7 @@ from emoney.ledger.base.errors import (
 )
 from emoney.ledger.base.ids import as_id, new_id
 from emoney.ledger.holds import Hold
+from emoney.ledger.profile_changes import put_under, request_lifting
 
 DAY = timedelta(days=1)
 
@@ -352,6 +353,8 @@ def test_the_ledger_refuses_wrong_types_by_name(shared_books: Books, data: st.Da
                 ledger, any_(), floor=any_(), ceiling=any_(), actor=any_(), reason=any_()
             ),
             lambda: accounts.set_metadata(connection, any_(), any_(), at=NOON),
+            lambda: put_under(connection, {id_: any_()}, actor=any_(), reason=any_(), at=any_()),
+            lambda: request_lifting(connection, any_(), any_(), actor=any_(), reason=any_(), at=NOON),
         ]
         with suppress(InvalidInput):
             data.draw(st.sampled_from(calls))()

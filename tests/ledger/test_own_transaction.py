@@ -22,6 +22,7 @@ from emoney.ledger import (
     account_changes,
     disputes,
     holds,
+    profile_changes,
     reversals,
 )
 from emoney.ledger.accounts import account as accounts
@@ -122,11 +123,11 @@ ACTS: dict[str, tuple[Callable[[Town], Act], Callable[[Town], Act]]] = {
         ),
     ),
     "open": (
-        lambda t: lambda c, i: accounts.open_accounts(c, [_new(i), _new(new_id(), parent_id=t.closed)]),
-        lambda t: lambda c, i: accounts.open_accounts(c, [_new(i)]),
+        lambda t: lambda c, i: accounts.open_without_limits(c, [_new(i), _new(new_id(), parent_id=t.closed)]),
+        lambda t: lambda c, i: accounts.open_without_limits(c, [_new(i)]),
     ),
     "profile": (
-        lambda t: lambda c, i: accounts.set_profile(c, t.shop, i),
+        lambda t: lambda c, i: profile_changes.put_under(c, {t.shop: i}, at=NOON, **SAID),
         lambda t: lambda c, i: accounts.set_metadata(c, t.shop, {"n": 1}, at=NOON),
     ),
     "event": (

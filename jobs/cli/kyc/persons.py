@@ -168,7 +168,7 @@ def add_evidence(
         found = persons.find(connection, person)
         new = NewEvidence(found.id, kind, state, method, expires_on=last)
         [recorded] = evidence_records.record(connection, [new], actor=actor, reason=reason, at=emoney.clock())
-        moved = _follow(emoney, connection, found.id)
+        moved = _follow(emoney, connection, found.id, actor)
     _tell_moved({"evidence": recorded}, moved, as_json)
 
 
@@ -182,7 +182,7 @@ def reject_evidence(
     """Revoke evidence; the tiers of the wallets follow."""
     with opened_connection() as (emoney, connection):
         before = evidence_records.reject(connection, number, actor=actor, reason=reason, at=emoney.clock())
-        moved = _follow(emoney, connection, before.person_id)
+        moved = _follow(emoney, connection, before.person_id, actor)
     _tell_moved({"evidence": number}, moved, as_json)
 
 
@@ -202,10 +202,12 @@ def accept_evidence(
     tell_request(asked, as_json)
 
 
-def _follow(emoney: Emoney, connection: Connection, person_id: UUID) -> list[following.Moved]:
+def _follow(emoney: Emoney, connection: Connection, person_id: UUID, actor: str) -> list[following.Moved]:
     """Have the tiers of a person's wallets follow what is known of the person now."""
     policies = downgrades(emoney.home)
-    return following.follow(connection, person_id, packs=emoney.packs, at=emoney.clock(), policies=policies)
+    return following.follow(
+        connection, person_id, packs=emoney.packs, at=emoney.clock(), actor=actor, policies=policies
+    )
 
 
 def _tell_moved(about: dict[str, UUID], moved: list[following.Moved], as_json: bool) -> None:

@@ -1,4 +1,4 @@
--- The schema, the application's role, and the two functions by which tables refuse changes.
+-- The schema, the roles of the application and of an import, and the functions by which tables refuse changes.
 
 CREATE SCHEMA ledger;
 
@@ -13,10 +13,23 @@ EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
 END
 $$;
+-- Who carries an operator's history over: may what the application may, and open customers' accounts without limits.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_import') THEN
+        CREATE ROLE emoney_import NOLOGIN;
+    END IF;
+    IF NOT pg_has_role('emoney_import', 'emoney_app', 'USAGE') THEN
+        GRANT emoney_app TO emoney_import;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
 DO $$
 BEGIN
     IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
-        GRANT emoney_app TO CURRENT_USER;
+        GRANT emoney_app, emoney_import TO CURRENT_USER;
     END IF;
 EXCEPTION
     WHEN insufficient_privilege THEN NULL;

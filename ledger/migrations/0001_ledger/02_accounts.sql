@@ -81,6 +81,10 @@ $$;
 CREATE TRIGGER check_account
     AFTER INSERT OR UPDATE OF kind, sign, floor, currency, external_ref, profile_id, closed_at ON ledger.account
     FOR EACH ROW EXECUTE FUNCTION ledger.check_account_v1();
+-- When an account was opened does not change. The application may update this column only: locking a row takes a
+-- right to.
+CREATE TRIGGER opened_once BEFORE UPDATE OF opened_at ON ledger.account
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER no_removal BEFORE DELETE OR TRUNCATE ON ledger.account
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
@@ -113,12 +117,13 @@ CREATE TABLE ledger.account_freeze (
 
 -- What was changed about an account, by whom and why; what the account is follows from it, by trigger only.
 -- A freeze or unfreeze is of one kind: freeze_debit and freeze_credit are what that kind stops from then on, frozen_debit
--- and frozen_credit what all kinds together do. approval_id: the decision on which it is lifted, where that takes two.
+-- and frozen_credit what all kinds together do. approval_id: the decision on which it, or limits, are lifted, where that
+-- takes two.
 -- Bounds hold both bounds. id: by which the change's leaf in the proof log names it; left to the database.
 CREATE TABLE ledger.account_change (
     account_id uuid NOT NULL,
     number integer NOT NULL CHECK (number > 0),
-    kind text NOT NULL CHECK (kind IN ('freeze', 'unfreeze', 'bounds', 'parent', 'close')),
+    kind text NOT NULL CHECK (kind IN ('freeze', 'unfreeze', 'bounds', 'parent', 'profile', 'close')),
     frozen_debit boolean,
     frozen_credit boolean,
     freeze_kind text REFERENCES ledger.freeze_kind (name),
@@ -128,6 +133,7 @@ CREATE TABLE ledger.account_change (
     floor bigint,
     ceiling bigint,
     parent_id uuid,
+    profile_id uuid,
     actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     at timestamptz NOT NULL,
@@ -137,9 +143,10 @@ CREATE TABLE ledger.account_change (
     CONSTRAINT account_change_content CHECK (
         num_nonnulls(frozen_debit, frozen_credit, freeze_kind, freeze_debit, freeze_credit)
             = CASE WHEN kind IN ('freeze', 'unfreeze') THEN 5 ELSE 0 END
-        AND (kind = 'unfreeze' OR approval_id IS NULL)
+        AND (kind IN ('unfreeze', 'profile') OR approval_id IS NULL)
         AND (kind = 'bounds' OR (floor IS NULL AND ceiling IS NULL))
         AND (kind = 'parent' OR parent_id IS NULL)
+        AND (kind = 'profile' OR profile_id IS NULL)
     )
 );
 
@@ -245,6 +252,82 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.keep_freeze_v1(ledger.account_change) FROM PUBLIC;
 
+-- Limits are lifted by two: to no profile, or to one that has no rule with a bound.
+INSERT INTO ledger.request_action (name, open_at_most) VALUES ('lifting_limits', '90 days');
+
+-- Whether a profile stops nothing. One that is not there is refused as such (check_account_v1).
+CREATE FUNCTION ledger.is_without_limits_v1(profile uuid) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN profile IS NULL OR EXISTS (
+        SELECT FROM ledger.limit_profile AS p WHERE p.id = profile AND NOT p.rules @? '$[*] ? (@.bound <> "none")'
+    );
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.is_without_limits_v1(uuid) FROM PUBLIC;
+
+-- What two have agreed on: that this account comes under this profile. An approval lapses as any other does.
+CREATE FUNCTION ledger.agreed_profiles_v1(account uuid, profile uuid, moment timestamptz) RETURNS SETOF ledger.request
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT asked.* FROM ledger.request AS asked
+    JOIN ledger.request_decision AS decided ON decided.request_id = asked.id AND decided.outcome = 'approved'
+    JOIN ledger.request_action AS a ON a.name = asked.action
+    WHERE asked.subject = account AND asked.action = 'lifting_limits' AND asked.details ? 'profile'
+      AND asked.details ->> 'profile' IS NOT DISTINCT FROM profile::text
+      AND moment >= decided.decided_at AND moment < decided.decided_at + a.open_at_most
+    ORDER BY decided.decided_at;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.agreed_profiles_v1(uuid, uuid, timestamptz) FROM PUBLIC;
+
+-- A customer's account is under limits from its first moment. One without is opened on the word of two, which is
+-- recorded and used up by it, or by the import's right.
+CREATE FUNCTION ledger.demand_limits_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    asked ledger.request;
+BEGIN
+    IF NOT ledger.is_without_limits_v1(NEW.profile_id) THEN
+        RETURN NULL;
+    END IF;
+    SELECT r.* INTO asked FROM ledger.agreed_profiles_v1(NEW.id, NEW.profile_id, NEW.opened_at) AS r
+    WHERE NOT EXISTS (SELECT FROM ledger.account_change AS c WHERE c.approval_id = r.id) LIMIT 1;
+    IF asked.id IS NULL THEN
+        RAISE EXCEPTION 'ledger: a customer''s account %, without limits, takes two to open', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'account_limits';
+    END IF;
+    INSERT INTO ledger.account_change (account_id, number, kind, profile_id, approval_id, actor, reason, at)
+    SELECT NEW.id, 1 + count(*), 'profile', NEW.profile_id, asked.id, asked.actor, asked.reason, NEW.opened_at
+    FROM ledger.account_change WHERE account_id = NEW.id;
+    INSERT INTO ledger.request_done (request_id, decided_at, kept, done_at)
+    SELECT d.request_id, d.decided_at, d.kept, NEW.opened_at FROM ledger.request_decision AS d WHERE d.request_id = asked.id;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.demand_limits_v1() FROM PUBLIC;
+CREATE TRIGGER demand_limits AFTER INSERT ON ledger.account FOR EACH ROW
+    WHEN (NEW.kind = 'customer' AND NOT pg_has_role(current_user, 'emoney_import', 'USAGE'))
+    EXECUTE FUNCTION ledger.demand_limits_v1();
+
+-- From now on the account is under this profile. It is locked; what changes with a profile changes here.
+CREATE FUNCTION ledger.put_under_profile_v1(account uuid, profile uuid) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE ledger.account AS a SET profile_id = profile WHERE a.id = account;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.put_under_profile_v1(uuid, uuid) FROM PUBLIC;
+
 CREATE FUNCTION ledger.change_account_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -267,7 +350,19 @@ BEGIN
     IF NEW.kind IN ('freeze', 'unfreeze') THEN
         PERFORM ledger.keep_freeze_v1(NEW);
     END IF;
-    IF NEW.kind = 'parent' THEN
+    IF NEW.kind = 'profile' THEN
+        IF (NEW.approval_id IS NOT NULL
+            OR (ledger.is_without_limits_v1(NEW.profile_id) AND NOT ledger.is_without_limits_v1(account.profile_id)))
+            AND NOT EXISTS (
+                SELECT FROM ledger.agreed_profiles_v1(NEW.account_id, NEW.profile_id, NEW.at) AS agreed
+                WHERE agreed.id = NEW.approval_id
+            )
+        THEN
+            RAISE EXCEPTION 'ledger: to lift the limits of account % takes two', NEW.account_id
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'lifting_takes_two';
+        END IF;
+        PERFORM ledger.put_under_profile_v1(NEW.account_id, NEW.profile_id);
+    ELSIF NEW.kind = 'parent' THEN
         IF NEW.parent_id IS NULL THEN
             DELETE FROM ledger.account_parent WHERE account_id = NEW.account_id;
         ELSE

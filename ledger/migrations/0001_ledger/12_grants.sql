@@ -22,12 +22,12 @@ GRANT SELECT ON
     ledger.reconciliation_account, ledger.reconciliation_item, ledger.safeguarding_event
 TO emoney_app;
 
--- Accounts.
+-- Accounts. Locking one takes a right to update it; a trigger refuses each update of opened_at.
 GRANT INSERT (id, kind, currency, holder, external_ref, profile_id, opened_at, sign, floor, ceiling),
-    UPDATE (profile_id)
+    UPDATE (opened_at)
     ON ledger.account TO emoney_app;
 GRANT INSERT (account_id, number, kind, frozen_debit, frozen_credit, freeze_kind, freeze_debit, freeze_credit,
-    approval_id, floor, ceiling, parent_id, actor, reason, at) ON ledger.account_change TO emoney_app;
+    approval_id, floor, ceiling, parent_id, profile_id, actor, reason, at) ON ledger.account_change TO emoney_app;
 GRANT INSERT, UPDATE (metadata, changed_at) ON ledger.account_metadata TO emoney_app;
 
 -- Transfers and limits. xact and position are left to the database: a forged one would hide a transfer from extraction,

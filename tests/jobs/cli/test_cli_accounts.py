@@ -9,8 +9,11 @@ import pytest
 from commands import Command
 
 from emoney.jobs.installation import Emoney
+from emoney.kyc.limits.compile import compile_profile
 from emoney.ledger import AccountKind
+from emoney.ledger.base.errors import LimitsMissing
 from emoney.ledger.transfers import everyday as ops
+from emoney.testing import open_without_limits
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def run(command: Command) -> Command:
         loads = [
             ops.issue(
                 funds=bank,
-                wallet=emoney.ledger.open_account(kind, "GHS", name),
+                wallet=open_without_limits(emoney.ledger, kind, "GHS", name),
                 amount=amount,
                 currency="GHS",
                 receipt=name,
@@ -33,7 +36,7 @@ def run(command: Command) -> Command:
                 (AccountKind.CUSTOMER, "ama", 1_234),
             )
         ]
-        emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "empty")
+        open_without_limits(emoney.ledger, AccountKind.CUSTOMER, "GHS", "empty")
         assert all(outcome.posted for outcome in emoney.ledger.post(loads))
 
     return command
@@ -98,6 +101,36 @@ def test_bounds_are_in_the_accounts_currency(run: Command) -> None:
     assert (code, out) == (0, "ama: bounds: floor 2.00 GHS, ceiling 12.34 GHS\n")
     found = shown(run, "ama")
     assert (found["floor"], found["ceiling"]) == ("2.00", "12.34")
+
+
+def test_limits_are_lifted_by_two_and_the_trial_balance_names_who_is_without(run: Command) -> None:
+    refused = run("accounts", "lift-limits", "kofi", "--reason", "a trust", "--actor", "a b")
+    assert (refused[0], "Traceback" in refused[2]) == (1, False)
+    with Emoney.open() as emoney:
+        pack = emoney.packs.pack("gh-bog-2024")
+        limits = compile_profile(pack, pack.tier("minimum"))
+        kofi = emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "kofi", profile=limits)
+    assert json.loads(run("trial-balance", "--json")[1])["without_limits"]["wallets"] == 2  # ama and empty
+    for name in ("kofi", "yaa"):  # one is there, the other is to be opened
+        _, out, _ = run("accounts", "lift-limits", name, "--reason", "a trust", "--actor", "ops-4", "--json")
+        request = json.loads(out)["request"]
+        approve = ("kyc", "approvals", "approve", request, "--reason", "seen", "--actor")
+        assert run(*approve, "OPS-4")[0] == 1
+        if name == "yaa":
+            with Emoney.open() as emoney, pytest.raises(LimitsMissing):
+                emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "yaa")
+        assert run(*approve, "ops-5")[0] == 0
+    with Emoney.open() as emoney:
+        yaa = emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "yaa")
+    found = shown(run, "kofi")
+    assert (found["profile"], found["changes"][-1]["kind"]) == (None, "profile")
+    assert found["changes"][-1]["actor"] == "ops-5"
+    assert [(c["actor"], c["reason"]) for c in shown(run, "yaa")["changes"]] == [("ops-4", "a trust")]
+    without = json.loads(run("trial-balance", "--json")[1])["without_limits"]
+    assert (without["wallets"], {str(kofi), str(yaa)} <= set(without["ids"])) == (4, True)
+    code, out, _ = run("trial-balance")
+    assert (code, "4 customers' accounts are under no limits" in out) == (0, True)
+    assert "limits: none" in run("accounts", "show", "kofi")[1]
 
 
 def test_the_tree_rolls_up_what_stands_below(run: Command) -> None:

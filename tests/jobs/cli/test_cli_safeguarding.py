@@ -14,6 +14,7 @@ from emoney.ledger import AccountKind, Operation, Transfer
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.outbox import Consumer
 from emoney.ledger.transfers import everyday as ops
+from emoney.testing import open_without_limits
 
 RECONCILE = (("safeguarding", "reconcile"), ("jobs", "run", "reconcile"))
 WALLETS = ((AccountKind.CUSTOMER, "ama"), (AccountKind.MERCHANT, "shop"))
@@ -25,7 +26,7 @@ def run(command: Command) -> Command:
     clock = [datetime.now(UTC) - timedelta(days=2)]
     with Emoney.open(clock=lambda: clock[0]) as emoney:
         bank = emoney.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
-        ama = emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "ama")
+        ama = open_without_limits(emoney.ledger, AccountKind.CUSTOMER, "GHS", "ama")
         shop = emoney.ledger.open_account(AccountKind.MERCHANT, "GHS", "shop")
         emoney.ledger.post(
             [ops.issue(funds=bank, wallet=ama, amount=6_000, currency="GHS", receipt="slip-1")]
@@ -199,7 +200,7 @@ def short(run: Command, path: Path, kind: str) -> list[str]:
     if kind == "shortfall":
         with Emoney.open(clock=lambda: datetime.now(UTC) - timedelta(days=2)) as emoney:
             own = emoney.ledger.open_account(AccountKind.OWN_FUNDS, "GHS", "own")
-            kofi = emoney.ledger.open_account(AccountKind.CUSTOMER, "GHS", "kofi")
+            kofi = open_without_limits(emoney.ledger, AccountKind.CUSTOMER, "GHS", "kofi")
             bonus = Transfer(new_id(), own, kofi, 100, "GHS", Operation.DISBURSE, "bonus")
             assert emoney.ledger.post([bonus])[0].posted
         statement = mt940(path)

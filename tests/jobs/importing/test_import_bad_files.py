@@ -9,7 +9,7 @@ import pytest
 from emoney.jobs.importing import BadFile, run_import
 from emoney.jobs.importing.identity import EPOCH
 from emoney.ledger import Ledger, Operation, Transfer, account_changes
-from emoney.ledger.accounts.account import NewAccount, find, open_accounts
+from emoney.ledger.accounts.account import NewAccount, find, open_accounts, open_without_limits
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.transfers.chart import AccountKind
@@ -301,7 +301,7 @@ def test_an_account_that_was_closed_since(database, operator, dump):
 def test_a_reference_that_someone_else_took(database, operator, dump):
     taken = NewAccount(new_id(), AccountKind.CUSTOMER, "GHS", external_ref="W2", opened_at=EPOCH)
     with database.connection() as connection:
-        open_accounts(connection, [taken])
+        open_without_limits(connection, [taken])
     before = dump(database)
     with pytest.raises(
         BadFile, match=r"accounts\.csv:4: column account_id: 'W2' is an account of another source"

@@ -6,10 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from reader_logins import login_in
 from shipped import PACKS
 
 from emoney.jobs.importing import BadFile, run_import
-from emoney.ledger.base.errors import InvalidInput, UnknownCurrency
+from emoney.ledger import Database, account_changes
+from emoney.ledger.accounts import account as accounts
+from emoney.ledger.base.errors import ConfigurationError, InvalidInput, UnknownCurrency
+from emoney.ledger.reports.trial_balance import trial_balance
 
 
 def test_every_row_is_posted_in_file_order(database, operator, balances):
@@ -55,6 +59,38 @@ def test_every_row_is_posted_in_file_order(database, operator, balances):
         "E1": "merchant",
         "safeguarding:GHS": "safeguarding",
     }
+
+
+def test_wallets_are_without_limits_by_the_imports_right_and_are_counted(database, operator, owner_url):
+    with login_in(owner_url, "teller", ["emoney_app"]) as url:
+        teller = Database(url)
+        with pytest.raises(ConfigurationError, match="GRANT emoney_import"):
+            operator.run(teller)
+        teller.close()
+    with database.connection() as connection:
+        found = connection.execute("SELECT external_ref FROM ledger.account").fetchall()
+    assert found == [("safeguarding:GHS",)]
+    with login_in(owner_url, "importer", ["emoney_app", "emoney_import"]) as url:
+        importer = Database(url)
+        assert operator.run(importer).accounts_created == 6
+        importer.close()
+    with database.connection() as connection:
+        found = trial_balance(connection)
+        wallets = accounts.find(connection, ["W1", "W2"])
+    assert (found.balanced, found.without_limits) == (True, 2)
+    assert set(found.named_without_limits) == {wallet.id for wallet in wallets.values()}
+
+
+def test_wallets_under_a_pack_are_not_without_limits(database, operator):
+    operator.run(database, pack=PACKS.pack("gh-bog-2024"), tier_names={"0": "minimum", "1": "medium"})
+    with database.connection() as connection:
+        wallets = accounts.find(connection, ["W1", "W2"])
+        changes = [account_changes.changes(connection, wallet.id) for wallet in wallets.values()]
+    with database.connection() as connection:
+        assert trial_balance(connection).without_limits == 0
+    assert [[(c.kind, c.actor, c.reason) for c in of] for of in changes] == [
+        [("profile", "adoption", "as given by the operator's file")]
+    ] * 2
 
 
 def test_the_second_run_changes_nothing(database, operator, dump):

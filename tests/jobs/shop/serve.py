@@ -19,6 +19,7 @@ from emoney import Emoney, metadata
 from emoney.ledger import AccountKind, Operation, Transfer
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
+from emoney.testing import open_without_limits
 
 WORKERS, PURCHASES = 2, 40
 home = Path(sys.argv[1])
@@ -36,7 +37,7 @@ assert set(SQLModel.metadata.tables) == {"person", "wallet", "purchase"}
 engine = models.engine()
 emoney = Emoney.open(models.URL, home)
 bank, till, paid = (
-    emoney.ledger.open_account(kind, "EUR", name)
+    open_without_limits(emoney.ledger, kind, "EUR", name)
     for kind, name in (
         (AccountKind.SAFEGUARDING, "bank"),
         (AccountKind.MERCHANT, "till"),

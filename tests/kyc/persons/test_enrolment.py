@@ -219,7 +219,7 @@ def test_a_reference_of_another_account_is_refused(
     desk: Enrolment, database: Database, ama: dict[str, Any], count: Count, kind: AccountKind
 ) -> None:
     with database.connection() as connection:
-        accounts.open_accounts(connection, [NewAccount(new_id(), kind, "GHS", NOW, "P-1")])
+        accounts.open_without_limits(connection, [NewAccount(new_id(), kind, "GHS", NOW, "P-1")])
     with pytest.raises(ReferenceTaken, match=f"the ledger holds a {kind} account of this reference"):
         desk.enrol_many([ama | {"external_ref": "P-0"}, ama])
     assert _written(count) == {"ledger.account": 1}

@@ -179,7 +179,7 @@ def test_statements_are_kept_and_the_database_holds_their_order(
 def test_adopted_with_what_the_file_says(till: Open, database: Database) -> None:
     at, account = till("EUR"), new_id()
     with database.connection() as connection:
-        accounts.open_accounts(connection, [NewAccount(account, AccountKind.CUSTOMER, "EUR", NOW)])
+        accounts.open_without_limits(connection, [NewAccount(account, AccountKind.CUSTOMER, "EUR", NOW)])
         given = [GivenTier(account, "anonymous_emoney", Features(reloadable=False))]
         assert adopt_wallets(connection, EUROPE, given, at=NOW) == 1
     assert at.load(account, "1").posted

@@ -20,7 +20,14 @@ from emoney.kyc.errors import (
     UnknownWallet,
 )
 from emoney.kyc.wallets.wallet import WALLETS_MAX, profile_id, wallets_per_tier
-from emoney.ledger import AccountKind, Database, NewAccount, Operation
+from emoney.ledger import (
+    AccountKind,
+    Database,
+    NewAccount,
+    Operation,
+    account_changes,
+    profile_changes,
+)
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
@@ -43,6 +50,18 @@ def _decisions(database: Database) -> list[tuple[Any, ...]]:
         return connection.execute(
             "SELECT tier, reason, evidence, decided_at FROM kyc.tier_decision ORDER BY id"
         ).fetchall()
+
+
+def test_a_change_of_tier_is_in_the_history_of_the_account(till: Open, database: Database) -> None:
+    wallet = till("GHS").wallet(GHANA, "minimum")
+    assert _change(database, wallet, "medium", actor="clerk-7")
+    assert _change(database, wallet, "minimum", reason="evidence expired")
+    with database.connection() as connection:
+        found = account_changes.changes(connection, wallet)
+        assert [(c.kind, c.profile_id, c.actor, c.reason, c.at) for c in found] == [
+            ("profile", profile_id(connection, GHANA, "medium"), "clerk-7", "document checked", NOW),
+            ("profile", profile_id(connection, GHANA, "minimum"), "kyc", "evidence expired", NOW),
+        ]
 
 
 def test_an_upgrade_keeps_what_was_used(till: Open, database: Database) -> None:
@@ -169,7 +188,7 @@ def test_an_account_without_limits_is_not_taken_for_an_opened_wallet(
 ) -> None:
     account = NewAccount(new_id(), AccountKind.CUSTOMER, "GHS", NOW, "W-1")
     with database.connection() as connection:
-        accounts.open_accounts(connection, [account])
+        accounts.open_without_limits(connection, [account])
     with pytest.raises(UnfitAccount):
         _opened(database, NewWallet(account.id, "W-1", "minimum", NOW))
     assert count("kyc.wallet") == 0
@@ -181,7 +200,7 @@ def imported(database: Database) -> list[UUID]:
     ids = [new_id() for _ in range(50)]
     with database.connection() as connection:
         new = [NewAccount(each, AccountKind.CUSTOMER, "GHS", NOW, f"I-{n}") for n, each in enumerate(ids)]
-        accounts.open_accounts(connection, new)
+        accounts.open_without_limits(connection, new)
     return ids
 
 
@@ -226,7 +245,8 @@ def test_adopting_an_account_that_an_import_has_put_under_the_limits(
     database: Database, imported: list[UUID]
 ) -> None:
     with database.connection() as connection:
-        accounts.set_profile(connection, imported[0], profile_id(connection, GHANA, "medium"))
+        limits = {imported[0]: profile_id(connection, GHANA, "medium")}
+        profile_changes.put_under(connection, limits, actor="import", reason="test", at=NOW)
     assert _adopt(database, [GivenTier(imported[0], "medium")]) == 1
 
 
@@ -253,7 +273,7 @@ def test_an_account_that_does_not_fit_stops_the_whole_call(
         limits = profile_id(connection, GHANA, tier) if tier else None
         if kind:
             new = NewAccount(unfit, kind, currency, NOW, "X", profile_id=limits)
-            accounts.open_accounts(connection, [new])
+            accounts.open_without_limits(connection, [new])
     with pytest.raises(UnfitAccount, match=f"account {unfit} {said}"):
         _adopt(database, [GivenTier(each, "minimum") for each in (*imported, unfit)])
     assert count("kyc.wallet") == 0

@@ -1,14 +1,17 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from books import NOON, Books, profile
 
-from emoney.ledger import AccountKind, NewAccount
+from emoney.ledger import AccountKind, NewAccount, profile_changes
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput, UnknownAccount, UnknownCurrency
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import floor_of, sign_of
+
+BY: dict[str, Any] = {"actor": "ops-1", "reason": "test", "at": NOON}
 
 
 def test_every_kind_of_the_chart_can_be_opened(books: Books) -> None:
@@ -24,8 +27,8 @@ def test_every_kind_of_the_chart_can_be_opened(books: Books) -> None:
 def test_opening_twice_is_opening_once(books: Books) -> None:
     new = NewAccount(new_id(), AccountKind.CUSTOMER, "EUR", NOON, "w-1", new_id())
     with books.database.connection() as connection:
-        assert accounts.open_accounts(connection, [new]) == 1
-        assert accounts.open_accounts(connection, [new, new]) == 0
+        assert accounts.open_without_limits(connection, [new]) == 1
+        assert accounts.open_without_limits(connection, [new, new]) == 0
         assert accounts.find(connection, ["w-1", "w-2", "a\0b", "\ud800", ""]).keys() == {"w-1"}
         assert accounts.by_ref_or_id(connection, "w-1") == accounts.by_ref_or_id(connection, str(new.id))
 
@@ -57,7 +60,7 @@ def test_other_bad_accounts_open_nothing(books: Books) -> None:
         NewAccount(new_id(), AccountKind.CUSTOMER, "EUR", NOON, profile_id=new_id()),
     ):
         with pytest.raises(InvalidInput), books.database.connection() as connection:
-            accounts.open_accounts(connection, [new])
+            accounts.open_without_limits(connection, [new])
     assert books.dump() == before
 
 
@@ -69,14 +72,14 @@ def test_a_profile_of_another_currency_is_refused(books: Books) -> None:
     with pytest.raises(InvalidInput, match="currency"):
         books.account(currency="JPY", profile=profile())
     with pytest.raises(InvalidInput, match="profile"), books.database.connection() as connection:
-        accounts.set_profile(connection, yen, new_id())
+        profile_changes.put_under(connection, {yen: new_id()}, **BY)
 
 
 def test_unknown_accounts_cannot_be_changed(books: Books) -> None:
     with books.database.connection() as connection:
         stored = profiles.store(connection, profile())
         with pytest.raises(UnknownAccount):
-            accounts.set_profile(connection, new_id(), stored)
+            profile_changes.put_under(connection, {new_id(): stored}, **BY)
         with pytest.raises(UnknownAccount):
             accounts.get(connection, new_id())
 

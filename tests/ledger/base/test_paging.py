@@ -21,7 +21,7 @@ def opened(database: Database, count: int, currency: str = "GHS") -> list[UUID]:
     ids = [new_id() for _ in range(count)]
     with database.connection() as connection:
         now = datetime.now(UTC)
-        accounts.open_accounts(
+        accounts.open_without_limits(
             connection, [NewAccount(each, AccountKind.CUSTOMER, currency, now) for each in ids]
         )
     return sorted(ids)
@@ -62,7 +62,7 @@ def test_a_step_that_fails_leaves_what_was_done_before_it(database: Database) ->
         values = {"currency": "GHS", "after": after, "most": 1}
         row = connection.execute(QUERY, values).fetchone()
         new = NewAccount(new_id(), AccountKind.CUSTOMER, "EUR", datetime.now(UTC))
-        accounts.open_accounts(connection, [new])
+        accounts.open_without_limits(connection, [new])
         if row is None or row[0] == ids[2]:
             raise KeyboardInterrupt
         return row[0], row[0]

@@ -341,7 +341,7 @@ def test_no_account_is_opened_under_words_that_cannot_be(
         full,
         app,
         "INSERT INTO ledger.account (id, kind, currency, opened_at, sign, floor, external_ref)"
-        f" VALUES (gen_random_uuid(), 'customer', '{currency}', now(), -1, 0, '{external_ref}')",
+        f" VALUES (gen_random_uuid(), 'merchant', '{currency}', now(), -1, 0, '{external_ref}')",
     )
     assert isinstance(error, errors.CheckViolation)
 
