@@ -165,7 +165,7 @@ def open_dispute_in(
     if hold.amount > left:
         refusal = reversals.beyond(original, left)
         request = hold.as_transfer(dispute_id if key is None else Key(key), hold.amount)
-        writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+        writing.write(connection, [Rejected(request, now, refusal)], now)
         return Outcome(dispute_id, refusal, key=key)
     outcome = holds.reserve(ledger, connection, hold, locked)
     if outcome.posted:
@@ -227,12 +227,11 @@ def uphold_in(
     request = held.hold.as_transfer(named, amount or min(held.remaining, left) or held.hold.amount)
     if request.amount > left and held.remaining:
         refusal = reversals.beyond(original, left)
-        writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+        writing.write(connection, [Rejected(request, now, refusal)], now)
         return Outcome(transfer_id, refusal, key=request.key)
     outcome = holds.take(ledger, connection, held, request, now, release_rest=True)
     if outcome.posted:
-        states = locks.lock(connection, sides, ledger.profiles).states
-        reversals.count(connection, original_id, original, request, states, reason, now)
+        reversals.record(connection, original_id, request, reason, now)
         _decide(connection, dispute_id, "upheld", request.amount, transfer_id, actor, reason, now)
         _tell(connection, "upheld", original, dispute_id, request.amount, {"reason": reason}, now)
     return outcome
@@ -255,14 +254,14 @@ def reject_in(ledger: Ledger, connection: Connection, dispute_id: Id, *, actor: 
     checked_name(actor)
     Reason(reason)
     original = reversals.find_original(connection, find(connection, dispute_id).original_id)
-    held, locked = holds.lock(ledger, connection, dispute_id)
+    held = holds.lock(ledger, connection, dispute_id)
     dispute = find(connection, dispute_id)
     if dispute.state is DisputeState.REJECTED:
         return dispute
     if held.remaining == 0:
         raise DisputeEnded(f"dispute {dispute_id} is {dispute.state}; only an open one can be rejected")
     now = ledger.clock()
-    holds.give_back(connection, held, locked, "voided", now)
+    holds.give_back(connection, held, "voided", now)
     _decide(connection, dispute_id, "rejected", 0, None, actor, reason, now)
     _tell(connection, "rejected", original, dispute_id, 0, {"reason": reason}, now)
     return find(connection, dispute_id)

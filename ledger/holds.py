@@ -42,15 +42,14 @@ from emoney.ledger.posting.decide import (
     Accepted,
     Decision,
     Rejected,
-    count_usage,
     decide_captured,
     why_refused,
 )
 from emoney.ledger.posting.locks import Locked
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
 from emoney.ledger.transfers.money import Amount, moved
-from emoney.ledger.transfers.operations import Operation
-from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Transfer
+from emoney.ledger.transfers.operations import GIVES_BACK, Operation
+from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer
 
 EXPIRE_BATCH = 500
 
@@ -167,10 +166,8 @@ def reserve(ledger: Ledger, connection: Connection, hold: Hold, locked: Locked) 
         raise InvalidInput(f"hold {hold.id}: money is held between holders' accounts only")
     refusal = why_refused(request, payer, payee, now)
     if refusal is not None:
-        writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+        writing.write(connection, [Rejected(request, now, refusal)], now)
         return Outcome(hold.id, refusal, key=hold.key)
-    count_usage(request, payer, payee, now)
-    writing.write(connection, (), states, now)
     with _database_agrees():
         connection.execute(
             _queries.place.sql,
@@ -252,7 +249,7 @@ def take(
         else _capture_now(ledger, connection, held, request, now, release_rest=release_rest)
     )
     if isinstance(decision, Rejected):
-        writing.write(connection, [decision], {}, now)
+        writing.write(connection, [decision], now)
         return Outcome(request.id, decision.refusal, key=request.key)
     return Outcome(request.id, key=request.key)
 
@@ -269,13 +266,13 @@ def void(ledger: Ledger, hold_id: Id) -> PlacedHold:
 def void_in(ledger: Ledger, connection: Connection, hold_id: Id) -> PlacedHold:
     """`void` in a transaction of the caller's; where it raises, nothing of it is left there."""
     hold_id = as_id(hold_id, "hold_id")
-    held, locked = lock(ledger, connection, hold_id)
+    held = lock(ledger, connection, hold_id)
     _check_not_disputed(held.hold)
     if held.remaining == 0:
         if _last_kind(connection, held) == "voided":
             return held
         raise HoldEnded(f"hold {hold_id} has nothing left to void")
-    give_back(connection, held, locked, "voided", ledger.clock())
+    give_back(connection, held, "voided", ledger.clock())
     return find(connection, hold_id)
 
 
@@ -292,10 +289,10 @@ def expire_due(ledger: Ledger, limit: int = EXPIRE_BATCH) -> int:
 
 
 def _expire(ledger: Ledger, hold_id: UUID, now: datetime, connection: Connection) -> bool:
-    held, locked = lock(ledger, connection, hold_id)
+    held = lock(ledger, connection, hold_id)
     if held.remaining == 0 or held.hold.expires_at > now:
         return False
-    give_back(connection, held, locked, "expired", now)
+    give_back(connection, held, "expired", now)
     return True
 
 
@@ -316,9 +313,9 @@ def _capture_now(
         decision = decide_captured(request, locked.states, now)
         if not isinstance(decision, Accepted):
             raise psycopg.Rollback(attempted)
-        writing.write(connection, [decision], {}, now)
+        writing.write(connection, [decision], now)
         if release_rest and held.remaining > request.amount:
-            give_back(connection, find(connection, held.hold.id), locked, "released", now)
+            give_back(connection, find(connection, held.hold.id), "released", now)
     return decision
 
 
@@ -330,19 +327,17 @@ def _not_capturable(held: PlacedHold, amount: int, now: datetime) -> Refusal | N
     return None
 
 
-def lock(ledger: Ledger, connection: Connection, hold_id: UUID) -> tuple[PlacedHold, Locked]:
-    """The hold as it stands once its accounts are locked, and these. Raises UnknownHold."""
+def lock(ledger: Ledger, connection: Connection, hold_id: UUID) -> PlacedHold:
+    """The hold as it stands once its accounts are locked. Raises UnknownHold."""
     hold = find(connection, hold_id).hold
-    locked = locks.lock(connection, (hold.debit_account, hold.credit_account), ledger.profiles)
-    return find(connection, hold_id), locked
+    locks.lock(connection, (hold.debit_account, hold.credit_account), ledger.profiles)
+    return find(connection, hold_id)
 
 
 @all_or_nothing
-def give_back(connection: Connection, held: PlacedHold, locked: Locked, kind: str, now: datetime) -> None:
-    """End a hold with what remains of it, which limits no longer count. Its accounts are locked."""
+def give_back(connection: Connection, held: PlacedHold, kind: str, now: datetime) -> None:
+    """End a hold with what remains of it, which the database no longer counts. Its accounts are locked."""
     end(connection, held, kind, held.remaining, now)
-    whole = held.captured == held.returned
-    writing.give_back_usage(connection, held.hold, held.placed_at, locked.states, held.remaining, whole=whole)
     _tell(connection, held.hold, kind, held.remaining, now)
 
 

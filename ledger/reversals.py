@@ -25,29 +25,24 @@ from emoney.ledger.ledger import Ledger
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import locks
 from emoney.ledger.posting import write as writing
-from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import LEDGER_RULE, Rejected, decide
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
 from emoney.ledger.transfers.money import Amount, moved
-from emoney.ledger.transfers.operations import Operation
-from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Transfer
+from emoney.ledger.transfers.operations import GIVES_BACK, Operation
+from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer
 
 _queries = queries_beside(__file__)
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What of a posted transfer its giving back follows from.
-
-    `counted_at`: when limits counted it; a capture, when its hold was placed.
-    """
+    """What of a posted transfer its giving back follows from."""
 
     debit_account: UUID
     credit_account: UUID
     amount: int
     currency: str
     operation: Operation
-    counted_at: datetime
 
 
 def refund(
@@ -163,13 +158,13 @@ def _give_back(
     )
     if request.amount > left:
         refusal = beyond(original, left)
-        writing.write(connection, [Rejected(request, now, refusal)], {}, now)
+        writing.write(connection, [Rejected(request, now, refusal)], now)
         return Outcome(transfer_id, refusal, key=key)
     states = posting.states_for(connection, [request], locked, now)
-    (decision,) = writing.write(connection, decide([request], states, now), {}, now)
+    (decision,) = writing.write(connection, decide([request], states, now), now)
     if isinstance(decision, Rejected):
         return Outcome(transfer_id, decision.refusal, key=key)
-    count(connection, original_id, original, request, states, reason, now)
+    record(connection, original_id, request, reason, now)
     return Outcome(transfer_id, key=key)
 
 
@@ -185,37 +180,22 @@ def beyond(original: Original, left: int) -> Refusal:
     return Refusal("original.amount", "deny", LEDGER_RULE, original.amount, original.amount - left, left)
 
 
-@all_or_nothing
-def count(
-    connection: Connection,
-    original_id: UUID,
-    original: Original,
-    request: Transfer,
-    states: Accounts,
-    reason: str,
-    now: datetime,
-) -> None:
-    """Record that `request`, just posted, gives back the original, and return what limits counted of it."""
-    _record(connection, original_id, request, reason, now)
-    row = connection.execute(_queries.still_counted.sql, {"id": original_id}).fetchone()
-    whole = row is not None and row[0] == 0
-    writing.give_back_usage(connection, original, original.counted_at, states, request.amount, whole=whole)
-
-
 @reads_tuples
 def find_original(connection: Connection, original_id: UUID) -> Original:
     """The transfer that is to be given back. Raises UnknownTransfer; InvalidInput for one that gives back."""
     row = connection.execute(_queries.original.sql, {"id": original_id}).fetchone()
     if row is None:
         raise UnknownTransfer(f"there is no transfer {original_id}")
-    debit, credit, amount, currency, operation, counted_at = row
-    original = Original(debit, credit, amount, currency, Operation(operation), counted_at)
+    debit, credit, amount, currency, operation = row
+    original = Original(debit, credit, amount, currency, Operation(operation))
     if original.operation in GIVES_BACK:
         raise InvalidInput(f"transfer {original_id} gives back another one and is itself not given back")
     return original
 
 
-def _record(connection: Connection, original_id: UUID, request: Transfer, reason: str, now: datetime) -> None:
+@all_or_nothing
+def record(connection: Connection, original_id: UUID, request: Transfer, reason: str, now: datetime) -> None:
+    """Record that `request`, just posted, gives back the original; limits then count that no longer."""
     try:
         connection.execute(
             _queries.record.sql,

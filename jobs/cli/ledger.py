@@ -1,5 +1,6 @@
-"""`emoney import` and `emoney trial-balance`; statements are in `statement`."""
+"""`emoney import`, `emoney trial-balance` and `emoney verify`; statements are in `statement`."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +12,7 @@ from emoney.jobs.cli.output import AsJson, amount, fail, print_json, progress, s
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.jobs.importing import DEFAULT_START, ImportResult, formats, run_import
 from emoney.jobs.installation import policy_packs
-from emoney.ledger.reports import trial_balance
+from emoney.ledger.reports import trial_balance, verification
 from emoney.ledger.transfers.money import format_amount, to_decimal
 
 
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("import")(import_)
     app.command("trial-balance")(show_trial_balance)
+    app.command("verify")(verify)
 
 
 def import_(
@@ -137,9 +139,36 @@ def show_trial_balance(as_json: AsJson = False) -> None:
         for transfer in found.wrong_transfers:
             screen.print(f"transfer {transfer} has not its two entries")
         if found.without_limits:
-            many = f"{found.without_limits:,} customers' accounts are"
-            screen.print(f"{many} under no limits; --json names them", highlight=False)
+            screen.print(_without_limits(found.without_limits), highlight=False)
     if not (found.balanced and found.safeguarded):
+        raise typer.Exit(1)
+
+
+def verify(as_json: AsJson = False) -> None:
+    """Compute balances, holds, limits' counters and compiled rules again.
+
+    Exit code 1 when anything differs, named row by row.
+    """
+    with opened_connection() as (_, connection), progress() as observe:
+        checks = len(verification.CHECKS)
+        done = iter(range(checks))
+        found = verification.verify(connection, lambda name: observe(name, next(done), checks))
+    if as_json:
+        breaches = [asdict(each) for each in found.breaches]
+        told = {"checks": found.checks, "breaches": breaches, "without_limits": _named(found)}
+        print_json({"ok": found.ok, **told})
+    else:
+        said = ("rule", "table", "key", "expected", "found")
+        lines = [tuple(getattr(each, name) or "" for name in said) for each in found.breaches]
+        if lines:
+            table(f"Breaches ({len(lines)})", said, lines)
+        if found.without_limits:
+            screen.print(_without_limits(found.without_limits), highlight=False)
+        words = f"{', '.join(found.checks)}: "
+        screen.print(
+            words + ("[green]all follows[/]" if found.ok else "[bold red]NOT right[/]"), highlight=False
+        )
+    if not found.ok:
         raise typer.Exit(1)
 
 
@@ -170,5 +199,13 @@ def _trial_balance_json(found: trial_balance.TrialBalance) -> dict[str, Any]:
         ],
         "wrong_accounts": found.wrong_accounts,
         "wrong_transfers": found.wrong_transfers,
-        "without_limits": {"wallets": found.without_limits, "ids": found.named_without_limits},
+        "without_limits": _named(found),
     }
+
+
+def _without_limits(wallets: int) -> str:
+    return f"{wallets:,} customers' accounts are under no limits; --json names them"
+
+
+def _named(found: trial_balance.TrialBalance | verification.Verification) -> dict[str, Any]:
+    return {"wallets": found.without_limits, "ids": found.named_without_limits}

@@ -12,9 +12,9 @@ from emoney.kyc.limits.explain import every_headroom
 from emoney.ledger.base.errors import UnknownRefusal
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.sessions import read
-from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import Direction, Headroom, LimitProfile, Metric
+from emoney.ledger.limits.usage import read_days
 from emoney.ledger.posting import locks
 from emoney.ledger.posting.tables import RefusalRow
 from emoney.ledger.transfers.money import to_decimal
@@ -129,8 +129,9 @@ def headroom_of(connection: Connection, account_id: UUID, at: datetime) -> Walle
         raise UnknownWallet(f"account {account_id} is under no limits")
     profile = state.profile
     day = profile.local_day(at)
-    wanted: usage.Wanted = {each.id: (each.usage, None) for each in (state, *state.siblings)}
-    usage.read(connection, wanted, usage.periods_measured_by(profile, day))
+    usages = {each.id: each.usage for each in (state, *state.siblings) if each.usage is not None}
+    since = min(each.first_day(day) for each in usages.values())
+    read_days(connection, usages, (), since)
     return WalletHeadroom(
         profile.name,
         profile.currency,

@@ -171,8 +171,8 @@ class StatedUsage:
         rule: LimitRule,
         day: date,  # noqa: ARG002  # what is stated is stated for the day of the question
         payee: UUID | None,  # noqa: ARG002  # the state names it
-    ) -> tuple[int, int]:
-        """The amount and number of transfers that count toward `rule`, as far as they are stated.
+    ) -> int:
+        """The amount, or the number of transfers, that counts toward `rule`, as far as it is stated.
 
         An entry counts toward a rule when its operation is or may be one that the rule measures; an entry of
         `any` is the total, so it counts toward rules over any operation and no others. It counts when its
@@ -185,7 +185,7 @@ class StatedUsage:
             amount, count = amount + part[0], count + part[1]
         if self._state.loaded_before and rule.metric is Metric.COUNT and rule.window is Window.LIFETIME:
             count = max(count, int(named_by("load").operations <= rule.operations))
-        return amount, count
+        return count if rule.metric is Metric.COUNT else amount
 
     def _moved(self, rule: LimitRule, direction: Direction) -> tuple[int, int]:
         assert rule.window is not None

@@ -23,8 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from emoney.kyc import settings
 from emoney.kyc.packs.evidence import Kind
 from emoney.ledger.limits.rules import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed
-from emoney.ledger.transfers.operations import Operation
-from emoney.ledger.transfers.transfer import GIVES_BACK
+from emoney.ledger.transfers.operations import GIVES_BACK, Operation
 
 NOT_THE_HOLDERS = frozenset({Operation.OPENING, Operation.DORMANCY}) | GIVES_BACK
 """Operations that are not the holder's doing: never stopped."""

@@ -1,11 +1,11 @@
 """The tables of accounts: what they hold, what was changed, their freezes, parents and metadata."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Integer, SmallInteger, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, Column, Date, Integer, SmallInteger, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from emoney.ledger.base.declarations import BOOKS, NOT_PERSONAL, Basis, Category, declare
@@ -38,6 +38,9 @@ class AccountRow(Table, table=True):
     version: int = Field(sa_column=Column(BigInteger, nullable=False))
     last_posted_at: datetime | None = timestamp_column(nullable=True)
     ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
+    counted_on: date | None = Field(sa_column=Column(Date))
+    counters: list[int] | None = Field(sa_column=Column(ARRAY(BigInteger)))
+    counted_from: int | None = Field(sa_column=Column(BigInteger))
 
 
 class AccountChangeRow(Table, table=True):

@@ -12,6 +12,7 @@ from emoney.ledger.base.ids import content_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.tuples import reads_tuples
+from emoney.ledger.limits import usage
 from emoney.ledger.limits.rules import (
     Bound,
     Counted,
@@ -23,6 +24,7 @@ from emoney.ledger.limits.rules import (
     Scope,
     Window,
 )
+from emoney.ledger.limits.usage import Layout
 from emoney.ledger.transfers.operations import Operation
 
 
@@ -55,37 +57,35 @@ def store(connection: Connection, profile: LimitProfile) -> UUID:
 
 
 class ProfileCache:
-    """Profiles by id. They never change, so what was read once stays right.
+    """Profiles by id, and how the database counts for them. They never change: what was read stays right.
 
-    `per_person`: whether one of them has limits that all wallets of a holder share; `per_payee`: operations
-    that one counts per payee; `by_age`: whether one asks when a wallet was opened.
+    `per_person`: whether one of them has limits that all wallets of a holder share; `by_age`: whether one
+    asks when a wallet was opened.
     """
 
     def __init__(self) -> None:
         self._known: dict[UUID, LimitProfile] = {}
+        self._layouts: dict[UUID, Layout] = {}
         self.per_person = False
-        self.per_payee: frozenset[Operation] = frozenset()
         self.by_age = False
-
-    @property
-    def known(self) -> list[LimitProfile]:
-        """Those read so far."""
-        return list(self._known.values())
 
     def get(self, connection: Connection, ids: Iterable[UUID]) -> dict[UUID, LimitProfile]:
         """The profiles of `ids`, reading from the database those not seen before."""
         missing = [profile_id for profile_id in set(ids) if profile_id not in self._known]
         if missing:
-            self._known.update(load(connection, missing))
-            self.per_person = any(profile.per_person for profile in self.known)
-            self.per_payee = frozenset(
-                operation
-                for profile in self.known
-                for operation in Operation
-                if profile.counts_payee(operation)
-            )
-            self.by_age = any(profile.by_age for profile in self.known)
+            found = load(connection, missing)
+            slots = usage.layouts(connection, missing)
+            for profile_id, profile in found.items():
+                own, with_payee = slots.get(profile_id, ((), ()))
+                self._layouts[profile_id] = Layout(tuple(own), tuple(with_payee), profile.fiscal_year_starts)
+            self._known.update(found)
+            self.per_person = any(profile.per_person for profile in self._known.values())
+            self.by_age = any(profile.by_age for profile in self._known.values())
         return self._known
+
+    def layout(self, profile_id: UUID) -> Layout:
+        """How usage is counted for a profile that was read."""
+        return self._layouts[profile_id]
 
 
 @reads_tuples

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.limits.windows import Window as Window
 from emoney.ledger.limits.windows import local_day, months_later
 from emoney.ledger.transfers.money import exponent
-from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.operations import GIVES_BACK, Operation
 
 _REMEMBERED_MAX = 10_000
 
@@ -102,8 +102,8 @@ class LimitRule:
     valid_from: date | None = None
     valid_to: date | None = None
     after_months: int | None = None
-    codes: frozenset[int] = field(init=False, repr=False, compare=False)
-    """What the rule measures, as counters name it: see `code`."""
+    counter: "Counter" = field(init=False, repr=False, compare=False)
+    """What a flow or count rule measures, as usage is counted."""
 
     def __post_init__(self) -> None:
         if (self.bound is Bound.CAPPED) != (self.amount is not None):
@@ -117,9 +117,14 @@ class LimitRule:
         if self.after_months is not None and not 0 <= self.after_months <= 1200:
             raise InvalidInput(f"rule {self.id}: after_months is between 0 and 1200")
         directions = (self.direction,) if self.direction else tuple(Direction)
-        operations = self.operations or tuple(Operation)
-        codes = frozenset(code(direction, operation) for direction in directions for operation in operations)
-        object.__setattr__(self, "codes", codes)
+        mask = sum(
+            1 << code(direction, operation)
+            for direction in directions
+            for operation in self.operations or Operation
+            if operation not in GIVES_BACK
+        )
+        counter = Counter(self.scope is Scope.PAYEE, self.metric is Metric.COUNT, mask, self.window)
+        object.__setattr__(self, "counter", counter)
 
     def in_force(self, day: date) -> bool:
         """Whether the rule is in force on this local day."""
@@ -137,15 +142,24 @@ class LimitRule:
 
 
 def code(direction: Direction, operation: Operation) -> int:
-    """One number, 0 to 255, for a direction and an operation."""
+    """One number, 1 to 63, for a direction and an operation: the place of its bit in a mask."""
     return _CODES[direction, operation]
 
 
 _CODES = {
-    (direction, operation): operation.number | (0x80 if direction is Direction.OUT else 0)
+    (direction, operation): operation.number + (32 if direction is Direction.OUT else 0)
     for direction in Direction
     for operation in Operation
 }
+
+
+class Counter(NamedTuple):
+    """What is counted of a wallet, or of it with each payee: numbers or amounts, of which codes, how long."""
+
+    per_payee: bool
+    numbers: bool
+    mask: int
+    window: Window | None
 
 
 Counted = frozenset[tuple[Direction, Window]]
@@ -161,8 +175,8 @@ class WalletUsage(Protocol):
     def held(self, scope: Scope) -> int:
         """The balance of the wallet, or of its person's wallets."""
 
-    def moved(self, rule: LimitRule, day: date, payee: UUID | None) -> tuple[int, int]:
-        """The amount and the number of transfers that a flow or count rule measures in its window so far."""
+    def moved(self, rule: LimitRule, day: date, payee: UUID | None) -> int:
+        """The amount, or the number of transfers, that a flow or count rule measures in its window so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +355,7 @@ def _measured(rule: LimitRule, usage: WalletUsage, day: date, payee: UUID | None
         return usage.held(rule.scope)
     if metric is _SINGLE:
         return 0
-    return usage.moved(rule, day, payee)[1 if metric is _COUNT else 0]
+    return usage.moved(rule, day, payee)
 
 
 _BALANCE, _SINGLE, _COUNT = Metric.BALANCE, Metric.SINGLE, Metric.COUNT

@@ -1,8 +1,8 @@
--- name: read
--- The rows of a batch's wallets for the periods it falls into: a few starts, most of them of this month.
-SELECT scope_id, span, starts_on, totals, days, moved, returned
-FROM ledger.usage
-WHERE scope_id = ANY(:scopes) AND starts_on = ANY(:starts);
+-- name: layouts
+SELECT profile_id, per_payee, measure, mask, span FROM ledger.limit_counter
+WHERE profile_id = ANY(:profiles) ORDER BY profile_id, per_payee, slot;
 
--- name: store
-SELECT ledger.store_usage_v1(:rows);
+-- name: days
+-- What wallets moved on days that are over, and with these others on any day.
+SELECT account_id, other_id, day, moved FROM ledger.usage_day
+WHERE account_id = ANY(:accounts) AND other_id = ANY(:others) AND day >= :since;

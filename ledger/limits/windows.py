@@ -50,6 +50,24 @@ def window_start(window: Window, day: date, fiscal_year_starts: int = 1) -> date
             return date.min
 
 
+ROLLING = frozenset({Window.ROLLING_30D, Window.ROLLING_12M})
+"""The windows whose first day moves on with each day."""
+
+
+def window_last(window: Window, day: date, fiscal_year_starts: int = 1) -> date:
+    """The last day of the window that `day` lies in, or ends."""
+    first = window_start(window, day, fiscal_year_starts)
+    match window:
+        case Window.CALENDAR_MONTH:
+            return months_later(first, 1) - timedelta(days=1)
+        case Window.CALENDAR_YEAR | Window.FISCAL_YEAR:
+            return months_later(first, YEAR_MONTHS) - timedelta(days=1)
+        case Window.LIFETIME:
+            return date.max
+        case _:
+            return day
+
+
 def months_later(day: date, months: int) -> date:
     """The same day of the month so many months later, or the last of that month where it is shorter."""
     index = day.year * 12 + day.month - 1 + months

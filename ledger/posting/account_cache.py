@@ -18,7 +18,6 @@ from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.errors import EmoneyError, Unavailable
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.limits.profiles import ProfileCache
-from emoney.ledger.limits.usage import PeriodStart
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting.account_state import Accounts, WriteMark
 from emoney.ledger.posting.locks import look
@@ -38,7 +37,6 @@ class AccountCache:
     def __init__(self, clock: Clock, profiles: ProfileCache) -> None:
         self._clock, self._profiles = clock, profiles
         self._accounts: Accounts = {}
-        self._periods: frozenset[PeriodStart] = frozenset()
         self._latest = EFFECTIVE_FIRST
         self._last = WriteMark(0)
         self._skip_next = self._failures = 0
@@ -86,38 +84,38 @@ class AccountCache:
 
     def _decide(self, transfers: Sequence[Transfer], connect: Connect) -> Decided | None:
         sides = {side.int: side for t in transfers for side in (t.debit_account, t.credit_account)}
-        now = self._remember(transfers, sides, connect)
+        now = self._remember(sides, connect)
         if errors := posting.impossible(transfers, self._accounts):
             raise posting.Impossible(errors)
-        per_payee = self._profiles.per_payee
-        if self._profiles.per_person or (per_payee and any(t.operation in per_payee for t in transfers)):
-            return None  # others' wallets and pairs of accounts are not remembered
+        if self._profiles.per_person or any(map(self._asks_for_more, transfers)):
+            return None  # others' wallets, payees and days that are over are not remembered
         decided = decide_on(self._accounts, transfers, now, self._last)
         self._last = decided.by
         return decided
 
-    def _remember(self, transfers: Sequence[Transfer], sides: dict[int, UUID], connect: Connect) -> datetime:
-        """Read the accounts that are not remembered, with the usage that limits may ask for; gives the time.
+    def _asks_for_more(self, transfer: Transfer) -> bool:
+        """Whether limits ask for more of this transfer's accounts than what is remembered."""
+        at = transfer.effective_at or self._latest
+        for account in (
+            self._accounts[transfer.debit_account.int],
+            self._accounts[transfer.credit_account.int],
+        ):
+            usage, profile = account.usage, account.profile
+            if usage is None or profile is None:
+                continue
+            if usage.layout.payee_slots or usage.asks_for_days(profile.local_day(at)):
+                return True
+        return False
 
-        Again where they are under limits that were not known before.
-        """
-        unknown: set[int] = set()
-        while True:
-            self._latest = now = max(self._clock(), self._latest)
-            periods = posting.likely_periods(transfers, self._profiles, now)
-            if not periods <= self._periods:
-                self._accounts, self._periods = {}, frozenset(periods)
-            missing = [
-                side
-                for number, side in sides.items()
-                if number not in self._accounts and number not in unknown
-            ]
-            if not missing:
-                return now
+    def _remember(self, sides: dict[int, UUID], connect: Connect) -> datetime:
+        """Read the accounts that are not remembered, with what limits have counted; gives the time."""
+        self._latest = now = max(self._clock(), self._latest)
+        missing = [side for number, side in sides.items() if number not in self._accounts]
+        if missing:
             if len(self._accounts) + len(missing) > REMEMBERED_MAX:
                 self._accounts = {each: self._accounts[each] for each in sides if each in self._accounts}
             with connect() as connection:
-                found = look(connection, missing, self._profiles, self._periods)
-            unknown.update(side.int for side in missing if side.int not in found.states)
+                found = look(connection, missing, self._profiles)
             self._accounts |= found.states
-            self._latest = max(now, found.last_posted_at or now)
+            self._latest = now = max(now, found.last_posted_at or now)
+        return now

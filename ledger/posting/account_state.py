@@ -4,10 +4,10 @@ from datetime import date
 from uuid import UUID
 
 from emoney.ledger.limits.rules import Direction, LimitProfile, LimitRule, Scope, code
-from emoney.ledger.limits.usage import Period, Span, Usage, moved_in, periods_counted
+from emoney.ledger.limits.usage import Usage
 from emoney.ledger.transfers.operations import Operation
 
-_WALLET, _MONTH = Scope.WALLET, Span.MONTH  # each look-up of a member costs as much as a call
+_WALLET = Scope.WALLET  # each look-up of a member costs as much as a call
 
 
 class WriteMark:
@@ -26,7 +26,7 @@ class WriteMark:
 class AccountState:
     """A locked account, as the decisions so far leave it. Sums in minor units.
 
-    `kind`: an AccountKind's value. `usage`: what the periods of its limits hold, this batch included.
+    `kind`: an AccountKind's value. `usage`: what its limits have counted, this batch included.
     `siblings`: the other wallets of its holder that share its limits, where a limit is the person's.
     `last_written_by`: by which transaction the row was that this says, where it was read without a lock. A
     WalletUsage for `ledger.limits.rules`.
@@ -70,6 +70,7 @@ class AccountState:
         ceiling: int | None,
         *,
         profile: LimitProfile | None,
+        usage: Usage | None = None,
     ) -> None:
         self.id = id
         self.kind = kind
@@ -85,7 +86,7 @@ class AccountState:
         self.version = version
         self.ceiling = ceiling
         self.profile = profile
-        self.usage: Usage = {}
+        self.usage = usage
         self.siblings: tuple[AccountState, ...] = ()
         self.opened_on: date | None = None
         self.last_written_by: WriteMark | None = None
@@ -101,49 +102,23 @@ class AccountState:
             return self.sign * (self.debits - self.credits)
         return self.balance + sum([sibling.balance for sibling in self.siblings])
 
-    def moved(self, rule: LimitRule, day: date, payee: UUID | None) -> tuple[int, int]:
+    def moved(self, rule: LimitRule, day: date, payee: UUID | None) -> int:
         """See WalletUsage."""
-        assert self.profile is not None
-        starts = self.profile.fiscal_year_starts
-        if rule.scope is _WALLET:
-            return moved_in(self.usage, rule, day, starts, None)
-        if rule.scope is Scope.PAYEE:
-            return moved_in(self.usage, rule, day, starts, payee)
-        amount, count = moved_in(self.usage, rule, day, starts, None)
-        if self.siblings:
+        usage = self.usage
+        assert usage is not None
+        used = usage.measured(rule.counter, day, payee)
+        if rule.scope is Scope.PERSON and self.siblings:
             for sibling in self.siblings:
-                part = moved_in(sibling.usage, rule, day, starts, None)
-                amount, count = amount + part[0], count + part[1]
-        return amount, count
+                if sibling.usage is not None:
+                    used += sibling.usage.measured(rule.counter, day, payee)
+        return used
 
     def count(
         self, direction: Direction, operation: Operation, amount: int, number: int, day: date, payee: UUID
     ) -> None:
-        """Count a transfer in the periods that its profile keeps; with negative numbers, take it back."""
-        counted, usage, profile = code(direction, operation), self.usage, self.profile
-        assert profile is not None
-        for start in periods_counted(profile.counted, profile.fiscal_year_starts, direction, day):
-            period = usage.get(start)
-            if period is None:
-                period = usage[start] = Period()
-            period.add(counted, amount, number, day.day if start[0] is _MONTH else None)
-        if profile.counts_payee(operation):
-            windows = profile.counted_per_payee
-            for start in periods_counted(windows, profile.fiscal_year_starts, direction, day):
-                period = usage.setdefault((*start, payee), Period())
-                period.add(counted, amount, number, day.day if start[0] is _MONTH else None)
-
-    def give_back(
-        self, direction: Direction, operation: Operation, amount: int, number: int, day: date, payee: UUID
-    ) -> None:
-        """Lower what was counted of a transfer on a day, as far as its periods are here."""
-        counted, profile = code(direction, operation), self.profile
-        assert profile is not None
-        for windows, suffix in ((profile.counted, ()), (profile.counted_per_payee, (payee,))):
-            for start in periods_counted(windows, profile.fiscal_year_starts, direction, day):
-                period = self.usage.get((*start, *suffix))
-                if period is not None:
-                    period.give_back(counted, amount, number, day.day if start[0] is _MONTH else None)
+        """Count a transfer; with negative numbers, take it back."""
+        if self.usage is not None:
+            self.usage.count(code(direction, operation), amount, number, day, payee)
 
 
 Accounts = dict[int, AccountState]

@@ -19,7 +19,8 @@ from emoney.ledger.limits.rules import (
     first_exceeded,
 )
 from emoney.ledger.posting.account_state import Accounts, AccountState
-from emoney.ledger.transfers.transfer import GIVES_BACK, Outcome, Refusal, Transfer
+from emoney.ledger.transfers.operations import GIVES_BACK
+from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer
 
 _IN, _OUT = Direction.IN, Direction.OUT  # each look-up of a member costs as much as a call
 _WALLET = Scope.WALLET
@@ -219,8 +220,8 @@ def count_usage(
     if operation in GIVES_BACK:
         return
     profile = payer.profile
-    if profile is not None and operation in profile.counts[_OUT]:
+    if profile is not None:
         payer.count(_OUT, operation, amount, sense, profile.local_day(at), payee.id)
     profile = payee.profile
-    if profile is not None and operation in profile.counts[_IN]:
+    if profile is not None:
         payee.count(_IN, operation, amount, sense, profile.local_day(at), payer.id)

@@ -3,12 +3,12 @@
 | phase  | what happens                                                        | round trips            |
 |--------|---------------------------------------------------------------------|------------------------|
 | lock   | the accounts, once each and in id order, read as the lock finds     | 1, shared with claim   |
-|        | them, and then the usage that their profiles measure                | (+1 for other windows) |
+|        | them, with what their limits have counted                           | (+1 for days before)   |
 | claim  | ids and groups not seen before are taken; others get their earlier  | 0 (+1 for replayed ids)|
 |        | outcome                                                             |                        |
 | decide | `decide`, in Python, in order                                       | 0                      |
-| write  | each transfer by COPY as soon as it is decided (entries and balances| 1                      |
-|        | follow in the database's trigger), then refusals and usage          | 0 to 3                 |
+| write  | each transfer by COPY as soon as it is decided (entries, balances   | 1                      |
+|        | and usage follow in the database's trigger), then refusals          | 0 to 2                 |
 | commit | the caller's transaction ends                                       | 1                      |
 
 Python works while PostgreSQL does: the accounts are made ready while the ids are claimed, transfers decided
@@ -46,9 +46,8 @@ from emoney.ledger.base.postgres.binary_arrays import Uuids
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
-from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
-from emoney.ledger.limits.rules import Direction
+from emoney.ledger.limits.usage import Usage, read_days
 from emoney.ledger.posting import closed_periods as watermark
 from emoney.ledger.posting.account_state import Accounts, AccountState
 from emoney.ledger.posting.decide import decide, outcomes_of
@@ -83,16 +82,15 @@ def post(
     """
     unique = check(transfers)
     sides = {side.int: side for t in unique for side in (t.debit_account, t.credit_account)}
-    likely = likely_periods(unique, profiles, clock())
     claims = dict.fromkeys(claimed(unique))
-    fresh, locked = lock_and_claim(connection, list(sides.values()), claims, profiles, likely)
+    fresh, locked = lock_and_claim(connection, list(sides.values()), claims, profiles)
     earlier = {} if len(fresh) == len(claims) else _earlier_outcomes(connection, unique, fresh)
     _check_groups(unique, fresh)
     todo = [transfer for transfer in unique if transfer.id in fresh] if earlier else unique
     now = posting_time(clock, locked)
     states = states_for(connection, todo, locked, now)
     watermark.check_open(connection, todo, now)
-    decisions = write(connection, decide(todo, states, now), states, now)
+    decisions = write(connection, decide(todo, states, now), now)
     return in_order(transfers, outcomes_of(decisions), earlier)
 
 
@@ -104,7 +102,7 @@ def states_for(
     Raises what `check_accounts` does for transfers that these accounts cannot make.
     """
     check_accounts(transfers, locked.states)
-    _read_usage(connection, transfers, locked, now)
+    _read_days(connection, transfers, locked, now)
     return locked.states
 
 
@@ -244,42 +242,28 @@ def _why_impossible(
     return WrongAccount(f"{called}: {described(transfer.operation)}, not from {payer.kind} to {payee.kind}")
 
 
-def likely_periods(
-    transfers: Sequence[Transfer], profiles: ProfileCache, now: datetime
-) -> set[usage.PeriodStart]:
-    """The periods that limits will ask for, as far as can be told before the accounts are read."""
-    times = {transfer.effective_at for transfer in transfers}
-    return {
-        period
-        for profile in profiles.known
-        for day in {profile.local_day(at or now) for at in times}
-        for period in usage.periods_measured(profile.counted, profile.fiscal_year_starts, day)
-    }
-
-
-def _read_usage(connection: Connection, transfers: Sequence[Transfer], locked: Locked, now: datetime) -> None:
-    """Fill each account's usage with every period that its limits may look into for these transfers."""
-    wanted: usage.Wanted = {}
-    periods: set[usage.PeriodStart] = set()
-    days: set[tuple[int, date]] = set()
+def _read_days(connection: Connection, transfers: Sequence[Transfer], locked: Locked, now: datetime) -> None:
+    """Read what limits ask of days that are over, or of payees, where these transfers make them ask."""
+    usages: dict[UUID, Usage] = {}
+    others: set[UUID] = set()
+    since = date.max
     for transfer in transfers:
         payer = locked.states[transfer.debit_account.int]
         payee = locked.states[transfer.credit_account.int]
-        for account, other, direction in ((payer, payee, _OUT), (payee, payer, _IN)):
-            profile = account.profile
-            if profile is None or transfer.operation not in profile.counts[direction]:
+        for account, other in ((payer, payee), (payee, payer)):
+            if account.usage is None or account.profile is None:
                 continue
-            day = profile.local_day(transfer.effective_at or now)
-            if (key := (id(profile), day)) not in days:
-                days.add(key)
-                periods.update(usage.periods_measured_by(profile, day))
-            per_payee = profile.counts_payee(transfer.operation)
-            if account.siblings or per_payee or not periods <= locked.periods:
-                usage.want(wanted, account, other, transfer.operation)
-    usage.read(connection, wanted, periods)
-
-
-_IN, _OUT = Direction.IN, Direction.OUT
+            day = account.profile.local_day(transfer.effective_at or now)
+            if account.usage.layout.payee_slots:
+                usages[account.id] = account.usage
+                others.add(other.id)
+                since = min(since, account.usage.first_day(day))
+            for each in (account, *account.siblings):
+                if each.usage is not None and each.usage.asks_for_days(day):
+                    usages[each.id] = each.usage
+                    since = min(since, each.usage.first_day(day))
+    if usages:
+        read_days(connection, usages, others, since)
 
 
 def in_order(

@@ -14,31 +14,30 @@ import psycopg
 
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.postgres import cursors as kept
-from emoney.ledger.base.postgres.binary_arrays import EPOCH, Bytes, Dates, Uuids, packing
+from emoney.ledger.base.postgres.binary_arrays import EPOCH, Bytes, Uuids, packing
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
-from emoney.ledger.limits import usage
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitProfile
+from emoney.ledger.limits.usage import Usage
 from emoney.ledger.posting.account_state import Accounts, AccountState, WriteMark
 
 _queries = queries_beside(__file__)
 _LOOK: str = _queries.look.sql
 
-_LAST_POSTED, _PROFILE, _HOLDER, _WRITTEN = 13, 14, 15, 15
+_LAST_POSTED, _PROFILE, _COUNTED, _HOLDER, _WRITTEN = 13, 14, 15, 17, 17
 
 _Rows = list[tuple[Any, ...]]
 """An AccountState's first fields, when the account last posted as PostgreSQL sends it (reading times is
-dear), its profile's id, and its holder where siblings were locked, too."""
+dear), its profile's id, its counters and their day, and its holder where siblings were locked, too."""
 
 
 class Locked(NamedTuple):
-    """Accounts under lock. `periods`: those whose usage was read with them."""
+    """Accounts under lock."""
 
     states: Accounts
     last_posted_at: datetime | None
-    periods: AbstractSet[usage.PeriodStart]
 
 
 @reads_tuples
@@ -47,20 +46,15 @@ def lock_and_claim(
     accounts: Collection[UUID],
     contents: Mapping[UUID, bytes | None],
     profiles: ProfileCache,
-    periods: Collection[usage.PeriodStart] = (),
 ) -> tuple[AbstractSet[UUID], Locked]:
     """Lock the accounts and claim the ids not seen before; gives these ids and the accounts.
 
     `contents`: the ids with the hashes of what is sent under them, None for a transfer's.
-    `periods`: those whose usage is likely to be wanted, to be read in the same round trip.
     """
     with packing(connection).pipeline():
         siblings = profiles.per_person
         asked = _lock(connection, accounts, siblings=siblings)
-        counted = None
-        if periods and not siblings:
-            counted = usage.ask(connection, accounts, periods)
-        connection.pgconn.send_flush_request()  # these answers may come while the ids are claimed
+        connection.pgconn.send_flush_request()  # this answer may come while the ids are claimed
         claimed = connection.execute(
             _queries.claim.sql,
             {
@@ -70,10 +64,6 @@ def lock_and_claim(
             },
         )
         locked = _locked(connection, asked.fetchall(), profiles, siblings=siblings)
-        if counted is not None:
-            places = {number: (state.usage, None) for number, state in locked.states.items()}
-            usage.fill(places, counted.fetchall())
-            locked = locked._replace(periods=frozenset(periods))
         taken = claimed.fetchone()
     return contents.keys() if taken is None or taken[0] is None else set(taken[0]), locked
 
@@ -107,23 +97,25 @@ def _locked(connection: Connection, rows: _Rows, profiles: ProfileCache, *, sibl
     known = _profiles(connection, rows, profiles)
     if profiles.per_person and not siblings:  # the first limits of a person that this process meets
         return lock(connection, [row[0] for row in rows], profiles)
-    states = _states(rows, known)
+    states = _states(rows, known, profiles)
     if siblings:
         _join_siblings(states, rows)
     if profiles.by_age:
         _read_openings(connection, states)
-    return Locked(states, _last_posted(rows), frozenset())
+    return Locked(states, _last_posted(rows))
 
 
 def _profiles(connection: Connection, rows: _Rows, profiles: ProfileCache) -> Mapping[UUID, LimitProfile]:
     return profiles.get(connection, {row[_PROFILE] for row in rows if row[_PROFILE] is not None})
 
 
-def _states(rows: _Rows, profiles: Mapping[UUID, LimitProfile]) -> Accounts:
+def _states(rows: _Rows, known: Mapping[UUID, LimitProfile], profiles: ProfileCache) -> Accounts:
     states: Accounts = {}
     for row in rows:
-        profile = None if row[_PROFILE] is None else profiles[row[_PROFILE]]
-        states[row[0].int] = AccountState(*row[:_LAST_POSTED], profile=profile)
+        state = states[row[0].int] = AccountState(*row[:_LAST_POSTED], profile=None)
+        if (profile_id := row[_PROFILE]) is not None:
+            state.profile = known[profile_id]
+            state.usage = Usage(profiles.layout(profile_id), row[_COUNTED], row[_COUNTED + 1])
     return states
 
 
@@ -133,29 +125,15 @@ def _last_posted(rows: _Rows) -> datetime | None:
 
 
 @reads_tuples
-def look(
-    connection: Connection,
-    accounts: Collection[UUID],
-    profiles: ProfileCache,
-    periods: Collection[usage.PeriodStart],
-) -> Locked:
-    """The accounts as they are now, with their usage in `periods`, not locked.
-
-    Whoever changes the usage of an account writes the account, too; so one that is still as it was read has
-    its usage as it was read.
-    """
-    asked = {"accounts": Uuids.of(accounts), "starts": Dates.of({starts_on for _, starts_on in periods})}
-    rows = kept.rows(connection, _LOOK, asked)
-    states = _states(rows, _profiles(connection, rows, profiles))
+def look(connection: Connection, accounts: Collection[UUID], profiles: ProfileCache) -> Locked:
+    """The accounts as they are now, with what their limits have counted, not locked."""
+    rows = kept.rows(connection, _LOOK, {"accounts": Uuids.of(accounts)})
+    states = _states(rows, _profiles(connection, rows, profiles), profiles)
     for row in rows:
         states[row[0].int].last_written_by = WriteMark(int.from_bytes(row[_WRITTEN]))
-    usage.fill(
-        {number: (state.usage, None) for number, state in states.items()},
-        [row[_WRITTEN + 1 :] for row in rows if row[_WRITTEN + 1] is not None],
-    )
     if profiles.by_age:
         _read_openings(connection, states)
-    return Locked(states, _last_posted(rows), frozenset(periods))
+    return Locked(states, _last_posted(rows))
 
 
 def _join_siblings(states: Accounts, rows: _Rows) -> None:

@@ -21,15 +21,12 @@ import psycopg
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres import cursors as kept
 from emoney.ledger.base.postgres.binary_arrays import Binary, Uuids, Xids, encode_time
-from emoney.ledger.base.postgres.binary_rows import DECIDED, Rows, decided_row, text
 from emoney.ledger.base.postgres.database import TRANSIENT, Connection
 from emoney.ledger.base.postgres.queries import queries_beside
-from emoney.ledger.limits import usage
 from emoney.ledger.posting.account_state import Accounts, WriteMark
 from emoney.ledger.posting.closed_periods import ClosedPeriod
-from emoney.ledger.posting.decide import Accepted, Decision, decide, outcomes_of
-from emoney.ledger.posting.write import as_ledger_errors, notes, refusals
-from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.posting.decide import Decision, decide, outcomes_of
+from emoney.ledger.posting.write import as_ledger_errors, notes, refusals, rows
 from emoney.ledger.transfers.transfer import Outcome, Transfer, claimed
 
 _queries = queries_beside(__file__)
@@ -68,7 +65,6 @@ class Decided:
             **self.parameters,
             "last_transaction": None if last is None else Binary(last.to_bytes(4)),
             "follows": Binary(follows.bytes) if last is None and follows else None,
-            "counted": self.parameters["counted"].array(connection),
             "decided": self.parameters["decided"].array(connection),
         }
 
@@ -93,8 +89,7 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
         if state.version != version:
             state.last_written_by = by
     refused = refusals(decisions)
-    parameters["counted"] = usage.changed((state.id, state.usage) for state in states)
-    parameters["decided"] = _rows([decision for decision in decisions if isinstance(decision, Accepted)])
+    parameters["decided"] = rows(decisions)
     parameters["refused"] = Binary(_JSONB_VERSION + json.dumps(refused).encode()) if refused else None
     noted = notes(transfers)
     parameters["noted"] = Binary(_JSONB_VERSION + json.dumps(noted).encode()) if noted else None
@@ -130,28 +125,3 @@ def written(decided: Decided, transaction: bytes | None) -> None:
     if transaction is None:
         raise StaleDecision
     decided.by.transaction = int.from_bytes(transaction)
-
-
-def _rows(accepted: list[Accepted]) -> Rows:
-    known: dict[tuple[str, Operation], bytes] = {}
-    rows = []
-    for t, _, debit_version, debit_balance, credit_version, credit_balance in accepted:
-        words = known.get((t.currency, t.operation))
-        if words is None:
-            words = known[t.currency, t.operation] = text(t.currency) + text(t.operation._value_)
-        rows.append(
-            decided_row(
-                t.id,
-                t.debit_account,
-                t.credit_account,
-                t.amount,
-                debit_version,
-                debit_balance,
-                credit_version,
-                credit_balance,
-                words + text(t.reference),
-                t.group,
-                t.effective_at,
-            )
-        )
-    return Rows(DECIDED, rows)

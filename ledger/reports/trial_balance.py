@@ -96,6 +96,12 @@ class TrialBalance:
 def trial_balance(connection: Connection) -> TrialBalance:
     """The trial balance at this moment, all of it read from one snapshot. Reads every entry."""
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    return read(connection)
+
+
+@reads_tuples
+def read(connection: Connection) -> TrialBalance:
+    """The trial balance as the caller's transaction sees it."""
     without = connection.execute(_queries.without_limits.sql, {"most": LISTED_MAX}).fetchall()
     return TrialBalance(
         tuple(

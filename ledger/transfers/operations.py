@@ -89,3 +89,6 @@ _NUMBERS = {
     Operation.DORMANCY: 23,
     Operation.LOAD_EMONEY: 24,
 }
+
+GIVES_BACK = frozenset({Operation.REFUND, Operation.REVERSAL})
+"""Operations of transfers that give back another one: under no limit, so made by `ledger.reversals` only."""

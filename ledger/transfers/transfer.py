@@ -21,7 +21,7 @@ from emoney.ledger.transfers.money import (
     checked_currency,
     exponent,
 )
-from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.operations import GIVES_BACK, Operation
 
 EFFECTIVE_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 EFFECTIVE_LAST = datetime(9000, 1, 1, tzinfo=UTC)
@@ -39,9 +39,6 @@ ISSUES = frozenset(
 """Operations that issue e-money against a receipt."""
 
 _EXCHANGE = Operation.EXCHANGE  # each look-up of a member costs as much as a call
-
-GIVES_BACK = frozenset({Operation.REFUND, Operation.REVERSAL})
-"""Operations of transfers that give back another one: under no limit, so made by `ledger.reversals` only."""
 
 
 @dataclass(frozen=True, slots=True, init=False)

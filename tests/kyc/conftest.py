@@ -122,6 +122,7 @@ class Till:
 
     def _move(self, payer: UUID, payee: UUID, amount: str, operation: Operation, at: datetime) -> Outcome:
         minor = to_minor(amount, self.currency)
+        self.ledger.clock = lambda: max(at, NOW)  # nothing counts before it has happened
         sent = Transfer(new_id(), payer, payee, minor, self.currency, operation, "receipt", effective_at=at)
         return self.ledger.post([sent])[0]
 

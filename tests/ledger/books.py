@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,13 +12,13 @@ from hypothesis import HealthCheck, settings
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from emoney import testing
-from emoney.ledger import Database, Ledger, LimitProfile, LimitRule, Operation, account_changes
+from emoney.ledger import Database, Ledger, LimitProfile, LimitRule, Operation, Transfer, account_changes
 from emoney.ledger.limits.rules import Bound, Direction, Metric, OnExceed, Window
 from emoney.ledger.reports import statements
 from emoney.testing import NOON
 
 PATIENCE_S = 20
-TABLES = ("limit_profile", "account", "claim", "transfer", "entry", "refusal", "usage")
+TABLES = ("limit_profile", "account", "claim", "transfer", "entry", "refusal", "usage_day")
 APPEND_ONLY = ("limit_profile", "claim", "transfer", "entry", "refusal")
 
 Dump = dict[str, list[tuple[Any, ...]]]
@@ -47,6 +48,12 @@ class Books(testing.Books):
         self.now = NOON
         super().__init__(database, Ledger(database, lambda: self.now), clock=lambda: self.now)
         self.owner_url = owner_url
+
+    def transfer(self, *sides: Any, at: datetime | None = None, **more: Any) -> Transfer:
+        """As the kit's; nothing counts before it has happened, so the clock goes on to `at`."""
+        if at is not None and at.tzinfo is not None:
+            self.now = max(self.now, at)
+        return super().transfer(*sides, at=at, **more)
 
     def freeze(self, account_id: UUID, *, debit: bool, credit: bool) -> None:
         """Freeze these sides and unfreeze the others."""
@@ -109,6 +116,14 @@ class Books(testing.Books):
         assert row is not None
         return int(row[0])
 
+    def usage_breaches(self) -> list[tuple[Any, ...]]:
+        """Where what limits have counted is not what transfers and holds come to."""
+        with self.database.connection() as connection:
+            return connection.execute(
+                "SELECT a.id, b.* FROM ledger.account AS a, ledger.usage_breaches_v1(a.id) AS b"
+                " WHERE a.profile_id IS NOT NULL"
+            ).fetchall()
+
     def check(self) -> None:
         """Every invariant that holds whatever was posted."""
         super().check()
@@ -121,6 +136,7 @@ class Books(testing.Books):
                 " GROUP BY transfer_id HAVING count(*) <> 2 OR sum(amount) <> 0"
             ).fetchall()
             assert uncancelled == []
+            assert self.usage_breaches() == []
             for account_id, balance, version, floor in rows:
                 lines = list(statements.lines(connection, account_id))
                 assert [line.version for line in lines] == list(range(1, version + 1))

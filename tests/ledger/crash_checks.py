@@ -8,6 +8,7 @@ import psycopg
 from crash_load import VOIDED, Answer, Capture, Key, Lane, Place, Post, Refund, keys, void_key
 
 from emoney.ledger import Operation
+from emoney.ledger.limits.rules import Direction, code
 
 TORN = {
     "a hold and its event": """
@@ -108,10 +109,9 @@ SENT = """
     ) AS s WHERE s.account_id = ANY(%(accounts)s) ORDER BY s.position"""
 """What wallets sent and got back, in the order in which it happened to each."""
 
-CELLS = """
-    SELECT scope_id, direction, operation, sum(amount)::bigint, sum(count)::bigint FROM ledger.usage_cell
-    WHERE scope_id = ANY(%(accounts)s) AND span = %(span)s AND (day IS NOT NULL) = %(days)s
-    GROUP BY 1, 2, 3 HAVING sum(amount) <> 0 OR sum(count) <> 0"""
+SLOTS = """
+    SELECT account_id, measure = 'number', mask, sum(moved)::bigint FROM ledger.usage_moved
+    WHERE account_id = ANY(%(accounts)s) AND other_id IS NULL GROUP BY account_id, slot, measure, mask"""
 
 
 def standing(url: str) -> dict[Key, Answer]:
@@ -182,13 +182,25 @@ def _by_id(rows: Any) -> dict[UUID, tuple[Any, ...]]:
 
 
 def counted_is_what_moved(url: str, wallets: list[UUID]) -> None:
-    """Every period counted what was moved and not given back."""
+    """Every slot counted what was moved and not given back."""
     with psycopg.connect(url) as connection:
         asked: dict[str, Any] = {"accounts": wallets}
-        moved = sorted(connection.execute(COUNTED, asked).fetchall())
-        for span, days in (("month", False), ("month", True), ("year", False), ("lifetime", False)):
-            cells = connection.execute(CELLS, {**asked, "span": span, "days": days}).fetchall()
-            assert sorted(cells) == moved, (span, days)
+        moved = connection.execute(COUNTED, asked).fetchall()
+        slots = connection.execute(SLOTS, asked).fetchall()
+        breaches = connection.execute(
+            "SELECT a.id FROM ledger.account AS a, ledger.usage_breaches_v1(a.id)"
+            " WHERE a.id = ANY(%(accounts)s)",
+            asked,
+        ).fetchall()
+    assert breaches == []
+    assert slots
+    for account_id, numbers, mask, found in slots:
+        expected = [
+            number if numbers else amount
+            for of, direction, operation, amount, number in moved
+            if of == account_id and mask >> code(Direction(direction), Operation(operation)) & 1
+        ]
+        assert found == sum(expected), (account_id, numbers, mask)
 
 
 def most_sent(url: str, wallets: list[UUID]) -> int:

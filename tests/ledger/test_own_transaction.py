@@ -257,7 +257,7 @@ SAFE = {
     # one statement, after every check; or parts of what is guarded where it begins
     "ledger/limits/usage.py": {"store"},
     "ledger/posting/locks.py": {"lock_and_claim"},
-    "ledger/posting/write.py": {"write", "give_back_usage"},
+    "ledger/posting/write.py": {"write"},
     "ledger/proofs/log.py": {"append", "append_nodes"},
     "privacy/assessment/facts.py": {"collect"},  # reads who may UPDATE
 }

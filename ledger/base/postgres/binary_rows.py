@@ -5,7 +5,7 @@ are each database's own, and asked for once a connection.
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from struct import Struct
 from typing import Any
 from uuid import UUID
@@ -14,25 +14,20 @@ import psycopg
 from psycopg.types import TypeInfo
 
 from emoney.ledger.base.errors import ConfigurationError
-from emoney.ledger.base.postgres.binary_arrays import EPOCH, Binary, array, encode_time
+from emoney.ledger.base.postgres.binary_arrays import Binary, array, encode_time
 
-USAGE, DECIDED = "ledger.usage_row", "ledger.decided_row"
+DECIDED = "ledger.decided_row"
 
-_UUID, _BIGINT, _TEXT, _BYTES, _DATE, _TIME = (
-    psycopg.adapters.types[name].oid for name in ("uuid", "int8", "text", "bytea", "date", "timestamptz")
+_UUID, _BIGINT, _TEXT, _TIME = (
+    psycopg.adapters.types[name].oid for name in ("uuid", "int8", "text", "timestamptz")
 )
 _HEAD = Struct(">Ii").pack
 _NO_TEXT, _NO_UUID, _NO_TIME = (_HEAD(of, -1) for of in (_TEXT, _UUID, _TIME))
 _A_UUID, _A_TIME = _HEAD(_UUID, 16), Struct(">I").pack(_TIME)
 
 # the length and the number of columns first
-_USAGE_START = Struct(">iiIi16sIii").pack
-_USAGE_END = Struct(">IiqIiq")
-_USAGE_FIXED = Struct(">iIi16sIii").size + 3 * 8 + _USAGE_END.size
 _DECIDED_START = Struct(">iiIi16sIi16sIi16sIiqIiqIiqIiqIiq").pack
 _DECIDED_FIXED = Struct(">iIi16sIi16sIi16sIiqIiqIiqIiqIiq").size
-
-_EPOCH_DAY = EPOCH.date()
 
 
 class Rows:
@@ -68,22 +63,6 @@ def text(value: str | None) -> bytes:
         return _NO_TEXT
     encoded = value.encode()
     return _HEAD(_TEXT, len(encoded)) + encoded
-
-
-def usage_row(
-    scope: UUID,
-    starts_on: date,
-    span: bytes,
-    totals: bytes,
-    days: bytes,
-    moved: int,
-    returned: int,
-) -> bytes:
-    """A row of USAGE. `span`: by `text`."""
-    size = _USAGE_FIXED - 8 + len(span) + len(totals) + len(days)
-    start = _USAGE_START(size, 7, _UUID, 16, scope.bytes, _DATE, 4, (starts_on - _EPOCH_DAY).days)
-    end = _USAGE_END.pack(_BIGINT, 8, moved, _BIGINT, 8, returned)
-    return b"".join((start, span, _HEAD(_BYTES, len(totals)), totals, _HEAD(_BYTES, len(days)), days, end))
 
 
 def decided_row(

@@ -47,16 +47,6 @@ BEGIN
 END
 $$;
 
--- Counters of past use only grow: one that shrank would open a limit again.
-CREATE FUNCTION ledger.refuse_decrease() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RAISE EXCEPTION '%.% only grows: a decrease is refused', TG_TABLE_SCHEMA, TG_TABLE_NAME
-        USING ERRCODE = 'integrity_constraint_violation';
-END
-$$;
 
 -- Who acts where two persons must differ: one spelling for one person, so that nobody is a second person by a blank or
 -- by a letter that looks alike. Capitals make no difference; in the collation C none is turned into another letter.

@@ -5,7 +5,9 @@
 -- An account and, in the same row, what it holds: one lock, one read, one update.
 -- sign: 1 where debits raise the balance (assets), -1 where credits do. floor: null where it may go below any; pending
 -- sums, which holds keep, count against it. ceiling: for what was posted; what is held for the account counts when it
--- is captured.
+-- is captured. counters: of a wallet under limits, by slot of its profile what it moved on the day counted_on, then by slot
+-- what it moved in the slot's window before that day (04_limits_guards.sql). counted_from: the version after which its
+-- transfers count; null for all.
 -- Each posting rewrites this row, so what no posting changes lies in other tables. A statement that writes one row reads
 -- every check of its table anew, which takes longer than the write: the checks are few (one whose bound is null is
 -- met), and what no posting changes is checked by the trigger below.
@@ -29,6 +31,9 @@ CREATE TABLE ledger.account (
     version bigint NOT NULL DEFAULT 0,
     last_posted_at timestamptz,
     ceiling bigint,
+    counted_on date,
+    counters bigint[],
+    counted_from bigint,
     CONSTRAINT account_sums
         CHECK (least(debits_posted, credits_posted, debits_pending, credits_pending, version) >= 0),
     CONSTRAINT account_ceiling CHECK (sign * (debits_posted - credits_posted) <= ceiling),

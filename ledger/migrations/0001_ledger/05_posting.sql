@@ -3,12 +3,15 @@
 
 -- What a statement's transfers leave an account: its entries' first and last version and how many they are, their
 -- sums, of what currencies and times they are, the balance after the first and what that one changed by, debits
--- counted up; and whether each balance follows from the one before, on an account whose balance debits raise, and
--- credits.
+-- counted up; whether each balance follows from the one before, on an account whose balance debits raise, and credits;
+-- and what limits ask: the highest balance that a credit reached, the largest debit and credit; and of what counts on the
+-- day of posting, out and in, the codes as a mask, the sum and the number; and codes and amounts one by one.
 CREATE TYPE ledger.account_total AS (
     account_id uuid, first bigint, last bigint, entries bigint, debits bigint, credits bigint, currency text,
     other_currency text, first_posted_at timestamptz, last_posted_at timestamptz, first_after bigint, first_change bigint,
-    debits_raise boolean, credits_raise boolean
+    debits_raise boolean, credits_raise boolean, peak bigint, largest_out bigint, largest_in bigint,
+    out_mask bigint, out_amount bigint, out_number bigint, in_mask bigint, in_amount bigint, in_number bigint,
+    codes integer[], amounts bigint[]
 );
 
 -- The application inserts transfers; the two entries of each and the balances follow from them here, and only here. The
@@ -30,7 +33,11 @@ DECLARE
     sides bigint;
     totals ledger.account_total[];
     unreceipted boolean;
+    late boolean;
+    captured boolean := false;
     updated bigint;
+    apart boolean;
+    at timestamptz;
     wrong text;
 BEGIN
     IF TG_RELID <> 'ledger.transfer'::regclass THEN
@@ -45,22 +52,39 @@ BEGIN
 
     GET DIAGNOSTICS sides = ROW_COUNT;
 
-    IF sides = 2 THEN  -- one transfer: nothing to sum
+    IF sides = 2 THEN  -- one transfer: nothing to sum. What captures a hold was counted when that was placed
+        SELECT EXISTS (
+            SELECT FROM ledger.hold_event AS e JOIN ledger.hold AS h ON h.id = e.hold_id
+            WHERE e.id = p.id AND e.kind = 'captured'
+              AND (h.debit_account, h.credit_account, h.operation, e.amount)
+                = (p.debit_account, p.credit_account, p.operation, p.amount)
+        ) INTO captured FROM posted AS p;
         SELECT ARRAY[
             ROW(debit_account, debit_version, debit_version, 1, amount, 0, currency, currency, posted_at, posted_at,
-                debit_balance, amount, true, true),
+                debit_balance, amount, true, true, NULL, asked, NULL,
+                CASE WHEN counted THEN 1::bigint << number + 32 ELSE 0 END, amount, 1, 0, 0, 0, NULL, NULL),
             ROW(credit_account, credit_version, credit_version, 1, 0, amount, currency, currency, posted_at, posted_at,
-                credit_balance, -amount, true, true)
-        ]::ledger.account_total[], reference IS NULL INTO totals, unreceipted FROM posted;
+                credit_balance, -amount, true, true, CASE WHEN number NOT IN (13, 14) THEN credit_balance END, NULL, asked,
+                0, 0, 0, CASE WHEN counted THEN 1::bigint << number ELSE 0 END, amount, 1, NULL, NULL)
+        ]::ledger.account_total[], reference IS NULL, effective_at <> posted_at, posted_at
+        INTO totals, unreceipted, late, at
+        FROM posted,
+            LATERAL (SELECT array_position(ledger.operation_list(), operation)) AS n (number),
+            LATERAL (SELECT number NOT IN (13, 14) AND NOT captured,
+                            number NOT IN (13, 14) AND NOT captured AND effective_at = posted_at) AS c (asks, counted),
+            LATERAL (SELECT CASE WHEN asks THEN amount END) AS l (asked);
     ELSE
         WITH side AS (
             SELECT debit_account AS account_id, debit_version AS version, amount AS debit, 0::bigint AS credit,
-                   debit_balance AS after, currency COLLATE "C" AS currency, posted_at FROM posted
+                   debit_balance AS after, currency COLLATE "C" AS currency, posted_at, effective_at,
+                   array_position(ledger.operation_list(), operation) + 32 AS code FROM posted
             UNION ALL
-            SELECT credit_account, credit_version, 0, amount, credit_balance, currency, posted_at FROM posted
+            SELECT credit_account, credit_version, 0, amount, credit_balance, currency, posted_at, effective_at,
+                   array_position(ledger.operation_list(), operation) FROM posted
         ), stepped AS (
-            SELECT account_id, version, debit, credit, after, currency, posted_at,
-                   lag(after) OVER (PARTITION BY account_id ORDER BY version) AS before
+            SELECT account_id, version, debit, credit, after, currency, posted_at, effective_at, code,
+                   lag(after) OVER (PARTITION BY account_id ORDER BY version) AS before,
+                   code NOT IN (13, 14, 45, 46) AS asks, code NOT IN (13, 14, 45, 46) AND effective_at = posted_at AS counts
             FROM side
         ), total AS (
             SELECT ROW(
@@ -68,31 +92,70 @@ BEGIN
                 min(posted_at), max(posted_at),
                 max(after) FILTER (WHERE before IS NULL), max(debit - credit) FILTER (WHERE before IS NULL),
                 coalesce(bool_and(before + debit - credit = after), true),
-                coalesce(bool_and(before + credit - debit = after), true)
+                coalesce(bool_and(before + credit - debit = after), true),
+                max(after) FILTER (WHERE asks AND code < 32), max(debit) FILTER (WHERE asks), max(credit) FILTER (WHERE asks),
+                coalesce(bit_or(1::bigint << code) FILTER (WHERE counts AND code > 32), 0),
+                coalesce(sum(debit) FILTER (WHERE counts), 0), count(*) FILTER (WHERE counts AND code > 32),
+                coalesce(bit_or(1::bigint << code) FILTER (WHERE counts AND code < 32), 0),
+                coalesce(sum(credit) FILTER (WHERE counts), 0), count(*) FILTER (WHERE counts AND code < 32),
+                array_agg(code) FILTER (WHERE counts), array_agg(debit + credit) FILTER (WHERE counts)
             )::ledger.account_total AS row
             FROM stepped GROUP BY account_id
         )
-        SELECT array_agg(row), (SELECT bool_or(reference IS NULL) FROM posted) INTO totals, unreceipted FROM total;
+        SELECT array_agg(row), (SELECT bool_or(reference IS NULL) FROM posted),
+               (SELECT bool_or(effective_at <> posted_at) FROM posted), (SELECT max(posted_at) FROM posted)
+        INTO totals, unreceipted, late, at FROM total;
     END IF;
 
-    UPDATE ledger.account AS a
-    SET debits_posted = a.debits_posted + t.debits,
-        credits_posted = a.credits_posted + t.credits,
-        version = t.last,
-        last_posted_at = t.last_posted_at
-    FROM unnest(totals) AS t
-    WHERE a.id = t.account_id
-      AND t.first = a.version + 1 AND t.last - t.first + 1 = t.entries
-      AND a.currency = t.currency AND t.currency = t.other_currency
-      AND t.first_posted_at >= coalesce(a.last_posted_at, '-infinity')
-      AND a.closed_at IS NULL
-      AND NOT (a.frozen_debit AND t.debits > 0) AND NOT (a.frozen_credit AND t.credits > 0)
-      AND a.sign * (a.debits_posted - a.credits_posted + t.first_change) = t.first_after
-      AND CASE a.sign WHEN 1 THEN t.debits_raise ELSE t.credits_raise END;
-    GET DIAGNOSTICS updated = ROW_COUNT;
+    IF late AND EXISTS (SELECT FROM posted WHERE effective_at > posted_at) THEN
+        RAISE EXCEPTION 'ledger: a transfer counts after it is posted' USING ERRCODE = 'check_violation', CONSTRAINT = 'effective_time';
+    END IF;
+
+    WITH written AS (
+        UPDATE ledger.account AS a
+        SET debits_posted = a.debits_posted + t.debits,
+            credits_posted = a.credits_posted + t.credits,
+            version = t.last,
+            last_posted_at = t.last_posted_at,
+            counted_on = CASE WHEN g.slots > 0 THEN greatest(a.counted_on, (at AT TIME ZONE g.time_zone)::date) END,
+            counters = CASE WHEN g.slots > 0 THEN ledger.counted_v1(
+                a.id, a.counted_on, a.counters, g, (at AT TIME ZONE g.time_zone)::date, t.out_mask, t.out_amount,
+                t.out_number, t.in_mask, t.in_amount, t.in_number, t.codes, t.amounts) END
+        FROM unnest(totals) AS t, ledger.guard AS g
+        WHERE a.id = t.account_id
+          AND t.first = a.version + 1 AND t.last - t.first + 1 = t.entries
+          AND a.currency = t.currency AND t.currency = t.other_currency
+          AND t.first_posted_at >= coalesce(a.last_posted_at, '-infinity')
+          AND a.closed_at IS NULL
+          AND NOT (a.frozen_debit AND t.debits > 0) AND NOT (a.frozen_credit AND t.credits > 0)
+          AND a.sign * (a.debits_posted - a.credits_posted + t.first_change) = t.first_after
+          AND CASE a.sign WHEN 1 THEN t.debits_raise ELSE t.credits_raise END
+          AND g.profile_id = coalesce(a.profile_id, '00000000-0000-0000-0000-000000000000')
+          AND g.ends_at > at AND g.starts_at <= at
+          AND (t.peak > g.balance_most) IS NOT TRUE
+          AND (t.largest_out > g.single_out_most) IS NOT TRUE AND (t.largest_in > g.single_in_most) IS NOT TRUE
+        RETURNING g.apart OR (late AND g.slots > 0) OR cardinality(g.payee_masks) > 0 AS apart
+    )
+    SELECT count(*), coalesce(bool_or(written.apart), false) INTO updated, apart FROM written;
     IF updated <> cardinality(totals) THEN
-        RAISE EXCEPTION 'ledger: % of % accounts are unknown, closed, frozen, of another currency, ahead in time, or their versions or balances do not follow from their transfers',
+        RAISE EXCEPTION 'ledger: % of % accounts are unknown, closed, frozen, of another currency, ahead in time, beyond a limit, or their versions or balances do not follow from their transfers',
             cardinality(totals) - updated, cardinality(totals) USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+
+    -- one side at a time: what counts on another day, what is counted for each payee, and rules that stand apart
+    IF apart THEN
+        PERFORM ledger.count_apart_v1(
+            s.account_id, s.other, s.code, s.amount, s.after, s.effective_at, s.effective_at <> s.posted_at, captured)
+        FROM (
+            SELECT debit_account AS account_id, credit_account AS other,
+                   array_position(ledger.operation_list(), operation) + 32 AS code, amount, debit_balance AS after,
+                   effective_at, posted_at, position FROM posted
+            UNION ALL
+            SELECT credit_account, debit_account, array_position(ledger.operation_list(), operation), amount,
+                   credit_balance, effective_at, posted_at, position FROM posted
+        ) AS s
+        WHERE s.code NOT IN (13, 14, 45, 46) AND (NOT captured OR s.code < 32)
+        ORDER BY s.position, s.code DESC;
     END IF;
 
     -- What raises an asset and a liability at once issues value, whatever the operation is called.
@@ -115,14 +178,13 @@ CREATE TRIGGER post_entries AFTER INSERT ON ledger.transfer
     REFERENCING NEW TABLE AS posted
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v1();
 
--- Accounts as they are now, and by which transaction each was written: whoever changes an account writes it anew. With
--- the rows of its usage that begin on one of these days, one to a line; of one moment, as it is one statement.
--- A function, so that one plan by the keys serves from the first day on, when PostgreSQL knows nothing of usage yet.
-CREATE FUNCTION ledger.look_v1(accounts uuid[], starts date[]) RETURNS TABLE (
+-- Accounts as they are now, with what their limits have counted, and by which transaction each was written: whoever
+-- changes an account writes it anew.
+-- A function, so that one plan by the keys serves from the first day on, when PostgreSQL knows nothing of accounts yet.
+CREATE FUNCTION ledger.look_v1(accounts uuid[]) RETURNS TABLE (
     id uuid, kind text, currency text, sign smallint, floor bigint, frozen_debit boolean, frozen_credit boolean, closed boolean,
     debits_posted bigint, credits_posted bigint, pending_out bigint, version bigint, ceiling bigint, last_posted_at bytea,
-    profile_id uuid, written_by xid, scope_id uuid, span text, starts_on date, totals bytea, days bytea, moved bigint,
-    returned bigint
+    profile_id uuid, counted_on date, counters bigint[], written_by xid
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -135,13 +197,8 @@ BEGIN
     RETURN QUERY
     SELECT a.id, a.kind, a.currency, a.sign, a.floor, a.frozen_debit, a.frozen_credit, a.closed_at IS NOT NULL, a.debits_posted,
            a.credits_posted, CASE WHEN a.sign = 1 THEN a.credits_pending ELSE a.debits_pending END, a.version, a.ceiling,
-           timestamptz_send(a.last_posted_at), a.profile_id, a.xmin,
-           u.scope_id, u.span, u.starts_on, u.totals, u.days, u.moved, u.returned
+           timestamptz_send(a.last_posted_at), a.profile_id, a.counted_on, a.counters, a.xmin
     FROM ledger.account AS a
-    -- OFFSET 0: for each account, by the key
-    LEFT JOIN LATERAL (
-        SELECT * FROM ledger.usage AS p WHERE p.scope_id = a.id AND p.starts_on = ANY(starts) OFFSET 0
-    ) AS u ON true
     WHERE a.id = ANY(accounts);
 END
 $$;
@@ -215,6 +272,37 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.write_notes_v1 FROM PUBLIC;
 
+-- Write a batch that was decided: the one way in which transfers come to be. decided: effective_at is null where it is
+-- posted_at. refused: as ledger.write_refusals_v1 takes it. noted: as ledger.write_notes_v1 does; both null where there is
+-- nothing. What the caller claimed, locked and decided is checked by ledger.post_entries_v1, whoever it is.
+CREATE FUNCTION ledger.write_posted_v1(posted_at timestamptz, decided ledger.decided_row[], refused jsonb, noted jsonb)
+RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    IF cardinality(decided) > 0 THEN
+        INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
+            effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)
+        SELECT t.id, t.debit_account, t.credit_account, t.amount, t.currency, t.operation, t.reference, t.group_id,
+            coalesce(t.effective_at, write_posted_v1.posted_at), write_posted_v1.posted_at, t.debit_version,
+            t.debit_balance, t.credit_version, t.credit_balance
+        FROM unnest(decided) AS t;
+    END IF;
+    IF refused IS NOT NULL THEN
+        PERFORM ledger.write_refusals_v1(refused, write_posted_v1.posted_at);
+    END IF;
+    IF noted IS NOT NULL THEN
+        PERFORM ledger.write_notes_v1(noted);
+    END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.write_posted_v1 FROM PUBLIC;
+
 -- Write a batch that was decided on accounts as they were read, without a lock, before: all of it in one call, which is
 -- a transaction of its own. Gives the number of the transaction; null, and writes nothing, where an account has changed
 -- since, the batch that it follows was not written, or the first id was sent before; an error where another id was. The
@@ -223,12 +311,11 @@ REVOKE EXECUTE ON FUNCTION ledger.write_notes_v1 FROM PUBLIC;
 -- accounts: those of the batch, in the order of their ids; written_by: the transaction that each was seen written by, 0
 -- for last_transaction. Whoever changes an account, what it holds, or what was counted of it, writes its row.
 -- attempt: a name for this call, never used again; follows: that of the call before, where the transaction that wrote
--- its batch is not known yet: it is then the last that this connection wrote, or nothing is written. counted: the
--- periods' rows that the batch leaves. decided: effective_at is null where it is posted_at. refused: as
--- ledger.write_refusals_v1 takes it. noted: as ledger.write_notes_v1 does, null where there is nothing to note.
+-- its batch is not known yet: it is then the last that this connection wrote, or nothing is written. The rest as
+-- ledger.write_posted_v1 takes it.
 CREATE FUNCTION ledger.write_decided_v1(
     accounts uuid[], written_by xid[], last_transaction xid, follows uuid, attempt uuid, claims uuid[],
-    counted ledger.usage_row[], posted_at timestamptz, decided ledger.decided_row[], refused jsonb, noted jsonb
+    posted_at timestamptz, decided ledger.decided_row[], refused jsonb, noted jsonb
 ) RETURNS xid
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -259,27 +346,7 @@ BEGIN
 
     INSERT INTO ledger.claim (id) SELECT sent.id FROM unnest(claims) AS sent (id) ORDER BY sent.id;
 
-    IF cardinality(counted) > 0 THEN
-        PERFORM ledger.store_usage_v1(counted);
-    END IF;
-
-    IF cardinality(decided) > 0 THEN
-        INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
-            effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)
-        SELECT t.id, t.debit_account, t.credit_account, t.amount, t.currency, t.operation, t.reference, t.group_id,
-            coalesce(t.effective_at, write_decided_v1.posted_at), write_decided_v1.posted_at, t.debit_version,
-            t.debit_balance, t.credit_version, t.credit_balance
-        FROM unnest(decided) AS t;
-    END IF;
-
-    IF refused IS NOT NULL THEN
-        PERFORM ledger.write_refusals_v1(refused, write_decided_v1.posted_at);
-    END IF;
-
-    IF noted IS NOT NULL THEN
-        PERFORM ledger.write_notes_v1(noted);
-    END IF;
-
+    PERFORM ledger.write_posted_v1(write_decided_v1.posted_at, decided, refused, noted);
     PERFORM set_config('emoney.written', concat_ws(' ', attempt, pg_current_xact_id()::xid), false);
     RETURN pg_current_xact_id()::xid;
 END

@@ -53,6 +53,8 @@ CREATE FUNCTION ledger.place_hold_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    number integer;
 BEGIN
     IF TG_RELID <> 'ledger.hold'::regclass THEN
         RAISE EXCEPTION 'ledger: holds are placed from ledger.hold only' USING ERRCODE = 'integrity_constraint_violation';
@@ -68,6 +70,11 @@ BEGIN
         RAISE EXCEPTION 'ledger: account % cannot be held for', NEW.credit_account USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     INSERT INTO ledger.open_hold (id, remaining, expires_at) VALUES (NEW.id, NEW.amount, NEW.expires_at);
+    IF NEW.operation NOT IN ('refund', 'reversal') THEN
+        number := array_position(ledger.operation_list(), NEW.operation);
+        PERFORM ledger.count_v1(NEW.debit_account, NEW.credit_account, number + 32, NEW.amount, 1, NEW.placed_at);
+        PERFORM ledger.count_v1(NEW.credit_account, NEW.debit_account, number, NEW.amount, 1, NEW.placed_at);
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -83,6 +90,8 @@ AS $$
 DECLARE
     placed ledger.hold;
     rest bigint;
+    number integer;
+    gone boolean;
 BEGIN
     IF TG_RELID <> 'ledger.hold_event'::regclass THEN
         RAISE EXCEPTION 'ledger: holds end from ledger.hold_event only' USING ERRCODE = 'integrity_constraint_violation';
@@ -103,6 +112,18 @@ BEGIN
     END IF;
     UPDATE ledger.account SET debits_pending = debits_pending - NEW.amount WHERE id = placed.debit_account;
     UPDATE ledger.account SET credits_pending = credits_pending - NEW.amount WHERE id = placed.credit_account;
+    -- what is not captured is counted no longer; nor the hold, where all that was captured of it was given back
+    IF NEW.kind <> 'captured' AND placed.operation NOT IN ('refund', 'reversal') THEN
+        number := array_position(ledger.operation_list(), placed.operation);
+        SELECT coalesce(sum(e.amount), 0) = coalesce(sum(r.amount), 0) INTO gone
+        FROM ledger.hold_event AS e
+        LEFT JOIN LATERAL (SELECT sum(b.amount) AS amount FROM ledger.reversal AS b WHERE b.original_id = e.transfer_id) AS r ON true
+        WHERE e.hold_id = placed.id AND e.kind = 'captured';
+        PERFORM ledger.count_v1(placed.debit_account, placed.credit_account, number + 32, -NEW.amount,
+            CASE WHEN gone THEN -1 ELSE 0 END, placed.placed_at);
+        PERFORM ledger.count_v1(placed.credit_account, placed.debit_account, number, -NEW.amount,
+            CASE WHEN gone THEN -1 ELSE 0 END, placed.placed_at);
+    END IF;
     RETURN NULL;
 END
 $$;

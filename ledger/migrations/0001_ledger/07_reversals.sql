@@ -15,11 +15,22 @@ CREATE INDEX reversal_xact ON ledger.reversal USING brin (xact) WITH (pages_per_
 
 -- A reversal mirrors its original and, with all others of it, never passes its amount. Both accounts are locked by
 -- the posting of the transfer, so reversals of one transfer come one after the other.
+-- What limits counted of the original is given back to the day that it counted on: a capture's, to its hold's.
 CREATE FUNCTION ledger.check_reversal_v1() RETURNS trigger
-LANGUAGE plpgsql
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    original ledger.transfer;
+    held ledger.hold;
+    number integer;
+    counted bigint;
+    counted_at timestamptz;
 BEGIN
+    IF TG_RELID <> 'ledger.reversal'::regclass THEN
+        RAISE EXCEPTION 'ledger: transfers are given back from ledger.reversal only'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
     PERFORM FROM ledger.transfer AS o JOIN ledger.transfer AS t ON t.id = NEW.transfer_id
     WHERE o.id = NEW.original_id
       AND (t.debit_account, t.credit_account, t.currency, t.amount)
@@ -30,6 +41,27 @@ BEGIN
         RAISE EXCEPTION 'ledger: transfer % does not give back %', NEW.transfer_id, NEW.original_id
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+
+    SELECT * INTO original FROM ledger.transfer WHERE id = NEW.original_id;
+    SELECT h.* INTO held FROM ledger.hold_event AS e JOIN ledger.hold AS h ON h.id = e.hold_id
+    WHERE e.id = original.id AND e.kind = 'captured';
+    counted := coalesce(held.amount, original.amount)
+        - coalesce((SELECT sum(e.amount) FROM ledger.hold_event AS e WHERE e.hold_id = held.id AND e.kind <> 'captured'), 0)
+        - coalesce((
+            SELECT sum(r.amount) FROM ledger.reversal AS r
+            WHERE r.original_id = ANY(original.id || ARRAY(
+                SELECT e.transfer_id FROM ledger.hold_event AS e WHERE e.hold_id = held.id AND e.kind = 'captured'))
+        ), 0);
+    number := array_position(ledger.operation_list(), original.operation);
+    counted_at := coalesce(held.placed_at, original.effective_at);
+    PERFORM ledger.count_v1(a.id, original.credit_account, number + 32, -NEW.amount, CASE WHEN counted = 0 THEN -1 ELSE 0 END,
+        counted_at)
+    FROM ledger.account AS a
+    WHERE a.id = original.debit_account AND original.debit_version > coalesce(a.counted_from, 0);
+    PERFORM ledger.count_v1(a.id, original.debit_account, number, -NEW.amount, CASE WHEN counted = 0 THEN -1 ELSE 0 END,
+        counted_at)
+    FROM ledger.account AS a
+    WHERE a.id = original.credit_account AND original.credit_version > coalesce(a.counted_from, 0);
     RETURN NULL;
 END
 $$;

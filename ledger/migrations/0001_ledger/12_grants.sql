@@ -10,7 +10,8 @@ GRANT SELECT ON
     ledger.account, ledger.account_change, ledger.account_freeze, ledger.freeze_kind, ledger.account_parent,
     ledger.account_metadata,
     ledger.claim, ledger.transfer, ledger.entry, ledger.refusal, ledger.transfer_note, ledger.partition_start,
-    ledger.limit_profile, ledger.usage, ledger.usage_cell, ledger.operation_number,
+    ledger.limit_profile, ledger.limit_counter, ledger.limit_rule, ledger.guard, ledger.usage_day, ledger.usage_moved,
+    ledger.operation_number,
     ledger.hold, ledger.hold_event, ledger.open_hold,
     ledger.reversal, ledger.dispute, ledger.dispute_outcome,
     ledger.request_action, ledger.request, ledger.request_decision, ledger.request_done,
@@ -30,19 +31,11 @@ GRANT INSERT (account_id, number, kind, frozen_debit, frozen_credit, freeze_kind
     approval_id, floor, ceiling, parent_id, profile_id, actor, reason, at) ON ledger.account_change TO emoney_app;
 GRANT INSERT, UPDATE (metadata, changed_at) ON ledger.account_metadata TO emoney_app;
 
--- Transfers and limits. xact and position are left to the database: a forged one would hide a transfer from extraction,
--- and so from monitoring, or break the order of events. USAGE on the sequence is nextval only; setval would need
--- UPDATE.
+-- Transfers and limits. Transfers, refusals, notes and what limits count are written by the posting functions alone.
 GRANT INSERT ON ledger.claim TO emoney_app;
-GRANT INSERT (id, debit_account, credit_account, amount, currency, operation, reference, group_id, effective_at,
-    posted_at, debit_version, debit_balance, credit_version, credit_balance) ON ledger.transfer TO emoney_app;
-GRANT INSERT (transfer_id, debit_account, credit_account, amount, currency, operation, reference, group_id,
-    effective_at, decided_at, rule, decision, source, numbers) ON ledger.refusal TO emoney_app;
-GRANT USAGE ON SEQUENCE ledger.event_position TO emoney_app;
 GRANT INSERT ON ledger.limit_profile TO emoney_app;
-GRANT INSERT, UPDATE (totals, days, moved, returned) ON ledger.usage TO emoney_app;
-GRANT EXECUTE ON FUNCTION ledger.make_partitions_v1, ledger.store_usage_v1, ledger.look_v1, ledger.write_refusals_v1,
-    ledger.write_notes_v1, ledger.write_decided_v1 TO emoney_app;
+GRANT EXECUTE ON FUNCTION ledger.make_partitions_v1, ledger.usage_breaches_v1, ledger.recounted_v1, ledger.counting_v1, ledger.look_v1, ledger.write_refusals_v1,
+    ledger.write_notes_v1, ledger.write_posted_v1, ledger.write_decided_v1 TO emoney_app;
 
 -- Holds, reversals, disputes, periods.
 GRANT INSERT (id, debit_account, credit_account, amount, currency, operation, reference, placed_at, expires_at)
@@ -54,7 +47,8 @@ GRANT INSERT (dispute_id, kind, amount, transfer_id, actor, reason, at) ON ledge
 GRANT INSERT (ends_at, id, name, starts_at, time_zone, closed_at, actor) ON ledger.closed_period TO emoney_app;
 GRANT INSERT ON ledger.period_sum, ledger.period_total TO emoney_app;
 
--- Events and their delivery.
+-- Events and their delivery. USAGE on the sequence is nextval only; setval would need UPDATE.
+GRANT USAGE ON SEQUENCE ledger.event_position TO emoney_app;
 GRANT INSERT (id, kind, subject, payload, recorded_at) ON ledger.event TO emoney_app;
 GRANT INSERT (name, done, created_at),
     UPDATE (done, ahead, first, last, position, generation, acknowledged_at, failing, attempts, failure, retry_at)

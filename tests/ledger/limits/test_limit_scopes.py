@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from uuid import UUID
 
 import pytest
 from books import NOON, Books, on_database, profile, rule
@@ -16,7 +15,7 @@ from emoney.ledger.base.ids import new_id
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import Direction, LimitRule, Metric, OnExceed, Scope, Window, code
-from emoney.ledger.limits.usage import Period, Span, moved_in
+from emoney.ledger.limits.usage import Layout, Slot, Usage
 
 IN, OUT = Direction.IN, Direction.OUT
 
@@ -100,9 +99,8 @@ def test_payees_are_counted_for_the_operations_that_a_rule_limits_so(books: Book
         payee_operations=frozenset({Operation.P2P_REGISTERED}),
     )
     payer, payee = books.funded(1000, profile=limited), books.account()
-    rows = len(books.dump()["usage"])
     books.posted(books.transfer(payer, payee, 200))
-    assert len(books.dump()["usage"]) == rows + 3  # month, year and lifetime of the wallet, none of the pair
+    assert books.dump()["usage_day"] == []
     books.posted(books.transfer(payer, payee, 100, Operation.P2P_REGISTERED))
     assert books.post(books.transfer(payer, payee, 1, Operation.P2P_REGISTERED))[0].refusal is not None
     with pytest.raises(InvalidInput, match="not counted"):
@@ -247,23 +245,19 @@ def test_any_window_sums_what_was_moved_in_it(
         Metric.FLOW, 1, direction, window, *([Operation.PAY] if payments_only else []), name="asked"
     )
     today = date(2026, 3, 31)  # the end of its month and day: whole windows hold nothing later
-    usage: dict[tuple[Span, date] | tuple[Span, date, UUID], Period] = {}
+    slot = Slot(False, asked.counter.mask, window)
+    counting = Usage(Layout((slot, slot._replace(numbers=True)), (), 4), None, None)
     expected = [0, 0]
     for day, way, operation, amount in moves:
-        for start in ((Span.MONTH, day.replace(day=1)), (Span.LIFETIME, date.min)):
-            period = usage.setdefault(start, Period())
-            period.add(code(way, operation), amount, 1, day.day if start[0] is Span.MONTH else None)
-        year = _first_day(window)(day) if window in (Window.CALENDAR_YEAR, Window.FISCAL_YEAR) else date.min
-        usage.setdefault((Span.YEAR, year), Period()).add(code(way, operation), amount, 1, None)
+        counting.count(code(way, operation), amount, 1, day, new_id())
         if (
             _first_day(window)(today) <= day
             and direction in (None, way)
             and not (payments_only and operation is not Operation.PAY)
         ):
             expected = [expected[0] + amount, expected[1] + 1]
-    stored = {key: Period(*period.packed(), period.moved, period.returned) for key, period in usage.items()}
-    assert moved_in(stored, asked, today, 4, None) == tuple(expected)
-    assert moved_in(usage, asked, today, 4, None) == tuple(expected)
+    numbers = asked.counter._replace(numbers=True)
+    assert [counting.measured(each, today, None) for each in (asked.counter, numbers)] == expected
 
 
 @on_database(15)

@@ -13,7 +13,7 @@ from emoney.ledger import AccountKind, LimitProfile, LimitRule, Operation, Outco
 from emoney.ledger.base.errors import InvalidInput, UnknownCurrency
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.profiles import ProfileCache
-from emoney.ledger.limits.rules import Bound, Direction, Metric, OnExceed, Window
+from emoney.ledger.limits.rules import Bound, Direction, Metric, OnExceed, Window, code
 
 DAY, MONTH = Window.DAY, Window.CALENDAR_MONTH
 IN, OUT = Direction.IN, Direction.OUT
@@ -90,7 +90,7 @@ def test_refused_transfers_use_nothing_up(books: Books) -> None:
         books.transfer(payer, payee, 90, group=group),
         books.transfer(payer, payee, 11, group=group),
     )
-    assert books.dump()["usage"] == []
+    assert books.dump()["usage_moved"] == []
     books.posted(books.transfer(payer, payee, 100))
 
 
@@ -262,6 +262,7 @@ def test_the_ledger_decides_as_the_model_does(
     )
     wallet, other = books.funded(100, profile=limited), books.funded(10_000)
     model = Model(ZoneInfo(zone), single, daily, monthly, most, 100)
+    books.now = start + timedelta(days=40)
     expected, sent = [], []
     for out, amount, minutes in steps:
         at = start + timedelta(minutes=minutes)
@@ -280,23 +281,25 @@ def test_the_ledger_decides_as_the_model_does(
 def _usage_is_what_was_posted(
     books: Books, wallet: UUID, sent: list[Transfer], rules: list[str | None], zone: ZoneInfo
 ) -> None:
-    expected: dict[tuple[date, int | None, str], list[int]] = {}
+    moves = []
     for transfer, refused in zip(sent, rules, strict=True):
         if refused is None:
             assert transfer.effective_at is not None
+            way = OUT if transfer.debit_account == wallet else IN
             day = transfer.effective_at.astimezone(zone).date()
-            direction = "out" if transfer.debit_account == wallet else "in"
-            for number in (day.day, None):
-                total = expected.setdefault((day.replace(day=1), number, direction), [0, 0])
-                total[0] += transfer.amount
-                total[1] += 1
+            moves.append((day, code(way, transfer.operation), transfer.amount))
     with books.database.connection() as connection:
         rows = connection.execute(
-            "SELECT starts_on, day, direction, amount, count FROM ledger.usage_cell"
-            " WHERE scope_id = %s AND span = 'month'",
+            "SELECT day, measure = 'number', mask, moved FROM ledger.usage_moved WHERE account_id = %s",
             (wallet,),
         ).fetchall()
-    assert {row[:3]: list(row[3:]) for row in rows} == expected
+    for numbers, mask in {(row[1], row[2]) for row in rows}:
+        counted: dict[date, int] = {}
+        for day, bit, amount in moves:
+            if mask >> bit & 1:
+                counted[day] = counted.get(day, 0) + (1 if numbers else amount)
+        assert {day: moved for day, *of, moved in rows if of == [numbers, mask] and moved} == counted
+    assert books.usage_breaches() == []
 
 
 def test_a_profile_comes_back_from_the_database_as_it_was_stored(books: Books) -> None:
@@ -352,4 +355,13 @@ def test_rules_that_contradict_themselves(
 def test_wallets_and_accounts_without_a_profile_have_no_limit(books: Books) -> None:
     payer, payee = books.funded(10**12), books.account(AccountKind.MERCHANT)
     books.posted(books.transfer(payer, payee, 10**12))
-    assert books.dump()["usage"] == []
+    assert books.dump()["usage_moved"] == []
+
+
+def test_the_database_names_operations_by_the_numbers_that_python_does(books: Books) -> None:
+    with books.database.connection() as connection:
+        row = connection.execute("SELECT ledger.operation_list()").fetchone()
+        numbers = dict(connection.execute("SELECT operation, number FROM ledger.operation_number").fetchall())
+    assert row is not None
+    assert [Operation(name).number for name in row[0]] == list(range(1, len(Operation) + 1))
+    assert numbers == {each.value: each.number for each in Operation}

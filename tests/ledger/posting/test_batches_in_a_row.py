@@ -204,9 +204,10 @@ def test_what_no_rule_measures_is_not_counted(books: Books) -> None:
     assert not books.post(books.transfer(a, b, 11, Operation.P2P_REGISTERED, reference="r"))[0].posted
     with books.database.connection() as connection:
         counted = connection.execute(
-            "SELECT DISTINCT scope_id, operation FROM ledger.usage_cell WHERE scope_id = ANY(%s)", ([a, b],)
+            "SELECT account_id, moved FROM ledger.usage_moved WHERE account_id = ANY(%s) AND moved <> 0",
+            ([a, b],),
         ).fetchall()
-    assert counted == [(a, "p2p_registered")]
+    assert counted == [(a, 90)]
     with pytest.raises(InvalidInput, match="not counted"):
         profile(
             rule(Metric.FLOW, 100, Direction.OUT, Window.DAY),

@@ -94,9 +94,10 @@ def test_no_limit_is_passed_by_a_minor_unit(books: Books, direction: Direction) 
     assert not all(outcome.posted for outcome in together(work))
     with books.database.connection() as connection:
         used = connection.execute(
-            "SELECT sum(amount)::bigint, sum(count)::bigint FROM ledger.usage_cell"
-            " WHERE scope_id = %s AND span = 'month' AND day IS NOT NULL AND direction = %s",
-            (wallet, direction.value),
+            "SELECT sum(moved) FILTER (WHERE measure = 'amount')::bigint,"
+            " sum(moved) FILTER (WHERE measure = 'number')::bigint"
+            " FROM ledger.usage_moved WHERE account_id = %s",
+            (wallet,),
         ).fetchone()
     assert used is not None
     assert 92 <= used[0] <= 100  # whatever was left over is less than the largest amount tried

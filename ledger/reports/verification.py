@@ -1,0 +1,144 @@
+"""Verification: what the database keeps for speed is computed again from what was written once.
+
+Balances and versions from entries, entries from transfers, pending sums from holds, what limits count from
+transfers and holds, the compiled rules from the profiles; and whether any wallet moved more in a window than
+its profile allows. Whoever changed a sum, a counter or a rule around the posting functions is found here.
+
+Reads everything: minutes for millions of transfers. One snapshot, so postings go on meanwhile.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
+from emoney.ledger.limits import profiles
+from emoney.ledger.limits.rules import Bound, LimitProfile, LimitRule, Metric, OnExceed
+from emoney.ledger.reports import trial_balance
+
+_queries = queries_beside(__file__)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """Something that does not follow. `key`: of the row; `expected`, `found`: as PostgreSQL writes them."""
+
+    table: str
+    key: str
+    rule: str
+    expected: str | None
+    found: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was checked, and what was found wrong. `without_limits`: as in the trial balance, with the ids."""
+
+    checks: tuple[str, ...]
+    breaches: tuple[Breach, ...]
+    without_limits: int
+    named_without_limits: tuple[UUID, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found wrong."""
+        return not self.breaches
+
+
+@reads_tuples
+def verify(connection: Connection, observe: Callable[[str], None] = lambda _: None) -> Verification:
+    """Compute everything again, in one read-only snapshot that the transaction begins with.
+
+    `observe`: told the name of each check before it.
+    """
+    connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    observe(CHECKS[0])
+    books = trial_balance.read(connection)
+    breaches = list(_books(books))
+    for name, check in _CHECKS.items():
+        observe(name)
+        breaches += check(connection)
+    return Verification(CHECKS, tuple(breaches), books.without_limits, books.named_without_limits)
+
+
+def _asked(*names: str) -> Callable[[Connection], Iterator[Breach]]:
+    def check(connection: Connection) -> Iterator[Breach]:
+        for name in names:
+            for row in connection.execute(getattr(_queries, name).sql):
+                yield Breach(*row)
+
+    return check
+
+
+def _books(found: trial_balance.TrialBalance) -> Iterator[Breach]:
+    for account in found.wrong_accounts:
+        yield Breach("ledger.account", str(account), "sums and version follow from the entries", None, None)
+    for transfer in found.wrong_transfers:
+        yield Breach(
+            "ledger.transfer", str(transfer), "a claim has one outcome, a transfer two entries", None, None
+        )
+    for total in found.totals:
+        if total.outstanding > total.backing:
+            rule = f"e-money in {total.currency} is covered"
+            yield Breach("ledger.account", total.currency, rule, str(total.outstanding), str(total.backing))
+
+
+def _compiled(connection: Connection) -> Iterator[Breach]:
+    """The rules that the database compiled, against those that Python reads from the same profiles."""
+    found: dict[UUID, dict[int, tuple[Any, ...]]] = {}
+    for profile_id, number, *rule in connection.execute(_queries.rules.sql):
+        found.setdefault(profile_id, {})[number] = tuple(rule)
+    ids = [row[0] for row in connection.execute("SELECT id FROM ledger.limit_profile")]
+    for profile_id, profile in profiles.load(connection, ids).items():
+        expected = dict(_rules_of(profile))
+        compiled = found.pop(profile_id, {})
+        for number in expected.keys() | compiled.keys():
+            if expected.get(number) != compiled.get(number):
+                yield Breach(
+                    "ledger.limit_rule",
+                    f"{profile_id} {number}",
+                    "a compiled rule is its profile's",
+                    str(expected.get(number)),
+                    str(compiled.get(number)),
+                )
+    for profile_id in found:
+        yield Breach("ledger.limit_rule", str(profile_id), "a compiled rule has a profile", None, None)
+
+
+def _rules_of(profile: LimitProfile) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    for number, rule in enumerate(profile.rules, 1):
+        if rule.bound is not Bound.NONE:
+            yield number, _rule(rule)
+
+
+def _rule(rule: LimitRule) -> tuple[Any, ...]:
+    mask = rule.counter.mask
+    if rule.metric is Metric.BALANCE:
+        mask &= (1 << 32) - 1
+    most = rule.amount if rule.amount is not None else -1
+    return (
+        rule.id,
+        rule.metric.value,
+        rule.scope.value,
+        mask,
+        None if rule.on_exceed is OnExceed.ALLOW_UNTIL_END_OF_DAY else most,
+        rule.window and rule.window.value,
+        "-infinity" if rule.valid_from is None else rule.valid_from.isoformat(),
+        "infinity" if rule.valid_to is None else rule.valid_to.isoformat(),
+        rule.after_months,
+    )
+
+
+_CHECKS: dict[str, Callable[[Connection], Iterator[Breach]]] = {
+    "holds": _asked("pending", "holds"),
+    "usage": _asked("usage"),
+    "profiles": _compiled,
+    "guards": _asked("missing_guards", "guards"),
+    "limits": _asked("limits"),
+}
+
+CHECKS = ("books", *_CHECKS)
+"""The names of the checks, in their order."""
