@@ -136,6 +136,8 @@ def show_trial_balance(as_json: AsJson = False) -> None:
             screen.print(f"account {account} does not follow from its entries")
         for transfer in found.wrong_transfers:
             screen.print(f"transfer {transfer} has not its two entries")
+        for account in found.wrong_receipts:
+            screen.print(f"what is issued on account {account} does not follow from its receipts")
     if not (found.balanced and found.safeguarded):
         raise typer.Exit(1)
 
@@ -167,4 +169,5 @@ def _trial_balance_json(found: trial_balance.TrialBalance) -> dict[str, Any]:
         ],
         "wrong_accounts": found.wrong_accounts,
         "wrong_transfers": found.wrong_transfers,
+        "wrong_receipts": found.wrong_receipts,
     }

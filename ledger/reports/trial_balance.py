@@ -3,7 +3,7 @@
 Checked from the entries up, not from the stored sums: each transfer has its two entries and its claim, each
 account is the sum of its entries, each balance follows from the one before, closed accounts hold nothing,
 debits equal credits in every currency, so that all entries add up to nothing, and what backs the e-money
-covers what is outstanding.
+covers what is outstanding; and what is issued follows from the receipts, and does not pass them.
 """
 
 from dataclasses import dataclass
@@ -45,11 +45,15 @@ class CurrencyTotal:
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """The books at one moment. `wrong_accounts`, `wrong_transfers`: ids that do not hold together."""
+    """The books at one moment. `wrong_accounts`, `wrong_transfers`: ids that do not hold together.
+
+    `wrong_receipts`: the accounts of funds where that is so of receipts, or more is issued than was received.
+    """
 
     lines: tuple[Line, ...]
     wrong_accounts: tuple[UUID, ...]
     wrong_transfers: tuple[UUID, ...]
+    wrong_receipts: tuple[UUID, ...] = ()
 
     @property
     def totals(self) -> tuple[CurrencyTotal, ...]:
@@ -70,10 +74,11 @@ class TrialBalance:
 
     @property
     def balanced(self) -> bool:
-        """Whether debits equal credits everywhere and every account and transfer holds together."""
+        """Whether debits equal credits everywhere and every account, transfer and receipt holds together."""
         return (
             not self.wrong_accounts
             and not self.wrong_transfers
+            and not self.wrong_receipts
             and all(total.debits == total.credits for total in self.totals)
         )
 
@@ -94,4 +99,5 @@ def trial_balance(connection: Connection) -> TrialBalance:
         ),
         tuple(row[0] for row in connection.execute(_queries.unbalanced_accounts.sql)),
         tuple(row[0] for row in connection.execute(_queries.wrong_transfers.sql)),
+        tuple(row[0] for row in connection.execute(_queries.wrong_receipts.sql)),
     )
