@@ -39,6 +39,9 @@ PARTS: dict[str, dict[str, str]] = {
     "safeguarding": {
         "safeguarding": "Bank statements, the daily reconciliation, own funds.",
     },
+    "receipts": {
+        "receipts": "Receipts: what arrived at the bank, which e-money is issued against.",
+    },
     "proof": {
         "proof": "Proofs that nothing was changed: a signed log of all that happened.",
     },

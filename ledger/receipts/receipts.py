@@ -75,11 +75,13 @@ class Receipts:
         self, account: Id, received: Iterable[tuple[str, int]], currency: str, *, actor: str, reason: str
     ) -> None:
         """Record many, as references and minor units, in one transaction: all, or none where one is wrong."""
-        with self._in_role() as connection, connection.pipeline():
-            for reference, amount in received:
-                row = self._row(account, reference, amount, currency, actor, reason, opening=False)
-                with _as_ledger_errors(reference):
-                    connection.execute(_queries.record.sql, row)
+        rows = [
+            self._row(account, reference, amount, currency, actor, reason, opening=False)
+            for reference, amount in received
+        ]
+        with self._in_role() as connection, _as_ledger_errors("one of many"), connection.pipeline():
+            for row in rows:
+                connection.execute(_queries.record.sql, row)
 
     def match(
         self, account: Id, reference: str, statement: str, entry: int, *, actor: str, reason: str
@@ -138,8 +140,8 @@ class Receipts:
                 actor=actor,
                 reason=reason,
                 at=self._clock(),
-                apply=self._withdraw,
             )
+            self._withdraw(connection, decided)
             return recorded.by_id(connection, decided.subject)
 
     def reject_withdrawal(self, request_id: Id, *, actor: str, reason: str) -> Request:
@@ -170,6 +172,15 @@ class Receipts:
             }
             connection.execute(_queries.set_policy.sql, row)
             return policies.history(connection)
+
+    def begin_with(self, policy: Policy | str) -> None:
+        """Set the policy of a new installation; nothing where one was ever set, or it is `receipt`."""
+        if policy == Policy.RECEIPT:
+            return
+        with sole_connection(self._url, self._pool) as connection:
+            if policies.history(connection):
+                return
+        self.set_policy(policy, actor="emoney-init", reason="the setting safeguarding.receipts")
 
     @contextmanager
     def _in_role(self) -> Iterator[Connection]:
