@@ -8,6 +8,7 @@ from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import (
     AsJson,
     amount,
+    day,
     fail,
     json_of,
     listing,
@@ -90,7 +91,7 @@ def list_(
         "issued": lambda each: amount(each.drawn, each.currency),
         "left": lambda each: amount(each.left, each.currency),
         "confirmed by": _confirmed,
-        "recorded": lambda each: utc(each.recorded_at),
+        "recorded": lambda each: day(each.recorded_at),
     }
     listing("Receipts", found, columns, as_json=False, right=("amount", "issued", "left"))
 

@@ -3,7 +3,7 @@
 -- In the schema of the ledger, so that it goes with it.
 SELECT ledger.set_receipt_policy_v1('prefunded', 'emoney-testing', 'a database for tests', now());
 
-CREATE FUNCTION ledger.prefund_for_tests() RETURNS trigger
+CREATE OR REPLACE FUNCTION ledger.prefund_for_tests() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -19,5 +19,5 @@ $$;
 
 REVOKE EXECUTE ON FUNCTION ledger.prefund_for_tests() FROM PUBLIC;
 
-CREATE TRIGGER prefund_for_tests AFTER INSERT ON ledger.account
+CREATE OR REPLACE TRIGGER prefund_for_tests AFTER INSERT ON ledger.account
     FOR EACH ROW WHEN (NEW.sign = 1) EXECUTE FUNCTION ledger.prefund_for_tests();

@@ -4,7 +4,8 @@ from uuid import UUID
 import pytest
 from books import Books
 from looks import Bank
-from treasury import Treasury, without_the_kits
+from treasury import Treasury
+from unfunded import unfunded
 
 from emoney.ledger import AccountKind
 
@@ -23,5 +24,5 @@ def bank(books: Books, funds: UUID, tmp_path: Path) -> Bank:
 @pytest.fixture
 def treasury(books: Books) -> Treasury:
     """A ledger under the policy `receipt`, on which nothing was received yet."""
-    without_the_kits(books.owner_url)
+    unfunded(books.owner_url)
     return Treasury(books)

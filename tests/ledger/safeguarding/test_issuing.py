@@ -79,7 +79,7 @@ def test_many_on_one_receipt_count_in_order(treasury: Treasury) -> None:
 
 def test_a_refused_issue_refuses_its_group_and_gives_back_what_that_drew(treasury: Treasury) -> None:
     treasury.record("slip 1", 100)
-    books, bank, group = treasury.books, treasury.bank, new_id()
+    books, group = treasury.books, new_id()
     linked = [
         books.transfer(
             treasury.bank, treasury.wallet, amount, Operation.LOAD, reference="slip 1", group=group

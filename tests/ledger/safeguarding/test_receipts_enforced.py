@@ -1,16 +1,19 @@
 """Enforced twice: who posts can neither record nor draw receipts otherwise; what is changed is found."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
+from bank import Entry
 from books import Books
+from looks import DAY, Bank
 from psycopg import errors
-from treasury import BY, Treasury, told
+from treasury import BY, OTHER, Treasury, told
 
 from emoney.ledger import AccountKind, Operation
 from emoney.ledger.base.errors import IntegrityViolation
-from emoney.ledger.base.ids import new_id
+from emoney.ledger.proofs import SigningKey, audit, seal
 from emoney.ledger.receipts import Policy, funding
 from emoney.ledger.receipts.funding import Funding
 from emoney.ledger.reports.trial_balance import trial_balance
@@ -114,7 +117,8 @@ def test_sql_gives_nothing_back_that_was_not_redeemed(
     "statement",
     [
         "INSERT INTO ledger.receipt (account_id, reference, purpose, currency, amount, actor, reason,"
-        " recorded_at) SELECT account_id, 'slip 2', purpose, currency, 1, actor, reason, recorded_at FROM ledger.receipt",
+        " recorded_at) SELECT account_id, 'slip 2', purpose, currency, 1, actor, reason, recorded_at"
+        " FROM ledger.receipt",
         "UPDATE ledger.receipt SET amount = amount + 1",
         "DELETE FROM ledger.receipt",
         "UPDATE ledger.receipt_state SET drawn = 0",
@@ -153,7 +157,8 @@ def test_who_posts_may_not(treasury: Treasury, app: psycopg.Connection, statemen
     "statement",
     [
         "INSERT INTO ledger.receipt (account_id, reference, purpose, currency, amount, actor, reason,"
-        " recorded_at) SELECT account_id, 'slip 2', purpose, currency, 1, actor, reason, recorded_at FROM ledger.receipt",
+        " recorded_at) SELECT account_id, 'slip 2', purpose, currency, 1, actor, reason, recorded_at"
+        " FROM ledger.receipt",
         "UPDATE ledger.receipt_state SET drawn = 0",
         "UPDATE ledger.receipt_fund SET received = received + 1",
         "INSERT INTO ledger.claim (id) VALUES (gen_random_uuid())",
@@ -224,9 +229,36 @@ def test_the_trial_balance_names_what_was_issued_beyond(treasury: Treasury) -> N
         assert trial_balance(connection).wrong_receipts == (treasury.bank,)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE ledger.receipt SET reason = 'another'",
+        "UPDATE ledger.receipt_match SET actor = 'nobody'",
+        "UPDATE ledger.receipt_withdrawal SET amount = amount - 1",
+        "UPDATE ledger.receipt_policy SET policy = 'prefunded' WHERE policy = 'statement'",
+        "DELETE FROM ledger.receipt_match",
+        "DELETE FROM ledger.receipt_withdrawal",
+    ],
+)
+def test_the_proof_log_names_what_was_changed(treasury: Treasury, tmp_path: Path, change: str) -> None:
+    books = treasury.books
+    Bank(books, treasury.bank, tmp_path).says(DAY, Entry(100, DAY, "slip 1"))
+    treasury.record("slip 1", 100, statement="S-1", entry=1)
+    request = treasury.receipts.ask_withdrawal(treasury.bank, "slip 1", 40, **BY)
+    treasury.receipts.approve_withdrawal(request, **OTHER)
+    treasury.receipts.set_policy(Policy.STATEMENT, **BY)
+    key = SigningKey.create(tmp_path / "keys", "wallet.example/ledger")
+    seal(books.database, key)
+    with books.database.connection() as connection:
+        assert audit(connection, key.public).sound
+    books.owner(change)
+    with books.database.connection() as connection:
+        found = audit(connection, key.public)
+    assert {each.what for each in found.findings} >= {"altered" if change.startswith("UPDATE") else "removed"}
+
+
 def test_funding_is_read_of_what_a_batch_issues_on(treasury: Treasury) -> None:
     treasury.record("slip 1", 100)
     with treasury.books.database.connection() as connection:
         (found,) = funding.read(connection, {treasury.bank: {"slip 1", "slip 2"}}).values()
     assert list(found.named) == ["slip 1"]
-    assert new_id() not in {treasury.bank}

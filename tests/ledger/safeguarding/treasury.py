@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import psycopg
 from books import Books, Dump
 
 from emoney.ledger import AccountKind, Operation, Outcome, Transfer
@@ -11,15 +10,6 @@ from emoney.ledger.receipts import Receipt, Receipts, receipt
 BY: dict[str, str] = {"actor": "treasury-1", "reason": "credited by the bank"}
 OTHER: dict[str, str] = {"actor": "controller-2", "reason": "checked with the bank"}
 WRITTEN_BY_A_REFUSAL = ("refusal", "claim", "event_position")
-
-
-def without_the_kits(owner_url: str) -> None:
-    """No receipt but those that are recorded, and the policy of a new installation."""
-    with psycopg.connect(owner_url) as owner:
-        owner.execute("DROP TRIGGER prefund_for_tests ON ledger.account")
-        owner.execute(
-            "SELECT ledger.set_receipt_policy_v1('receipt', 'test', 'as a new installation', now())"
-        )
 
 
 class Treasury:
