@@ -7,6 +7,7 @@ import typer
 from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import (
     AsJson,
+    Cell,
     amount,
     day,
     fail,
@@ -85,7 +86,7 @@ def list_(
     if as_json:
         print_json([_json(each) for each in found])
         return
-    columns = {
+    columns: dict[str, Cell] = {
         "reference": "reference",
         "amount": lambda each: amount(each.amount, each.currency),
         "issued": lambda each: amount(each.drawn, each.currency),

@@ -23,7 +23,7 @@ EMPTY = 1 + sum(
     for package in PACKAGES
     for migration in Path(__file__).parents[3].glob(f"{package}/migrations/**/*.sql")
 )
-"""Leaves that every log begins with: the declarations of what else is one, and the policy of the testing kit."""
+"""Leaves that every log begins with: the declarations of what else is one, and the testing kit's policy."""
 
 DECLARED = EMPTY + 2
 """And when an account of funds is opened, as it is for every Log: the testing kit's two receipts on it."""

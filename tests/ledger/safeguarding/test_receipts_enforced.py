@@ -247,7 +247,7 @@ def test_the_proof_log_names_what_was_changed(treasury: Treasury, tmp_path: Path
     request = treasury.receipts.ask_withdrawal(treasury.bank, "slip 1", 40, **BY)
     treasury.receipts.approve_withdrawal(request, **OTHER)
     treasury.receipts.set_policy(Policy.STATEMENT, **BY)
-    key = SigningKey.create(tmp_path / "keys", "wallet.example/ledger")
+    key = SigningKey.create(tmp_path, "wallet.example/ledger")
     seal(books.database, key)
     with books.database.connection() as connection:
         assert audit(connection, key.public).sound
