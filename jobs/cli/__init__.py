@@ -36,10 +36,10 @@ PARTS: dict[str, dict[str, str]] = {
     "periods": {
         "periods": "Closed periods: nothing counts in them any more.",
     },
-    "safeguarding": {
+    "safeguarding.reconciliation": {
         "safeguarding": "Bank statements, the daily reconciliation, own funds.",
     },
-    "receipts": {
+    "safeguarding.receipts": {
         "receipts": "Receipts: what arrived at the bank, which e-money is issued against.",
     },
     "proof": {

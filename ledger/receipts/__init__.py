@@ -9,7 +9,7 @@ from emoney.ledger.receipts.errors import (
 )
 from emoney.ledger.receipts.policy import Policy, PolicyChange
 from emoney.ledger.receipts.receipt import Receipt
-from emoney.ledger.receipts.receipts import RECEIPTS_ROLE, Receipts
+from emoney.ledger.receipts.recording import RECEIPTS_ROLE, Receipts
 
 __all__ = [
     "Receipts",

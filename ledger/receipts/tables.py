@@ -77,6 +77,15 @@ class ReceiptIssueRow(Table, table=True):
     amount: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
+class ReceiptReturnRow(Table, table=True):
+    """Which transfers give back a redemption, and so need no receipt."""
+
+    __tablename__ = "receipt_return"
+    __table_args__ = {"schema": "ledger", "info": _RECEIPTS}
+
+    transfer_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+
+
 class ReceiptStateRow(Table, table=True):
     """What of a receipt was received and is issued."""
 

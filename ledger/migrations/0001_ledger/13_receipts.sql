@@ -79,6 +79,14 @@ CREATE TABLE ledger.receipt_issue (
 );
 CREATE INDEX receipt_issue_receipt ON ledger.receipt_issue (receipt_id);
 
+-- What gives back a redemption issues, and needs no receipt: it is covered by the redemption, which it cannot pass. When
+-- the transaction ends, the record that says so is there (07_reversals.sql).
+CREATE TABLE ledger.receipt_return (
+    transfer_id uuid PRIMARY KEY,
+    CONSTRAINT receipt_return_gives_back FOREIGN KEY (transfer_id) REFERENCES ledger.reversal (transfer_id)
+        DEFERRABLE INITIALLY DEFERRED
+);
+
 -- What stands, written by the functions below and by nobody else: of each receipt, and of all of an account. received:
 -- less what was withdrawn. drawn: what is issued, less what reversals gave back. The checks are the guard.
 CREATE TABLE ledger.receipt_state (
@@ -117,6 +125,8 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.receipt
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.receipt_withdrawal
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.receipt_issue
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.receipt_return
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.receipt_policy
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
@@ -243,7 +253,8 @@ BEGIN
     INSERT INTO ledger.request_done (request_id, decided_at, kept, done_at)
     SELECT d.request_id, d.decided_at, d.kept, greatest(d.decided_at, withdraw_receipt_v1.at)
     FROM ledger.request_decision AS d WHERE d.request_id = withdraw_receipt_v1.request;
-    UPDATE ledger.receipt_state AS s SET received = s.received - withdraw_receipt_v1.amount WHERE s.receipt_id = known.id;
+    UPDATE ledger.receipt_state AS s SET received = s.received - withdraw_receipt_v1.amount
+    WHERE s.receipt_id = known.id;
     UPDATE ledger.receipt_fund AS f SET received = f.received - withdraw_receipt_v1.amount
     WHERE (f.account_id, f.purpose) = (known.account_id, known.purpose);
 END
@@ -271,41 +282,40 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.set_receipt_policy_v1 FROM PUBLIC;
 
--- Draw what a statement issues. The operations are those of ledger/transfers/sides.py that issue and give nothing back;
--- the accounts' signs say which of their transfers do. After post_entries, by its name, which has the accounts' rows.
--- What gives back a redemption issues, too: it is covered by the redemption (07_reversals.sql and the trigger below).
-CREATE FUNCTION ledger.draw_receipts_v1() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
+CREATE TYPE ledger.issue_row AS (
+    id uuid, debit_account uuid, credit_account uuid, amount bigint, operation text, reference text
+);
+
+-- Draw what transfers issue, whose accounts their posting has locked. transfers: those of the operations that may issue;
+-- the accounts' signs say which of them do.
+CREATE FUNCTION ledger.draw_receipts_v1(transfers ledger.issue_row[]) RETURNS void
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET enable_seqscan = off
 AS $$
 DECLARE
-    policy text;
+    policy text := ledger.receipt_policy_v1();
     issues bigint;
     named bigint;
     written bigint;
     wanted bigint;
 BEGIN
-    IF TG_RELID <> 'ledger.transfer'::regclass THEN
-        RAISE EXCEPTION 'ledger: receipts are drawn by ledger.transfer only'
-            USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-    IF NOT EXISTS (
-        SELECT FROM issued WHERE operation IN ('opening', 'load', 'load_card', 'load_emoney', 'remit_in')
-    ) THEN
-        RETURN NULL;
-    END IF;
-    policy := ledger.receipt_policy_v1();
+    INSERT INTO ledger.receipt_return (transfer_id)
+    SELECT i.id
+    FROM unnest(transfers) AS i
+    JOIN ledger.account AS d ON d.id = i.debit_account AND d.sign = 1
+    JOIN ledger.account AS c ON c.id = i.credit_account AND c.sign = -1
+    WHERE i.operation IN ('refund', 'reversal');
 
     WITH issue AS (
         SELECT i.debit_account AS account_id, i.amount,
                CASE i.operation WHEN 'opening' THEN 'opening' ELSE 'issue' END AS purpose
-        FROM issued AS i
+        FROM unnest(transfers) AS i
         JOIN ledger.account AS d ON d.id = i.debit_account AND d.sign = 1
         JOIN ledger.account AS c ON c.id = i.credit_account AND c.sign = -1
-        WHERE i.operation IN ('opening', 'load', 'load_card', 'load_emoney', 'remit_in')
+        WHERE i.operation NOT IN ('refund', 'reversal')
     ), total AS (
         SELECT account_id, purpose, sum(amount)::bigint AS amount, count(*) AS issues FROM issue GROUP BY 1, 2
     ), drawn AS (
@@ -320,17 +330,17 @@ BEGIN
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'receipt_unknown';
     END IF;
     IF policy = 'prefunded' OR issues IS NULL THEN
-        RETURN NULL;
+        RETURN;
     END IF;
 
     WITH made AS (
         INSERT INTO ledger.receipt_issue (transfer_id, receipt_id, amount)
         SELECT i.id, r.id, i.amount
-        FROM issued AS i
+        FROM unnest(transfers) AS i
         JOIN ledger.receipt AS r
             ON (r.account_id, r.reference) = (i.debit_account, i.reference) AND r.purpose = 'issue'
         JOIN ledger.account AS c ON c.id = i.credit_account AND c.sign = -1
-        WHERE i.operation IN ('load', 'load_card', 'load_emoney', 'remit_in')
+        WHERE i.operation NOT IN ('refund', 'reversal', 'opening')
           AND (policy = 'receipt' OR EXISTS (SELECT FROM ledger.receipt_match AS m WHERE m.receipt_id = r.id))
         RETURNING receipt_id, amount
     ), total AS (
@@ -346,13 +356,38 @@ BEGIN
             issues - named, issues, policy
             USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'receipt_unknown';
     END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.draw_receipts_v1 FROM PUBLIC;
+
+-- After post_entries, by its name, which has the accounts' rows. The operations are those of ledger/transfers/sides.py
+-- that may raise an asset and a liability at once. Per statement, not per row: the condition of a row's trigger is made
+-- ready anew for each statement, which takes longer than this look.
+CREATE FUNCTION ledger.receipts_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    transfers ledger.issue_row[];
+BEGIN
+    IF TG_RELID <> 'ledger.transfer'::regclass THEN
+        RAISE EXCEPTION 'ledger: receipts are drawn by ledger.transfer only'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    SELECT array_agg(ROW(id, debit_account, credit_account, amount, operation, reference)::ledger.issue_row)
+    INTO transfers
+    FROM issued
+    WHERE operation IN ('opening', 'load', 'load_card', 'load_emoney', 'remit_in', 'refund', 'reversal');
+    IF transfers IS NOT NULL THEN
+        PERFORM ledger.draw_receipts_v1(transfers);
+    END IF;
     RETURN NULL;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ledger.draw_receipts_v1() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION ledger.receipts_v1() FROM PUBLIC;
 CREATE TRIGGER receipts AFTER INSERT ON ledger.transfer
     REFERENCING NEW TABLE AS issued
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.draw_receipts_v1();
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.receipts_v1();
 
 -- A reversal of an issue says that it should not have been: its receipt pays for another. A refund pays out what was
 -- received, and the receipt stays drawn. After check_reversal, by its name.
@@ -388,35 +423,14 @@ REVOKE EXECUTE ON FUNCTION ledger.free_receipt_v1() FROM PUBLIC;
 CREATE TRIGGER free_receipt AFTER INSERT ON ledger.reversal
     FOR EACH ROW EXECUTE FUNCTION ledger.free_receipt_v1();
 
--- What gives back and thereby issues is the giving back of a redemption: when the transaction ends, its record is there.
-CREATE FUNCTION ledger.check_giving_back_v1() RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF EXISTS (SELECT FROM ledger.account WHERE id = NEW.debit_account AND sign = 1)
-        AND EXISTS (SELECT FROM ledger.account WHERE id = NEW.credit_account AND sign = -1)
-        AND NOT EXISTS (SELECT FROM ledger.reversal WHERE transfer_id = NEW.id)
-    THEN
-        RAISE EXCEPTION 'ledger: transfer % issues e-money and gives nothing back', NEW.id
-            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'receipt_unknown';
-    END IF;
-    RETURN NULL;
-END
-$$;
-REVOKE EXECUTE ON FUNCTION ledger.check_giving_back_v1() FROM PUBLIC;
-CREATE CONSTRAINT TRIGGER gives_back AFTER INSERT ON ledger.transfer
-    DEFERRABLE INITIALLY DEFERRED
-    FOR EACH ROW WHEN (NEW.operation IN ('refund', 'reversal')) EXECUTE FUNCTION ledger.check_giving_back_v1();
-
 -- Who may: the application reads; recording and the policy are a right of their own.
 GRANT SELECT ON ledger.receipt, ledger.receipt_match, ledger.receipt_withdrawal, ledger.receipt_issue,
-    ledger.receipt_state, ledger.receipt_fund, ledger.receipt_policy TO emoney_app;
+    ledger.receipt_return, ledger.receipt_state, ledger.receipt_fund, ledger.receipt_policy TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.receipt_policy_v1 TO emoney_app;
 
 GRANT USAGE ON SCHEMA ledger TO emoney_receipts;
 GRANT SELECT ON ledger.receipt, ledger.receipt_match, ledger.receipt_withdrawal, ledger.receipt_issue,
-    ledger.receipt_state, ledger.receipt_fund, ledger.receipt_policy, ledger.account, ledger.bank_statement,
+    ledger.receipt_return, ledger.receipt_state, ledger.receipt_fund, ledger.receipt_policy, ledger.account, ledger.bank_statement,
     ledger.bank_entry, ledger.request_action, ledger.request, ledger.request_decision, ledger.request_done
     TO emoney_receipts;
 GRANT INSERT (id, action, subject, target, details, actor, reason, requested_at, expires_at) ON ledger.request

@@ -15,7 +15,7 @@ from emoney.ledger import Database, two_persons
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.receipts import Receipts
-from emoney.ledger.receipts.receipts import WITHDRAW
+from emoney.ledger.receipts.recording import WITHDRAW
 from emoney.ledger.two_persons import RequestClosed, SamePerson
 from emoney.privacy import Vault
 from emoney.privacy.keys import control

@@ -37,7 +37,7 @@ from emoney.ledger.receipts import (
     policy,
     receipt,
 )
-from emoney.ledger.receipts.receipts import WITHDRAW
+from emoney.ledger.receipts.recording import WITHDRAW
 from emoney.ledger.two_persons import RequestClosed, SamePerson
 
 
