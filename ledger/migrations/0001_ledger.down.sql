@@ -1,6 +1,6 @@
 DROP SCHEMA ledger CASCADE;
-REVOKE SELECT ON emoney_migrations.alembic_version FROM emoney_app;
-REVOKE USAGE ON SCHEMA emoney_migrations FROM emoney_app;
+REVOKE SELECT ON emoney_migrations.alembic_version FROM emoney_app, emoney_receipts;
+REVOKE USAGE ON SCHEMA emoney_migrations FROM emoney_app, emoney_receipts;
 -- The roles stay when other databases of the server use them.
 DO $$
 BEGIN

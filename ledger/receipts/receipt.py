@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from emoney.ledger.base.errors import InvalidId, UnknownAccount
+from emoney.ledger.base.ids import as_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -57,6 +59,22 @@ class Fund:
     def left(self) -> int:
         """What may still be issued."""
         return self.received - self.drawn
+
+
+@reads_tuples
+def account(connection: Connection, name: str) -> tuple[UUID, str]:
+    """The id and the currency of the account with this external reference or, failing that, this id.
+
+    Raises UnknownAccount.
+    """
+    try:
+        account_id = as_id(name, "account")
+    except InvalidId:
+        account_id = None
+    row = connection.execute(_queries.account.sql, {"name": name, "id": account_id}).fetchone()
+    if row is None:
+        raise UnknownAccount(f"there is no account with the reference {name!r}")
+    return row[0], row[1]
 
 
 @reads_tuples

@@ -1,3 +1,9 @@
+-- name: account
+SELECT id, currency FROM ledger.account WHERE external_ref = :name
+UNION ALL
+SELECT id, currency FROM ledger.account WHERE id = :id
+LIMIT 1;
+
 -- name: by_id
 SELECT r.id, r.account_id, r.reference, r.purpose, r.currency, r.amount, s.received, s.drawn, b.statement_ref,
        m.entry_number, r.actor, r.reason, r.recorded_at

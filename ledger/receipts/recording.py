@@ -5,7 +5,7 @@ what was none is withdrawn, by two persons, as far as nothing is issued on it.
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from uuid import UUID
 
 import psycopg
@@ -181,6 +181,16 @@ class Receipts:
             if policies.history(connection):
                 return
         self.set_policy(policy, actor="emoney-init", reason="the setting safeguarding.receipts")
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that reads receipts, for who may record and for who may post: either will do."""
+        with ExitStack() as opened:
+            try:
+                connection = opened.enter_context(self._in_role())
+            except ReceiptsDenied:
+                connection = opened.enter_context(sole_connection(self._url, self._pool))
+            yield connection
 
     @contextmanager
     def _in_role(self) -> Iterator[Connection]:

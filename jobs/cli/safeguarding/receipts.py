@@ -1,6 +1,7 @@
 """`emoney receipts`: what arrived at the bank, recorded before e-money is issued against it."""
 
 from typing import Annotated, Any
+from uuid import UUID
 
 import typer
 
@@ -20,10 +21,8 @@ from emoney.jobs.cli.output import (
     utc,
 )
 from emoney.jobs.cli.terminal.groups import group
-from emoney.jobs.cli.terminal.opened import opened, opened_connection
+from emoney.jobs.cli.terminal.opened import opened
 from emoney.jobs.installation import Emoney
-from emoney.ledger.accounts import account as accounts
-from emoney.ledger.accounts.account import Account
 from emoney.ledger.receipts import Policy, Receipt, receipt
 from emoney.ledger.receipts import policy as policies
 from emoney.ledger.transfers.money import to_decimal, to_minor
@@ -55,12 +54,12 @@ def record(
 ) -> None:
     """Record what arrived. The same again changes nothing."""
     with opened() as emoney:
-        account = _account(emoney, account_ref)
+        account, currency = _account(emoney, account_ref)
         found = emoney.receipts.record(
-            account.id,
+            account,
             reference,
-            to_minor(received, account.currency),
-            account.currency,
+            to_minor(received, currency),
+            currency,
             actor=actor,
             reason=reason,
             statement=statement,
@@ -80,8 +79,8 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """The receipts, the newest first."""
-    with opened_connection() as (_, connection):
-        account = None if account_ref is None else accounts.by_ref_or_id(connection, account_ref).id
+    with opened() as emoney, emoney.receipts.reading() as connection:
+        account = None if account_ref is None else receipt.account(connection, account_ref)[0]
         found = receipt.every(connection, account, open_only=open_only, most=limit)
     if as_json:
         print_json([_json(each) for each in found])
@@ -100,9 +99,9 @@ def list_(
 @app.command()
 def show(account_ref: Ref, reference: Reference, as_json: AsJson = False) -> None:
     """A receipt, and what was issued on it."""
-    with opened_connection() as (_, connection):
-        account = accounts.by_ref_or_id(connection, account_ref)
-        found = receipt.find(connection, account.id, reference)
+    with opened() as emoney, emoney.receipts.reading() as connection:
+        account_id, _ = receipt.account(connection, account_ref)
+        found = receipt.find(connection, account_id, reference)
         issued = receipt.issues(connection, found.id)
     if as_json:
         issues = [{"transfer": each, "amount": to_decimal(minor, found.currency)} for each, minor in issued]
@@ -141,17 +140,15 @@ def match(
 ) -> None:
     """Confirm receipts by entries of the account's bank statements."""
     with opened() as emoney:
-        account = _account(emoney, account_ref)
+        account, _ = _account(emoney, account_ref)
         if reference is None:
             if statement is not None or entry is not None:
                 fail("--statement and --entry are of one receipt: name it", 2)
-            found = emoney.receipts.match_by_reference(account.id, actor=actor, reason=reason)
+            found = emoney.receipts.match_by_reference(account, actor=actor, reason=reason)
         elif statement is None or entry is None:
             fail("name the entry that confirms it: --statement and --entry", 2)
         else:
-            matched = emoney.receipts.match(
-                account.id, reference, statement, entry, actor=actor, reason=reason
-            )
+            matched = emoney.receipts.match(account, reference, statement, entry, actor=actor, reason=reason)
             found = [matched]
     if as_json:
         print_json([_json(each) for each in found])
@@ -175,7 +172,7 @@ def policy(
             if actor is None or reason is None:
                 fail("say who sets it and why: --actor and --reason", 2)
             emoney.receipts.set_policy(new, actor=actor, reason=reason)
-        with emoney.sole_connection() as connection:
+        with emoney.receipts.reading() as connection:
             current, changes = policies.current(connection), policies.history(connection)
     if as_json:
         print_json({"policy": current, "changes": [json_of(each) for each in changes]})
@@ -200,9 +197,9 @@ def withdraw(
 ) -> None:
     """Ask to withdraw what did not arrive; it takes another person's `approve`."""
     with opened() as emoney:
-        account = _account(emoney, account_ref)
-        minor = None if part is None else to_minor(part, account.currency)
-        request = emoney.receipts.ask_withdrawal(account.id, reference, minor, actor=actor, reason=reason)
+        account, currency = _account(emoney, account_ref)
+        minor = None if part is None else to_minor(part, currency)
+        request = emoney.receipts.ask_withdrawal(account, reference, minor, actor=actor, reason=reason)
     if as_json:
         print_json({"request": request})
     else:
@@ -240,9 +237,9 @@ def reject(
         screen.print(f"{found.id} is rejected", highlight=False)
 
 
-def _account(emoney: Emoney, name: str) -> Account:
-    with emoney.sole_connection() as connection:
-        return accounts.by_ref_or_id(connection, name)
+def _account(emoney: Emoney, name: str) -> tuple[UUID, str]:
+    with emoney.receipts.reading() as connection:
+        return receipt.account(connection, name)
 
 
 def _tell(found: Receipt, account_ref: str, *, as_json: bool) -> None:

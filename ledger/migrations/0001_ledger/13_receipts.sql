@@ -428,7 +428,8 @@ GRANT SELECT ON ledger.receipt, ledger.receipt_match, ledger.receipt_withdrawal,
     ledger.receipt_return, ledger.receipt_state, ledger.receipt_fund, ledger.receipt_policy TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.receipt_policy_v1 TO emoney_app;
 
-GRANT USAGE ON SCHEMA ledger TO emoney_receipts;
+GRANT USAGE ON SCHEMA ledger, emoney_migrations TO emoney_receipts;
+GRANT SELECT ON emoney_migrations.alembic_version TO emoney_receipts;
 GRANT SELECT ON ledger.receipt, ledger.receipt_match, ledger.receipt_withdrawal, ledger.receipt_issue,
     ledger.receipt_return, ledger.receipt_state, ledger.receipt_fund, ledger.receipt_policy, ledger.account, ledger.bank_statement,
     ledger.bank_entry, ledger.request_action, ledger.request, ledger.request_decision, ledger.request_done

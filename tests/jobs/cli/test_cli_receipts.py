@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from commands import Command
+from reader_logins import login_in
 from unfunded import unfunded
 
 from emoney.ledger import AccountKind, Database, Ledger, Operation, Transfer
@@ -78,6 +79,23 @@ def test_the_policy_is_shown_and_set(command: Command, ledger: Ledger) -> None:
     assert load(ledger, 40_00, "order 7") is None
     code, out, _ = command("receipts", "policy")
     assert (code, "prefunded" in out) == (0, True)
+
+
+def test_two_logins_one_records_and_one_posts(
+    command: Command, ledger: Ledger, owner_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ledger
+    with login_in(owner_url, "treasury", ["emoney_receipts"]) as treasury:
+        monkeypatch.setenv("EMONEY_DATABASE_URL", treasury)
+        assert asked(command, "record", "bank-1", "slip 1", "40.00", *BY)["left"] == "40.00"
+        assert asked(command, "policy", "prefunded", *BY)["policy"] == "prefunded"
+        assert len(asked(command, "list")) == 1
+        assert command("trial-balance")[0] == 1  # not a member of emoney_app
+    with login_in(owner_url, "backend", ["emoney_app"]) as backend:
+        monkeypatch.setenv("EMONEY_DATABASE_URL", backend)
+        assert asked(command, "show", "bank-1", "slip 1")["left"] == "40.00"
+        code, out, _ = command("receipts", "record", "bank-1", "slip 2", "40.00", *BY, "--json")
+        assert (code, json.loads(out)["error"]["code"]) == (1, "receipts_denied")
 
 
 def test_what_cannot_be_is_told(command: Command, ledger: Ledger) -> None:
