@@ -266,13 +266,15 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 RETURN coalesce((SELECT p.policy FROM ledger.receipt_policy AS p ORDER BY p.number DESC LIMIT 1), 'receipt');
 
--- Set the policy, from the next posting on. Nothing where it stands already.
+-- Set the policy, from the next posting on. Nothing where it stands already. Who has read the policy, to decide by it,
+-- writes before it changes.
 CREATE FUNCTION ledger.set_receipt_policy_v1(policy text, actor text, reason text, at timestamptz) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '10s'
 AS $$
 BEGIN
-    LOCK TABLE ledger.receipt_policy IN SHARE ROW EXCLUSIVE MODE;
+    LOCK TABLE ledger.receipt_policy IN ACCESS EXCLUSIVE MODE;
     INSERT INTO ledger.receipt_policy (number, policy, actor, reason, at)
     SELECT 1 + coalesce(max(p.number), 0), set_receipt_policy_v1.policy, set_receipt_policy_v1.actor,
            set_receipt_policy_v1.reason, set_receipt_policy_v1.at

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from bank import Entry
+from books import until
 from looks import DAY, Bank
 from treasury import BY, OTHER, Treasury, told
 
@@ -143,6 +144,20 @@ def test_a_change_of_policy_lets_nothing_be_issued_twice(treasury: Treasury) -> 
     treasury.receipts.set_policy(Policy.PREFUNDED, **BY)
     assert told(treasury.load(1, "order 2")) == ("receipt.amount", 100, 100, 0)
     treasury.books.check()
+
+
+def test_who_decides_by_a_policy_posts_before_it_changes(treasury: Treasury) -> None:
+    treasury.record("slip 1", 100)
+    treasury.receipts.set_policy(Policy.PREFUNDED, **BY)
+    changed = threading.Thread(target=treasury.receipts.set_policy, args=("receipt",), kwargs=OTHER)
+    with treasury.books.database.connection() as connection:
+        (before,) = treasury.books.ledger.post_in(connection, [treasury.issue(10, "order 1")])
+        changed.start()
+        until(lambda: treasury.books.waiting_for_locks() == 1)
+        (after,) = treasury.books.ledger.post_in(connection, [treasury.issue(10, "order 2")])
+    changed.join()
+    assert (before.posted, after.posted) == (True, True)
+    assert told(treasury.load(10, "order 3")) == ("receipt.unknown", None, None, None)
 
 
 def test_balances_carried_over_draw_on_receipts_of_their_own(treasury: Treasury) -> None:
