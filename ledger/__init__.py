@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from emoney.ledger.ledger import Ledger
     from emoney.ledger.limits.rules import LimitProfile, LimitRule
     from emoney.ledger.reading import Page, Reading
+    from emoney.ledger.receipts import Receipts
     from emoney.ledger.transfers.chart import AccountKind
     from emoney.ledger.transfers.money import Money
     from emoney.ledger.transfers.operations import Operation
@@ -27,6 +28,7 @@ else:
             "AsyncLedger": "async_ledger",
             "Reading": "reading",
             "Page": "reading",
+            "Receipts": "receipts",
             "Key": "base.ids",
             "Money": "transfers.money",
             "Database": "base.postgres.database",
@@ -49,6 +51,7 @@ __all__ = [
     "AsyncLedger",
     "Reading",
     "Page",
+    "Receipts",
     "Database",
     "PoolOptions",
     "Transfer",

@@ -265,6 +265,7 @@ CREATE FUNCTION ledger.receipt_policy_v1() RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 RETURN coalesce((SELECT p.policy FROM ledger.receipt_policy AS p ORDER BY p.number DESC LIMIT 1), 'receipt');
+REVOKE EXECUTE ON FUNCTION ledger.receipt_policy_v1 FROM PUBLIC;
 
 -- Set the policy, from the next posting on. Nothing where it stands already. Who has read the policy, to decide by it,
 -- writes before it changes.
