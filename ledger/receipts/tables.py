@@ -24,7 +24,7 @@ class ReceiptRow(Table, table=True):
     __tablename__ = "receipt"
     __table_args__ = {"schema": "ledger", "info": _RECEIPTS}
 
-    id: UUID = Field(sa_column=Column(Uuid, FetchedValue(), primary_key=True))
+    id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
     account_id: UUID = Field(sa_column=Column(Uuid, nullable=False))
     reference: str = Field(sa_column=Column(Text, nullable=False))
     purpose: str = Field(sa_column=Column(Text, nullable=False, info=NOT_PERSONAL))

@@ -23,9 +23,10 @@ END
 $$;
 
 -- What arrived, as the bank names it, on the account of funds where it did. purpose: `issue`, or `opening` for what
--- balances carried over from another ledger are covered by; neither pays for the other.
+-- balances carried over from another ledger are covered by; neither pays for the other. id: of the account and the
+-- reference, so that the same history gives the same.
 CREATE TABLE ledger.receipt (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    id uuid PRIMARY KEY,
     account_id uuid NOT NULL REFERENCES ledger.account (id),
     reference text NOT NULL CHECK (length(reference) BETWEEN 1 AND 128),
     purpose text NOT NULL CHECK (purpose IN ('issue', 'opening')),
@@ -199,7 +200,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     known ledger.receipt;
-    made uuid;
+    named bytea := sha256(convert_to(account || ' ' || reference, 'UTF8'));
+    made uuid := encode(substring(named FROM 1 FOR 16), 'hex')::uuid;
 BEGIN
     PERFORM FROM ledger.account AS a
     WHERE a.id = record_receipt_v1.account AND a.sign = 1 AND a.closed_at IS NULL
@@ -218,10 +220,9 @@ BEGIN
         RAISE EXCEPTION 'ledger: another receipt of this reference is recorded on the account'
             USING ERRCODE = 'unique_violation', CONSTRAINT = 'receipt_account_id_reference_key';
     END IF;
-    INSERT INTO ledger.receipt (account_id, reference, purpose, currency, amount, actor, reason, recorded_at)
-    VALUES (account, record_receipt_v1.reference, record_receipt_v1.purpose, record_receipt_v1.currency,
-            record_receipt_v1.amount, record_receipt_v1.actor, record_receipt_v1.reason, at)
-    RETURNING id INTO made;
+    INSERT INTO ledger.receipt (id, account_id, reference, purpose, currency, amount, actor, reason, recorded_at)
+    VALUES (made, account, record_receipt_v1.reference, record_receipt_v1.purpose, record_receipt_v1.currency,
+            record_receipt_v1.amount, record_receipt_v1.actor, record_receipt_v1.reason, at);
     INSERT INTO ledger.receipt_state (receipt_id, received) VALUES (made, record_receipt_v1.amount);
     INSERT INTO ledger.receipt_fund AS f (account_id, purpose, received)
     VALUES (account, record_receipt_v1.purpose, record_receipt_v1.amount)
