@@ -17,6 +17,7 @@ CHILD = """
 import sys
 from pathlib import Path
 from emoney.jobs.importing import run_import
+from emoney.kyc import PackLibrary
 from emoney.ledger.base.postgres.database import Database
 
 url, transfers, accounts, batch_rows = sys.argv[1:]
@@ -26,7 +27,7 @@ run_import(
     accounts_file=Path(accounts),
     format="mobile-money",
     currency="GHS",
-    pack=PACKS.pack("gh-bog-2024"),
+    pack=PackLibrary.of().pack("gh-bog-2024"),
     batch_rows=int(batch_rows),
     progress=lambda phase, done, of: print(phase, done, flush=True),
 )
