@@ -13,5 +13,5 @@ def prefund(url: str) -> None:
     `url`: of a migrated database, as its owner. For tests and measurements, never for money.
     """
     with psycopg.connect(url) as owner:
-        for statement in _queries.prefund.sql.split(";\n\n"):
-            owner.execute(statement)
+        for query in (_queries.policy, _queries.receive, _queries.revoke, _queries.at_opening):
+            owner.execute(query.sql)

@@ -1,8 +1,9 @@
--- name: prefund!
--- Issues draw on all that was received, and whatever account of funds is opened has received more than any test issues.
--- In the schema of the ledger, so that it goes with it.
+-- name: policy
+-- Issues draw on all that was received.
 SELECT ledger.set_receipt_policy_v1('prefunded', 'emoney-testing', 'a database for tests', now());
 
+-- name: receive!
+-- More than any test issues, for whatever account of funds is opened. In the ledger's schema, so that it goes with it.
 CREATE OR REPLACE FUNCTION ledger.prefund_for_tests() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -17,7 +18,9 @@ BEGIN
 END
 $$;
 
+-- name: revoke!
 REVOKE EXECUTE ON FUNCTION ledger.prefund_for_tests() FROM PUBLIC;
 
+-- name: at_opening!
 CREATE OR REPLACE TRIGGER prefund_for_tests AFTER INSERT ON ledger.account
     FOR EACH ROW WHEN (NEW.sign = 1) EXECUTE FUNCTION ledger.prefund_for_tests();
