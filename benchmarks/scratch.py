@@ -13,6 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from emoney.jobs.migrate import upgrade
+from emoney.jobs.testing.prefunded import prefund
 from emoney.ledger import Database
 from emoney.ledger.base.postgres import embedded
 
@@ -62,6 +63,7 @@ def _server() -> str:
     folder.chmod(0o755)  # as root, the server runs as a user of its own
     url = embedded.start(folder)
     upgrade(url)
+    prefund(url)
     return url
 
 

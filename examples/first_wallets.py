@@ -11,6 +11,7 @@ with Emoney.open() as em:
         {"external_ref": "w-1002", "phone": "+233207654321", "currency": "GHS"}
     )
     bank = em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")
+    em.receipts.record(bank, "slip 1", Money("4000.00", "GHS"), actor="treasury-1", reason="credited")
     load = transfers.issue(
         funds=bank, wallet=ama.account_id, amount=Money("4000.00", "GHS"), receipt="slip 1", key="load-1"
     )

@@ -7,6 +7,7 @@ from emoney.ledger import AccountKind, InvalidInput, Money, Transfer, transfers
 
 with Emoney.open() as em:
     bank = em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")
+    em.receipts.record(bank, "slip 9", Money("94.20", "GHS"), actor="treasury-1", reason="credited")
     shop = em.ledger.open_account(AccountKind.MERCHANT, "GHS", "shop-1")
     with psycopg.connect(em.database.url) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS shop_order (number text PRIMARY KEY, state text)")

@@ -11,6 +11,7 @@ with Emoney.open() as em:
     shop = em.ledger.open_account(AccountKind.MERCHANT, "GHS", "shop-1")
     fees = em.ledger.open_account(AccountKind.FEES, "GHS", "fees")
     bank = em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")
+    em.receipts.record(bank, "slip 7", 10_000, actor="treasury-1", reason="credited")
     load = transfers.issue(
         funds=bank, wallet=payer, amount=10_000, currency="GHS", receipt="slip 7", key="slip 7"
     )

@@ -19,6 +19,7 @@ from emoney.ledger.base.postgres.database import Connection, Database, sole_conn
 if TYPE_CHECKING:
     from emoney.kyc import Enrolment, PackLibrary
     from emoney.ledger import Ledger
+    from emoney.ledger.receipts import Receipts
     from emoney.privacy import Vault
 
 _log = logging.getLogger(__name__)
@@ -85,6 +86,13 @@ class Emoney:
         return Ledger(self.database, self.clock)
 
     @cached_property
+    def receipts(self) -> "Receipts":
+        """Records what arrived at the bank, which e-money is issued against: a right apart from posting."""
+        from emoney.ledger.receipts import Receipts
+
+        return Receipts(self.url, self.settings.database.pool, self.clock)
+
+    @cached_property
     def kyc(self) -> "Enrolment":
         """Enrols persons."""
         from emoney.kyc import Enrolment
@@ -116,7 +124,7 @@ class Emoney:
             _log.warning("%s", slip)
         own = _url(chosen)
         if chosen.database.url is None:
-            _bring_up_to_date(own, chosen.home)
+            _bring_up_to_date(own, chosen)
         elif not revisions.is_current(own):
             raise ConfigurationError("The database is not at this version's schema: run `emoney init`.")
         opened = cls(own, chosen, clock, keys_at_once=keys_at_once)
@@ -171,9 +179,8 @@ def init(
 
     Arguments as `Emoney.open`.
     """
-    from emoney.jobs import migrate
-
-    return migrate.upgrade(_url(settled(settings, url, home)))
+    chosen = settled(settings, url, home)
+    return _upgrade(_url(chosen), chosen)
 
 
 def _url(settings: Settings) -> str:
@@ -187,12 +194,20 @@ def _url(settings: Settings) -> str:
     return embedded.start(home)
 
 
-def _bring_up_to_date(url: str, home: Path) -> None:
+def _bring_up_to_date(url: str, settings: Settings) -> None:
     """The embedded database's schema, and what readers may see in it, as they are in this version."""
-    mark, here = home / _READERS_MARK, revisions.readers_digest()
+    mark, here = settings.home / _READERS_MARK, revisions.readers_digest()
     if mark.is_file() and mark.read_text() == here and revisions.is_current(url):
         return
-    from emoney.jobs import migrate  # slow to load, and only needed for what is not as it should be
-
-    migrate.upgrade(url)
+    _upgrade(url, settings)
     mark.write_text(here)
+
+
+def _upgrade(url: str, settings: Settings) -> bool:
+    """The schema, and what a new installation issues against; True when the schema was changed."""
+    from emoney.jobs import migrate  # slow to load, and only needed for what is not as it should be
+    from emoney.ledger.receipts import Receipts
+
+    changed = migrate.upgrade(url)
+    Receipts(url, settings.database.pool).begin_with(settings.safeguarding.receipts)
+    return changed

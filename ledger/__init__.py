@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from emoney.ledger.ledger import Ledger
     from emoney.ledger.limits.rules import LimitProfile, LimitRule
     from emoney.ledger.reading import Page, Reading
+    from emoney.ledger.receipts import Receipts
     from emoney.ledger.transfers.chart import AccountKind
     from emoney.ledger.transfers.money import Money
     from emoney.ledger.transfers.operations import Operation
@@ -28,6 +29,7 @@ else:
             "AsyncLedger": "async_ledger",
             "Reading": "reading",
             "Page": "reading",
+            "Receipts": "receipts",
             "Key": "base.ids",
             "EmoneyError": "base.errors",
             "InvalidInput": "base.errors",
@@ -52,6 +54,7 @@ __all__ = [
     "AsyncLedger",
     "Reading",
     "Page",
+    "Receipts",
     "Database",
     "PoolOptions",
     "Transfer",

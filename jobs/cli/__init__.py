@@ -37,8 +37,11 @@ PARTS: dict[str, dict[str, str]] = {
     "periods": {
         "periods": "Closed periods: nothing counts in them any more.",
     },
-    "safeguarding": {
+    "safeguarding.reconciliation": {
         "safeguarding": "Bank statements, the daily reconciliation, own funds.",
+    },
+    "safeguarding.receipts": {
+        "receipts": "Receipts: what arrived at the bank, which e-money is issued against.",
     },
     "proof": {
         "proof": "Proofs that nothing was changed: a signed log of all that happened.",

@@ -140,6 +140,8 @@ def show_trial_balance(as_json: AsJson = False) -> None:
             screen.print(f"transfer {transfer} has not its two entries")
         if found.without_limits:
             screen.print(_without_limits(found.without_limits), highlight=False)
+        for account in found.wrong_receipts:
+            screen.print(f"what is issued on account {account} does not follow from its receipts")
     if not (found.balanced and found.safeguarded):
         raise typer.Exit(1)
 
@@ -200,6 +202,7 @@ def _trial_balance_json(found: trial_balance.TrialBalance) -> dict[str, Any]:
         "wrong_accounts": found.wrong_accounts,
         "wrong_transfers": found.wrong_transfers,
         "without_limits": _named(found),
+        "wrong_receipts": found.wrong_receipts,
     }
 
 

@@ -14,7 +14,7 @@
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +52,8 @@ from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.reports.trial_balance import trial_balance
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.money import to_decimal
+from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.transfers.transfer import Transfer
 from emoney.privacy.assessment.report import write_report as write_privacy_report
 
 PACK = "gh-bog-2024"
@@ -121,6 +123,7 @@ def run_demo(
             url = embedded.start(home)
             migrate.upgrade(url)
             house = Emoney.open(url, home, clock)  # by its URL, whatever EMONEY_DATABASE_URL says
+            house.receipts.set_policy("prefunded", actor="treasury-1", reason="the bank tells sums")
             progress("prepare", 1, 1)
         with house:
             return _Demo(house, clock, out, seed, persons, days, progress, watch).run()
@@ -197,12 +200,26 @@ class _Demo:
             for begin in range(0, len(transfers), BATCH_TRANSFERS):
                 batch = transfers[begin : begin + BATCH_TRANSFERS]
                 with self._watch.phase("post"):
+                    self._receive(begin, number, batch)
                     outcomes = self._house.ledger.post(batch)
                 simulation.learn(batch, outcomes)
                 refused = [each.refusal.rule for each in outcomes if each.refusal]
                 self._refused.update(refused)
                 self._posted += len(outcomes) - len(refused)
         self._tell("post", self._days, self._days)
+
+    def _receive(self, begin: int, number: int, batch: Sequence[Transfer]) -> None:
+        """The bank tells what has arrived, before e-money is issued against it."""
+        arrived = [each for each in batch if each.operation is Operation.LOAD]
+        if arrived:
+            self._house.receipts.record(
+                arrived[0].debit_account,
+                f"day-{number:03d}-{begin:07d}",
+                sum(each.amount for each in arrived),
+                CURRENCY,
+                actor="treasury-1",
+                reason="credited by the bank",
+            )
 
     def _watch_over(self) -> tuple[Path, Path]:
         """The monitoring, and both reports."""

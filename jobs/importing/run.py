@@ -4,13 +4,15 @@
 |---------|------------------------------------------------------------------------|-----------------------|
 | read    | each row parsed, checked and staged                                    | nothing               |
 | check   | rows against each other and against the ledger                         | nothing               |
-| open    | accounts, then opening balances from safeguarding, then limit profiles | in batches            |
+| open    | accounts, a receipt of the opening balances, these from safeguarding,  | in batches            |
+|         | then limit profiles                                                    |                       |
 | post    | the transfers in file order                                            | in batches            |
 
 All ids follow from the file, every batch is one transaction, and every step passes over what is done: an
 import that dies anywhere is finished by running it again. Opening balances are carried over before limits
 apply to the account, for what a customer already has is not taken away: accounts are opened by the import's
-right (`accounts.account.open_without_limits`). One import runs at a time.
+right (`accounts.account.open_without_limits`). What a history was issued against is recorded by the import
+itself, so its login is a member of `emoney_receipts`, too. One import runs at a time.
 """
 
 import time
@@ -18,7 +20,10 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from hashlib import file_digest
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from emoney.jobs.importing.bad_file import BadFile, shown
 from emoney.jobs.importing.checks import check_file, check_ledger, check_openings
@@ -35,13 +40,17 @@ from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.posting.locked import BATCH_MAX
+from emoney.ledger.receipts import Receipts
 from emoney.ledger.transfers.chart import AccountKind
-from emoney.ledger.transfers.money import exponent, to_decimal
+from emoney.ledger.transfers.money import AMOUNT_MAX, exponent, to_decimal
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome, Transfer
 
 BATCH_ROWS = 5_000
 SOURCE_MAX = 64
+IMPORTER = "emoney-import"
+"""Who records what a history was issued against."""
+ALWAYS_ISSUES = frozenset({Operation.LOAD, Operation.LOAD_CARD, Operation.LOAD_EMONEY})
 DEFAULT_START = datetime(2026, 1, 1, tzinfo=UTC)
 
 """Told the phase (reading, checking, opening, posting), how many rows of it are done, and of how many if
@@ -102,6 +111,7 @@ def run_import(
         )
         posting.open_safeguarding()
         posting.open_accounts()
+        posting.receive_openings()
         posting.post_openings()
         if pack is not None:
             posting.adopt_wallets(pack, tiers)
@@ -128,6 +138,8 @@ class _Posting:
         self._currency, self._totals, self._batch_rows, self._tell = given.currency, totals, batch_rows, tell
         self._carried_over_at = totals.first_at or given.start
         self._payer = safeguarding_id(given.currency)
+        self._given = given
+        self._receipts = Receipts(database.url, database.pool, ledger.clock)
 
     def open_safeguarding(self) -> None:
         """The account that opening balances come from. Raises InvalidInput when its name is another
@@ -166,6 +178,41 @@ class _Posting:
             with self._database.connection() as connection:
                 self._result.accounts_created += accounts.open_without_limits(connection, new)
             self._tell("opening", self._result.accounts_created, None)
+
+    def receive_openings(self) -> None:
+        """A receipt of what the openings that are not posted yet need, by the import's own right.
+
+        Raises ReceiptsDenied where this login has not got it.
+        """
+        found = self._staging.first("openings_to_cover", payer=self._payer)
+        if found is None or found[0] <= 0:
+            return
+        needed, recorded = found
+        with self._given.transfers.open("rb") as file:
+            digest = file_digest(file, "sha256").hexdigest()
+        for number in range(recorded, recorded + -(-needed // AMOUNT_MAX)):
+            part = min(needed, AMOUNT_MAX)
+            needed -= part
+            self._receipts.record(
+                self._payer,
+                f"import:{self._result.source}:{digest[:16]}:{number}",
+                part,
+                self._currency,
+                actor=IMPORTER,
+                reason=f"opening balances of the file with SHA-256 {digest}",
+                opening=True,
+            )
+
+    def _receive(self, page: Sequence[tuple[Any, ...]]) -> None:
+        """What a history's own issues were made against, each by its reference."""
+        by_payer: dict[UUID, list[tuple[str, int]]] = {}
+        for _, ref, _, _, operation, payer, _, amount in page:
+            if operation in ALWAYS_ISSUES:
+                by_payer.setdefault(payer, []).append((ref, amount))
+        for payer, received in by_payer.items():
+            self._receipts.record_many(
+                payer, received, self._currency, actor=IMPORTER, reason="received in an imported history"
+            )
 
     def post_openings(self) -> None:
         """Opening balances, issued against safeguarded funds at the moment of the file's first transfer."""
@@ -224,6 +271,7 @@ class _Posting:
     def _transfers(self) -> Iterator[tuple[list[int], list[Transfer]]]:
         currency, operations = self._currency, {operation.value: operation for operation in Operation}
         for page in self._staging.batches("transfer_batch", 0, 0, self._batch_rows):
+            self._receive(page)
             yield (
                 [row[0] for row in page],
                 [

@@ -227,6 +227,18 @@ LEFT JOIN ledger.refusal AS r ON r.transfer_id = i.opening_id
 WHERE i.ref > :after AND i.opening > 0
 ORDER BY i.ref LIMIT :rows;
 
+-- name: openings_to_cover
+-- How much of the openings that are neither posted nor refused has not been received yet, and how many opening receipts
+-- there are.
+SELECT (
+    SELECT coalesce(sum(i.opening), 0)::bigint FROM import_account AS i
+    WHERE i.opening > 0
+      AND NOT EXISTS (SELECT FROM ledger.transfer AS t WHERE t.id = i.opening_id)
+      AND NOT EXISTS (SELECT FROM ledger.refusal AS r WHERE r.transfer_id = i.opening_id)
+) - coalesce((
+    SELECT received - drawn FROM ledger.receipt_fund WHERE (account_id, purpose) = (:payer, 'opening')
+), 0), (SELECT count(*) FROM ledger.receipt WHERE (account_id, purpose) = (:payer, 'opening'));
+
 -- name: unlimited_batch
 -- Customers who are under no limits yet.
 SELECT i.ref, i.id, i.tier

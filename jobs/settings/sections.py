@@ -278,6 +278,10 @@ class SafeguardingSettings(Section):
     transit_days: int = setting(
         3, "How many days an item may be in transit; also `--transit-days`", ge=0, le=999
     )
+    receipts: Literal["receipt", "statement", "prefunded"] = setting(
+        "receipt",
+        "What a new installation issues e-money against; afterwards `emoney receipts policy` changes it",
+    )
 
     @field_validator("at")
     @classmethod

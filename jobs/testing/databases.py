@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from emoney.jobs.installation import Emoney
 from emoney.jobs.migrate import upgrade
+from emoney.jobs.testing.prefunded import prefund
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.postgres import embedded
 
@@ -80,11 +81,13 @@ def copy_of(url: str, template: str | None = None) -> Iterator[str]:
 class Template:
     """A migrated, empty database at `url` from which each test gets a copy of its own.
 
-    Make one for all tests with `Template.running()`: the schema is made once, a copy takes a moment.
+    Make one for all tests with `Template.running()`: the schema is made once, a copy takes a moment. Issues
+    are `prefunded` in it: each account of funds that is opened has a receipt of more than any test issues.
     """
 
     def __init__(self, url: str) -> None:
         upgrade(url)
+        prefund(url)
         self.url = url
 
     @classmethod

@@ -22,6 +22,7 @@ from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting.account_state import Accounts, WriteMark
 from emoney.ledger.posting.locks import look
 from emoney.ledger.posting.optimistic import Decided, decide_on
+from emoney.ledger.transfers.sides import ISSUES
 from emoney.ledger.transfers.transfer import EFFECTIVE_FIRST, Transfer
 
 REMEMBERED_MAX = 20_000
@@ -83,6 +84,8 @@ class AccountCache:
         self._accounts, self._last = {}, WriteMark(0)
 
     def _decide(self, transfers: Sequence[Transfer], connect: Connect) -> Decided | None:
+        if any(t.operation in ISSUES for t in transfers):
+            return None  # receipts are not remembered
         sides = {side.int: side for t in transfers for side in (t.debit_account, t.credit_account)}
         now = self._remember(sides, connect)
         if errors := posting.impossible(transfers, self._accounts):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from emoney.ledger.limits.rules import Direction, LimitProfile, LimitRule, Scope, code
 from emoney.ledger.limits.usage import Usage
+from emoney.ledger.receipts.funding import Funding
 from emoney.ledger.transfers.operations import Operation
 
 _WALLET = Scope.WALLET  # each look-up of a member costs as much as a call
@@ -28,6 +29,7 @@ class AccountState:
 
     `kind`: an AccountKind's value. `usage`: what its limits have counted, this batch included.
     `siblings`: the other wallets of its holder that share its limits, where a limit is the person's.
+    `funding`: what may be issued on it, where a batch issues on it.
     `last_written_by`: by which transaction the row was that this says, where it was read without a lock. A
     WalletUsage for `ledger.limits.rules`.
     """
@@ -41,6 +43,7 @@ class AccountState:
         "floor",
         "frozen_credit",
         "frozen_debit",
+        "funding",
         "id",
         "kind",
         "last_written_by",
@@ -89,6 +92,7 @@ class AccountState:
         self.usage = usage
         self.siblings: tuple[AccountState, ...] = ()
         self.opened_on: date | None = None
+        self.funding: Funding | None = None
         self.last_written_by: WriteMark | None = None
 
     @property

@@ -1,8 +1,9 @@
 """The decision: which transfers of a batch are posted and which refused, in order. Pure: no database.
 
 Works on the locked accounts and their usage as read; what it leaves in them is what posting writes. Rules are
-asked in one order: account state, funds, ceilings, the payer's limits, the payee's limits. Accounts are found
-by the integer of their id: Python's UUID hashes and compares in Python, several times slower.
+asked in one order: account state, funds, ceilings, the payer's limits, the payee's limits, the receipt that
+e-money is issued against. Accounts are found by the integer of their id: Python's UUID hashes and compares in
+Python, several times slower.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -104,7 +105,7 @@ def _decide_one(transfer: Transfer, accounts: Accounts, now: datetime) -> Decisi
     at = transfer.effective_at or now
     payer = accounts[transfer.debit_account.int]
     payee = accounts[transfer.credit_account.int]
-    refusal = why_refused(transfer, payer, payee, at)
+    refusal = why_refused(transfer, payer, payee, at) or _receipt_refusal(transfer, payer, payee)
     if refusal is not None:
         return Rejected(transfer, at, refusal)
     _move(transfer, payer, payee, 1)
@@ -177,6 +178,16 @@ def _too_full(account: AccountState, ceiling: int) -> Refusal:
     return Refusal("account.ceiling", "deny", LEDGER_RULE, ceiling, account.balance, headroom)
 
 
+def _receipt_refusal(transfer: Transfer, payer: AccountState, payee: AccountState) -> Refusal | None:
+    """E-money comes into being against money received; an account of funds that issues has its funding."""
+    if payer.funding is None or payee.sign > 0:
+        return None
+    short = payer.funding.short(transfer.operation, transfer.reference, transfer.amount)
+    if short is None:
+        return None
+    return Refusal(short.rule, "deny", LEDGER_RULE, short.limit, short.used, short.headroom)
+
+
 def _limit_refusal(
     account: AccountState,
     direction: Direction,
@@ -210,6 +221,8 @@ def _move(transfer: Transfer, payer: AccountState, payee: AccountState, sense: i
     payer.version += sense
     payee.credits += amount
     payee.version += sense
+    if payer.funding is not None and payee.sign < 0:
+        payer.funding.draw(transfer.operation, transfer.reference, amount)
 
 
 def count_usage(

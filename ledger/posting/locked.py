@@ -3,7 +3,8 @@
 | phase  | what happens                                                        | round trips            |
 |--------|---------------------------------------------------------------------|------------------------|
 | lock   | the accounts, once each and in id order, read as the lock finds     | 1, shared with claim   |
-|        | them, with what their limits have counted                           | (+1 for days before)   |
+|        | them, with what their limits have counted                           | (+1 for days before,   |
+|        |                                                                     | +2 or 3 for receipts)  |
 | claim  | ids and groups not seen before are taken; others get their earlier  | 0 (+1 for replayed ids)|
 |        | outcome                                                             |                        |
 | decide | `decide`, in Python, in order                                       | 0                      |
@@ -53,8 +54,9 @@ from emoney.ledger.posting.account_state import Accounts, AccountState
 from emoney.ledger.posting.decide import decide, outcomes_of
 from emoney.ledger.posting.locks import Locked, lock_and_claim, posting_time
 from emoney.ledger.posting.write import write
+from emoney.ledger.receipts import funding
 from emoney.ledger.transfers.metadata import as_text
-from emoney.ledger.transfers.sides import SIDES, described
+from emoney.ledger.transfers.sides import ISSUES, SIDES, described
 from emoney.ledger.transfers.transfer import (
     Outcome,
     Refusal,
@@ -90,6 +92,7 @@ def post(
     now = posting_time(clock, locked)
     states = states_for(connection, todo, locked, now)
     watermark.check_open(connection, todo, now)
+    _read_funding(connection, todo, states)
     decisions = write(connection, decide(todo, states, now), now)
     return in_order(transfers, outcomes_of(decisions), earlier)
 
@@ -264,6 +267,19 @@ def _read_days(connection: Connection, transfers: Sequence[Transfer], locked: Lo
                     since = min(since, each.usage.first_day(day))
     if usages:
         read_days(connection, usages, others, since)
+
+
+def _read_funding(connection: Connection, transfers: Sequence[Transfer], accounts: Accounts) -> None:
+    """What may be issued, for the accounts on which these transfers issue."""
+    if not any(account.sign > 0 for account in accounts.values()):
+        return
+    issued: dict[UUID, set[str]] = {}
+    for transfer in transfers:
+        if transfer.operation in ISSUES and accounts[transfer.debit_account.int].sign > 0:
+            issued.setdefault(transfer.debit_account, set()).add(transfer.reference or "")
+    if issued:
+        for account_id, found in funding.read(connection, issued).items():
+            accounts[account_id.int].funding = found
 
 
 def in_order(

@@ -3,7 +3,7 @@
 Checked from the entries up, not from the stored sums: each transfer has its two entries and its claim, each
 account is the sum of its entries, each balance follows from the one before, closed accounts hold nothing,
 debits equal credits in every currency, so that all entries add up to nothing, and what backs the e-money
-covers what is outstanding.
+covers what is outstanding; and what is issued follows from the receipts, and does not pass them.
 """
 
 from dataclasses import dataclass
@@ -52,6 +52,7 @@ class TrialBalance:
 
     `without_limits`: how many open accounts of customers are under no profile or one without a bound, such as
     an import leaves them; `named_without_limits`: their ids, LISTED_MAX at most. The books hold all the same.
+    `wrong_receipts`: the accounts of funds where that is so of receipts, or more is issued than was received.
     """
 
     lines: tuple[Line, ...]
@@ -59,6 +60,7 @@ class TrialBalance:
     wrong_transfers: tuple[UUID, ...]
     without_limits: int = 0
     named_without_limits: tuple[UUID, ...] = ()
+    wrong_receipts: tuple[UUID, ...] = ()
 
     @property
     def totals(self) -> tuple[CurrencyTotal, ...]:
@@ -79,10 +81,11 @@ class TrialBalance:
 
     @property
     def balanced(self) -> bool:
-        """Whether debits equal credits everywhere and every account and transfer holds together."""
+        """Whether debits equal credits everywhere and every account, transfer and receipt holds together."""
         return (
             not self.wrong_accounts
             and not self.wrong_transfers
+            and not self.wrong_receipts
             and all(total.debits == total.credits for total in self.totals)
         )
 
@@ -112,4 +115,5 @@ def read(connection: Connection) -> TrialBalance:
         tuple(row[0] for row in connection.execute(_queries.wrong_transfers.sql)),
         without[0][1] if without else 0,
         tuple(row[0] for row in without),
+        tuple(row[0] for row in connection.execute(_queries.wrong_receipts.sql)),
     )

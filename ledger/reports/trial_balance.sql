@@ -37,6 +37,53 @@ WHERE kind = 'customer' AND closed_at IS NULL AND (
 )
 ORDER BY id LIMIT :most;
 
+-- name: wrong_receipts
+-- Accounts of funds whose receipts do not follow from what was recorded, withdrawn, issued and reversed, or where more is
+-- issued than was received; and receipts on which more is issued than on them was.
+WITH issued AS (
+    SELECT t.id, t.debit_account AS account_id, t.reference, t.amount,
+           CASE t.operation WHEN 'opening' THEN 'opening' ELSE 'issue' END AS purpose,
+           t.amount - coalesce((
+               SELECT sum(r.amount) FROM ledger.reversal AS r JOIN ledger.transfer AS b ON b.id = r.transfer_id
+               WHERE r.original_id = t.id AND b.operation = 'reversal'
+           ), 0) AS drawn
+    FROM ledger.transfer AS t
+    JOIN ledger.account AS d ON d.id = t.debit_account AND d.sign = 1
+    JOIN ledger.account AS c ON c.id = t.credit_account AND c.sign = -1
+    WHERE t.operation NOT IN ('refund', 'reversal')
+), received AS (
+    SELECT r.id, r.account_id, r.purpose, r.reference, r.amount - coalesce((
+               SELECT sum(w.amount) FROM ledger.receipt_withdrawal AS w WHERE w.receipt_id = r.id
+           ), 0) AS received
+    FROM ledger.receipt AS r
+), named AS (
+    SELECT u.receipt_id, sum(i.drawn) AS drawn,
+           bool_and(coalesce((i.account_id, i.reference, i.amount) = (r.account_id, r.reference, u.amount), false)) AS follows
+    FROM ledger.receipt_issue AS u
+    JOIN ledger.receipt AS r ON r.id = u.receipt_id
+    LEFT JOIN issued AS i ON i.id = u.transfer_id
+    GROUP BY 1
+)
+SELECT coalesce(f.account_id, s.account_id)
+FROM ledger.receipt_fund AS f
+FULL JOIN (
+    SELECT account_id, purpose, sum(received) AS received, sum(drawn) AS drawn
+    FROM (
+        SELECT account_id, purpose, received, 0 AS drawn FROM received
+        UNION ALL SELECT account_id, purpose, 0, drawn FROM issued
+    ) AS each GROUP BY 1, 2
+) AS s ON (s.account_id, s.purpose) = (f.account_id, f.purpose)
+WHERE (f.received, f.drawn) IS DISTINCT FROM (s.received, s.drawn) OR s.drawn > s.received
+UNION
+SELECT r.account_id
+FROM received AS r
+LEFT JOIN ledger.receipt_state AS s ON s.receipt_id = r.id
+LEFT JOIN named AS n ON n.receipt_id = r.id
+WHERE (s.received, s.drawn) IS DISTINCT FROM (r.received, coalesce(n.drawn, 0))
+   OR n.drawn > r.received OR NOT coalesce(n.follows, true)
+ORDER BY 1
+LIMIT 100;
+
 -- name: wrong_transfers
 -- Transfers without the debit and the credit entry that they name, entries that no transfer names, and claims
 -- without exactly one outcome.

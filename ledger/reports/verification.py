@@ -80,6 +80,8 @@ def _books(found: trial_balance.TrialBalance) -> Iterator[Breach]:
         yield Breach(
             "ledger.transfer", str(transfer), "a claim has one outcome, a transfer two entries", None, None
         )
+    for account in found.wrong_receipts:
+        yield Breach("ledger.receipt_fund", str(account), "what is issued follows from receipts", None, None)
     for total in found.totals:
         if total.outstanding > total.backing:
             rule = f"e-money in {total.currency} is covered"

@@ -64,6 +64,12 @@ SIDES: Mapping[Operation, Pairs] = {
 }
 """What gives back goes the other way round from where it came, so between any."""
 
+ISSUES = frozenset(operation for operation, pairs in SIDES.items() if pairs & _ISSUED) - {
+    Operation.REFUND,
+    Operation.REVERSAL,
+}
+"""By which e-money comes into being, for some or all of their pairs, and by what gives back a redemption."""
+
 
 def described(operation: Operation) -> str:
     """The kinds of an operation's accounts, for people."""

@@ -5,6 +5,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from unfunded import unfunded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -13,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def installation(home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An installation on a fresh database."""
     monkeypatch.setenv("EMONEY_DATABASE_URL", owner_url)
+    unfunded(owner_url)
     return home
 
 

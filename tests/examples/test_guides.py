@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from commands import Command
 from guide import Run, blocks
+from unfunded import unfunded
 
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "guides"
 NAMES = sorted(path.stem for path in GUIDES.glob("*.md") if path.stem != "index")
@@ -33,6 +34,7 @@ def run(command: Command, owner_url: str, tmp_path: Path, monkeypatch: pytest.Mo
     """Runs a guide on a fresh database."""
     folder = tmp_path / "reader"
     folder.mkdir()
+    unfunded(owner_url)
     return Run(command, owner_url, folder, monkeypatch)
 
 

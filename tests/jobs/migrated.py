@@ -23,6 +23,7 @@ from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import Bound, Direction, LimitProfile, LimitRule, Metric, OnExceed, Window
+from emoney.ledger.receipts import Receipts
 from emoney.ledger.reports.trial_balance import trial_balance
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -34,8 +35,11 @@ FLOW = LimitRule(
 LIMITED = LimitProfile("tier", "EUR", "Europe/Brussels", (FLOW,), frozenset({(Direction.OUT, Window.DAY)}))
 
 
-def use(url: str) -> None:
-    """Open accounts, post under limits, be refused, and take the trial balance, as an operator would."""
+def use(url: str, treasury: str | None = None) -> None:
+    """Open accounts, post under limits, be refused, and take the trial balance, as an operator would.
+
+    `treasury`: the login that records what arrived, where the one at `url` may only post.
+    """
     funds, a, b = new_id(), new_id(), new_id()
     database = Database(url)
     try:
@@ -49,6 +53,8 @@ def use(url: str) -> None:
                     NewAccount(b, AccountKind.CUSTOMER, "EUR", NOW, profile_id=profile_id),
                 ],
             )
+        by = {"actor": "treasury-1", "reason": "credited"}
+        Receipts(treasury or url).record(funds, "receipt", 100, "EUR", **by)
         sent = [
             Transfer(new_id(), funds, a, 100, "EUR", Operation.LOAD, "receipt"),
             Transfer(new_id(), a, b, 50, "EUR", Operation.P2P),

@@ -49,6 +49,7 @@ from crash_writer import GONE
 from towns import LIMIT, WALLETS, opened
 
 from emoney.jobs.migrate import upgrade
+from emoney.jobs.testing.prefunded import prefund
 from emoney.ledger import Database, Ledger
 from emoney.ledger.limits.rules import Scope
 from emoney.ledger.proofs import Audit, SigningKey, audit, seal
@@ -118,6 +119,7 @@ def server() -> Iterator[Server]:
     made = Server(home)
     made.start()
     upgrade(made.url)
+    prefund(made.url)
     yield made
     made.start() if made.keeper is None else None
     pid = int((home / "postgres" / "postmaster.pid").read_text().split()[0])

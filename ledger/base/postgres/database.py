@@ -134,9 +134,11 @@ class Database:
 
 
 @contextmanager
-def sole_connection(url: str, options: PoolOptions = DEFAULT) -> Iterator[Connection]:
+def sole_connection(
+    url: str, options: PoolOptions = DEFAULT, *, role: str = APPLICATION_ROLE
+) -> Iterator[Connection]:
     """A connection as `Database.connection` gives it, made for this block and closed after it."""
-    connection = connect(url, role=APPLICATION_ROLE, options=options)
+    connection = connect(url, role=role, options=options)
     try:
         yield connection
         connection.commit()

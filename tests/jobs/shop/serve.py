@@ -44,6 +44,7 @@ bank, till, paid = (
         (AccountKind.CUSTOMER, "ama"),
     )
 )
+emoney.receipts.record(bank, "slip", 10 * PURCHASES, actor="treasury-1", reason="credited")
 loaded = Transfer(new_id(), bank, paid, 10 * PURCHASES, "EUR", Operation.LOAD, "slip")
 assert emoney.ledger.post([loaded])[0].posted
 with Session(engine) as session, session.begin():

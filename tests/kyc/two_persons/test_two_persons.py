@@ -14,6 +14,8 @@ from emoney.kyc.approvals import ACTIONS
 from emoney.ledger import Database, two_persons
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.receipts import Receipts
+from emoney.ledger.receipts.recording import WITHDRAW
 from emoney.ledger.two_persons import RequestClosed, SamePerson
 from emoney.privacy import Vault
 from emoney.privacy.keys import control
@@ -63,10 +65,15 @@ def _token(database: Database, vault: Vault, request: UUID, actor: str) -> None:
     reidentification.approve(database, request, actor=actor, reason="seen", at=NOW)
 
 
+def _receipt(database: Database, _vault: Vault, request: UUID, actor: str) -> None:
+    Receipts(database.url, clock=lambda: NOW).approve_withdrawal(request, actor=actor, reason="seen")
+
+
 DOORS: dict[str, Door] = {
     **{action.value: _kyc for action in ACTIONS},
     **dict.fromkeys(control.ACTIONS, _key),
     reidentification.ACTION: _token,
+    WITHDRAW: _receipt,
 }
 
 

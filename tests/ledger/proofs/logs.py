@@ -18,12 +18,15 @@ from emoney.testing import copy_of
 
 _DECLARATION = re.compile(r"^\s*\(\d+, '[a-z_]+\.[a-z_]+', \d+, '[a-z_]+', ARRAY", re.MULTILINE)
 
-DECLARED = sum(
+EMPTY = 1 + sum(
     len(_DECLARATION.findall(migration.read_text()))
     for package in PACKAGES
     for migration in Path(__file__).parents[3].glob(f"{package}/migrations/**/*.sql")
 )
-"""Leaves that every log begins with: the declarations of what else is one."""
+"""Leaves that every log begins with: the declarations of what else is one, and the testing kit's policy."""
+
+DECLARED = EMPTY + 2
+"""And when an account of funds is opened, as it is for every Log: the testing kit's two receipts on it."""
 
 TABLES = {
     1: ("ledger.transfer", "id"),
@@ -41,6 +44,10 @@ TABLES = {
     13: ("ledger.kept_request", "id"),
     14: ("ledger.kept_request_decision", "request_id"),
     15: ("ledger.kept_request_done", "request_id"),
+    16: ("ledger.receipt", "id"),
+    17: ("ledger.receipt_match", "receipt_id"),
+    18: ("ledger.receipt_withdrawal", "request_id"),
+    19: ("ledger.receipt_policy", "id"),
     32: ("privacy.key_event", "id"),
     33: ("privacy.opening", "id"),
     34: ("privacy.purpose_list", "id"),

@@ -4,6 +4,8 @@ from uuid import UUID
 import pytest
 from books import Books
 from looks import Bank
+from treasury import Treasury
+from unfunded import unfunded
 
 from emoney.ledger import AccountKind
 
@@ -17,3 +19,10 @@ def funds(books: Books) -> UUID:
 @pytest.fixture
 def bank(books: Books, funds: UUID, tmp_path: Path) -> Bank:
     return Bank(books, funds, tmp_path)
+
+
+@pytest.fixture
+def treasury(books: Books) -> Treasury:
+    """A ledger under the policy `receipt`, on which nothing was received yet."""
+    unfunded(books.owner_url)
+    return Treasury(books)

@@ -1,0 +1,1 @@
+"""`emoney safeguarding` and `emoney receipts`: what the banks hold, and what arrived there."""
