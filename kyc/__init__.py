@@ -6,6 +6,7 @@ from emoney.ledger.base.faces import face
 
 if TYPE_CHECKING:
     from emoney.kyc.evidence.tiers import tier_for, tier_named
+    from emoney.kyc.limits.compile import compile_profile
     from emoney.kyc.limits.features import Features
     from emoney.kyc.packs.library import PackLibrary
     from emoney.kyc.packs.schema import Pack
@@ -36,6 +37,7 @@ else:
             "tier_for": "evidence.tiers",
             "tier_named": "evidence.tiers",
             "Features": "limits.features",
+            "compile_profile": "limits.compile",
             "NewWallet": "wallets.wallet",
             "GivenTier": "wallets.wallet",
             "open_wallets": "wallets.wallet",
@@ -58,6 +60,7 @@ __all__ = [
     "tier_for",
     "tier_named",
     "Features",
+    "compile_profile",
     "NewWallet",
     "GivenTier",
     "open_wallets",

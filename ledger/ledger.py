@@ -114,6 +114,7 @@ class Ledger:
             with self.database.autocommit() as connection:
                 decided = cache.decide(transfers, lambda: nullcontext(connection))
                 if decided is None:
+                    _log.debug("%d transfers are posted under locks", len(transfers))
                     return None
                 optimistic.write(connection, decided)
         except (optimistic.StaleDecision, partitions.PartitionMissing, ConnectionLost) as error:

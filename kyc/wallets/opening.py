@@ -22,6 +22,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import read
+from emoney.ledger.base.postgres.tuples import reads_tuples
 
 _queries = queries_beside(__file__)
 
@@ -84,6 +85,7 @@ def _assigned(
     return tier, tuple(sorted(shown & pack.evidence_kinds))
 
 
+@reads_tuples
 def demand_room(connection: Connection, holder: UUID, pack: Pack, tier: Tier) -> None:
     """That the person may have one wallet more under the pack; two who ask at once come one by one.
 

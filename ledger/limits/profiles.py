@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from emoney.ledger.base.errors import IntegrityViolation
 from emoney.ledger.base.ids import content_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -31,18 +32,8 @@ from emoney.ledger.transfers.operations import Operation
 @all_or_nothing
 def store(connection: Connection, profile: LimitProfile) -> UUID:
     """Store `profile` unless it is there; returns its id, which follows from its content."""
-    content = {
-        "name": profile.name,
-        "currency": profile.currency,
-        "time_zone": profile.time_zone,
-        "rules": [_rule_to_json(rule) for rule in profile.rules],
-        "counted": _counted_to_json(profile.counted),
-        "counted_per_payee": _counted_to_json(profile.counted_per_payee),
-        "fiscal_year_starts": profile.fiscal_year_starts,
-        "payee_operations": sorted(operation.value for operation in profile.payee_operations),
-        "counted_operations": sorted([each.value, what.value] for each, what in profile.counted_operations),
-    }
-    profile_id = content_id(json.dumps(content, sort_keys=True).encode())
+    content = _content(profile)
+    profile_id = _id_of(content)
     values = {key: Jsonb(value) if isinstance(value, list) else value for key, value in content.items()}
     connection.execute(
         "INSERT INTO ledger.limit_profile"
@@ -54,6 +45,29 @@ def store(connection: Connection, profile: LimitProfile) -> UUID:
         values | {"id": profile_id},
     )
     return profile_id
+
+
+def _content(profile: LimitProfile) -> dict[str, Any]:
+    return {
+        "name": profile.name,
+        "currency": profile.currency,
+        "time_zone": profile.time_zone,
+        "rules": [_rule_to_json(rule) for rule in profile.rules],
+        "counted": _counted_to_json(profile.counted),
+        "counted_per_payee": _counted_to_json(profile.counted_per_payee),
+        "fiscal_year_starts": profile.fiscal_year_starts,
+        "payee_operations": sorted(operation.value for operation in profile.payee_operations),
+        "counted_operations": sorted([each.value, what.value] for each, what in profile.counted_operations),
+    }
+
+
+def _id_of(content: dict[str, Any]) -> UUID:
+    return content_id(json.dumps(content, sort_keys=True).encode())
+
+
+def is_its_own(profile_id: UUID, profile: LimitProfile) -> bool:
+    """Whether a profile stands under the id that follows from its content."""
+    return profile_id == _id_of(_content(profile))
 
 
 class ProfileCache:
@@ -74,6 +88,11 @@ class ProfileCache:
         missing = [profile_id for profile_id in set(ids) if profile_id not in self._known]
         if missing:
             found = load(connection, missing)
+            for profile_id, profile in found.items():
+                if not is_its_own(profile_id, profile):
+                    raise IntegrityViolation(
+                        f"limit profile {profile_id} is not what its id was made from: see `emoney verify`"
+                    )
             slots = usage.layouts(connection, missing)
             for profile_id, profile in found.items():
                 own, with_payee = slots.get(profile_id, ((), ()))

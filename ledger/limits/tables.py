@@ -32,6 +32,16 @@ class LimitProfileRow(Table, table=True):
     created_at: datetime = timestamp_column()
 
 
+class KindOperationsRow(Table, table=True):
+    """By which operations an account of a kind may be debited and credited, as codes."""
+
+    __tablename__ = "kind_operations"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    kind: str = Field(sa_column=Column(Text, primary_key=True))
+    codes: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
 class LimitCounterRow(Table, table=True):
     """What is counted for a profile, by slot."""
 

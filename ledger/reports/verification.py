@@ -95,6 +95,9 @@ def _compiled(connection: Connection) -> Iterator[Breach]:
         found.setdefault(profile_id, {})[number] = tuple(rule)
     ids = [row[0] for row in connection.execute("SELECT id FROM ledger.limit_profile")]
     for profile_id, profile in profiles.load(connection, ids).items():
+        if not profiles.is_its_own(profile_id, profile):
+            said = "a profile's id follows from its content"
+            yield Breach("ledger.limit_profile", str(profile_id), said, None, None)
         expected = dict(_rules_of(profile))
         compiled = found.pop(profile_id, {})
         for number in expected.keys() | compiled.keys():
@@ -128,8 +131,8 @@ def _rule(rule: LimitRule) -> tuple[Any, ...]:
         mask,
         None if rule.on_exceed is OnExceed.ALLOW_UNTIL_END_OF_DAY else most,
         rule.window and rule.window.value,
-        "-infinity" if rule.valid_from is None else rule.valid_from.isoformat(),
-        "infinity" if rule.valid_to is None else rule.valid_to.isoformat(),
+        "1899-12-01" if rule.valid_from is None else rule.valid_from.isoformat(),
+        "9000-02-01" if rule.valid_to is None else rule.valid_to.isoformat(),
         rule.after_months,
     )
 

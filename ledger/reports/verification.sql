@@ -97,5 +97,5 @@ WHERE e.told <> concat_ws(' ', g.balance_most, g.single_in_most, g.single_out_mo
 -- name: missing_guards
 SELECT 'ledger.guard', p.id::text, 'a profile has a guard at any time', 'one', 'none'
 FROM ledger.limit_profile AS p
-WHERE NOT EXISTS (SELECT FROM ledger.guard AS g WHERE g.profile_id = p.id AND g.ends_at = 'infinity')
-   OR NOT EXISTS (SELECT FROM ledger.guard AS g WHERE g.profile_id = p.id AND g.starts_at = '-infinity');
+WHERE NOT EXISTS (SELECT FROM ledger.guard AS g WHERE g.profile_id = p.id AND g.ends_at > '9000-01-15')
+   OR NOT EXISTS (SELECT FROM ledger.guard AS g WHERE g.profile_id = p.id AND g.starts_at < '1899-12-15');

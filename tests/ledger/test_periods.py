@@ -211,10 +211,10 @@ def test_an_older_snapshot_does_not_hide_a_close(books: Books) -> None:
 
 def _insert(connection: psycopg.Connection, transfer: Transfer) -> None:
     connection.execute(
-        "INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation,"
-        " reference, effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)"
-        " VALUES (%s, %s, %s, 1, 'EUR', 'load', 'r', %s, %s, 1, 1, 1, 1)",
-        (transfer.id, transfer.debit_account, transfer.credit_account, transfer.effective_at, NOON),
+        "SELECT ledger.write_posted_v1(%s, ARRAY["
+        "ROW(%s, %s, %s, 1, 1, 1, 1, 1, 'EUR', 'load', 'r', NULL, %s)]"
+        "::ledger.decided_row[], NULL, NULL)",
+        (NOON, transfer.id, transfer.debit_account, transfer.credit_account, transfer.effective_at),
     )
 
 

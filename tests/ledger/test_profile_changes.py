@@ -34,6 +34,8 @@ LIMITED = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.DAY))
 TIGHTER = profile(rule(Metric.FLOW, 50, Direction.OUT, Window.DAY), name="tighter")
 NOTHING_STOPS = profile(rule(Metric.FLOW, None, Direction.OUT, Window.DAY, bound=Bound.NONE), name="open")
 UNKNOWN = profile(rule(Metric.FLOW, None, Direction.OUT, Window.DAY, bound=Bound.UNKNOWN), name="unknown")
+PROFILES = ("limit_profile", "limit_rule", "limit_counter", "guard")
+"""What storing a profile writes."""
 
 
 def stored(books: Books, limits: LimitProfile) -> UUID:
@@ -135,8 +137,8 @@ def test_an_approval_lapses_and_is_of_one_account_and_one_profile(books: Books) 
         put(books, wallet, None, approval=new_id())
     with pytest.raises(InvalidInput), books.database.connection() as connection:
         put_under(connection, {wallet: None, other: None}, approval=request, **BY)
-    assert books.dump(without=["limit_profile"]) == {
-        name: rows for name, rows in before.items() if name != "limit_profile"
+    assert books.dump(without=PROFILES) == {
+        name: rows for name, rows in before.items() if name not in PROFILES
     }
     assert put(books, wallet, None, approval=request, at=NOON + timedelta(days=89)) == 1
 
@@ -164,11 +166,11 @@ def test_a_customers_account_is_opened_under_limits(books: Books) -> None:
     wallet = books.ledger.open_account(AccountKind.CUSTOMER, "EUR", "w-1", profile=LIMITED)
     assert under(books, wallet) == stored(books, LIMITED)
     assert books.ledger.open_account(AccountKind.CUSTOMER, "EUR", "w-1") == wallet
-    before = books.dump(without=["limit_profile"])
+    before = books.dump(without=PROFILES)
     for limits in (None, NOTHING_STOPS, profile()):
         with pytest.raises(LimitsMissing, match="give its profile"):
             books.ledger.open_account(AccountKind.CUSTOMER, "EUR", "w-2", profile=limits)
-    assert books.dump(without=["limit_profile"]) == before
+    assert books.dump(without=PROFILES) == before
     books.ledger.open_account(AccountKind.MERCHANT, "EUR", "m-1")
 
 

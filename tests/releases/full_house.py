@@ -41,7 +41,7 @@ from emoney.privacy.keys.events import KeyKind
 from emoney.privacy.pseudonyms import reidentification
 from emoney.privacy.pseudonyms.domains import Pseudonyms
 from emoney.privacy.releases.counts import Question, open_budget, publish
-from emoney.testing import SetClock
+from emoney.testing import SetClock, open_without_limits
 
 START = datetime(2026, 2, 10, 9, tzinfo=UTC)
 CURRENCY = "GHS"
@@ -111,6 +111,10 @@ class FullHouse:
     def _post(self, operation: Operation, payer: str, payee: str, amount: int, **more: Any) -> UUID:
         id_ = more.pop("id", None) or new_id()
         reference = f"R-{next(self._numbers)}"
+        if operation is Operation.LOAD:
+            self.emoney.receipts.record(
+                self.wallets[payer], reference, amount, CURRENCY, actor="treasury-1", reason="credited"
+            )
         sent = Transfer(
             id_,
             self.wallets[payer],
@@ -170,7 +174,9 @@ class FullHouse:
 
     def _watch(self) -> None:
         """Cash just below a threshold, day after day, from which an alert comes."""
-        self.wallets["structured"] = self.ledger.open_account(AccountKind.CUSTOMER, CURRENCY, "structured")
+        self.wallets["structured"] = open_without_limits(
+            self.ledger, AccountKind.CUSTOMER, CURRENCY, "structured"
+        )
         for number in range(4):
             self.clock.move(days=1)
             self._post(Operation.CASH_IN, AccountKind.AGENT, "structured", 480_000 + 100 * number)
@@ -272,7 +278,7 @@ class FullHouse:
             self.ledger, self.wallets["structured"], floor=None, ceiling=9_000_000, **SAID
         )
         account_changes.move(self.ledger, self.wallets["w-2"], self.wallets["w-1"], **SAID)
-        self.wallets["closed"] = self.ledger.open_account(AccountKind.CUSTOMER, CURRENCY, "closed")
+        self.wallets["closed"] = open_without_limits(self.ledger, AccountKind.CUSTOMER, CURRENCY, "closed")
         account_changes.close(self.ledger, self.wallets["closed"], **SAID)
         with self.emoney.database.connection() as connection:
             freezing.freeze(connection, self.wallets["w-4"], kind=FreezeKind.COURT_ORDER, **said)

@@ -15,6 +15,25 @@ RETURN ARRAY['opening', 'load', 'cash_in', 'cash_out', 'pay', 'pay_remote', 'bil
     'exchange', 'refund', 'reversal', 'redeem_bank', 'redeem_cash', 'load_card', 'remit_in', 'p2p_registered',
     'cross_border', 'crypto', 'redeem_own_bank', 'dormancy', 'load_emoney'];
 
+-- Between which kinds of accounts an operation moves money (`ledger/transfers/sides.py`, with which a test compares it): for
+-- each kind, the codes by which it may be debited (out) and credited (in).
+CREATE TABLE ledger.kind_operations (
+    kind text PRIMARY KEY,
+    codes bigint NOT NULL
+);
+INSERT INTO ledger.kind_operations (kind, codes) VALUES
+    ('agent', 71494609754030078),
+    ('customer', 70362078415581966),
+    ('dormant', 70362009696105222),
+    ('escheat', 34335411700396806),
+    ('fees', 32086910413733606),
+    ('in_transit', 73856420838764000),
+    ('issued_unfunded', 73856420836142080),
+    ('merchant', 71494609754030078),
+    ('own_funds', 32086910413733606),
+    ('safeguarding', 73856420836142080),
+    ('suspense', 34339809749008358);
+
 -- What a rule of a profile measures, as a mask of codes. What gives back is under no limit.
 CREATE FUNCTION ledger.limit_mask_v1(direction text, operations jsonb) RETURNS bigint
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -42,7 +61,7 @@ CREATE TABLE ledger.limit_counter (
 
 -- The rules of a profile that measure something. most: minor units or transfers, -1 where the number is not known, which
 -- allows nothing; null where the text lets it pass until the day ends. slot: what a flow or count rule measures, of the day alone where span is 'day'. apart: not in the
--- columns of ledger.guard.
+-- columns of ledger.guard. A rule without a beginning or an end has days before and after all on which anything counts.
 CREATE TABLE ledger.limit_rule (
     profile_id uuid NOT NULL,
     number smallint NOT NULL,
@@ -83,7 +102,7 @@ CREATE TABLE ledger.guard (
     apart boolean NOT NULL,
     PRIMARY KEY (profile_id, ends_at)
 );
-INSERT INTO ledger.guard VALUES ('00000000-0000-0000-0000-000000000000', '-infinity', 'infinity', 'UTC', 1, 0, '{}', '{}',
+INSERT INTO ledger.guard VALUES ('00000000-0000-0000-0000-000000000000', '1899-12-01', '9000-02-01', 'UTC', 1, 0, '{}', '{}',
     '{}', '{}', '{}', NULL, NULL, NULL, '{}', '{}', false);
 
 -- What a wallet moved on a day that is over, by slot; and with one payee (other_id), on any day. Today's stands in
@@ -114,7 +133,7 @@ BEGIN
     SELECT NEW.id, r.number, r.rule ->> 'id', r.rule ->> 'metric', r.rule ->> 'scope', m.mask,
         CASE WHEN r.rule ->> 'on_exceed' <> 'allow_until_end_of_day' THEN coalesce((r.rule ->> 'amount')::bigint, -1) END,
         r.rule ->> 'window',
-        coalesce((r.rule ->> 'valid_from')::date, '-infinity'), coalesce((r.rule ->> 'valid_to')::date, 'infinity'),
+        coalesce((r.rule ->> 'valid_from')::date, '1899-12-01'), coalesce((r.rule ->> 'valid_to')::date, '9000-02-01'),
         (r.rule ->> 'after_months')::smallint,
         (r.rule ->> 'after_months') IS NOT NULL
             OR CASE r.rule ->> 'metric'
@@ -159,11 +178,11 @@ BEGIN
         y.masks, y.numbers,
         EXISTS (SELECT FROM ledger.limit_rule AS r WHERE r.profile_id = NEW.id AND apart)
     FROM (
-        SELECT day AS starts_on, lead(day, 1, 'infinity') OVER (ORDER BY day) AS ends_on
+        SELECT day AS starts_on, lead(day, 1, '9000-02-01') OVER (ORDER BY day) AS ends_on
         FROM (
-            SELECT '-infinity'::date AS day
+            SELECT '1899-12-01'::date AS day
             UNION SELECT starts_on FROM ledger.limit_rule WHERE profile_id = NEW.id
-            UNION SELECT ends_on FROM ledger.limit_rule WHERE profile_id = NEW.id AND ends_on < 'infinity'
+            UNION SELECT ends_on FROM ledger.limit_rule WHERE profile_id = NEW.id AND ends_on < '9000-02-01'
         ) AS days
     ) AS p
     CROSS JOIN LATERAL (

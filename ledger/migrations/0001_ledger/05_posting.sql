@@ -5,13 +5,14 @@
 -- sums, of what currencies and times they are, the balance after the first and what that one changed by, debits
 -- counted up; whether each balance follows from the one before, on an account whose balance debits raise, and credits;
 -- and what limits ask: the highest balance that a credit reached, the largest debit and credit; and of what counts on the
--- day of posting, out and in, the codes as a mask, the sum and the number; and codes and amounts one by one.
+-- day of posting, out and in, the codes as a mask, the sum and the number; and codes and amounts one by one. all_codes:
+-- the codes of all of them.
 CREATE TYPE ledger.account_total AS (
     account_id uuid, first bigint, last bigint, entries bigint, debits bigint, credits bigint, currency text,
     other_currency text, first_posted_at timestamptz, last_posted_at timestamptz, first_after bigint, first_change bigint,
     debits_raise boolean, credits_raise boolean, peak bigint, largest_out bigint, largest_in bigint,
     out_mask bigint, out_amount bigint, out_number bigint, in_mask bigint, in_amount bigint, in_number bigint,
-    codes integer[], amounts bigint[]
+    codes integer[], amounts bigint[], all_codes bigint
 );
 
 -- The application inserts transfers; the two entries of each and the balances follow from them here, and only here. The
@@ -62,10 +63,12 @@ BEGIN
         SELECT ARRAY[
             ROW(debit_account, debit_version, debit_version, 1, amount, 0, currency, currency, posted_at, posted_at,
                 debit_balance, amount, true, true, NULL, asked, NULL,
-                CASE WHEN counted THEN 1::bigint << number + 32 ELSE 0 END, amount, 1, 0, 0, 0, NULL, NULL),
+                CASE WHEN counted THEN 1::bigint << number + 32 ELSE 0 END, amount, 1, 0, 0, 0, NULL, NULL,
+                1::bigint << number + 32),
             ROW(credit_account, credit_version, credit_version, 1, 0, amount, currency, currency, posted_at, posted_at,
                 credit_balance, -amount, true, true, CASE WHEN number NOT IN (13, 14) THEN credit_balance END, NULL, asked,
-                0, 0, 0, CASE WHEN counted THEN 1::bigint << number ELSE 0 END, amount, 1, NULL, NULL)
+                0, 0, 0, CASE WHEN counted THEN 1::bigint << number ELSE 0 END, amount, 1, NULL, NULL,
+                1::bigint << number)
         ]::ledger.account_total[], reference IS NULL, effective_at <> posted_at, posted_at
         INTO totals, unreceipted, late, at
         FROM posted,
@@ -98,7 +101,8 @@ BEGIN
                 coalesce(sum(debit) FILTER (WHERE counts), 0), count(*) FILTER (WHERE counts AND code > 32),
                 coalesce(bit_or(1::bigint << code) FILTER (WHERE counts AND code < 32), 0),
                 coalesce(sum(credit) FILTER (WHERE counts), 0), count(*) FILTER (WHERE counts AND code < 32),
-                array_agg(code) FILTER (WHERE counts), array_agg(debit + credit) FILTER (WHERE counts)
+                array_agg(code) FILTER (WHERE counts), array_agg(debit + credit) FILTER (WHERE counts),
+                bit_or(1::bigint << code)
             )::ledger.account_total AS row
             FROM stepped GROUP BY account_id
         )
@@ -121,8 +125,9 @@ BEGIN
             counters = CASE WHEN g.slots > 0 THEN ledger.counted_v1(
                 a.id, a.counted_on, a.counters, g, (at AT TIME ZONE g.time_zone)::date, t.out_mask, t.out_amount,
                 t.out_number, t.in_mask, t.in_amount, t.in_number, t.codes, t.amounts) END
-        FROM unnest(totals) AS t, ledger.guard AS g
+        FROM unnest(totals) AS t, ledger.guard AS g, ledger.kind_operations AS k
         WHERE a.id = t.account_id
+          AND k.kind = a.kind AND t.all_codes & ~k.codes = 0
           AND t.first = a.version + 1 AND t.last - t.first + 1 = t.entries
           AND a.currency = t.currency AND t.currency = t.other_currency
           AND t.first_posted_at >= coalesce(a.last_posted_at, '-infinity')
@@ -138,7 +143,7 @@ BEGIN
     )
     SELECT count(*), coalesce(bool_or(written.apart), false) INTO updated, apart FROM written;
     IF updated <> cardinality(totals) THEN
-        RAISE EXCEPTION 'ledger: % of % accounts are unknown, closed, frozen, of another currency, ahead in time, beyond a limit, or their versions or balances do not follow from their transfers',
+        RAISE EXCEPTION 'ledger: % of % accounts are unknown, of kinds that the operation does not move money between, closed, frozen, of another currency, ahead in time, beyond a limit, or their versions or balances do not follow from their transfers',
             cardinality(totals) - updated, cardinality(totals) USING ERRCODE = 'integrity_constraint_violation';
     END IF;
 
@@ -156,6 +161,16 @@ BEGIN
         ) AS s
         WHERE s.code NOT IN (13, 14, 45, 46) AND (NOT captured OR s.code < 32)
         ORDER BY s.position, s.code DESC;
+    END IF;
+
+    -- float moves between businesses, or between banks
+    SELECT min(p.id::text) INTO wrong FROM posted AS p
+    JOIN ledger.account AS d ON d.id = p.debit_account
+    JOIN ledger.account AS c ON c.id = p.credit_account
+    WHERE p.operation = 'float' AND d.sign <> c.sign;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'ledger: transfer % moves float between a bank and a business', wrong
+            USING ERRCODE = 'integrity_constraint_violation';
     END IF;
 
     -- What raises an asset and a liability at once issues value, whatever the operation is called.

@@ -66,6 +66,8 @@ BEGIN
 END
 $$;
 
+REVOKE EXECUTE ON FUNCTION ledger.check_reversal_v1() FROM PUBLIC;
+
 CREATE TRIGGER check_reversal AFTER INSERT ON ledger.reversal
     FOR EACH ROW EXECUTE FUNCTION ledger.check_reversal_v1();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.reversal

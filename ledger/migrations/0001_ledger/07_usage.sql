@@ -69,11 +69,11 @@ BEGIN
     IF TG_RELID <> 'ledger.account'::regclass THEN
         RAISE EXCEPTION 'ledger: counters are those of ledger.account' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    SELECT * INTO guard FROM ledger.guard AS g WHERE g.profile_id = NEW.profile_id AND g.ends_at = 'infinity';
+    SELECT * INTO guard FROM ledger.guard AS g WHERE g.profile_id = NEW.profile_id AND g.ends_at > '9000-01-15';
     SELECT (g.time_zone, g.fiscal_year_starts, g.masks, g.numbers, g.spans, g.payee_masks, g.payee_numbers)
          = (guard.time_zone, guard.fiscal_year_starts, guard.masks, guard.numbers, guard.spans, guard.payee_masks,
             guard.payee_numbers)
-    INTO same FROM ledger.guard AS g WHERE g.profile_id = OLD.profile_id AND g.ends_at = 'infinity';
+    INTO same FROM ledger.guard AS g WHERE g.profile_id = OLD.profile_id AND g.ends_at > '9000-01-15';
     IF same THEN
         RETURN NEW;
     END IF;
@@ -168,7 +168,7 @@ DECLARE
     first date;
 BEGIN
     SELECT * INTO account FROM ledger.account WHERE id = asked;
-    SELECT * INTO guard FROM ledger.guard AS g WHERE g.profile_id = account.profile_id AND g.ends_at = 'infinity';
+    SELECT * INTO guard FROM ledger.guard AS g WHERE g.profile_id = account.profile_id AND g.ends_at > '9000-01-15';
     IF guard.profile_id IS NULL OR (guard.slots = 0 AND cardinality(guard.payee_masks) = 0) THEN
         RETURN;
     END IF;

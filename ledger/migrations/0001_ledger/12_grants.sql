@@ -10,7 +10,7 @@ GRANT SELECT ON
     ledger.account, ledger.account_change, ledger.account_freeze, ledger.freeze_kind, ledger.account_parent,
     ledger.account_metadata,
     ledger.claim, ledger.transfer, ledger.entry, ledger.refusal, ledger.transfer_note, ledger.partition_start,
-    ledger.limit_profile, ledger.limit_counter, ledger.limit_rule, ledger.guard, ledger.usage_day, ledger.usage_moved,
+    ledger.kind_operations, ledger.limit_profile, ledger.limit_counter, ledger.limit_rule, ledger.guard, ledger.usage_day, ledger.usage_moved,
     ledger.operation_number,
     ledger.hold, ledger.hold_event, ledger.open_hold,
     ledger.reversal, ledger.dispute, ledger.dispute_outcome,

@@ -14,6 +14,7 @@ from emoney.ledger.base.errors import InvalidInput, UnknownCurrency
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import Bound, Direction, Metric, OnExceed, Window, code
+from emoney.ledger.transfers.sides import SIDES
 
 DAY, MONTH = Window.DAY, Window.CALENDAR_MONTH
 IN, OUT = Direction.IN, Direction.OUT
@@ -365,3 +366,14 @@ def test_the_database_names_operations_by_the_numbers_that_python_does(books: Bo
     assert row is not None
     assert [Operation(name).number for name in row[0]] == list(range(1, len(Operation) + 1))
     assert numbers == {each.value: each.number for each in Operation}
+
+
+def test_the_database_moves_money_between_the_kinds_that_python_does(books: Books) -> None:
+    with books.database.connection() as connection:
+        found = dict(connection.execute("SELECT kind, codes FROM ledger.kind_operations").fetchall())
+    expected: dict[str, int] = {kind.value: 0 for kind in AccountKind}
+    for operation, pairs in SIDES.items():
+        for debited, credited in pairs:
+            expected[debited] |= 1 << code(OUT, operation)
+            expected[credited] |= 1 << code(IN, operation)
+    assert found == expected

@@ -441,6 +441,18 @@ def test_value_is_not_issued_without_a_receipt_whatever_it_is_called(books: Book
     assert books.dump() == before
 
 
+@pytest.mark.parametrize(
+    "operation", [Operation.P2P, Operation.PAY, Operation.FLOAT, Operation.FEE, Operation.BILL]
+)
+def test_value_is_not_issued_under_another_name(books: Books, operation: Operation) -> None:
+    """Limits, receipts and monitoring go by the operation."""
+    funds, wallet = books.account(AccountKind.SAFEGUARDING), books.account(AccountKind.AGENT)
+    before = books.dump()
+    with pytest.raises(errors.IntegrityError), books.database.connection() as connection:
+        _insert(connection, books, books.transfer(funds, wallet, 5, operation, reference="r"), 1, 5, 1, 5)
+    assert books.dump() == before
+
+
 def test_tables_of_the_callers_own_do_not_stand_in_for_the_ledgers(books: Books) -> None:
     """Temporary objects come first in a search path that does not say otherwise."""
     a, b = books.funded(100), books.account()

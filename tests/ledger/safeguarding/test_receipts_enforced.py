@@ -43,20 +43,18 @@ def insert(connection: psycopg.Connection, books: Books, transfer: Transfer) -> 
         version, balance, sign = states[account]
         numbers += [version, balance + sign * side * transfer.amount]
     connection.execute(
-        "INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation,"
-        " reference, effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        "SELECT ledger.write_posted_v1(%s, ARRAY["
+        "ROW(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, NULL)]::ledger.decided_row[], NULL, NULL)",
         (
+            books.now,
             transfer.id,
             transfer.debit_account,
             transfer.credit_account,
             transfer.amount,
+            *numbers,
             transfer.currency,
             transfer.operation.value,
             transfer.reference,
-            books.now,
-            books.now,
-            *numbers,
         ),
     )
     connection.execute("INSERT INTO ledger.claim (id) VALUES (%s)", (transfer.id,))

@@ -254,7 +254,11 @@ def test_a_snapshot_has_what_an_operator_has() -> None:
     newest = snapshots()[-1]
     held = {table for table, rows in newest.facts.counts.items() if rows}
     assert held >= {
-        *(f"ledger.{name}" for name in ("transfer", "entry", "refusal", "transfer_note", "claim", "usage")),
+        *(
+            f"ledger.{name}"
+            for name in ("transfer", "entry", "refusal", "transfer_note", "claim", "usage_day")
+        ),
+        *(f"ledger.{name}" for name in ("receipt", "receipt_fund", "guard", "limit_rule", "limit_counter")),
         *(f"ledger.{name}" for name in ("hold", "hold_event", "open_hold", "reversal")),
         *(f"ledger.{name}" for name in ("dispute", "dispute_outcome", "closed_period", "period_total")),
         *(f"ledger.{name}" for name in ("request", "request_decision", "request_done", "account_freeze")),
