@@ -38,7 +38,7 @@ check: install
 	echo '$(TESTS) -m "not long"'; $(TESTS) -m "not long"; tests=$$?; \
 	wait $$types || { types=$$?; echo "mypy: errors, see above"; exit $$types; }; exit $$tests
 
-# About eleven minutes, half of it for a ledger of five million transfers; `emoney bench posting --quick`: one.
+# About eleven minutes, half of it for a ledger of five million transfers; `emoney bench posting --quick`: seven.
 bench: install
 	$(BIN)/python -m benchmarks
 

@@ -30,38 +30,35 @@ FROM ledger.account AS a, ledger.usage_breaches_v1(a.id) AS b
 WHERE a.profile_id IS NOT NULL;
 
 -- name: limits
--- Windows in which a wallet moved more than a rule of its profile allows, since the wallet came under that profile.
-SELECT 'ledger.account', w.account_id::text, w.id || ' from ' || w.first, w.most::text, w.moved::text
-FROM (
-    SELECT m.account_id, r.id, r.most, r.starts_on, r.ends_on,
-           CASE WHEN r.span IN ('rolling_30d', 'rolling_12m') THEN m.day
-                ELSE ledger.window_first(r.span, m.day, p.fiscal_year_starts) END AS first,
-           CASE r.span
-               WHEN 'rolling_30d' THEN sum(sum(m.moved)) OVER (
-                   PARTITION BY m.account_id, m.other_id, r.number ORDER BY m.day RANGE BETWEEN '29 days' PRECEDING AND CURRENT ROW)
-               WHEN 'rolling_12m' THEN sum(sum(m.moved)) OVER (
-                   PARTITION BY m.account_id, m.other_id, r.number ORDER BY m.day
-                   RANGE BETWEEN '12 months' PRECEDING AND CURRENT ROW) - coalesce((
-                       SELECT u.moved[r.slot] FROM ledger.usage_day AS u
-                       WHERE u.account_id = m.account_id AND u.day = (m.day - interval '12 months')::date
-                         AND u.other_id = coalesce(m.other_id, '00000000-0000-0000-0000-000000000000')
-                   ), 0)
-               ELSE sum(sum(m.moved)) OVER (
-                   PARTITION BY m.account_id, m.other_id, r.number,
-                       ledger.window_first(r.span, m.day, p.fiscal_year_starts))
-           END AS moved,
-           m.day
+-- Windows in which a wallet moved more than a rule of its profile allows: such as began since the wallet came under that
+-- profile, and since the rule is in force. By day, what was moved in the window so far.
+WITH moved AS (
+    SELECT m.account_id, m.other_id, m.day, r.number, r.id, r.most, r.span, r.starts_on, r.ends_on, sum(m.moved) AS moved,
+           ledger.window_first(r.span, m.day, p.fiscal_year_starts) AS first,
+           (SELECT max((c.at AT TIME ZONE p.time_zone)::date) FROM ledger.account_change AS c
+            WHERE c.account_id = a.id AND c.kind = 'profile') AS changed_on
     FROM ledger.usage_moved AS m
     JOIN ledger.account AS a ON a.id = m.account_id
     JOIN ledger.limit_profile AS p ON p.id = a.profile_id
     JOIN ledger.limit_rule AS r
         ON r.profile_id = p.id AND r.slot = m.slot AND (r.scope = 'payee') = (m.other_id IS NOT NULL)
         AND r.scope IN ('wallet', 'payee') AND r.after_months IS NULL
-    GROUP BY m.account_id, m.other_id, m.day, r.id, r.number, r.most, r.starts_on, r.ends_on, r.span, r.slot,
+    GROUP BY m.account_id, m.other_id, m.day, r.number, r.id, r.most, r.span, r.starts_on, r.ends_on, a.id, p.time_zone,
         p.fiscal_year_starts
-) AS w
-WHERE w.moved > w.most AND w.day >= w.starts_on AND w.day < w.ends_on
-GROUP BY w.account_id, w.id, w.first, w.most, w.moved;
+), summed AS (
+    SELECT m.*, CASE WHEN m.span IN ('rolling_30d', 'rolling_12m') THEN (
+            SELECT sum(o.moved) FROM moved AS o
+            WHERE o.account_id = m.account_id AND o.number = m.number AND o.other_id IS NOT DISTINCT FROM m.other_id
+              AND o.day BETWEEN m.first AND m.day
+        ) ELSE sum(m.moved) OVER (PARTITION BY m.account_id, m.other_id, m.number, m.first ORDER BY m.day) END AS so_far
+    FROM moved AS m
+)
+SELECT 'ledger.account', s.account_id::text, s.id || ' on ' || min(s.day), s.most::text, max(s.so_far)::text
+FROM summed AS s
+WHERE s.so_far > s.most AND s.day < s.ends_on
+  AND s.first >= CASE WHEN s.starts_on < '1900-01-01' THEN '-infinity' ELSE s.starts_on END
+  AND (s.changed_on IS NULL OR s.first > s.changed_on)
+GROUP BY s.account_id, s.number, s.id, s.other_id, s.first, s.most;
 
 -- name: rules
 -- The rules of profiles as the database has compiled them.

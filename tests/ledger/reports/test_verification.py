@@ -15,6 +15,8 @@ from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import Decision, decide
 from emoney.ledger.reports.verification import Breach, verify
 
+DAY = Window.DAY
+
 
 def breaches(books: Books) -> list[Breach]:
     with books.database.connection() as connection:
@@ -131,3 +133,29 @@ def test_a_limit_that_was_passed_on_a_past_day_is_named(
         "501",
     )
     assert str(day) in breach.rule
+
+
+def test_what_moved_before_limits_were_lowered_is_no_breach(books: Books) -> None:
+    """Of the profile a wallet is under now, only windows that began under it can be passed."""
+    out = Direction.OUT
+    wide, narrow = (profile(rule(Metric.FLOW, most, out, DAY), name=f"{most} a day") for most in (500, 50))
+    payer, payee = books.funded(2_000, profile=wide), books.funded(10)
+    books.posted(books.transfer(payer, payee, 400))
+    books.set_profile(payer, narrow)
+    books.now += timedelta(days=1)
+    books.posted(books.transfer(payer, payee, 50))
+    assert breaches(books) == []
+
+
+def test_a_limit_that_was_raised_on_a_day_is_asked_until_then(books: Books) -> None:
+    out, year = Direction.OUT, Window.CALENDAR_YEAR
+    raised = books.now.date() + timedelta(days=2)
+    limited = profile(
+        rule(Metric.FLOW, 100, out, year, name="until", valid_to=raised),
+        rule(Metric.FLOW, 300, out, year, name="from", valid_from=raised),
+    )
+    payer, payee = books.funded(2_000, profile=limited), books.funded(10)
+    books.posted(books.transfer(payer, payee, 100))
+    books.now += timedelta(days=3)
+    books.posted(books.transfer(payer, payee, 150))
+    assert breaches(books) == []
