@@ -20,6 +20,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from statistics import median, quantiles
 from typing import Any
@@ -38,6 +39,9 @@ CALLERS, CALLERS_MANY = 64, 256
 MADE_PER_S = 30_000
 """Transfers made for a turn, more than any machine posted yet: with the last one, too, the turn is over."""
 
+FEWEST = 2
+"""Calls of a turn that are measured at least, however slow the machine is: a percentile needs two."""
+
 Way = Callable[[Iterator[Transfer], float, float], list[float]]
 """Posts one after the other until a moment; gives the latency of each begun since another, in seconds."""
 
@@ -50,8 +54,7 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
     own_pair = people.between(own)
     pair, payment = people.between(wallets), people.to_merchant(wallets, people.open_merchant(ledger))
     make_tables(alone.url, own)
-    function = Function(alone.url)
-    with GroupCommit(ledger) as commits:
+    with closing(Function(alone.url)) as function, GroupCommit(ledger) as commits:
         ways: dict[str, tuple[Make, Way]] = {
             "function": (own_pair, partial(_caller, function.post)),
             "single": (own_pair, partial(_caller, lambda t: singly.post([t])[0].posted)),
@@ -78,7 +81,6 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
                     p99[name].append(quantiles(waited, n=100)[98])
             for database in (alone, shared):
                 tidy(database) if turn else settle(database)
-    function.close()
 
     def many(name: str, baseline: str, ratio: str) -> dict[str, Any]:
         p99_s, alone_s = median(p99[name]), median(p99["single"])
@@ -117,7 +119,7 @@ def _caller(
         now = time.perf_counter()
         if began >= since:
             latencies.append(now - began)
-        if now > until:
+        if now > until and len(latencies) >= FEWEST:
             break
     return latencies
 
