@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # One process more than a small machine has cores, for a test often waits; one that is done takes from another's rest.
-TESTS := $(BIN)/pytest -q -n 3 --dist worksteal
+TESTS := $(BIN)/pytest -q -n 2 --dist loadfile
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: install demo test test-long check bench bench-smoke docs lock release-snapshot clean

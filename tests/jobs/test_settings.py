@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import pytest
 from commands import Command
+from pydantic import ValidationError
 
 from emoney.jobs import schedule
 from emoney.jobs.installation import Emoney
@@ -56,7 +57,10 @@ def wrong(**given: Any) -> str:
     with pytest.raises(ConfigurationError) as refused:
         Settings(**given)
     assert refused.value.__cause__ is None
-    assert refused.value.__context__ is None  # pydantic's error holds the values
+    met: BaseException | None = refused.value
+    while met is not None:  # pydantic's error holds the values
+        assert not isinstance(met, ValidationError)
+        met = met.__context__
     return str(refused.value)
 
 
