@@ -99,7 +99,7 @@ class GuardRow(Table, table=True):
     single_out_most: int | None = Field(sa_column=Column(BigInteger))
     payee_masks: list[int] = Field(sa_column=Column(ARRAY(BigInteger), nullable=False))
     payee_numbers: list[bool] = Field(sa_column=Column(ARRAY(Boolean), nullable=False))
-    apart: bool
+    apart_codes: int = Field(sa_column=Column(BigInteger, nullable=False))
 
 
 class UsageDayRow(Table, table=True):

@@ -8,12 +8,11 @@
 | claim  | ids and groups not seen before are taken; others get their earlier  | 0 (+1 for replayed ids)|
 |        | outcome                                                             |                        |
 | decide | `decide`, in Python, in order                                       | 0                      |
-| write  | each transfer by COPY as soon as it is decided (entries, balances   | 1                      |
-|        | and usage follow in the database's trigger), then refusals          | 0 to 2                 |
+| write  | all of it in one call; entries, balances and usage follow in the    | 1                      |
+|        | database's trigger                                                  |                        |
 | commit | the caller's transaction ends                                       | 1                      |
 
-Python works while PostgreSQL does: the accounts are made ready while the ids are claimed, transfers decided
-while those before them are written.
+Python works while PostgreSQL does: the accounts are made ready while the ids are claimed.
 
 Locks: accounts first (and, under limits of a person, the other wallets of their holders), claims second, each
 in id order; whoever waits for a claim waits for someone who has all accounts, so there is no deadlock. A

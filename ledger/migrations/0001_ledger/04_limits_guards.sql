@@ -34,6 +34,12 @@ INSERT INTO ledger.kind_operations (kind, codes) VALUES
     ('safeguarding', 73856420836142080),
     ('suspense', 34339809749008358);
 
+-- What an operator does, not the holder: to open an account with a balance carried over, and dormancy. Packs leave them out
+-- of most rules, so rules on one transfer or the balance are checked at once for the other codes, and for these apart.
+CREATE FUNCTION ledger.operators_codes() RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (1::bigint << 1) | (1::bigint << 23) | (1::bigint << 33) | (1::bigint << 55);
+
 -- What a rule of a profile measures, as a mask of codes. What gives back is under no limit.
 CREATE FUNCTION ledger.limit_mask_v1(direction text, operations jsonb) RETURNS bigint
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -60,8 +66,8 @@ CREATE TABLE ledger.limit_counter (
 );
 
 -- The rules of a profile that measure something. most: minor units or transfers, -1 where the number is not known, which
--- allows nothing; null where the text lets it pass until the day ends. slot: what a flow or count rule measures, of the day alone where span is 'day'. apart: not in the
--- columns of ledger.guard. A rule without a beginning or an end has days before and after all on which anything counts.
+-- allows nothing; null where the text lets it pass until the day ends. slot: what a flow or count rule
+-- measures, of the day alone where span is 'day'. apart: not in the columns of ledger.guard. A rule without a beginning or an end has days before and after all on which anything counts.
 CREATE TABLE ledger.limit_rule (
     profile_id uuid NOT NULL,
     number smallint NOT NULL,
@@ -80,8 +86,8 @@ CREATE TABLE ledger.limit_rule (
 );
 
 -- A profile's rules while none of them begins or ends, as the statement that writes the accounts checks them: of what
--- the wallet holds and moves itself. Arrays go by slot. Where nothing is limited, null. apart: ledger.limit_rule has
--- more. The row of no profile limits nothing.
+-- the wallet holds and moves itself. Arrays go by slot. Where nothing is limited, null. apart_codes:
+-- of what more is asked (ledger.check_apart_v1). The row of no profile limits nothing.
 CREATE TABLE ledger.guard (
     profile_id uuid NOT NULL,
     starts_at timestamptz NOT NULL,
@@ -99,11 +105,11 @@ CREATE TABLE ledger.guard (
     single_out_most bigint,
     payee_masks bigint[] NOT NULL,
     payee_numbers boolean[] NOT NULL,
-    apart boolean NOT NULL,
+    apart_codes bigint NOT NULL,
     PRIMARY KEY (profile_id, ends_at)
 );
 INSERT INTO ledger.guard VALUES ('00000000-0000-0000-0000-000000000000', '1899-12-01', '9000-02-01', 'UTC', 1, 0, '{}', '{}',
-    '{}', '{}', '{}', NULL, NULL, NULL, '{}', '{}', false);
+    '{}', '{}', '{}', NULL, NULL, NULL, '{}', '{}', 0);
 
 -- What a wallet moved on a day that is over, by slot; and with one payee (other_id), on any day. Today's stands in
 -- ledger.account.
@@ -120,8 +126,8 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    every_in constant bigint := ledger.limit_mask_v1('in', '[]');
-    every_out constant bigint := ledger.limit_mask_v1('out', '[]');
+    every_in constant bigint := ledger.limit_mask_v1('in', '[]') & ~ledger.operators_codes();
+    every_out constant bigint := ledger.limit_mask_v1('out', '[]') & ~ledger.operators_codes();
 BEGIN
     IF TG_RELID <> 'ledger.limit_profile'::regclass THEN
         RAISE EXCEPTION 'ledger: guards are compiled from ledger.limit_profile only'
@@ -137,8 +143,8 @@ BEGIN
         (r.rule ->> 'after_months')::smallint,
         (r.rule ->> 'after_months') IS NOT NULL
             OR CASE r.rule ->> 'metric'
-               WHEN 'balance' THEN r.rule ->> 'scope' <> 'wallet' OR m.mask <> every_in
-               WHEN 'single' THEN m.mask NOT IN (every_in, every_out, every_in | every_out)
+               WHEN 'balance' THEN r.rule ->> 'scope' <> 'wallet' OR m.mask & ~ledger.operators_codes() <> every_in
+               WHEN 'single' THEN m.mask & ~ledger.operators_codes() NOT IN (every_in, every_out, every_in | every_out)
                ELSE r.rule ->> 'scope' <> 'wallet' END
     FROM jsonb_array_elements(NEW.rules) WITH ORDINALITY AS r (rule, number),
         LATERAL (SELECT ledger.limit_mask_v1(
@@ -176,7 +182,10 @@ BEGIN
          WHERE r.profile_id = NEW.id AND NOT apart AND metric = 'single' AND mask & every_out = every_out
            AND r.starts_on <= p.starts_on AND r.ends_on > p.starts_on),
         y.masks, y.numbers,
-        EXISTS (SELECT FROM ledger.limit_rule AS r WHERE r.profile_id = NEW.id AND apart)
+        (SELECT coalesce(bit_or(
+                CASE WHEN apart THEN mask WHEN metric IN ('single', 'balance') THEN mask & ledger.operators_codes() ELSE 0 END
+            ), 0) FROM ledger.limit_rule AS r
+         WHERE r.profile_id = NEW.id AND r.starts_on <= p.starts_on AND r.ends_on > p.starts_on)
     FROM (
         SELECT day AS starts_on, lead(day, 1, '9000-02-01') OVER (ORDER BY day) AS ends_on
         FROM (
@@ -387,7 +396,8 @@ BEGIN
     on_day := (counts_at AT TIME ZONE profile.time_zone)::date;
     FOR rule IN
         SELECT * FROM ledger.limit_rule AS r
-        WHERE r.profile_id = account.profile_id AND r.apart AND (r.mask >> code) & 1 = 1
+        WHERE r.profile_id = account.profile_id AND (r.mask >> code) & 1 = 1
+          AND (r.apart OR (r.metric IN ('single', 'balance') AND (ledger.operators_codes() >> code) & 1 = 1))
           AND r.starts_on <= on_day AND r.ends_on > on_day AND (NOT balance_only OR r.metric = 'balance')
           AND (r.after_months IS NULL OR on_day >= (
               (account.opened_at AT TIME ZONE profile.time_zone)::date + make_interval(months => r.after_months))::date)
@@ -504,7 +514,7 @@ BEGIN
 
     PERFORM ledger.count_payee_v1(account.id, other, guard, code, amount, number, counts_at);
 
-    IF guard.apart AND amount > 0 THEN
+    IF (guard.apart_codes >> code) & 1 = 1 AND amount > 0 THEN
         PERFORM ledger.check_apart_v1(
             account.id, other, code, amount, account.sign * (account.debits_posted - account.credits_posted), counts_at,
             false);
@@ -535,7 +545,7 @@ BEGIN
     IF NOT captured THEN
         PERFORM ledger.count_payee_v1(counted_account, other, guard, code, amount, 1, counts_at);
     END IF;
-    IF guard.apart THEN
+    IF (guard.apart_codes >> code) & 1 = 1 THEN
         PERFORM ledger.check_apart_v1(counted_account, other, code, amount, after, counts_at, captured);
     END IF;
 END

@@ -4,7 +4,8 @@
 -- What a statement's transfers leave an account: its entries' first and last version and how many they are, their
 -- sums, of what currencies and times they are, the balance after the first and what that one changed by, debits
 -- counted up; whether each balance follows from the one before, on an account whose balance debits raise, and credits;
--- and what limits ask: the highest balance that a credit reached, the largest debit and credit; and of what counts on the
+-- and what limits ask: the highest balance that a credit reached and the largest debit and credit, but for what gives back
+-- and what the operator does (ledger.operators_codes); and of what counts on the
 -- day of posting, out and in, the codes as a mask, the sum and the number; and codes and amounts one by one. all_codes:
 -- the codes of all of them.
 CREATE TYPE ledger.account_total AS (
@@ -66,16 +67,16 @@ BEGIN
                 CASE WHEN counted THEN 1::bigint << number + 32 ELSE 0 END, amount, 1, 0, 0, 0, NULL, NULL,
                 1::bigint << number + 32),
             ROW(credit_account, credit_version, credit_version, 1, 0, amount, currency, currency, posted_at, posted_at,
-                credit_balance, -amount, true, true, CASE WHEN number NOT IN (13, 14) THEN credit_balance END, NULL, asked,
+                credit_balance, -amount, true, true, CASE WHEN ordinary THEN credit_balance END, NULL, asked,
                 0, 0, 0, CASE WHEN counted THEN 1::bigint << number ELSE 0 END, amount, 1, NULL, NULL,
                 1::bigint << number)
         ]::ledger.account_total[], reference IS NULL, effective_at <> posted_at, posted_at
         INTO totals, unreceipted, late, at
         FROM posted,
             LATERAL (SELECT array_position(ledger.operation_list(), operation)) AS n (number),
-            LATERAL (SELECT number NOT IN (13, 14) AND NOT captured,
-                            number NOT IN (13, 14) AND NOT captured AND effective_at = posted_at) AS c (asks, counted),
-            LATERAL (SELECT CASE WHEN asks THEN amount END) AS l (asked);
+            LATERAL (SELECT number NOT IN (1, 13, 14, 23),
+                            number NOT IN (13, 14) AND NOT captured AND effective_at = posted_at) AS c (ordinary, counted),
+            LATERAL (SELECT CASE WHEN ordinary AND NOT captured THEN amount END) AS l (asked);
     ELSE
         WITH side AS (
             SELECT debit_account AS account_id, debit_version AS version, amount AS debit, 0::bigint AS credit,
@@ -87,7 +88,7 @@ BEGIN
         ), stepped AS (
             SELECT account_id, version, debit, credit, after, currency, posted_at, effective_at, code,
                    lag(after) OVER (PARTITION BY account_id ORDER BY version) AS before,
-                   code NOT IN (13, 14, 45, 46) AS asks, code NOT IN (13, 14, 45, 46) AND effective_at = posted_at AS counts
+                   code NOT IN (1, 13, 14, 23, 33, 45, 46, 55) AS ordinary, code NOT IN (13, 14, 45, 46) AND effective_at = posted_at AS counts
             FROM side
         ), total AS (
             SELECT ROW(
@@ -96,7 +97,8 @@ BEGIN
                 max(after) FILTER (WHERE before IS NULL), max(debit - credit) FILTER (WHERE before IS NULL),
                 coalesce(bool_and(before + debit - credit = after), true),
                 coalesce(bool_and(before + credit - debit = after), true),
-                max(after) FILTER (WHERE asks AND code < 32), max(debit) FILTER (WHERE asks), max(credit) FILTER (WHERE asks),
+                max(after) FILTER (WHERE ordinary AND code < 32), max(debit) FILTER (WHERE ordinary),
+                max(credit) FILTER (WHERE ordinary),
                 coalesce(bit_or(1::bigint << code) FILTER (WHERE counts AND code > 32), 0),
                 coalesce(sum(debit) FILTER (WHERE counts), 0), count(*) FILTER (WHERE counts AND code > 32),
                 coalesce(bit_or(1::bigint << code) FILTER (WHERE counts AND code < 32), 0),
@@ -139,7 +141,7 @@ BEGIN
           AND g.ends_at > at AND g.starts_at <= at
           AND (t.peak > g.balance_most) IS NOT TRUE
           AND (t.largest_out > g.single_out_most) IS NOT TRUE AND (t.largest_in > g.single_in_most) IS NOT TRUE
-        RETURNING g.apart OR (late AND g.slots > 0) OR cardinality(g.payee_masks) > 0 AS apart
+        RETURNING t.all_codes & g.apart_codes <> 0 OR (late AND g.slots > 0) AS apart
     )
     SELECT count(*), coalesce(bool_or(written.apart), false) INTO updated, apart FROM written;
     IF updated <> cardinality(totals) THEN

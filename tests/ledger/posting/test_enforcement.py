@@ -228,6 +228,23 @@ def test_a_balance_that_the_decision_ignored_is_still_enforced(
     assert books.dump() == before
 
 
+@pytest.mark.parametrize("metric", [Metric.BALANCE, Metric.SINGLE])
+def test_a_limit_on_what_the_operator_carries_over_is_still_enforced(
+    books: Books, monkeypatch: pytest.MonkeyPatch, metric: Metric
+) -> None:
+    """Most rules leave it out; one over every operation has it, too."""
+    funds = books.account(AccountKind.SAFEGUARDING)
+    wallet = books.account(
+        profile=profile(rule(metric, 150, None if metric is Metric.BALANCE else Direction.IN))
+    )
+    books.posted(books.transfer(funds, wallet, 1, Operation.OPENING, reference="r"))
+    before = books.dump()
+    decide_by(monkeypatch, _decide_nothing_refused)
+    with pytest.raises(IntegrityViolation):
+        books.post(books.transfer(funds, wallet, 151, Operation.OPENING, reference="r"))
+    assert books.dump() == before
+
+
 @pytest.mark.parametrize("late_by", [timedelta(hours=1), timedelta(days=1), timedelta(days=40)])
 def test_a_limit_of_another_day_that_the_decision_ignored_is_still_enforced(
     books: Books, monkeypatch: pytest.MonkeyPatch, late_by: timedelta
