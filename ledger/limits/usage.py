@@ -93,9 +93,6 @@ def _counting(
     return found
 
 
-NOTHING = Layout()
-
-
 class Usage:
     """What a wallet has moved by the slots of a layout.
 

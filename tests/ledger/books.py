@@ -24,6 +24,26 @@ APPEND_ONLY = ("limit_profile", "claim", "transfer", "entry", "refusal")
 Dump = dict[str, list[tuple[Any, ...]]]
 
 
+def post_by_sql(connection: psycopg.Connection, at: datetime, transfer: Transfer, *numbers: int) -> None:
+    """Call the posting function as whoever has no library. `numbers`: version and balance of each side."""
+    connection.execute(
+        "SELECT ledger.write_posted_v1(%s, ARRAY["
+        "ROW(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)]::ledger.decided_row[], NULL, NULL)",
+        (
+            at,
+            transfer.id,
+            transfer.debit_account,
+            transfer.credit_account,
+            transfer.amount,
+            *numbers,
+            transfer.currency,
+            transfer.operation.value,
+            transfer.reference,
+            transfer.effective_at,
+        ),
+    )
+
+
 def until(ready: Callable[[], bool]) -> None:
     """Wait for what other threads do."""
     give_up = time.monotonic() + PATIENCE_S

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
-from books import NOON, Books
+from books import NOON, Books, post_by_sql
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -206,16 +206,7 @@ def test_an_older_snapshot_does_not_hide_a_close(books: Books) -> None:
             pytest.raises(psycopg.errors.IntegrityError, match="isolation level"),
             connection.transaction(),
         ):
-            _insert(connection, late)
-
-
-def _insert(connection: psycopg.Connection, transfer: Transfer) -> None:
-    connection.execute(
-        "SELECT ledger.write_posted_v1(%s, ARRAY["
-        "ROW(%s, %s, %s, 1, 1, 1, 1, 1, 'EUR', 'load', 'r', NULL, %s)]"
-        "::ledger.decided_row[], NULL, NULL)",
-        (NOON, transfer.id, transfer.debit_account, transfer.credit_account, transfer.effective_at),
-    )
+            post_by_sql(connection, NOON, late, 1, 1, 1, 1)
 
 
 CLOSING = (

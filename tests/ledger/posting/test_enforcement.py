@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from books import APPEND_ONLY, TABLES, Books, profile, rule
+from books import APPEND_ONLY, TABLES, Books, post_by_sql, profile, rule
 from psycopg import errors, sql
 
 from emoney.ledger import AccountKind, Operation, Transfer
@@ -431,30 +431,12 @@ def test_no_account_is_opened_under_words_that_cannot_be(
     assert isinstance(error, errors.CheckViolation)
 
 
-def _insert(connection: Connection, books: Books, transfer: Transfer, *numbers: int) -> None:
-    connection.execute(
-        "SELECT ledger.write_posted_v1(%s, ARRAY["
-        "ROW(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, NULL)]::ledger.decided_row[], NULL, NULL)",
-        (
-            books.now,
-            transfer.id,
-            transfer.debit_account,
-            transfer.credit_account,
-            transfer.amount,
-            *numbers,
-            transfer.currency,
-            transfer.operation.value,
-            transfer.reference,
-        ),
-    )
-
-
 def test_value_is_not_issued_without_a_receipt_whatever_it_is_called(books: Books) -> None:
     funds, wallet = books.account(AccountKind.SAFEGUARDING), books.account()
     before = books.dump()
     for operation in Operation:
         with pytest.raises(errors.IntegrityError), books.database.connection() as connection:
-            _insert(connection, books, books.transfer(funds, wallet, 5, operation), 1, 5, 1, 5)
+            post_by_sql(connection, books.now, books.transfer(funds, wallet, 5, operation), 1, 5, 1, 5)
     assert books.dump() == before
 
 
@@ -466,7 +448,9 @@ def test_value_is_not_issued_under_another_name(books: Books, operation: Operati
     funds, wallet = books.account(AccountKind.SAFEGUARDING), books.account(AccountKind.AGENT)
     before = books.dump()
     with pytest.raises(errors.IntegrityError), books.database.connection() as connection:
-        _insert(connection, books, books.transfer(funds, wallet, 5, operation, reference="r"), 1, 5, 1, 5)
+        post_by_sql(
+            connection, books.now, books.transfer(funds, wallet, 5, operation, reference="r"), 1, 5, 1, 5
+        )
     assert books.dump() == before
 
 
@@ -481,7 +465,7 @@ def test_tables_of_the_callers_own_do_not_stand_in_for_the_ledgers(books: Books)
         connection.execute("SET search_path = pg_temp, ledger")
         books.ledger.post_in(connection, [books.transfer(a, b, 10)])
         with pytest.raises(errors.IntegrityError), connection.transaction():
-            _insert(connection, books, books.transfer(a, b, 10), 99, 80, 2, 20)
+            post_by_sql(connection, books.now, books.transfer(a, b, 10), 99, 80, 2, 20)
     assert books.balance(b) == 10
     books.check()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from bank import Entry
-from books import Books
+from books import Books, post_by_sql
 from looks import DAY, Bank
 from psycopg import errors
 from treasury import BY, OTHER, Treasury, told
@@ -42,21 +42,7 @@ def insert(connection: psycopg.Connection, books: Books, transfer: Transfer) -> 
     for account, side in ((transfer.debit_account, 1), (transfer.credit_account, -1)):
         version, balance, sign = states[account]
         numbers += [version, balance + sign * side * transfer.amount]
-    connection.execute(
-        "SELECT ledger.write_posted_v1(%s, ARRAY["
-        "ROW(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, NULL)]::ledger.decided_row[], NULL, NULL)",
-        (
-            books.now,
-            transfer.id,
-            transfer.debit_account,
-            transfer.credit_account,
-            transfer.amount,
-            *numbers,
-            transfer.currency,
-            transfer.operation.value,
-            transfer.reference,
-        ),
-    )
+    post_by_sql(connection, books.now, transfer, *numbers)
     connection.execute("INSERT INTO ledger.claim (id) VALUES (%s)", (transfer.id,))
 
 
