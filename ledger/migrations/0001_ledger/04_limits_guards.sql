@@ -375,10 +375,13 @@ CREATE TRIGGER end_usage_day AFTER UPDATE OF counters ON ledger.account FOR EACH
     EXECUTE FUNCTION ledger.end_usage_day_v1();
 
 -- What passes the rules that stand apart: of a holder's wallets together, of one payee, of some operations only, or
--- from an age of the wallet on. Of one side of a transfer or a hold that is counted already. after: the balance that the
--- account reached by it. A holder's other wallets are locked first, in the order of their ids.
+-- from an age of the wallet on; and, of what the statement that writes the accounts does not ask about, all rules on one
+-- transfer or the balance. Of one side that is counted already. asked_of: a transfer ('posted'), one that counts on
+-- another day ('late'), a hold ('placed'), or what captures one, which its placing was asked about, but for the balance
+-- ('captured'). after: the balance that the account reaches by it. A holder's other wallets are locked first, in the
+-- order of their ids.
 CREATE FUNCTION ledger.check_apart_v1(
-    asked_account uuid, other uuid, code integer, amount bigint, after bigint, counts_at timestamptz, balance_only boolean
+    asked_account uuid, other uuid, code integer, amount bigint, after bigint, counts_at timestamptz, asked_of text
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -397,8 +400,9 @@ BEGIN
     FOR rule IN
         SELECT * FROM ledger.limit_rule AS r
         WHERE r.profile_id = account.profile_id AND (r.mask >> code) & 1 = 1
-          AND (r.apart OR (r.metric IN ('single', 'balance') AND (ledger.operators_codes() >> code) & 1 = 1))
-          AND r.starts_on <= on_day AND r.ends_on > on_day AND (NOT balance_only OR r.metric = 'balance')
+          AND (r.apart OR (r.metric IN ('single', 'balance')
+               AND (asked_of IN ('late', 'placed') OR (ledger.operators_codes() >> code) & 1 = 1)))
+          AND r.starts_on <= on_day AND r.ends_on > on_day AND (asked_of <> 'captured' OR r.metric = 'balance')
           AND (r.after_months IS NULL OR on_day >= (
               (account.opened_at AT TIME ZONE profile.time_zone)::date + make_interval(months => r.after_months))::date)
         ORDER BY r.number
@@ -410,8 +414,8 @@ BEGIN
         IF rule.metric = 'single' THEN
             used := amount;
         ELSIF rule.metric = 'balance' THEN
-            SELECT CASE rule.scope WHEN 'person' THEN account.sign * (account.debits_posted - account.credits_posted)
-                                   ELSE after END
+            SELECT CASE WHEN rule.scope = 'person' AND asked_of <> 'placed'
+                        THEN account.sign * (account.debits_posted - account.credits_posted) ELSE after END
                 + coalesce(sum(s.sign * (s.debits_posted - s.credits_posted)), 0)
             INTO used FROM ledger.siblings_v1(account, rule.scope) AS s;
         ELSIF rule.scope = 'payee' THEN
@@ -455,9 +459,10 @@ RETURN (SELECT array_agg(greatest(a + b, 0) ORDER BY place) FROM unnest(one, oth
 -- Count, for one side, an amount that moved with `other` by `code` at a moment, which may lie on a day that is over; with
 -- negative numbers, give it back, of which number is null where the thing still counts as one.
 -- The account is locked. Its limits are checked where something is added, at that moment's day and window and at those
--- that the account stands in.
+-- that the account stands in; after and asked_of as ledger.check_apart_v1 has them.
 CREATE FUNCTION ledger.count_v1(
-    counted_account uuid, other uuid, code integer, amount bigint, number bigint, counts_at timestamptz
+    counted_account uuid, other uuid, code integer, amount bigint, number bigint, counts_at timestamptz,
+    after bigint DEFAULT NULL, asked_of text DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -514,10 +519,8 @@ BEGIN
 
     PERFORM ledger.count_payee_v1(account.id, other, guard, code, amount, number, counts_at);
 
-    IF (guard.apart_codes >> code) & 1 = 1 AND amount > 0 THEN
-        PERFORM ledger.check_apart_v1(
-            account.id, other, code, amount, account.sign * (account.debits_posted - account.credits_posted), counts_at,
-            false);
+    IF amount > 0 THEN
+        PERFORM ledger.check_apart_v1(account.id, other, code, amount, after, counts_at, asked_of);
     END IF;
 END
 $$;
@@ -539,14 +542,15 @@ BEGIN
     IF guard.profile_id IS NULL THEN
         RETURN;
     ELSIF late AND NOT captured THEN
-        PERFORM ledger.count_v1(counted_account, other, code, amount, 1, counts_at);
+        PERFORM ledger.count_v1(counted_account, other, code, amount, 1, counts_at, after, 'late');
         RETURN;
     END IF;
     IF NOT captured THEN
         PERFORM ledger.count_payee_v1(counted_account, other, guard, code, amount, 1, counts_at);
     END IF;
     IF (guard.apart_codes >> code) & 1 = 1 THEN
-        PERFORM ledger.check_apart_v1(counted_account, other, code, amount, after, counts_at, captured);
+        PERFORM ledger.check_apart_v1(counted_account, other, code, amount, after, counts_at,
+            CASE WHEN captured THEN 'captured' ELSE 'posted' END);
     END IF;
 END
 $$;

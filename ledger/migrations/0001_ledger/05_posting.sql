@@ -4,10 +4,9 @@
 -- What a statement's transfers leave an account: its entries' first and last version and how many they are, their
 -- sums, of what currencies and times they are, the balance after the first and what that one changed by, debits
 -- counted up; whether each balance follows from the one before, on an account whose balance debits raise, and credits;
--- and what limits ask: the highest balance that a credit reached and the largest debit and credit, but for what gives back
--- and what the operator does (ledger.operators_codes); and of what counts on the
--- day of posting, out and in, the codes as a mask, the sum and the number; and codes and amounts one by one. all_codes:
--- the codes of all of them.
+-- and what limits ask of what counts on the day of posting: the highest balance that a credit reached and the largest debit
+-- and credit, but for what gives back and what the operator does (ledger.operators_codes); out and in, the codes as a
+-- mask, the sum and the number; and codes and amounts one by one. all_codes: the codes of all of them.
 CREATE TYPE ledger.account_total AS (
     account_id uuid, first bigint, last bigint, entries bigint, debits bigint, credits bigint, currency text,
     other_currency text, first_posted_at timestamptz, last_posted_at timestamptz, first_after bigint, first_change bigint,
@@ -74,7 +73,7 @@ BEGIN
         INTO totals, unreceipted, late, at
         FROM posted,
             LATERAL (SELECT array_position(ledger.operation_list(), operation)) AS n (number),
-            LATERAL (SELECT number NOT IN (1, 13, 14, 23),
+            LATERAL (SELECT number NOT IN (1, 13, 14, 23) AND effective_at = posted_at,
                             number NOT IN (13, 14) AND NOT captured AND effective_at = posted_at) AS c (ordinary, counted),
             LATERAL (SELECT CASE WHEN ordinary AND NOT captured THEN amount END) AS l (asked);
     ELSE
@@ -88,7 +87,8 @@ BEGIN
         ), stepped AS (
             SELECT account_id, version, debit, credit, after, currency, posted_at, effective_at, code,
                    lag(after) OVER (PARTITION BY account_id ORDER BY version) AS before,
-                   code NOT IN (1, 13, 14, 23, 33, 45, 46, 55) AS ordinary, code NOT IN (13, 14, 45, 46) AND effective_at = posted_at AS counts
+                   code NOT IN (1, 13, 14, 23, 33, 45, 46, 55) AND effective_at = posted_at AS ordinary,
+                   code NOT IN (13, 14, 45, 46) AND effective_at = posted_at AS counts
             FROM side
         ), total AS (
             SELECT ROW(
@@ -141,7 +141,7 @@ BEGIN
           AND g.ends_at > at AND g.starts_at <= at
           AND (t.peak > g.balance_most) IS NOT TRUE
           AND (t.largest_out > g.single_out_most) IS NOT TRUE AND (t.largest_in > g.single_in_most) IS NOT TRUE
-        RETURNING t.all_codes & g.apart_codes <> 0 OR (late AND g.slots > 0) AS apart
+        RETURNING t.all_codes & g.apart_codes <> 0 OR (late AND a.profile_id IS NOT NULL) AS apart
     )
     SELECT count(*), coalesce(bool_or(written.apart), false) INTO updated, apart FROM written;
     IF updated <> cardinality(totals) THEN

@@ -72,8 +72,11 @@ BEGIN
     INSERT INTO ledger.open_hold (id, remaining, expires_at) VALUES (NEW.id, NEW.amount, NEW.expires_at);
     IF NEW.operation NOT IN ('refund', 'reversal') THEN
         number := array_position(ledger.operation_list(), NEW.operation);
-        PERFORM ledger.count_v1(NEW.debit_account, NEW.credit_account, number + 32, NEW.amount, 1, NEW.placed_at);
-        PERFORM ledger.count_v1(NEW.credit_account, NEW.debit_account, number, NEW.amount, 1, NEW.placed_at);
+        PERFORM ledger.count_v1(NEW.debit_account, NEW.credit_account, number + 32, NEW.amount, 1, NEW.placed_at,
+            NULL, 'placed');
+        PERFORM ledger.count_v1(NEW.credit_account, NEW.debit_account, number, NEW.amount, 1, NEW.placed_at,
+            (SELECT a.credits_posted - a.debits_posted + NEW.amount FROM ledger.account AS a WHERE a.id = NEW.credit_account),
+            'placed');
     END IF;
     RETURN NULL;
 END

@@ -261,6 +261,56 @@ def test_a_limit_of_another_day_that_the_decision_ignored_is_still_enforced(
     assert books.dump() == before
 
 
+@pytest.mark.parametrize("metric", [Metric.SINGLE, Metric.BALANCE])
+def test_of_what_counts_on_another_day_the_rules_of_that_day_are_enforced(
+    books: Books, monkeypatch: pytest.MonkeyPatch, metric: Metric
+) -> None:
+    """Not those of the day of posting, which allow less today than they did, or more."""
+    today = books.now.date()
+    raised, lowered = books.now - timedelta(days=1), books.now - timedelta(days=10)
+    direction = None if metric is Metric.BALANCE else Direction.IN
+    rules = [
+        rule(metric, 100, direction, valid_to=lowered.date()),
+        rule(metric, 300, direction, valid_from=lowered.date(), valid_to=today),
+        rule(metric, 200, direction, valid_from=today),
+    ]
+    limited = profile(*[replace(each, id=f"t/{number}") for number, each in enumerate(rules)])
+    payer = books.funded(1_000)
+    for at, amount in ((raised, 250), (lowered - timedelta(days=1), 90)):
+        payee = books.account(profile=limited)
+        books.posted(books.transfer(payer, payee, amount, at=at))
+        books.check()
+    payee = books.account(profile=limited)
+    before = books.dump()
+    decide_by(monkeypatch, _decide_nothing_refused)
+    for at, amount in ((raised, 301), (lowered - timedelta(days=1), 101), (books.now, 201)):
+        with pytest.raises(IntegrityViolation):
+            books.post(books.transfer(payer, payee, amount, at=at))
+    assert books.dump() == before
+
+
+@pytest.mark.parametrize("metric", [Metric.SINGLE, Metric.BALANCE])
+def test_a_limit_that_a_hold_would_pass_is_enforced(books: Books, metric: Metric) -> None:
+    """A capture is not asked again about what its placing was asked about."""
+    single = metric is Metric.SINGLE
+    limited = profile(rule(metric, 60, Direction.OUT if single else None))
+    payer = books.funded(500, profile=limited if single else None)
+    payee = books.account(profile=None if single else limited)
+    before = books.dump()
+    place = (
+        "INSERT INTO ledger.hold (id, debit_account, credit_account, amount, currency, operation, placed_at,"
+        " expires_at) VALUES (gen_random_uuid(), %s, %s, %s, 'EUR', 'p2p', %s, %s)"
+    )
+    with connect(books.owner_url, role="emoney_app") as app:
+        held = (payer, payee, 60, books.now, books.now + timedelta(days=1))
+        app.execute(place, held)
+        app.rollback()
+        with pytest.raises(errors.CheckViolation, match="limit of its profile"):
+            app.execute(place, (payer, payee, 61, *held[3:]))
+        app.rollback()
+    assert books.dump() == before
+
+
 def test_counters_that_were_changed_are_found(books: Books) -> None:
     limited = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.CALENDAR_MONTH))
     a, b = books.funded(500, profile=limited), books.account()
