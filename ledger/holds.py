@@ -313,7 +313,7 @@ def _capture_now(
         decision = decide_captured(request, locked.states, now)
         if not isinstance(decision, Accepted):
             raise psycopg.Rollback(attempted)
-        writing.write(connection, [decision], now)
+        writing.write(connection, [decision], now, captures=True)
         if release_rest and held.remaining > request.amount:
             give_back(connection, find(connection, held.hold.id), "released", now)
     return decision

@@ -21,6 +21,7 @@ from emoney.ledger.posting import batches_in_a_row as ahead
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import optimistic, partitions
 from emoney.ledger.posting.account_cache import AccountCache
+from emoney.ledger.posting.single import SinglePosts
 from emoney.ledger.reading.reader import Reading
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.transfer import Outcome, Transfer
@@ -49,6 +50,7 @@ class Ledger:
         self.clock = clock
         self.profiles = ProfileCache()
         self.reading = Reading(database, clock)
+        self._singles = SinglePosts(database, clock, self.profiles)
 
     def open_account(
         self,
@@ -88,7 +90,9 @@ class Ledger:
         posts many batches from one thread; spares reading the same accounts again. Raises InvalidInput
         (nothing was written), Unavailable (unknown whether it was; sending the same ids again is safe).
         """
-        if cache is None and posting.batch(transfers) <= OPTIMISTIC_TRANSFERS_MAX:
+        if cache is None and (count := posting.batch(transfers)) <= OPTIMISTIC_TRANSFERS_MAX:
+            if count == 1 and (outcome := self._post_single(transfers[0])) is not None:
+                return [outcome]
             cache = self.account_cache()
         if cache is not None and (outcomes := self._post_optimistically(transfers, cache)) is not None:
             return outcomes
@@ -103,6 +107,13 @@ class Ledger:
         except InvalidInput as error:
             _log.info("batch of %d transfers refused whole: %s", len(transfers), type(error).__name__)
             raise
+
+    def _post_single(self, transfer: Transfer) -> Outcome | None:
+        try:
+            return self._singles.post(transfer)
+        except (partitions.PartitionMissing, ConnectionLost) as error:
+            _log.debug("a transfer is posted under locks: %s", type(error).__name__)
+            return None
 
     def _post_optimistically(
         self, transfers: Sequence[Transfer], cache: AccountCache

@@ -28,7 +28,8 @@ def post_by_sql(connection: psycopg.Connection, at: datetime, transfer: Transfer
     """Call the posting function as whoever has no library. `numbers`: version and balance of each side."""
     connection.execute(
         "SELECT ledger.write_posted_v1(%s, ARRAY["
-        "ROW(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)]::ledger.decided_row[], NULL, NULL)",
+        "ROW(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)]::ledger.decided_row[],"
+        " NULL, NULL, false)",
         (
             at,
             transfer.id,
