@@ -25,6 +25,7 @@ from uuid import UUID
 import psycopg
 
 from emoney.ledger import holds, reversals
+from emoney.ledger.base.clock import system_clock
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
 from emoney.ledger.base.ids import Id, Key, as_id, key_of
 from emoney.ledger.base.names import Reason, checked_name
@@ -35,9 +36,10 @@ from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.holds import Hold
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
-from emoney.ledger.posting import locks
+from emoney.ledger.posting import expiry, locks
 from emoney.ledger.posting import write as writing
 from emoney.ledger.posting.decide import Rejected
+from emoney.ledger.posting.expiry import without_expired
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
 from emoney.ledger.reversals import Original
 from emoney.ledger.transfers.money import Amount, moved
@@ -117,7 +119,7 @@ def open_dispute(
     )
 
 
-@all_or_nothing
+@without_expired
 def open_dispute_in(
     ledger: Ledger,
     connection: Connection,
@@ -150,6 +152,8 @@ def open_dispute_in(
     now = locks.posting_time(ledger.clock, locked)
     row = connection.execute(_queries.disputed.sql, {"original": original_id}).fetchone()
     disputed = row[0] if row else 0
+    if disputed and expiry.overdue(connection, [original.credit_account], now):
+        raise expiry.ExpiredHolds([state.id for state in locked.states.values()], now)
     left = original.amount - reversals.given_back(connection, original_id) - disputed
     hold = Hold(
         dispute_id,
@@ -197,7 +201,7 @@ def uphold(
     )
 
 
-@all_or_nothing
+@without_expired
 def uphold_in(
     ledger: Ledger,
     connection: Connection,
@@ -255,32 +259,33 @@ def reject_in(ledger: Ledger, connection: Connection, dispute_id: Id, *, actor: 
     Reason(reason)
     original = reversals.find_original(connection, find(connection, dispute_id).original_id)
     held = holds.lock(ledger, connection, dispute_id)
-    dispute = find(connection, dispute_id)
+    now = ledger.clock()
+    dispute = find(connection, dispute_id, now)
     if dispute.state is DisputeState.REJECTED:
         return dispute
-    if held.remaining == 0:
+    if dispute.state is not DisputeState.OPEN:
         raise DisputeEnded(f"dispute {dispute_id} is {dispute.state}; only an open one can be rejected")
-    now = ledger.clock()
     holds.give_back(connection, held, "voided", now)
     _decide(connection, dispute_id, "rejected", 0, None, actor, reason, now)
     _tell(connection, "rejected", original, dispute_id, 0, {"reason": reason}, now)
-    return find(connection, dispute_id)
+    return find(connection, dispute_id, now)
 
 
 @reads_tuples
-def find(connection: Connection, dispute_id: Id) -> Dispute:
-    """A dispute as it stands. Raises UnknownDispute."""
+def find(connection: Connection, dispute_id: Id, at: datetime | None = None) -> Dispute:
+    """A dispute as it stands, past its deadline or not at this time, or now. Raises UnknownDispute."""
     dispute_id = as_id(dispute_id, "dispute_id")
-    row = connection.execute(_queries.find.sql, {"id": dispute_id}).fetchone()
+    row = connection.execute(_queries.find.sql, {"id": dispute_id, "at": at or system_clock()}).fetchone()
     if row is None:
         raise UnknownDispute(f"there is no dispute {dispute_id}")
     return _dispute(row)
 
 
 @reads_tuples
-def of_transfer(connection: Connection, original_id: UUID) -> list[Dispute]:
-    """All disputes of a transfer, oldest first."""
-    return [_dispute(row) for row in connection.execute(_queries.of_transfer.sql, {"original": original_id})]
+def of_transfer(connection: Connection, original_id: UUID, at: datetime | None = None) -> list[Dispute]:
+    """All disputes of a transfer, oldest first, as `find` has them."""
+    asked = {"original": original_id, "at": at or system_clock()}
+    return [_dispute(row) for row in connection.execute(_queries.of_transfer.sql, asked)]
 
 
 def _dispute(row: tuple[Any, ...]) -> Dispute:

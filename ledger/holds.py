@@ -13,6 +13,8 @@ that it was counted in; the number of a hold, which counts as one, with the last
 What becomes of a hold is told by events of the payer's account: `hold.placed`, `hold.released`, `hold.voided`
 and `hold.expired`; a capture by its transfer, a refusal like a transfer's.
 
+From its deadline on a hold binds nothing: `ledger.posting.expiry`. The job, `expire_due`, writes that down.
+
 Each call locks the two accounts in id order, like a batch of one; costs six to nine round trips.
 """
 
@@ -34,8 +36,8 @@ from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
+from emoney.ledger.posting import expiry, locks
 from emoney.ledger.posting import locked as posting
-from emoney.ledger.posting import locks
 from emoney.ledger.posting import write as writing
 from emoney.ledger.posting.decide import (
     LEDGER_RULE,
@@ -45,13 +47,14 @@ from emoney.ledger.posting.decide import (
     decide_captured,
     why_refused,
 )
+from emoney.ledger.posting.expiry import without_expired
 from emoney.ledger.posting.locks import Locked
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
 from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.transfers.operations import GIVES_BACK, Operation
 from emoney.ledger.transfers.transfer import Outcome, Refusal, Transfer
 
-EXPIRE_BATCH = 500
+EXPIRE_BATCH, EXPIRE_AT_ONCE = 500, 50
 
 _queries = queries_beside(__file__)
 
@@ -136,7 +139,7 @@ def place(ledger: Ledger, hold: Hold) -> Outcome:
     return ledger.run(lambda connection: place_in(ledger, connection, hold))
 
 
-@all_or_nothing
+@without_expired
 def place_in(ledger: Ledger, connection: Connection, hold: Hold) -> Outcome:
     """`place` in a transaction of the caller's; where it raises, nothing of it is left there."""
     if not isinstance(hold, Hold):
@@ -166,7 +169,9 @@ def reserve(ledger: Ledger, connection: Connection, hold: Hold, locked: Locked) 
         raise InvalidInput(f"hold {hold.id}: money is held between holders' accounts only")
     refusal = why_refused(request, payer, payee, now)
     if refusal is not None:
-        writing.write(connection, [Rejected(request, now, refusal)], now)
+        rejected = Rejected(request, now, refusal)
+        expiry.check(connection, [rejected], states, now)
+        writing.write(connection, [rejected], now)
         return Outcome(hold.id, refusal, key=hold.key)
     with _database_agrees():
         connection.execute(
@@ -205,7 +210,7 @@ def capture(
     )
 
 
-@all_or_nothing
+@without_expired
 def capture_in(
     ledger: Ledger,
     connection: Connection,
@@ -272,28 +277,29 @@ def void_in(ledger: Ledger, connection: Connection, hold_id: Id) -> PlacedHold:
         if _last_kind(connection, held) == "voided":
             return held
         raise HoldEnded(f"hold {hold_id} has nothing left to void")
-    give_back(connection, held, "voided", ledger.clock())
+    now = ledger.clock()
+    if held.hold.expires_at <= now:
+        raise HoldEnded(f"hold {hold_id} has expired: nothing of it is held any more")
+    give_back(connection, held, "voided", now)
     return find(connection, hold_id)
 
 
 def expire_due(ledger: Ledger, limit: int = EXPIRE_BATCH) -> int:
     """Give back what is left of up to `limit` holds whose deadline has passed; returns how many.
 
-    For a job to call until it returns 0.
+    For a job to call until it returns 0: EXPIRE_AT_ONCE in a transaction. What would be refused meanwhile
+    because of an expired hold ends it itself.
     """
     now = ledger.clock()
     overdue = ledger.run(
         lambda connection: connection.execute(_queries.overdue.sql, {"now": now, "limit": limit}).fetchall()
     )
-    return sum(ledger.run(partial(_expire, ledger, hold_id, now)) for (hold_id,) in overdue)
-
-
-def _expire(ledger: Ledger, hold_id: UUID, now: datetime, connection: Connection) -> bool:
-    held = lock(ledger, connection, hold_id)
-    if held.remaining == 0 or held.hold.expires_at > now:
-        return False
-    give_back(connection, held, "expired", now)
-    return True
+    ended = 0
+    for start in range(0, len(overdue), EXPIRE_AT_ONCE):
+        pairs = overdue[start : start + EXPIRE_AT_ONCE]
+        sides = {side for pair in pairs for side in pair}
+        ended += ledger.run(partial(expiry.end_between, accounts=sides, at=now, most=len(pairs)))
+    return ended
 
 
 def _capture_now(
@@ -312,6 +318,7 @@ def _capture_now(
         locked = locks.lock(connection, sides, ledger.profiles)
         decision = decide_captured(request, locked.states, now)
         if not isinstance(decision, Accepted):
+            expiry.check(connection, [decision], locked.states, now)
             raise psycopg.Rollback(attempted)
         writing.write(connection, [decision], now)
         if release_rest and held.remaining > request.amount:
@@ -343,17 +350,10 @@ def give_back(connection: Connection, held: PlacedHold, kind: str, now: datetime
 
 def _tell(connection: Connection, hold: Hold, what: str, amount: int, at: datetime, **more: str) -> None:
     """An event among those of the payer, whose account is locked."""
-    if hold.operation in GIVES_BACK and what != "expired":
+    if hold.operation in GIVES_BACK:
         return  # a dispute's, which tells it in its own words
-    payload = {
-        "hold": str(hold.id),
-        "minor": amount,
-        "currency": hold.currency,
-        "operation": hold.operation.value,
-        "credit_account": str(hold.credit_account),
-        **more,
-    }
-    append(connection, f"hold.{what}", hold.debit_account, payload, at=at)
+    payload = expiry.told(hold.id, amount, hold.currency, hold.operation.value, hold.credit_account)
+    append(connection, f"hold.{what}", hold.debit_account, payload | more, at=at)
 
 
 @reads_tuples

@@ -17,4 +17,4 @@ INSERT INTO ledger.hold_event (hold_id, number, kind, amount, transfer_id, at)
 VALUES (:hold, :number, :kind, :amount, :transfer, :at);
 
 -- name: overdue
-SELECT id FROM ledger.open_hold WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit;
+SELECT debit_account, credit_account FROM ledger.open_hold WHERE expires_at <= :now ORDER BY expires_at LIMIT :limit;

@@ -22,10 +22,11 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.ledger import Ledger
+from emoney.ledger.posting import expiry, locks
 from emoney.ledger.posting import locked as posting
-from emoney.ledger.posting import locks
 from emoney.ledger.posting import write as writing
 from emoney.ledger.posting.decide import LEDGER_RULE, Rejected, decide
+from emoney.ledger.posting.expiry import without_expired
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
 from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.transfers.operations import GIVES_BACK, Operation
@@ -114,7 +115,7 @@ def reverse_in(
     return _give_back(ledger, connection, original_id, reversal_id, amount, operation, reason, reference)
 
 
-@all_or_nothing
+@without_expired
 def _give_back(
     ledger: Ledger,
     connection: Connection,
@@ -161,7 +162,9 @@ def _give_back(
         writing.write(connection, [Rejected(request, now, refusal)], now)
         return Outcome(transfer_id, refusal, key=key)
     states = posting.states_for(connection, [request], locked, now)
-    (decision,) = writing.write(connection, decide([request], states, now), now)
+    (decision,) = decide([request], states, now)
+    expiry.check(connection, [decision], states, now)
+    writing.write(connection, [decision], now)
     if isinstance(decision, Rejected):
         return Outcome(transfer_id, decision.refusal, key=key)
     record(connection, original_id, request, reason, now)

@@ -18,6 +18,7 @@ from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.errors import EmoneyError, Unavailable
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.posting import expiry
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting.account_state import Accounts, WriteMark
 from emoney.ledger.posting.locks import look
@@ -93,8 +94,20 @@ class AccountCache:
         if self._profiles.per_person or any(map(self._asks_for_more, transfers)):
             return None  # others' wallets, payees and days that are over are not remembered
         decided = decide_on(self._accounts, transfers, now, self._last)
+        if self._would_be_free(decided, connect):
+            return None  # posting ends what has expired, under the locks of both sides
         self._last = decided.by
         return decided
+
+    def _would_be_free(self, decided: Decided, connect: Connect) -> bool:
+        """Whether expired holds may be why something was refused."""
+        if decided.parameters["refused"] is None:
+            return False
+        reserved = expiry.concerned(decided.decisions, self._accounts)
+        if not reserved:
+            return False
+        with connect() as connection:
+            return expiry.overdue(connection, reserved, decided.posted_at)
 
     def _asks_for_more(self, transfer: Transfer) -> bool:
         """Whether limits ask for more of this transfer's accounts than what is remembered."""

@@ -40,14 +40,32 @@ CREATE TABLE ledger.hold_event (
 CREATE UNIQUE INDEX hold_event_id ON ledger.hold_event (id);
 CREATE INDEX hold_event_xact ON ledger.hold_event USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
--- The holds that still reserve something, and how much. Follows from the two tables above, by trigger only.
+-- The holds that still reserve something, and how much. Follows from the two tables above, by trigger only. One whose
+-- deadline is past binds nothing any more, and stands here until it is ended: the job does that, and whoever would be
+-- refused because of it (ledger/posting/expiry.py), who finds it by its accounts.
 CREATE TABLE ledger.open_hold (
     id uuid PRIMARY KEY REFERENCES ledger.hold (id),
+    debit_account uuid NOT NULL,
+    credit_account uuid NOT NULL,
     remaining bigint NOT NULL CHECK (remaining > 0),
     expires_at timestamptz NOT NULL
 );
 
 CREATE INDEX open_hold_expiry ON ledger.open_hold (expires_at);
+CREATE INDEX open_hold_debit ON ledger.open_hold (debit_account, expires_at);
+CREATE INDEX open_hold_credit ON ledger.open_hold (credit_account, expires_at);
+
+-- What holds that have expired by a moment still reserve on an account and for it: what its row has too much.
+CREATE FUNCTION ledger.expired_v1(account ledger.account, at timestamptz) RETURNS TABLE (outgoing bigint, incoming bigint)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN account.debits_pending = 0 THEN 0 ELSE coalesce((
+            SELECT sum(o.remaining) FROM ledger.open_hold AS o WHERE o.debit_account = account.id AND o.expires_at <= at
+        ), 0) END::bigint,
+        CASE WHEN account.credits_pending = 0 THEN 0 ELSE coalesce((
+            SELECT sum(o.remaining) FROM ledger.open_hold AS o WHERE o.credit_account = account.id AND o.expires_at <= at
+        ), 0) END::bigint;
+END;
 
 CREATE FUNCTION ledger.place_hold_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -69,7 +87,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'ledger: account % cannot be held for', NEW.credit_account USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    INSERT INTO ledger.open_hold (id, remaining, expires_at) VALUES (NEW.id, NEW.amount, NEW.expires_at);
+    INSERT INTO ledger.open_hold (id, debit_account, credit_account, remaining, expires_at)
+    VALUES (NEW.id, NEW.debit_account, NEW.credit_account, NEW.amount, NEW.expires_at);
     IF NEW.operation NOT IN ('refund', 'reversal') THEN
         number := array_position(ledger.operation_list(), NEW.operation);
         PERFORM ledger.count_v1(NEW.debit_account, NEW.credit_account, number + 32, NEW.amount, 1, NEW.placed_at,
