@@ -24,7 +24,11 @@ from uuid import UUID
 
 import psycopg
 
-from emoney.ledger import holds, reversals
+from emoney.ledger.acts import hold as holds
+from emoney.ledger.acts import original as originals
+from emoney.ledger.acts.batch import Batch
+from emoney.ledger.acts.hold import Hold
+from emoney.ledger.acts.original import Original
 from emoney.ledger.base.clock import system_clock
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
 from emoney.ledger.base.ids import Id, Key, as_id, key_of
@@ -33,15 +37,11 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.tuples import reads_tuples
-from emoney.ledger.holds import Hold
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
 from emoney.ledger.posting import expiry, locks
-from emoney.ledger.posting import write as writing
-from emoney.ledger.posting.decide import Rejected
 from emoney.ledger.posting.expiry import without_expired
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
-from emoney.ledger.reversals import Original
 from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome
@@ -141,7 +141,7 @@ def open_dispute_in(
         raise InvalidInput(
             f"dispute {dispute_id}: a reason code has 1 to 32 letters, digits, points, dashes or underscores"
         )
-    original = reversals.find_original(connection, original_id)
+    original = originals.find(connection, original_id)
     amount = moved(amount, original.currency, f"dispute {dispute_id}")
     content = content_hash(
         "dispute/1", original_id.hex, str(amount), reason_code, expires_at.isoformat(), actor
@@ -150,11 +150,12 @@ def open_dispute_in(
     if dispute_id not in fresh:
         return earlier_outcome(connection, dispute_id, content, key)
     now = locks.posting_time(ledger.clock, locked)
+    original = originals.find(connection, original_id)  # as it stands under the locks
     row = connection.execute(_queries.disputed.sql, {"original": original_id}).fetchone()
     disputed = row[0] if row else 0
     if disputed and expiry.overdue(connection, [original.credit_account], now):
         raise expiry.ExpiredHolds([state.id for state in locked.states.values()], now)
-    left = original.amount - reversals.given_back(connection, original_id) - disputed
+    left = original.left - disputed
     hold = Hold(
         dispute_id,
         original.credit_account,
@@ -166,12 +167,10 @@ def open_dispute_in(
         str(original_id),
         key,
     )
-    if hold.amount > left:
-        refusal = reversals.beyond(original, left)
-        request = hold.as_transfer(dispute_id if key is None else Key(key), hold.amount)
-        writing.write(connection, [Rejected(request, now, refusal)], now)
-        return Outcome(dispute_id, refusal, key=key)
-    outcome = holds.reserve(ledger, connection, hold, locked)
+    request = hold.as_transfer(dispute_id if key is None else Key(key), hold.amount)
+    batch = Batch(connection, ledger.profiles, locked, now, [request])
+    outcome = batch.refuse(request, original.beyond(left)) if hold.amount > left else batch.place(hold)
+    batch.write()
     if outcome.posted:
         opened = {
             "id": dispute_id,
@@ -218,7 +217,7 @@ def uphold_in(
     checked_name(actor)
     Reason(reason)
     original_id = find(connection, dispute_id).original_id
-    original = reversals.find_original(connection, original_id)
+    original = originals.find(connection, original_id)
     amount = moved(amount, original.currency, f"refund {transfer_id}")
     content = content_hash("uphold/1", dispute_id.hex, str(amount), actor, reason)
     sides = _sides(original)
@@ -226,16 +225,24 @@ def uphold_in(
     if transfer_id not in fresh:
         return earlier_outcome(connection, transfer_id, content, key_of(named))
     now = locks.posting_time(ledger.clock, locked)
+    original = originals.find(connection, original_id)  # as it stands under the locks
     held = holds.find(connection, dispute_id)
-    left = original.amount - reversals.given_back(connection, original_id)
-    request = held.hold.as_transfer(named, amount or min(held.remaining, left) or held.hold.amount)
-    if request.amount > left and held.remaining:
-        refusal = reversals.beyond(original, left)
-        writing.write(connection, [Rejected(request, now, refusal)], now)
-        return Outcome(transfer_id, refusal, key=request.key)
-    outcome = holds.take(ledger, connection, held, request, now, release_rest=True)
+    request = held.hold.as_transfer(named, amount or min(held.remaining, original.left) or held.hold.amount)
+    batch = Batch(
+        connection,
+        ledger.profiles,
+        locked,
+        now,
+        (),
+        holds={dispute_id: held},
+        originals={original_id: original},
+    )
+    if request.amount > original.left and held.remaining:
+        outcome = batch.refuse(request, original.beyond(original.left))
+    else:
+        outcome = batch.uphold(dispute_id, original_id, request, reason)
+    batch.write()
     if outcome.posted:
-        reversals.record(connection, original_id, request, reason, now)
         _decide(connection, dispute_id, "upheld", request.amount, transfer_id, actor, reason, now)
         _tell(connection, "upheld", original, dispute_id, request.amount, {"reason": reason}, now)
     return outcome
@@ -257,15 +264,18 @@ def reject_in(ledger: Ledger, connection: Connection, dispute_id: Id, *, actor: 
     dispute_id = as_id(dispute_id, "dispute_id")
     checked_name(actor)
     Reason(reason)
-    original = reversals.find_original(connection, find(connection, dispute_id).original_id)
-    held = holds.lock(ledger, connection, dispute_id)
+    original = originals.find(connection, find(connection, dispute_id).original_id)
+    locked = locks.lock(connection, _sides(original), ledger.profiles)
     now = ledger.clock()
     dispute = find(connection, dispute_id, now)
     if dispute.state is DisputeState.REJECTED:
         return dispute
     if dispute.state is not DisputeState.OPEN:
         raise DisputeEnded(f"dispute {dispute_id} is {dispute.state}; only an open one can be rejected")
-    holds.give_back(connection, held, "voided", now)
+    held = {dispute_id: holds.find(connection, dispute_id)}
+    batch = Batch(connection, ledger.profiles, locked, now, (), holds=held)
+    batch.void(dispute_id)
+    batch.write()
     _decide(connection, dispute_id, "rejected", 0, None, actor, reason, now)
     _tell(connection, "rejected", original, dispute_id, 0, {"reason": reason}, now)
     return find(connection, dispute_id, now)

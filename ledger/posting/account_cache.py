@@ -52,6 +52,10 @@ class AccountCache:
         self._clear()
         self._skip_next = self._failures = min(max(1, 2 * self._failures), FAILURES_MAX)
 
+    def forget(self) -> None:
+        """What is remembered may have changed, for a reason that says nothing about the next batch."""
+        self._clear()
+
     def decide(self, batch: Sequence[Transfer], connect: Connect) -> Decided | None:
         """The batch, decided on what is remembered and read; None where it had better be posted, or is empty.
 
