@@ -49,17 +49,20 @@ class _Placed(NamedTuple):
     hold: Hold
 
 
-class _Taken(NamedTuple):
-    hold: UUID
-    number: int
-    accepted: Accepted
-
-
 class _Ended(NamedTuple):
     hold: Hold
     number: int
     kind: str
     amount: int
+
+
+class _Taken(NamedTuple):
+    """`released`: what of the hold is given back with it."""
+
+    hold: UUID
+    number: int
+    accepted: Accepted
+    released: _Ended | None
 
 
 class _Given(NamedTuple):
@@ -125,7 +128,6 @@ class Batch:
             return self._outcome(Rejected(request, self._now, refusal))
         decision = self._decided(request, self._capture)
         if isinstance(decision, Accepted):
-            self._writes.append(_Taken(hold_id, held.events + 1, decision))
             self._holds[hold_id] = left = replace(
                 held,
                 remaining=held.remaining - request.amount,
@@ -133,8 +135,8 @@ class Batch:
                 events=held.events + 1,
                 last_event="captured",
             )
-            if release_rest and left.remaining:
-                self.give_back(hold_id, "released")
+            released = self._end(hold_id, "released") if release_rest and left.remaining else None
+            self._writes.append(_Taken(hold_id, left.events, decision, released))
         return self._outcome(decision)
 
     def uphold(self, hold_id: UUID, original_id: UUID, request: Transfer, reason: str) -> Outcome:
@@ -156,16 +158,8 @@ class Batch:
             raise HoldEnded(f"hold {hold_id} has nothing left to void")
         if held.hold.expires_at <= self._now:
             raise HoldEnded(f"hold {hold_id} has expired: nothing of it is held any more")
-        self.give_back(hold_id, "voided")
+        self._writes.append(self._end(hold_id, "voided"))
         return True
-
-    def give_back(self, hold_id: UUID, kind: str) -> None:
-        """End a hold with all that remains of it, which limits no longer count."""
-        held = self._holds[hold_id]
-        self._states[held.hold.debit_account.int].pending_out -= held.remaining
-        self._writes.append(_Ended(held.hold, held.events + 1, kind, held.remaining))
-        self._holds[hold_id] = replace(held, remaining=0, events=held.events + 1, last_event=kind)
-        self._given_back = True
 
     def refund(self, original_id: UUID, request: Transfer, reason: str) -> Outcome:
         """Give back what is requested of a transfer."""
@@ -239,6 +233,14 @@ class Batch:
             payer.pending_out += request.amount
         return decision
 
+    def _end(self, hold_id: UUID, kind: str) -> _Ended:
+        """End a hold with all that remains of it, which limits no longer count."""
+        held = self._holds[hold_id]
+        self._states[held.hold.debit_account.int].pending_out -= held.remaining
+        self._holds[hold_id] = replace(held, remaining=0, events=held.events + 1, last_event=kind)
+        self._given_back = True
+        return _Ended(held.hold, held.events + 1, kind, held.remaining)
+
     def _post(self, request: Transfer) -> Decision:
         (decision,) = decide([request], self._states, self._now)
         return decision
@@ -279,11 +281,17 @@ class Batch:
             writing.note(self._connection, noted)
 
     def _write_taken(self, taken: list[_Taken]) -> None:
-        """One by one: the database knows a capture by itself in its statement as counted with its hold."""
-        for each in taken:
-            t = each.accepted.transfer
-            self._write_events([(each.hold, each.number, "captured", t.amount, t.id)])
-            writing.write(self._connection, [each.accepted], self._now)
+        """What is captured goes off all holds first, what is released last: too much is held meanwhile."""
+        transfers = [each.accepted.transfer for each in taken]
+        self._write_events(
+            [
+                (each.hold, each.number, "captured", transfer.amount, transfer.id)
+                for each, transfer in zip(taken, transfers, strict=True)
+            ]
+        )
+        writing.write_each(self._connection, [each.accepted for each in taken], self._now)
+        if released := [each.released for each in taken if each.released is not None]:
+            self._write_ended(released)
 
     def _write_ended(self, ended: list[_Ended]) -> None:
         self._write_events([(each.hold.id, each.number, each.kind, each.amount, None) for each in ended])

@@ -55,6 +55,20 @@ def write(connection: Connection, decisions: Iterable[Decision], now: datetime) 
     return made
 
 
+@reads_tuples
+def write_each(connection: Connection, accepted: Sequence[Accepted], now: datetime) -> None:
+    """Write transfers that capture holds, in order and one round trip; errors as `write`.
+
+    Limits counted them with their holds; the database knows such a one where it is alone in its statement.
+    """
+    with as_ledger_errors(now):
+        packing(connection).execute(
+            _queries.write_each.sql, {"at": now, "decided": rows(accepted).array(connection)}
+        )
+        if noted := notes([each.transfer for each in accepted]):
+            note(connection, noted)
+
+
 def rows(decisions: Iterable[Decision]) -> Rows:
     """The accepted ones, as the database takes them."""
     known: dict[tuple[str, Operation], bytes] = {}
