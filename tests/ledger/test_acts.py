@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import psycopg
 import pytest
 from books import Books, on_database, profile, rule
 from hypothesis import given
@@ -276,3 +277,55 @@ def _acts(books: Books, payer: UUID, payee: UUID, original: UUID, steps: list[St
                 else Capture(hold.id, new_id(), amount if which else None, what == "capture")
             )
     return acts
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [(1, "captured", 30), (2, "captured", 30)],
+        [(1, "captured", 30), (2, "released", 10)],
+        [(1, "voided", 20), (2, "captured", 30)],
+        [(1, "captured", 20), (2, "expired", 30)],
+    ],
+)
+def test_the_database_holds_the_events_of_one_statement_together(
+    books: Books, events: list[tuple[int, str, int]]
+) -> None:
+    payer, payee = books.funded(100), books.account()
+    hold = hold_of(books, payer, payee, 50)
+    assert carry_out(books.ledger, [hold])[0].posted
+    before = books.dump()
+    numbers, kinds, amounts = (list(column) for column in zip(*events, strict=True))
+    transfers = [new_id() if kind == "captured" else None for kind in kinds]
+    with (
+        pytest.raises(psycopg.errors.IntegrityConstraintViolation, match="cannot be captured or ended"),
+        books.database.connection() as connection,
+    ):
+        connection.execute(
+            "INSERT INTO ledger.hold_event (hold_id, number, kind, amount, transfer_id, at)"
+            " SELECT %s, n, k, a, t, %s"
+            " FROM unnest(%s::int[], %s::text[], %s::bigint[], %s::uuid[]) AS e (n, k, a, t)",
+            (hold.id, books.now, numbers, kinds, amounts, transfers),
+        )
+    assert books.dump() == before
+
+
+@pytest.mark.parametrize("amounts", [(60, 41), (60, 40)])
+def test_the_database_holds_no_more_in_one_statement_than_is_available(
+    books: Books, amounts: tuple[int, int]
+) -> None:
+    payer, payee = books.funded(100), books.account()
+    insert = (
+        "INSERT INTO ledger.hold"
+        " (id, debit_account, credit_account, amount, currency, operation, placed_at, expires_at)"
+        " SELECT i, %s, %s, a, 'EUR', 'p2p', %s, %s FROM unnest(%s::uuid[], %s::bigint[]) AS h (i, a)"
+    )
+    told = (payer, payee, books.now, books.now + HOUR, [new_id(), new_id()], list(amounts))
+    if sum(amounts) > 100:
+        with pytest.raises(psycopg.errors.CheckViolation), books.database.connection() as connection:
+            connection.execute(insert, told)
+    else:
+        with books.database.connection() as connection:
+            connection.execute(insert, told)
+        assert books.ledger.reading.account(payer).available == 0
+    books.check()
