@@ -328,4 +328,3 @@ def test_the_database_holds_no_more_in_one_statement_than_is_available(
         with books.database.connection() as connection:
             connection.execute(insert, told)
         assert books.ledger.reading.account(payer).available == 0
-    books.check()
