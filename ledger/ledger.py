@@ -13,7 +13,6 @@ from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConnectionLost, InvalidInput, Unavailable
 from emoney.ledger.base.postgres.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitProfile
@@ -21,6 +20,7 @@ from emoney.ledger.posting import batches_in_a_row as ahead
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import optimistic, partitions
 from emoney.ledger.posting.account_cache import AccountCache
+from emoney.ledger.posting.expiry import without_expired
 from emoney.ledger.posting.single import SinglePosts
 from emoney.ledger.reading.reader import Reading
 from emoney.ledger.transfers.chart import AccountKind
@@ -99,11 +99,8 @@ class Ledger:
         return self._post(transfers)
 
     def _post(self, transfers: Sequence[Transfer]) -> list[Outcome]:
-        def work(connection: Connection) -> list[Outcome]:
-            return posting.post(connection, transfers, self.clock, self.profiles)
-
         try:
-            return self.run(work, claims=True)
+            return self.run(lambda connection: self.post_in(connection, transfers), claims=True)
         except InvalidInput as error:
             _log.info("batch of %d transfers refused whole: %s", len(transfers), type(error).__name__)
             raise
@@ -152,7 +149,7 @@ class Ledger:
         """
         return ahead.post_all(self.database, batches, self.account_cache(), self._post)
 
-    @all_or_nothing
+    @without_expired
     def post_in(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
         """Post a batch in a transaction of the caller's, who commits or rolls back.
 

@@ -19,6 +19,7 @@ from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.errors import EmoneyError, Unavailable
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.limits.profiles import ProfileCache
+from emoney.ledger.posting import expiry
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting.account_state import Accounts, AccountState, WriteMark
 from emoney.ledger.posting.decide import Accepted, Rejected, decide
@@ -67,6 +68,10 @@ class AccountCache:
         self._clear()
         self._skip_next = self._failures = min(max(1, 2 * self._failures), FAILURES_MAX)
 
+    def forget(self) -> None:
+        """What is remembered may have changed, for a reason that says nothing about the next batch."""
+        self._clear()
+
     def decide(self, batch: Sequence[Transfer], connect: Connect) -> Decided | None:
         """The batch, decided on what is remembered and read; None where it had better be posted, or is empty.
 
@@ -103,7 +108,7 @@ class AccountCache:
         sides = {side.int: side for side in (transfer.debit_account, transfer.credit_account)}
         if self._skip_next:
             self._skip_next -= 1
-            self.forget(transfer)
+            self.forget_sides(transfer)
         try:
             transfer.check()
             now = self._prepare([transfer], sides, connect, alone=True)
@@ -112,7 +117,7 @@ class AccountCache:
         except (EmoneyError, psycopg.Error, posting.Impossible):
             now = None  # posting finds it, too, and says it in its own words
         if now is None:
-            self.forget(transfer)
+            self.forget_sides(transfer)
             return None
         payer, payee = self._accounts[transfer.debit_account.int], self._accounts[transfer.credit_account.int]
         debit_mark, credit_mark = payer.last_written_by, payee.last_written_by
@@ -121,7 +126,7 @@ class AccountCache:
         open_ended = _takes_all(payee)
         (decision,) = decide([transfer], self._accounts, now)
         if isinstance(decision, Rejected):
-            self.forget(transfer)
+            self.forget_sides(transfer)
             return None
         seen = 0 if credit_mark is None or credit_mark.transaction is None else credit_mark.transaction
         return DecidedAlone(decision, now, debit_mark.transaction, seen, open_ended)
@@ -136,10 +141,10 @@ class AccountCache:
 
     def stale_alone(self, transfer: Transfer) -> None:
         """Its accounts were no longer as they were: they, and those of the next ones, are read anew."""
-        self.forget(transfer)
+        self.forget_sides(transfer)
         self._skip_next = self._failures = min(max(1, 2 * self._failures), FAILURES_MAX)
 
-    def forget(self, transfer: Transfer) -> None:
+    def forget_sides(self, transfer: Transfer) -> None:
         """Remember nothing of a transfer's accounts."""
         for side in (transfer.debit_account, transfer.credit_account):
             self._accounts.pop(side.int, None)
@@ -153,6 +158,8 @@ class AccountCache:
         if now is None:
             return None
         decided = decide_on(self._accounts, transfers, now, self._last)
+        if self._would_be_free(decided, connect):
+            return None  # posting ends what has expired, under the locks of both sides
         self._last = decided.by
         return decided
 
@@ -175,6 +182,16 @@ class AccountCache:
         if self._profiles.per_person or any(map(self._asks_for_more, transfers)):
             return None  # others' wallets, payees and days that are over are not remembered
         return now
+
+    def _would_be_free(self, decided: Decided, connect: Connect) -> bool:
+        """Whether expired holds may be why something was refused."""
+        if decided.parameters["refused"] is None:
+            return False
+        reserved = expiry.concerned(decided.decisions, self._accounts)
+        if not reserved:
+            return False
+        with connect() as connection:
+            return expiry.overdue(connection, reserved, decided.posted_at)
 
     def _asks_for_more(self, transfer: Transfer) -> bool:
         """Whether limits ask for more of this transfer's accounts than what is remembered."""

@@ -67,7 +67,7 @@ class SinglePosts:
                 with as_stale(decided.posted_at):
                     written = _write(connection, decided)
             except StaleDecision:  # the id was sent before, or the database was busy
-                cache.forget(transfer)
+                cache.forget_sides(transfer)
                 return None
             if written is not None:
                 cache.written_alone(decided, WriteMark(written))

@@ -400,7 +400,7 @@ REVOKE EXECUTE ON FUNCTION ledger.lock_side_v1, ledger.counted_one_v1, ledger.po
 CREATE FUNCTION ledger.look_v1(accounts uuid[]) RETURNS TABLE (
     id uuid, kind text, currency text, sign smallint, floor bigint, frozen_debit boolean, frozen_credit boolean, closed boolean,
     debits_posted bigint, credits_posted bigint, pending_out bigint, version bigint, ceiling bigint, last_posted_at bytea,
-    profile_id uuid, counted_on date, counters bigint[], written_by xid
+    profile_id uuid, counted_on date, counters bigint[], reserved boolean, written_by xid
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -413,7 +413,8 @@ BEGIN
     RETURN QUERY
     SELECT a.id, a.kind, a.currency, a.sign, a.floor, a.frozen_debit, a.frozen_credit, a.closed_at IS NOT NULL, a.debits_posted,
            a.credits_posted, CASE WHEN a.sign = 1 THEN a.credits_pending ELSE a.debits_pending END, a.version, a.ceiling,
-           timestamptz_send(a.last_posted_at), a.profile_id, a.counted_on, a.counters, a.xmin
+           timestamptz_send(a.last_posted_at), a.profile_id, a.counted_on, a.counters,
+           a.debits_pending + a.credits_pending > 0, a.xmin
     FROM ledger.account AS a
     WHERE a.id = ANY(accounts);
 END
