@@ -285,11 +285,11 @@ def expire_due(ledger: Ledger, limit: int = EXPIRE_BATCH) -> int:
     overdue = ledger.run(
         lambda connection: connection.execute(_queries.overdue.sql, {"now": now, "limit": limit}).fetchall()
     )
-    return sum(ledger.run(partial(_expire, ledger, hold_id, now)) for (hold_id,) in overdue)
+    return sum(ledger.run(partial(_expire, ledger, hold_id)) for (hold_id,) in overdue)
 
 
-def _expire(ledger: Ledger, hold_id: UUID, now: datetime, connection: Connection) -> bool:
-    held = lock(ledger, connection, hold_id)
+def _expire(ledger: Ledger, hold_id: UUID, connection: Connection) -> bool:
+    held, now = lock(ledger, connection, hold_id), ledger.clock()
     if held.remaining == 0 or held.hold.expires_at > now:
         return False
     give_back(connection, held, "expired", now)
@@ -409,4 +409,5 @@ def _database_agrees() -> Iterator[None]:
     try:
         yield
     except psycopg.IntegrityError as error:
+        writing.raise_if_skewed(error)
         raise IntegrityViolation(f"The database refused the hold: {error.diag.message_primary}") from error

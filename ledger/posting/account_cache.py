@@ -35,8 +35,8 @@ Connect = Callable[[], AbstractContextManager[Connection]]
 class AccountCache:
     """Accounts as the batches decided so far leave them, written or not. Used by one thread."""
 
-    def __init__(self, clock: Clock, profiles: ProfileCache) -> None:
-        self._clock, self._profiles = clock, profiles
+    def __init__(self, clock: Clock, profiles: ProfileCache, *, history: bool = False) -> None:
+        self._clock, self._profiles, self._history = clock, profiles, history
         self._accounts: Accounts = {}
         self._latest = EFFECTIVE_FIRST
         self._last = WriteMark(0)
@@ -106,8 +106,12 @@ class AccountCache:
             usage, profile = account.usage, account.profile
             if usage is None or profile is None:
                 continue
-            if usage.layout.payee_slots or usage.asks_for_days(profile.local_day(at)):
+            day = profile.local_day(at)
+            if usage.layout.payee_slots or usage.asks_for_days(day):
                 return True
+            if transfer.effective_at is not None and not self._history:
+                if day != profile.local_day(self._latest):  # the limits of two days are asked
+                    return True
         return False
 
     def _remember(self, sides: dict[int, UUID], connect: Connect) -> datetime:

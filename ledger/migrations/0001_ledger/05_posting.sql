@@ -302,6 +302,7 @@ SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
+    PERFORM ledger.check_times_v1(write_posted_v1.posted_at, decided);
     IF cardinality(decided) > 0 THEN
         INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
             effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)

@@ -59,6 +59,7 @@ BEGIN
     IF TG_RELID <> 'ledger.hold'::regclass THEN
         RAISE EXCEPTION 'ledger: holds are placed from ledger.hold only' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    PERFORM ledger.check_moment_v1(NEW.placed_at);
     UPDATE ledger.account SET debits_pending = debits_pending + NEW.amount
     WHERE id = NEW.debit_account AND currency = NEW.currency AND sign = -1 AND closed_at IS NULL AND NOT frozen_debit;
     IF NOT FOUND THEN
@@ -99,6 +100,7 @@ BEGIN
     IF TG_RELID <> 'ledger.hold_event'::regclass THEN
         RAISE EXCEPTION 'ledger: holds end from ledger.hold_event only' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    PERFORM ledger.check_moment_v1(NEW.at);
     SELECT * INTO placed FROM ledger.hold WHERE id = NEW.hold_id;
     SELECT remaining - NEW.amount INTO rest FROM ledger.open_hold WHERE id = NEW.hold_id;
     IF rest IS NULL OR rest < 0
