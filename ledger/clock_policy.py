@@ -51,12 +51,16 @@ class ClockPolicy:
     ahead: timedelta | None = timedelta(seconds=5)
     behind: timedelta | None = timedelta(seconds=30)
     late: timedelta | None = timedelta(minutes=15)
-    late_by_operation: Mapping[Operation, timedelta | None] = field(default_factory=lambda: MappingProxyType({}))
+    late_by_operation: Mapping[Operation, timedelta | None] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
 
     def __post_init__(self) -> None:
         named = self.late_by_operation
         if not isinstance(named, Mapping) or not all(each in set(Operation) for each in named):
-            raise InvalidInput("late_by_operation is of operations, such as {Operation.CASH_IN: timedelta(days=2)}")
+            raise InvalidInput(
+                "late_by_operation is of operations, such as {Operation.CASH_IN: timedelta(days=2)}"
+            )
         for each in (self.ahead, self.behind, self.late, *named.values()):
             if each is None:
                 continue

@@ -101,9 +101,7 @@ class Ledger:
 
     def _post(self, transfers: Sequence[Transfer]) -> list[Outcome]:
         def work(connection: Connection) -> list[Outcome]:
-            return posting.post(
-                connection, transfers, self.clock, self.profiles, history=self._history
-            )
+            return posting.post(connection, transfers, self.clock, self.profiles, history=self._history)
 
         try:
             return self.run(work, claims=True)

@@ -12,8 +12,8 @@ All ids follow from the file, every batch is one transaction, and every step pas
 import that dies anywhere is finished by running it again. Opening balances are carried over before limits
 apply to the account, for what a customer already has is not taken away: accounts are opened by the import's
 right (`accounts.account.open_without_limits`). All is posted by that right, too, on a ledger of the role
-IMPORT_ROLE: on days of any past, under the limits of those days alone. What a history was issued against is recorded by the import
-itself, so its login is a member of `emoney_receipts`, too. One import runs at a time.
+IMPORT_ROLE: on days of any past, under the limits of those days alone. What a history was issued against is
+recorded by the import itself, so its login is a member of `emoney_receipts`, too. One import runs at a time.
 """
 
 import time

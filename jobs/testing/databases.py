@@ -83,8 +83,8 @@ class Template:
     """A migrated, empty database at `url` from which each test gets a copy of its own.
 
     Make one for all tests with `Template.running()`: the schema is made once, a copy takes a moment. Issues
-    are `prefunded` in it: each account of funds that is opened has a receipt of more than any test issues. Its
-    policy on clocks is unbounded, so that tests set theirs.
+    are `prefunded` in it: each account of funds that is opened has a receipt of more than any test issues.
+    Its policy on clocks is unbounded, so that tests set theirs.
     """
 
     def __init__(self, url: str) -> None:

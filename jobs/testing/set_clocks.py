@@ -4,5 +4,8 @@ from emoney.ledger import clock_policy
 
 
 def free_clock(url: str, *, actor: str = "emoney-testing", reason: str = "its clock is set by tests") -> None:
-    """Bind no time to the clock of the database at `url`, of a migrated one, as its owner. Never for money."""
+    """Hold no time against the clock of the database at `url`, migrated, of which it is the owner's.
+
+    Never for money.
+    """
     clock_policy.set_policy(url, clock_policy.UNBOUNDED, actor=actor, reason=reason)

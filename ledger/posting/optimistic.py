@@ -117,7 +117,11 @@ def as_stale(posted_at: datetime) -> Iterator[None]:
                 yield
             except psycopg.errors.UniqueViolation as error:  # of a claim
                 raise StaleDecision from error
-    except (*TRANSIENT, ClosedPeriod, ClockSkew) as error:  # posting tells the transfer, or takes the time anew
+    except (
+        *TRANSIENT,
+        ClosedPeriod,
+        ClockSkew,
+    ) as error:  # posting tells the transfer, or takes the time anew
         raise StaleDecision from error
 
 

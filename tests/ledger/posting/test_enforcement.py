@@ -28,8 +28,12 @@ Break = Callable[[list[Decision], Accounts], list[Decision]]
 
 def decide_by(patched: pytest.MonkeyPatch, decider: Callable[..., list[Decision]]) -> None:
     """Decide so wherever it is decided: under locks, and on what was read without."""
-    patched.setattr(posting, "decide", decider)
-    patched.setattr(optimistic, "decide", decider)
+
+    def decide_so(todo: Sequence[Transfer], states: Accounts, now: datetime, **_: bool) -> list[Decision]:
+        return decider(todo, states, now)
+
+    patched.setattr(posting, "decide", decide_so)
+    patched.setattr(optimistic, "decide", decide_so)
 
 
 def accepted(decisions: list[Decision]) -> list[Accepted]:
@@ -278,13 +282,14 @@ def test_of_what_counts_on_another_day_the_rules_of_that_day_are_enforced(
     payer = books.funded(1_000)
     for at, amount in ((raised, 250), (lowered - timedelta(days=1), 90)):
         payee = books.account(profile=limited)
-        books.posted(books.transfer(payer, payee, amount, at=at))
+        with books.importing():  # others are held to those of the day of posting, too
+            books.posted(books.transfer(payer, payee, amount, at=at))
         books.check()
     payee = books.account(profile=limited)
     before = books.dump()
     decide_by(monkeypatch, _decide_nothing_refused)
     for at, amount in ((raised, 301), (lowered - timedelta(days=1), 101), (books.now, 201)):
-        with pytest.raises(IntegrityViolation):
+        with pytest.raises(IntegrityViolation), books.importing():
             books.post(books.transfer(payer, payee, amount, at=at))
     assert books.dump() == before
 
