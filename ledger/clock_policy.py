@@ -20,7 +20,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from uuid import UUID
 
 import psycopg
@@ -51,16 +50,12 @@ class ClockPolicy:
     ahead: timedelta | None = timedelta(seconds=5)
     behind: timedelta | None = timedelta(seconds=30)
     late: timedelta | None = timedelta(minutes=15)
-    late_by_operation: Mapping[Operation, timedelta | None] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
+    late_by_operation: Mapping[Operation, timedelta | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         named = self.late_by_operation
         if not isinstance(named, Mapping) or not all(each in set(Operation) for each in named):
-            raise InvalidInput(
-                "late_by_operation is of operations, such as {Operation.CASH_IN: timedelta(days=2)}"
-            )
+            raise InvalidInput("late_by_operation is of operations: {Operation.CASH_IN: timedelta(days=2)}")
         for each in (self.ahead, self.behind, self.late, *named.values()):
             if each is None:
                 continue
@@ -117,8 +112,8 @@ def set_policy(
     """Set the policy, from the next posting on; gives all changes, the newest first.
 
     `url`: of the database's owner, for no login of the application's sets how far its own clock is trusted:
-    ConfigurationError for any other. Nothing is recorded where the policy stands already. Raises InvalidInput,
-    InvalidRequest for an actor or a reason that cannot be stored.
+    ConfigurationError for any other. Nothing is recorded where the policy stands already. Raises
+    InvalidInput, InvalidRequest for an actor or a reason that cannot be stored.
     """
     if not isinstance(policy, ClockPolicy):
         raise InvalidInput(f"a policy is a ClockPolicy, not a {type(policy).__name__}")
@@ -154,4 +149,4 @@ def _policy(
     ahead: int | None, behind: int | None, late: int | None, late_by_operation: dict[str, int | None]
 ) -> ClockPolicy:
     named = {Operation(name): _time(seconds) for name, seconds in sorted(late_by_operation.items())}
-    return ClockPolicy(_time(ahead), _time(behind), _time(late), MappingProxyType(named))
+    return ClockPolicy(_time(ahead), _time(behind), _time(late), named)

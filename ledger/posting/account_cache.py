@@ -109,9 +109,9 @@ class AccountCache:
             day = profile.local_day(at)
             if usage.layout.payee_slots or usage.asks_for_days(day):
                 return True
-            if transfer.effective_at is not None and not self._history:
-                if day != profile.local_day(self._latest):  # the limits of two days are asked
-                    return True
+            stated = transfer.effective_at is not None and not self._history
+            if stated and day != profile.local_day(self._latest):  # the limits of two days are asked
+                return True
         return False
 
     def _remember(self, sides: dict[int, UUID], connect: Connect) -> datetime:

@@ -1,9 +1,9 @@
 """The decision: which transfers of a batch are posted and which refused, in order. Pure: no database.
 
 Works on the locked accounts and their usage as read; what it leaves in them is what posting writes. Rules are
-asked in one order: account state, funds, ceilings, the payer's limits, the payee's limits, those of both on the
-day that a late transfer arrives on, the receipt that e-money is issued against. Accounts are found by the integer of their id: Python's UUID hashes and compares in
-Python, several times slower.
+asked in one order: account state, funds, ceilings, the payer's limits, the payee's limits, those of both on
+the day that a late transfer arrives on, the receipt that e-money is issued against. Accounts are found by the
+integer of their id: Python's UUID hashes and compares in Python, several times slower.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

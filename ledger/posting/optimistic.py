@@ -121,7 +121,7 @@ def as_stale(posted_at: datetime) -> Iterator[None]:
         *TRANSIENT,
         ClosedPeriod,
         ClockSkew,
-    ) as error:  # posting tells the transfer, or takes the time anew
+    ) as error:  # posting tells the transfer, or takes a new time
         raise StaleDecision from error
 
 

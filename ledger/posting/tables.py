@@ -251,9 +251,7 @@ class ClockPolicyRow(Table, table=True):
     ahead_s: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
     behind_s: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
     late_s: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
-    late_by_operation: dict[str, int | None] = Field(
-        sa_column=Column(JSONB, nullable=False, info=NOT_PERSONAL)
-    )
+    late_by_operation: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, info=NOT_PERSONAL))
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     at: datetime = timestamp_column()

@@ -1,6 +1,7 @@
 """The clock is the ledger's: what a caller may state of time, and by which right a history comes in."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -370,12 +371,10 @@ def test_a_history_comes_in_by_the_imports_right(days: Days) -> None:
         (outcome,) = real.post([again])  # under the limits of its own day
         assert outcome.refusal
         assert outcome.refusal.rule == "sent"
-        for post in (
-            Ledger(books.database).post,
-            lambda each: in_a_transaction(Ledger(books.database), each[0]),
-        ):
+        ordinary = Ledger(books.database)
+        for post in WAYS.values():
             with pytest.raises(WrongTime):
-                post([Transfer(new_id(), wallet, days.payee, 1, "EUR", Operation.P2P, effective_at=past)])
+                post(ordinary, replace(again, id=new_id(), amount=1))
         with pytest.raises(ClockSkew):  # nobody posts ahead
             Ledger(importing, lambda: datetime.now(UTC) + DAY).post([books.transfer(wallet, days.payee, 1)])
     finally:
@@ -440,9 +439,11 @@ def test_no_login_of_the_applications_changes_the_policy(books: Books, statement
     "statement", ["UPDATE ledger.clock_policy SET late_s = NULL", "DELETE FROM ledger.clock_policy"]
 )
 def test_not_even_the_owner_rewrites_it(books: Books, statement: str) -> None:
-    with psycopg.connect(books.owner_url) as connection:
-        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState):
-            connection.execute(statement)
+    with (
+        psycopg.connect(books.owner_url) as connection,
+        pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState),
+    ):
+        connection.execute(statement)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@
 `sole_connection(url)` is one connection without the pool, for a process that ends after a question: the pool
 is SQLAlchemy's, which takes longer to load than the answer to find, and is imported where it is needed.
 Every connection takes a role, `emoney_app` as a rule, which can neither alter nor delete what is append-only.
-A forked process has connections of its own: it leaves its parent's alone, and makes others when it needs them.
+A forked process has connections of its own: it leaves its parent's alone, and makes others at need.
 """
 
 from collections.abc import Iterator
