@@ -40,7 +40,7 @@ _queries = queries_beside(__file__)
 
 @dataclass(frozen=True, slots=True)
 class ClockPolicy:
-    """What is allowed; None where nothing bounds it. Whole seconds, up to LONGEST.
+    """What is allowed; None where nothing bounds it. Whole seconds, up to LONGEST; clocks, a second at least.
 
     `ahead`, `behind`: how far a posting time, or a hold's, may be from the database's clock. `late`: how long
     before its posting a transfer may count; `late_by_operation`: the same of these operations, in its place.
@@ -61,6 +61,9 @@ class ClockPolicy:
                 continue
             if not isinstance(each, timedelta) or each.microseconds or not timedelta(0) <= each <= LONGEST:
                 raise InvalidInput(f"{each!r} is no time of whole seconds, from none to {LONGEST.days} days")
+
+        if timedelta(0) in (self.ahead, self.behind):
+            raise InvalidInput("no two clocks are the same: allow ahead and behind a second, or more")
 
     @property
     def bounded(self) -> bool:

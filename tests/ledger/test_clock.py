@@ -451,6 +451,7 @@ def test_not_even_the_owner_rewrites_it(books: Books, statement: str) -> None:
     [
         {"late": timedelta(seconds=-1)},
         {"ahead": timedelta(milliseconds=5)},
+        {"ahead": timedelta(0)},
         {"behind": timedelta(days=40_000)},
         {"late": 5},
         {"late_by_operation": {"cash": DAY}},
