@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from emoney.ledger.base.faces import face
 
 if TYPE_CHECKING:
-    from emoney.ledger.accounts.account import Account, NewAccount
+    from emoney.ledger.accounts.account import IMPORT_ROLE, Account, NewAccount
     from emoney.ledger.async_ledger import AsyncLedger
     from emoney.ledger.base.errors import EmoneyError, InvalidInput
     from emoney.ledger.base.ids import Key
@@ -43,6 +43,7 @@ else:
             "AccountKind": "transfers.chart",
             "NewAccount": "accounts.account",
             "Account": "accounts.account",
+            "IMPORT_ROLE": "accounts.account",
             "LimitProfile": "limits.rules",
             "LimitRule": "limits.rules",
         },
@@ -68,6 +69,7 @@ __all__ = [
     "AccountKind",
     "NewAccount",
     "Account",
+    "IMPORT_ROLE",
     "LimitProfile",
     "LimitRule",
 ]

@@ -117,5 +117,5 @@ def expire_due(ledger: Ledger, limit: int = EXPIRE_BATCH) -> int:
     for start in range(0, len(overdue), EXPIRE_AT_ONCE):
         pairs = overdue[start : start + EXPIRE_AT_ONCE]
         sides = {side for pair in pairs for side in pair}
-        ended += ledger.run(partial(expiry.end_between, accounts=sides, at=now, most=len(pairs)))
+        ended += ledger.run(partial(expiry.end_between, accounts=sides, at=ledger.clock(), most=len(pairs)))
     return ended

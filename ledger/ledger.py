@@ -9,7 +9,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from emoney.ledger.accounts import account as accounts
-from emoney.ledger.accounts.account import NewAccount
+from emoney.ledger.accounts.account import IMPORT_ROLE, NewAccount
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConnectionLost, InvalidInput, Unavailable
 from emoney.ledger.base.postgres.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
@@ -43,11 +43,16 @@ _chance = random.SystemRandom()
 
 
 class Ledger:
-    """Posts transfers to `database`; `reading` reads them. `clock` gives posting times. For many threads."""
+    """Posts transfers to `database`; `reading` reads them. `clock` gives posting times. For many threads.
+
+    `clock` is held against the database's (`ledger.clock_policy`). On a database in the role IMPORT_ROLE it
+    carries a history over: transfers count on any day before, under the limits of that day alone.
+    """
 
     def __init__(self, database: Database, clock: Clock = system_clock) -> None:
         self.database = database
         self.clock = clock
+        self._history = database.role == IMPORT_ROLE
         self.profiles = ProfileCache()
         self.reading = Reading(database, clock)
         self._singles = SinglePosts(database, clock, self.profiles)
@@ -137,7 +142,7 @@ class Ledger:
 
     def account_cache(self) -> AccountCache:
         """An empty cache of accounts of this ledger."""
-        return AccountCache(self.clock, self.profiles)
+        return AccountCache(self.clock, self.profiles, history=self._history)
 
     def post_all(self, batches: Iterable[Sequence[Transfer]]) -> Generator[list[Outcome], None, None]:
         """Post many batches in a row, each in a transaction of its own; gives the outcomes of each, in order.
@@ -159,7 +164,7 @@ class Ledger:
         first posting of a month that the job `partitions` has not prepared. Costs a savepoint, two short
         round trips, where the transaction had begun; the accounts stay locked until it ends.
         """
-        return posting.post(connection, transfers, self.clock, self.profiles)
+        return posting.post(connection, transfers, self.clock, self.profiles, history=self._history)
 
     def run(self, work: Callable[[Connection], Result], *, claims: bool = False) -> Result:
         """Do `work` in a transaction of its own; again when another transaction was in the way, or the

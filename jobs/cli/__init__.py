@@ -43,6 +43,9 @@ PARTS: dict[str, dict[str, str]] = {
     "safeguarding.receipts": {
         "receipts": "Receipts: what arrived at the bank, which e-money is issued against.",
     },
+    "clock": {
+        "clock": "The clock: how far others may be from the database's, and how late a transfer may come.",
+    },
     "proof": {
         "proof": "Proofs that nothing was changed: a signed log of all that happened.",
     },

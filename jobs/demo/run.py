@@ -42,6 +42,7 @@ from emoney.jobs.demo.world import SAFEGUARDING
 from emoney.jobs.installation import Emoney
 from emoney.jobs.tables import metadata
 from emoney.kyc.wallets.wallet import wallets_per_tier
+from emoney.ledger import clock_policy
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.errors import InvalidInput
@@ -123,6 +124,9 @@ def run_demo(
             url = embedded.start(home)
             migrate.upgrade(url)
             house = Emoney.open(url, home, clock)  # by its URL, whatever EMONEY_DATABASE_URL says
+            clock_policy.set_policy(
+                url, clock_policy.UNBOUNDED, actor="demo", reason="its days are simulated", clock=clock
+            )
             house.receipts.set_policy("prefunded", actor="treasury-1", reason="the bank tells sums")
             progress("prepare", 1, 1)
         with house:

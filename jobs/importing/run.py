@@ -11,8 +11,9 @@
 All ids follow from the file, every batch is one transaction, and every step passes over what is done: an
 import that dies anywhere is finished by running it again. Opening balances are carried over before limits
 apply to the account, for what a customer already has is not taken away: accounts are opened by the import's
-right (`accounts.account.open_without_limits`). What a history was issued against is recorded by the import
-itself, so its login is a member of `emoney_receipts`, too. One import runs at a time.
+right (`accounts.account.open_without_limits`). All is posted by that right, too, on a ledger of the role
+IMPORT_ROLE: on days of any past, under the limits of those days alone. What a history was issued against is
+recorded by the import itself, so its login is a member of `emoney_receipts`, too. One import runs at a time.
 """
 
 import time
@@ -35,6 +36,7 @@ from emoney.jobs.importing.staging import OPENING_REFERENCE, Staging, Totals
 from emoney.kyc import GivenTier, Pack, adopt_wallets, tier_named
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import NewAccount
+from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.base.progress import Progress, silent
@@ -78,7 +80,7 @@ def run_import(
     `format`: a name from `formats.names()`. `source`: whose references these are, the format's name if None.
     `start`: the moment a simulation's first step begins. `pack`: whose limits apply to customers; None: none.
     `tier_names`: the file's words for tiers, to the pack's.
-    `batch_rows`: transfers per transaction. `ledger`: one on `database` to post through.
+    `batch_rows`: transfers per transaction. `ledger`: whose clock gives posting times, the system's if None.
 
     Raises BadFile (nothing was written), InvalidInput for wrong arguments, ConfigurationError where the
     login has not the import's right, Unavailable (run it again).
@@ -106,16 +108,16 @@ def run_import(
         result.skipped_by_reason = dict(staging.skipped)
         result.skipped = sum(staging.skipped.values())
         result.rows = totals.transfers + result.skipped
-        posting = _Posting(
-            database, ledger or Ledger(database), staging, given, result, totals, batch_rows, progress
-        )
-        posting.open_safeguarding()
-        posting.open_accounts()
-        posting.receive_openings()
-        posting.post_openings()
-        if pack is not None:
-            posting.adopt_wallets(pack, tiers)
-        posting.post_transfers()
+        clock = system_clock if ledger is None else ledger.clock
+        posting = _Posting(database, clock, staging, given, result, totals, batch_rows, progress)
+        with closing(posting):
+            posting.open_safeguarding()
+            posting.open_accounts()
+            posting.receive_openings()
+            posting.post_openings()
+            if pack is not None:
+                posting.adopt_wallets(pack, tiers)
+            posting.post_transfers()
     result.seconds = time.monotonic() - began
     return result
 
@@ -126,7 +128,7 @@ class _Posting:
     def __init__(
         self,
         database: Database,
-        ledger: Ledger,
+        clock: Clock,
         staging: Staging,
         given: Input,
         result: ImportResult,
@@ -134,12 +136,18 @@ class _Posting:
         batch_rows: int,
         tell: Progress,
     ) -> None:
-        self._database, self._ledger, self._staging, self._result = database, ledger, staging, result
+        self._database, self._staging, self._result = database, staging, result
+        self._history = Database(database.url, database.pool, role=accounts.IMPORT_ROLE)
+        self._ledger = Ledger(self._history, clock)
         self._currency, self._totals, self._batch_rows, self._tell = given.currency, totals, batch_rows, tell
         self._carried_over_at = totals.first_at or given.start
         self._payer = safeguarding_id(given.currency)
         self._given = given
-        self._receipts = Receipts(database.url, database.pool, ledger.clock)
+        self._receipts = Receipts(database.url, database.pool, clock)
+
+    def close(self) -> None:
+        """Give the connections back that history is posted over."""
+        self._history.close()
 
     def open_safeguarding(self) -> None:
         """The account that opening balances come from. Raises InvalidInput when its name is another

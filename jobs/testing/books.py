@@ -46,14 +46,17 @@ class Books:
         profile: LimitProfile | None = None,
         ref: str | None = None,
         holder: UUID | None = None,
+        opened_at: datetime | None = None,
     ) -> UUID:
-        """Open an empty account, under the limits of `profile` or under none; returns its id."""
+        """Open an empty account, under the limits of `profile` or under none; returns its id.
+
+        `opened_at`: now, if None; nothing counts on an account before it was opened.
+        """
         account_id = new_id()
         with self.database.connection() as connection:
             profile_id = None if profile is None else profiles.store(connection, profile)
-            new = NewAccount(
-                account_id, kind, currency or self.currency, self._clock(), ref, holder, profile_id
-            )
+            at = opened_at or self._clock()
+            new = NewAccount(account_id, kind, currency or self.currency, at, ref, holder, profile_id)
             accounts.open_without_limits(connection, [new])
         return account_id
 

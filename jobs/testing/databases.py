@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from emoney.jobs.installation import Emoney
 from emoney.jobs.migrate import upgrade
 from emoney.jobs.testing.prefunded import prefund
+from emoney.jobs.testing.set_clocks import free_clock
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.postgres import embedded
 
@@ -83,11 +84,13 @@ class Template:
 
     Make one for all tests with `Template.running()`: the schema is made once, a copy takes a moment. Issues
     are `prefunded` in it: each account of funds that is opened has a receipt of more than any test issues.
+    Its policy on clocks is unbounded, so that tests set theirs.
     """
 
     def __init__(self, url: str) -> None:
         upgrade(url)
         prefund(url)
+        free_clock(url)
         self.url = url
 
     @classmethod

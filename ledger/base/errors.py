@@ -149,3 +149,7 @@ class Unavailable(EmoneyError):
 
 class ConnectionLost(Unavailable):
     """A connection that was there ended, before or in the commit."""
+
+
+class ClockSkew(Unavailable):
+    """This process's clock is too far from the database's. Nothing was written; set the clock and retry."""

@@ -22,7 +22,7 @@ from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.posting import expiry
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting.account_state import Accounts, AccountState, WriteMark
-from emoney.ledger.posting.decide import Accepted, Rejected, decide
+from emoney.ledger.posting.decide import Accepted, decide
 from emoney.ledger.posting.locks import look
 from emoney.ledger.posting.optimistic import Decided, decide_on
 from emoney.ledger.transfers.sides import ISSUES
@@ -52,8 +52,8 @@ class DecidedAlone:
 class AccountCache:
     """Accounts as the batches decided so far leave them, written or not. Used by one thread."""
 
-    def __init__(self, clock: Clock, profiles: ProfileCache) -> None:
-        self._clock, self._profiles = clock, profiles
+    def __init__(self, clock: Clock, profiles: ProfileCache, *, history: bool = False) -> None:
+        self._clock, self._profiles, self._history = clock, profiles, history
         self._accounts: Accounts = {}
         self._latest = EFFECTIVE_FIRST
         self._last = WriteMark(0)
@@ -124,8 +124,8 @@ class AccountCache:
         assert debit_mark is not None
         assert debit_mark.transaction is not None
         open_ended = _takes_all(payee)
-        (decision,) = decide([transfer], self._accounts, now)
-        if isinstance(decision, Rejected):
+        decisions = list(decide([transfer], self._accounts, now))
+        if len(decisions) != 1 or not isinstance(decision := decisions[0], Accepted):
             self.forget_sides(transfer)
             return None
         seen = 0 if credit_mark is None or credit_mark.transaction is None else credit_mark.transaction
@@ -203,7 +203,11 @@ class AccountCache:
             usage, profile = account.usage, account.profile
             if usage is None or profile is None:
                 continue
-            if usage.layout.payee_slots or usage.asks_for_days(profile.local_day(at)):
+            day = profile.local_day(at)
+            if usage.layout.payee_slots or usage.asks_for_days(day):
+                return True
+            stated = transfer.effective_at is not None and not self._history
+            if stated and day != profile.local_day(self._latest):  # the limits of two days are asked
                 return True
         return False
 

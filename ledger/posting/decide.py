@@ -1,9 +1,9 @@
 """The decision: which transfers of a batch are posted and which refused, in order. Pure: no database.
 
 Works on the locked accounts and their usage as read; what it leaves in them is what posting writes. Rules are
-asked in one order: account state, funds, ceilings, the payer's limits, the payee's limits, the receipt that
-e-money is issued against. Accounts are found by the integer of their id: Python's UUID hashes and compares in
-Python, several times slower.
+asked in one order: account state, funds, ceilings, the payer's limits, the payee's limits, those of both on
+the day that a late transfer arrives on, the receipt that e-money is issued against. Accounts are found by the
+integer of their id: Python's UUID hashes and compares in Python, several times slower.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -63,11 +63,14 @@ def outcomes_of(decisions: Iterable[Decision]) -> list[Outcome]:
     ]
 
 
-def decide(transfers: Sequence[Transfer], accounts: Accounts, now: datetime) -> Iterator[Decision]:
+def decide(
+    transfers: Sequence[Transfer], accounts: Accounts, now: datetime, *, bounded: bool = True
+) -> Iterator[Decision]:
     """Decide `transfers` in order against `accounts`, which are changed along the way.
 
     `now`: the effective time of transfers that state none. Transfers of one group must be neighbours. A
-    decision is given as soon as it stands, so that it can be sent while the next is made.
+    decision is given as soon as it stands, so that it can be sent while the next is made. `bounded`: what
+    counts on a day before is asked of the limits of this one, too, as if it counted here; a history is not.
     """
     position = 0
     while position < len(transfers):
@@ -75,19 +78,21 @@ def decide(transfers: Sequence[Transfer], accounts: Accounts, now: datetime) -> 
         group = transfer.group
         position += 1
         if group is None:
-            yield _decide_one(transfer, accounts, now)
+            yield _decide_one(transfer, accounts, now, bounded=bounded)
             continue
         start = position - 1
         while position < len(transfers) and transfers[position].group == group:
             position += 1
-        yield from _decide_group(transfers[start:position], accounts, now)
+        yield from _decide_group(transfers[start:position], accounts, now, bounded=bounded)
 
 
-def _decide_group(group: Sequence[Transfer], accounts: Accounts, now: datetime) -> list[Decision]:
+def _decide_group(
+    group: Sequence[Transfer], accounts: Accounts, now: datetime, *, bounded: bool
+) -> list[Decision]:
     """All or none: a refusal takes back what the group has moved so far."""
     decisions: list[Decision] = []
     for transfer in group:
-        decision = _decide_one(transfer, accounts, now)
+        decision = _decide_one(transfer, accounts, now, bounded=bounded)
         if isinstance(decision, Rejected):
             for taken in reversed(decisions):
                 sides = (taken.transfer.debit_account, taken.transfer.credit_account)
@@ -103,11 +108,14 @@ def _decide_group(group: Sequence[Transfer], accounts: Accounts, now: datetime) 
     return decisions
 
 
-def _decide_one(transfer: Transfer, accounts: Accounts, now: datetime) -> Decision:
+def _decide_one(transfer: Transfer, accounts: Accounts, now: datetime, *, bounded: bool) -> Decision:
     at = transfer.effective_at or now
     payer = accounts[transfer.debit_account.int]
     payee = accounts[transfer.credit_account.int]
-    refusal = why_refused(transfer, payer, payee, at) or _receipt_refusal(transfer, payer, payee)
+    refusal = why_refused(transfer, payer, payee, at)
+    if refusal is None and bounded and at < now:
+        refusal = _arrival_refusal(transfer, payer, payee, at, now)
+    refusal = refusal or _receipt_refusal(transfer, payer, payee)
     if refusal is not None:
         return Rejected(transfer, at, refusal)
     _move(transfer, payer, payee, 1)
@@ -140,6 +148,19 @@ def why_refused(transfer: Transfer, payer: AccountState, payee: AccountState, at
         or _limit_refusal(payer, _OUT, transfer, at, payee.id)
         or _limit_refusal(payee, _IN, transfer, at, payer.id)
     )
+
+
+def _arrival_refusal(
+    transfer: Transfer, payer: AccountState, payee: AccountState, at: datetime, now: datetime
+) -> Refusal | None:
+    """The first limit that a transfer of an earlier day would pass if it counted on the day it arrives on."""
+    for account, direction, other in ((payer, _OUT, payee), (payee, _IN, payer)):
+        profile = account.profile
+        if profile is not None and profile.local_day(at) < profile.local_day(now):
+            refusal = _limit_refusal(account, direction, transfer, now, other.id)
+            if refusal is not None:
+                return refusal
+    return None
 
 
 def _account_refusal(payer: AccountState, payee: AccountState) -> Refusal | None:

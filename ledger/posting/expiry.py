@@ -27,6 +27,7 @@ from emoney.ledger.limits.rules import Direction
 from emoney.ledger.outbox import append_to_each
 from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import FUNDS, LEDGER_RULE, Decision, Rejected
+from emoney.ledger.posting.write import raise_if_skewed
 from emoney.ledger.transfers.operations import GIVES_BACK, Operation
 
 Given = ParamSpec("Given")
@@ -119,6 +120,7 @@ def end_between(
             _queries.end.sql, {"holds": holds, "numbers": numbers, "amounts": amounts, "at": at}
         )
     except psycopg.IntegrityError as error:
+        raise_if_skewed(error)
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused to end expired holds: {why}") from error
     append_to_each(

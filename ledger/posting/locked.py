@@ -74,9 +74,16 @@ _queries = queries_beside(__file__)
 
 @reads_tuples
 def post(
-    connection: Connection, transfers: Sequence[Transfer], clock: Clock, profiles: ProfileCache
+    connection: Connection,
+    transfers: Sequence[Transfer],
+    clock: Clock,
+    profiles: ProfileCache,
+    *,
+    history: bool = False,
 ) -> list[Outcome]:
     """Post `transfers` in the connection's transaction; one outcome each, in their order.
+
+    `history`: what counts on days before is under the limits of those alone, which takes the import's right.
 
     Nothing is committed here. Raises InvalidInput or a subclass for what no ledger state could accept, in
     which case the caller rolls back (`Ledger.post_in` does, to where it began); IntegrityViolation when the
@@ -93,7 +100,7 @@ def post(
     states = states_for(connection, todo, locked, now)
     watermark.check_open(connection, todo, now)
     _read_funding(connection, todo, states)
-    decisions = list(decide(todo, states, now))
+    decisions = list(decide(todo, states, now, bounded=not history))
     expiry.check(connection, decisions, states, now)
     write(connection, decisions, now)
     return in_order(transfers, outcomes_of(decisions), earlier)
@@ -258,15 +265,16 @@ def _read_days(connection: Connection, transfers: Sequence[Transfer], locked: Lo
         for account, other in ((payer, payee), (payee, payer)):
             if account.usage is None or account.profile is None:
                 continue
+            today = account.profile.local_day(now)
             day = account.profile.local_day(transfer.effective_at or now)
             if account.usage.layout.payee_slots:
                 usages[account.id] = account.usage
                 others.add(other.id)
                 since = min(since, account.usage.first_day(day))
             for each in (account, *account.siblings):
-                if each.usage is not None and each.usage.asks_for_days(day):
+                if each.usage is not None and (day != today or each.usage.asks_for_days(day)):
                     usages[each.id] = each.usage
-                    since = min(since, each.usage.first_day(day))
+                    since = min(since, each.usage.first_day(day), each.usage.first_day(today))
     if usages:
         read_days(connection, usages, others, since)
 

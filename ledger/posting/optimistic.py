@@ -18,6 +18,7 @@ from typing import Any
 
 import psycopg
 
+from emoney.ledger.base.errors import ClockSkew
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres import cursors as kept
 from emoney.ledger.base.postgres.binary_arrays import Binary, Uuids, Xids, encode_time
@@ -84,7 +85,7 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
         "posted_at": Binary(encode_time(now)[4:]),
     }
     versions = [state.version for state in states]
-    decisions, by = list(decide(transfers, accounts, now)), WriteMark(attempt=attempt)
+    decisions, by = list(decide(transfers, accounts, now, bounded=False)), WriteMark(attempt=attempt)
     for state, version in zip(states, versions, strict=True):
         if state.version != version:
             state.last_written_by = by
@@ -116,7 +117,11 @@ def as_stale(posted_at: datetime) -> Iterator[None]:
                 yield
             except psycopg.errors.UniqueViolation as error:  # of a claim
                 raise StaleDecision from error
-    except (*TRANSIENT, ClosedPeriod) as error:  # of a closed period, posting tells the transfer
+    except (
+        *TRANSIENT,
+        ClosedPeriod,
+        ClockSkew,
+    ) as error:  # posting tells the transfer, or takes a new time
         raise StaleDecision from error
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Computed, DateTime, Integer, LargeBinary, Text, Uuid
+from sqlalchemy import BigInteger, Column, Computed, DateTime, FetchedValue, Integer, LargeBinary, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -240,3 +240,21 @@ class PeriodTotalRow(Table, table=True):
     kind: str = Field(sa_column=Column(Text, primary_key=True))
     debits: int = Field(sa_column=Column(BigInteger, nullable=False))
     credits: int = Field(sa_column=Column(BigInteger, nullable=False))
+
+
+class ClockPolicyRow(Table, table=True):
+    """How far clocks may be apart, and how late a transfer may come, since when, and who said so."""
+
+    __tablename__ = "clock_policy"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    number: int = Field(sa_column=Column(BigInteger, primary_key=True, info=NOT_PERSONAL))
+    id: UUID = Field(sa_column=Column(Uuid, FetchedValue(), nullable=False))
+    ahead_s: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
+    behind_s: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
+    late_s: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
+    late_by_operation: dict[str, Any] = Field(sa_column=Column(JSONB, nullable=False, info=NOT_PERSONAL))
+    actor: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = timestamp_column()
+    xact: int = xact()

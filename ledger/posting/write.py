@@ -13,7 +13,7 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
+from emoney.ledger.base.errors import ClockSkew, IntegrityViolation, InvalidInput
 from emoney.ledger.base.postgres.binary_arrays import packing
 from emoney.ledger.base.postgres.binary_rows import DECIDED, Rows, decided_row, text
 from emoney.ledger.base.postgres.database import Connection
@@ -29,7 +29,7 @@ _queries = queries_beside(__file__)
 
 
 class WrongTime(InvalidInput):
-    """A transfer that would count at a time at which nothing that is posted now may count."""
+    """A transfer that would count after it is posted, too long before, or before an account was opened."""
 
 
 @reads_tuples
@@ -39,7 +39,8 @@ def write(
     """Write what is decided; gives the decisions back, in their order. `captures`: holds, by some of them.
 
     Raises IntegrityViolation when the database contradicts them, WrongTime or ClosedPeriod for a time at
-    which nothing may count, PartitionMissing in a month that nothing was prepared for.
+    which nothing may count, ClockSkew for a time that is not the database's, PartitionMissing in a month that
+    nothing was prepared for.
     """
     made = list(decisions)
     if made:
@@ -113,11 +114,21 @@ def as_ledger_errors(now: datetime) -> Iterator[None]:
         ) from error
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         watermark.raise_if_closed(error)
+        raise_if_skewed(error)
         if error.diag.constraint_name == "effective_time":
             raise WrongTime(f"{error.diag.message_primary}; nothing was written") from error
         partitions.raise_if_missing(error, now)
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused the batch: {why}") from error
+
+
+def raise_if_skewed(error: psycopg.Error) -> None:
+    """Raise ClockSkew where the database refused a time that is too far from its own."""
+    if error.diag.constraint_name == "clock_skew":
+        raise ClockSkew(
+            f"{error.diag.message_primary}: nothing was written. Set this machine's clock by a time service; "
+            "a retry with the same ids is safe"
+        ) from error
 
 
 def refusals(decisions: Sequence[Decision]) -> list[dict[str, Any]]:

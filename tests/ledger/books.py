@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +13,14 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from emoney import testing
 from emoney.ledger import Database, Ledger, LimitProfile, LimitRule, Operation, Transfer, account_changes
+from emoney.ledger.accounts.account import IMPORT_ROLE
 from emoney.ledger.limits.rules import Bound, Direction, Metric, OnExceed, Window
 from emoney.ledger.reports import statements
 from emoney.testing import NOON
 
 PATIENCE_S = 120
+AGE = timedelta(days=3650)
+"""How old the accounts are that tests open."""
 TABLES = ("limit_profile", "account", "claim", "transfer", "entry", "refusal", "usage_day")
 APPEND_ONLY = ("limit_profile", "claim", "transfer", "entry", "refusal")
 
@@ -67,14 +70,30 @@ class Books(testing.Books):
 
     def __init__(self, database: Database, owner_url: str) -> None:
         self.now = NOON
+        self.age = AGE
         super().__init__(database, Ledger(database, lambda: self.now), clock=lambda: self.now)
         self.owner_url = owner_url
+
+    def account(self, *which: Any, opened_at: datetime | None = None, **more: Any) -> UUID:
+        """As the kit's, opened `AGE` ago where nothing else is said: tests send what is late, too."""
+        return super().account(*which, opened_at=opened_at or self.now - self.age, **more)
 
     def transfer(self, *sides: Any, at: datetime | None = None, **more: Any) -> Transfer:
         """As the kit's; nothing counts before it has happened, so the clock goes on to `at`."""
         if at is not None and at.tzinfo is not None:
             self.now = max(self.now, at)
         return super().transfer(*sides, at=at, **more)
+
+    @contextmanager
+    def importing(self) -> Iterator[None]:
+        """What is posted meanwhile comes in by the import's right, as a history does."""
+        ordinary, database = self.ledger, Database(self.owner_url, role=IMPORT_ROLE)
+        self.ledger = Ledger(database, ordinary.clock)
+        try:
+            yield
+        finally:
+            self.ledger = ordinary
+            database.close()
 
     def freeze(self, account_id: UUID, *, debit: bool, credit: bool) -> None:
         """Freeze these sides and unfreeze the others."""

@@ -108,7 +108,9 @@ def test_a_ceiling_that_the_decision_ignored_is_still_enforced(
     payer, payee = books.funded(500), capped(books, books.account(), 100)
     before = books.dump()
 
-    def blind(todo: Sequence[Transfer], states: dict[UUID, AccountState], now: datetime) -> list[Decision]:
+    def blind(
+        todo: Sequence[Transfer], states: dict[UUID, AccountState], now: datetime, **_: bool
+    ) -> list[Decision]:
         for state in states.values():
             state.ceiling = None
         return decide(todo, states, now)

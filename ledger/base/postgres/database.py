@@ -1,11 +1,11 @@
-"""One pool of connections to PostgreSQL, all in the application's role.
+"""One pool of connections to PostgreSQL, all in one role, which is the application's but for an import.
 
 `connection()` gives psycopg for the hot path, `session()` gives SQLModel for ordinary reads and writes;
 `raw(session)` is the psycopg connection under a session, so that both can share one transaction.
 `sole_connection(url)` is one connection without the pool, for a process that ends after a question: the pool
 is SQLAlchemy's, which takes longer to load than the answer to find, and is imported where it is needed.
-Every connection takes the role `emoney_app`, which can neither alter nor delete what is append-only. A forked
-process has connections of its own: it leaves its parent's alone, and makes others when it needs them.
+Every connection takes a role, `emoney_app` as a rule, which can neither alter nor delete what is append-only.
+A forked process has connections of its own: it leaves its parent's alone, and makes others at need.
 """
 
 from collections.abc import Iterator
@@ -51,16 +51,17 @@ class Database:
     """A PostgreSQL database that holds the emoney schema.
 
     `url`: a libpq URL or connection string of a user that is a member of `emoney_app`. `pool`: how many
-    connections, and how long anything waits.
+    connections, and how long anything waits. `role`: what its connections may do, APPLICATION_ROLE or that of
+    an import.
     """
 
-    def __init__(self, url: str, pool: PoolOptions = DEFAULT) -> None:
+    def __init__(self, url: str, pool: PoolOptions = DEFAULT, *, role: str = APPLICATION_ROLE) -> None:
         from sqlalchemy import create_engine, event
 
-        self.url, self.pool = url, pool
+        self.url, self.pool, self.role = url, pool, role
         self._engine: Engine = create_engine(
             "postgresql+psycopg://",
-            creator=lambda: connect(url, role=APPLICATION_ROLE, options=pool),
+            creator=lambda: connect(url, role=role, options=pool),
             pool_size=pool.size,
             max_overflow=pool.overflow,
             pool_timeout=pool.wait_s,

@@ -400,8 +400,12 @@ CREATE TRIGGER keep_account BEFORE INSERT OR UPDATE ON ledger.account
 -- another day ('late'), a hold ('placed'), or what captures one, which its placing was asked about, but for the balance
 -- ('captured'). after: the balance that the account reaches by it. A holder's other wallets are locked first, in the
 -- order of their ids.
+-- One that counts on another day, `named`, is asked of the day that it arrives on, too, by all rules in force then: of
+-- windows that the named day lies in when it is counted ('arrived'), of others before, as if it counted there
+-- ('arrives').
 CREATE FUNCTION ledger.check_apart_v1(
-    asked_account uuid, other uuid, code integer, amount bigint, after bigint, counts_at timestamptz, asked_of text
+    asked_account uuid, other uuid, code integer, amount bigint, after bigint, counts_at timestamptz, asked_of text,
+    named date DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -420,8 +424,11 @@ BEGIN
     FOR rule IN
         SELECT * FROM ledger.limit_rule AS r
         WHERE r.profile_id = account.profile_id AND (r.mask >> code) & 1 = 1
-          AND (r.apart OR (r.metric IN ('single', 'balance')
+          AND (r.apart OR asked_of IN ('arrives', 'arrived') OR (r.metric IN ('single', 'balance')
                AND (asked_of IN ('late', 'placed') OR (ledger.operators_codes() >> code) & 1 = 1)))
+          AND (named IS NULL OR (asked_of = 'arrived') = (r.metric IN ('single', 'balance') OR named BETWEEN
+              ledger.window_first(r.span, on_day, profile.fiscal_year_starts)
+              AND ledger.window_last(r.span, on_day, profile.fiscal_year_starts)))
           AND r.starts_on <= on_day AND r.ends_on > on_day AND (asked_of <> 'captured' OR r.metric = 'balance')
           AND (r.after_months IS NULL OR on_day >= (
               (account.opened_at AT TIME ZONE profile.time_zone)::date + make_interval(months => r.after_months))::date)
@@ -453,6 +460,9 @@ BEGIN
             JOIN ledger.limit_counter AS c
                 ON c.profile_id = s.profile_id AND NOT c.per_payee AND (c.measure, c.mask, c.span) = (counter.measure, counter.mask, counter.span);
         END IF;
+        IF asked_of = 'arrives' THEN
+            used := used + CASE rule.metric WHEN 'count' THEN 1 ELSE amount END;
+        END IF;
         IF used > rule.most THEN
             PERFORM ledger.refuse_limit_v1(account.id, rule.id);
         END IF;
@@ -478,8 +488,8 @@ RETURN (SELECT array_agg(greatest(a + b, 0) ORDER BY place) FROM unnest(one, oth
 
 -- Count, for one side, an amount that moved with `other` by `code` at a moment, which may lie on a day that is over; with
 -- negative numbers, give it back, of which number is null where the thing still counts as one.
--- The account is locked. Its limits are checked where something is added, at that moment's day and window and at those
--- that the account stands in; after and asked_of as ledger.check_apart_v1 has them.
+-- The account is locked. Its limits are checked where something is added, at that moment's day and window and, of what is
+-- late, at those that it arrives in (ledger.check_late_v1); after and asked_of as ledger.check_apart_v1 has them.
 CREATE FUNCTION ledger.count_v1(
     counted_account uuid, other uuid, code integer, amount bigint, number bigint, counts_at timestamptz,
     after bigint DEFAULT NULL, asked_of text DEFAULT NULL
@@ -541,6 +551,12 @@ BEGIN
 
     IF amount > 0 THEN
         PERFORM ledger.check_apart_v1(account.id, other, code, amount, after, counts_at, asked_of);
+        IF asked_of = 'late' AND today < (account.last_posted_at AT TIME ZONE guard.time_zone)::date
+            AND NOT ledger.carries_history_v1()
+        THEN
+            PERFORM ledger.check_apart_v1(
+                account.id, other, code, amount, after, account.last_posted_at, 'arrived', today);
+        END IF;
     END IF;
 END
 $$;

@@ -498,6 +498,7 @@ SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
+    PERFORM ledger.check_times_v1(write_posted_v1.posted_at, decided);
     IF cardinality(decided) = 1 THEN
         PERFORM ledger.post_one_v1(posted_at, decided[1], captures, NULL);
     ELSIF cardinality(decided) > 1 THEN
@@ -577,6 +578,7 @@ SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
+    PERFORM ledger.check_times_v1(posted_at, ARRAY[decided]);
     IF NOT ledger.post_one_v1(posted_at, decided, false, ARRAY[debit_written_by, credit_written_by]) THEN
         RETURN NULL;
     END IF;

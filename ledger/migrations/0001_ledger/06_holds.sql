@@ -82,6 +82,7 @@ BEGIN
     IF TG_RELID <> 'ledger.hold'::regclass THEN
         RAISE EXCEPTION 'ledger: holds are placed from ledger.hold only' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    PERFORM ledger.check_moment_v1(min(p.placed_at)), ledger.check_moment_v1(max(p.placed_at)) FROM placed AS p;
     WITH asked AS (
         SELECT account_id, sum(outgoing) AS outgoing, sum(incoming) AS incoming, min(currency) AS currency, max(currency) AS other_currency
         FROM (
@@ -131,6 +132,7 @@ BEGIN
     IF TG_RELID <> 'ledger.hold_event'::regclass THEN
         RAISE EXCEPTION 'ledger: holds end from ledger.hold_event only' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    PERFORM ledger.check_moment_v1(min(e.at)), ledger.check_moment_v1(max(e.at)) FROM ended AS e;
     SELECT e.hold_id INTO wrong FROM (
         SELECT hold_id, sum(amount) AS amount, max(at) FILTER (WHERE kind = 'captured') AS captured_at,
                min(at) FILTER (WHERE kind = 'expired') AS expired_at, max(number) AS last,

@@ -47,7 +47,10 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
         'requested_at time', 'expires_at time']),
     (14, 'ledger.kept_request_decision', 1, 'request_id', ARRAY[
         'salt uuid', 'outcome text', 'actor text', 'reason text', 'decided_at time']),
-    (15, 'ledger.kept_request_done', 1, 'request_id', ARRAY['salt uuid', 'done_at time']);
+    (15, 'ledger.kept_request_done', 1, 'request_id', ARRAY['salt uuid', 'done_at time']),
+    (21, 'ledger.clock_policy', 1, 'id', ARRAY[
+        'number integer', 'ahead_s integer', 'behind_s integer', 'late_s integer', 'late_by_operation json', 'actor text',
+        'reason text', 'at time']);
 
 -- Up to 256 consecutive leaves of the log, within one tile: leaves `first` to `next` - 1. Per leaf: its kind
 -- (1 byte), the id of the row it commits to (16) and its hash (32). A block starts where another ends, so the

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -85,6 +85,7 @@ def test_unknown_accounts_cannot_be_changed(books: Books) -> None:
 
 
 def test_an_account_as_it_stands(books: Books) -> None:
+    books.age = timedelta(0)
     wallet = books.funded(70)
     with books.database.connection() as connection:
         account = accounts.get(connection, wallet)

@@ -166,6 +166,7 @@ def test_a_rule_is_in_force_from_its_first_day_until_before_its_last(books: Book
 
 def test_a_rule_by_age_holds_from_so_many_months_after_the_opening(books: Books) -> None:
     limited = profile(rule(Metric.SINGLE, 0, IN, name="upgrade due", after_months=24))
+    books.age = timedelta(0)
     payer, wallet = books.funded(1000), books.funded(0, profile=limited)  # opened on 10 March 2026
     books.now = datetime(2028, 3, 9, 23, tzinfo=UTC)
     books.posted(books.transfer(payer, wallet, 5))

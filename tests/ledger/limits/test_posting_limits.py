@@ -153,12 +153,13 @@ def test_another_profile_finds_the_counters_filled(books: Books) -> None:
 def test_a_backdated_transfer_counts_on_its_own_day(books: Books) -> None:
     payer, payee = books.funded(1000, profile=profile(rule(Metric.FLOW, 100, OUT, DAY))), books.account()
     yesterday = books.now - timedelta(days=1)
-    books.posted(books.transfer(payer, payee, 100), books.transfer(payer, payee, 70, at=yesterday))
-    late, today, fits = books.post(
-        books.transfer(payer, payee, 31, at=yesterday),
-        books.transfer(payer, payee, 1),
-        books.transfer(payer, payee, 30, at=yesterday),
-    )
+    with books.importing():  # others are bounded by today, too
+        books.posted(books.transfer(payer, payee, 100), books.transfer(payer, payee, 70, at=yesterday))
+        late, today, fits = books.post(
+            books.transfer(payer, payee, 31, at=yesterday),
+            books.transfer(payer, payee, 1),
+            books.transfer(payer, payee, 30, at=yesterday),
+        )
     assert why(late) == ("flow-out-day", 100, 70, 30)
     assert why(today) == ("flow-out-day", 100, 100, 0)
     assert fits.posted
@@ -201,21 +202,25 @@ class Model:
     def __post_init__(self) -> None:
         self.used: Counter[tuple[str, date]] = Counter()
 
-    def out(self, amount: int, at: datetime) -> str | None:
-        day = at.astimezone(self.zone).date()
-        keys = ("day", day), ("month", day.replace(day=1))
+    def out(self, amount: int, at: datetime, arrives: datetime) -> str | None:
         if amount > self.balance:
             return "funds"
         if amount > self.single:
             return "single-out"
-        if self.used[keys[0]] + amount > self.daily:
-            return "flow-out-day"
-        if self.used[keys[1]] + amount > self.monthly:
-            return "flow-out-calendar_month"
-        for key in keys:
+        for moment in (at, arrives):  # counted where it counts, bounded where it arrives, too
+            day, month = self._keys(moment)
+            if self.used[day] + amount > self.daily:
+                return "flow-out-day"
+            if self.used[month] + amount > self.monthly:
+                return "flow-out-calendar_month"
+        for key in self._keys(at):
             self.used[key] += amount
         self.balance -= amount
         return None
+
+    def _keys(self, at: datetime) -> tuple[tuple[str, date], tuple[str, date]]:
+        day = at.astimezone(self.zone).date()
+        return ("day", day), ("month", day.replace(day=1))
 
     def into(self, amount: int) -> str | None:
         if self.balance + amount > self.balance_max:
@@ -264,10 +269,11 @@ def test_the_ledger_decides_as_the_model_does(
     wallet, other = books.funded(100, profile=limited), books.funded(10_000)
     model = Model(ZoneInfo(zone), single, daily, monthly, most, 100)
     books.now = start + timedelta(days=40)
+    arrives = max(books.now, *(start + timedelta(minutes=minutes) for *_, minutes in steps))
     expected, sent = [], []
     for out, amount, minutes in steps:
         at = start + timedelta(minutes=minutes)
-        expected.append(model.out(amount, at) if out else model.into(amount))
+        expected.append(model.out(amount, at, arrives) if out else model.into(amount))
         sent.append(books.transfer(*((wallet, other) if out else (other, wallet)), amount, at=at))
     found = [
         outcome.refusal.rule if outcome.refusal else None

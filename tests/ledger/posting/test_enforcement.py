@@ -17,8 +17,8 @@ from emoney.ledger.base.errors import EmoneyError, IntegrityViolation
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection, connect
 from emoney.ledger.limits.rules import Bound, Direction, Metric, Scope, Window
+from emoney.ledger.posting import account_cache, optimistic
 from emoney.ledger.posting import locked as posting
-from emoney.ledger.posting import optimistic
 from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import Accepted, Decision, Rejected, decide
 from emoney.ledger.transfers.transfer import Refusal
@@ -28,8 +28,13 @@ Break = Callable[[list[Decision], Accounts], list[Decision]]
 
 def decide_by(patched: pytest.MonkeyPatch, decider: Callable[..., list[Decision]]) -> None:
     """Decide so wherever it is decided: under locks, and on what was read without."""
-    patched.setattr(posting, "decide", decider)
-    patched.setattr(optimistic, "decide", decider)
+
+    def decide_so(todo: Sequence[Transfer], states: Accounts, now: datetime, **_: bool) -> list[Decision]:
+        return decider(todo, states, now)
+
+    patched.setattr(posting, "decide", decide_so)
+    patched.setattr(optimistic, "decide", decide_so)
+    patched.setattr(account_cache, "decide", decide_so)
 
 
 def accepted(decisions: list[Decision]) -> list[Accepted]:
@@ -118,7 +123,8 @@ def test_a_broken_decision_is_refused_and_nothing_is_written(
 ) -> None:
     """Decided on what was read without a lock or, where `few` is 0, under locks."""
     books = shared_books
-    a, b = books.funded(100), books.funded(70)
+    # of an account that takes whatever comes, nothing that was decided is written
+    a, b = books.funded(100), books.funded(70, profile=profile(rule(Metric.BALANCE, 1_000, None)))
     before = books.dump()
 
     def broken(todo: Sequence[Transfer], states: Accounts, now: datetime) -> list[Decision]:
@@ -278,13 +284,14 @@ def test_of_what_counts_on_another_day_the_rules_of_that_day_are_enforced(
     payer = books.funded(1_000)
     for at, amount in ((raised, 250), (lowered - timedelta(days=1), 90)):
         payee = books.account(profile=limited)
-        books.posted(books.transfer(payer, payee, amount, at=at))
+        with books.importing():  # others are held to those of the day of posting, too
+            books.posted(books.transfer(payer, payee, amount, at=at))
         books.check()
     payee = books.account(profile=limited)
     before = books.dump()
     decide_by(monkeypatch, _decide_nothing_refused)
     for at, amount in ((raised, 301), (lowered - timedelta(days=1), 101), (books.now, 201)):
-        with pytest.raises(IntegrityViolation):
+        with pytest.raises(IntegrityViolation), books.importing():
             books.post(books.transfer(payer, payee, amount, at=at))
     assert books.dump() == before
 

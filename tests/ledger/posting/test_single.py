@@ -50,9 +50,9 @@ def locks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counted: list[int] = []
     post = posting.post
 
-    def counting(connection: Any, transfers: Any, *more: Any) -> Any:
+    def counting(connection: Any, transfers: Any, *more: Any, **named: Any) -> Any:
         counted.append(len(transfers))
-        return post(connection, transfers, *more)
+        return post(connection, transfers, *more, **named)
 
     monkeypatch.setattr(posting, "post", counting)
     return counted

@@ -18,12 +18,12 @@ from emoney.testing import copy_of
 
 _DECLARATION = re.compile(r"^\s*\(\d+, '[a-z_]+\.[a-z_]+', \d+, '[a-z_]+', ARRAY", re.MULTILINE)
 
-EMPTY = 1 + sum(
+EMPTY = 2 + sum(
     len(_DECLARATION.findall(migration.read_text()))
     for package in PACKAGES
     for migration in Path(__file__).parents[3].glob(f"{package}/migrations/**/*.sql")
 )
-"""Leaves that every log begins with: the declarations of what else is one, and the testing kit's policy."""
+"""Leaves that every log begins with: the declarations of what else is one, and the testing kit's policies."""
 
 DECLARED = EMPTY + 2
 """And when an account of funds is opened, as it is for every Log: the testing kit's two receipts on it."""
@@ -48,6 +48,7 @@ TABLES = {
     17: ("ledger.receipt_match", "receipt_id"),
     18: ("ledger.receipt_withdrawal", "request_id"),
     19: ("ledger.receipt_policy", "id"),
+    21: ("ledger.clock_policy", "id"),
     32: ("privacy.key_event", "id"),
     33: ("privacy.opening", "id"),
     34: ("privacy.purpose_list", "id"),

@@ -109,7 +109,9 @@ def test_a_limit_that_was_passed_on_a_past_day_is_named(
 ) -> None:
     """By whoever held guard and decision down for a moment, and put both right again."""
 
-    def decide_nothing_refused(todo: Sequence[Transfer], states: Accounts, now: datetime) -> list[Decision]:
+    def decide_nothing_refused(
+        todo: Sequence[Transfer], states: Accounts, now: datetime, **_: bool
+    ) -> list[Decision]:
         for state in states.values():
             state.profile = None
         return list(decide(todo, states, now))
