@@ -13,7 +13,16 @@ import pytest
 from shipped import PACKS
 
 from emoney.kyc import Enrolment, NewWallet, Pack, open_wallets
-from emoney.ledger import AccountKind, Database, Ledger, NewAccount, Operation, Outcome, Transfer
+from emoney.ledger import (
+    IMPORT_ROLE,
+    AccountKind,
+    Database,
+    Ledger,
+    NewAccount,
+    Operation,
+    Outcome,
+    Transfer,
+)
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.transfers.money import to_minor
@@ -124,7 +133,13 @@ class Till:
         minor = to_minor(amount, self.currency)
         self.ledger.clock = lambda: max(at, NOW)  # nothing counts before it has happened
         sent = Transfer(new_id(), payer, payee, minor, self.currency, operation, "receipt", effective_at=at)
-        return self.ledger.post([sent])[0]
+        if at >= NOW:
+            return self.ledger.post([sent])[0]
+        history = Database(self.database.url, role=IMPORT_ROLE)  # before the accounts were opened, too
+        try:
+            return Ledger(history, self.ledger.clock).post([sent])[0]
+        finally:
+            history.close()
 
 
 @pytest.fixture

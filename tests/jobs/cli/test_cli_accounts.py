@@ -19,7 +19,7 @@ from emoney.testing import open_without_limits
 @pytest.fixture
 def run(command: Command) -> Command:
     """Runs a command on an installation where an agent and `ama` were issued money some months ago."""
-    with Emoney.open() as emoney:
+    with Emoney.open(clock=lambda: datetime(2026, 1, 15, tzinfo=UTC)) as emoney:
         bank = emoney.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank")
         emoney.ledger.open_account(AccountKind.AGENT, "GHS", "north")
         loads = [
