@@ -157,7 +157,8 @@ JOIN ledger.limit_counter AS c
 
 -- Where what is counted of a wallet is not what its transfers and holds come to, as far as its windows reach: the day,
 -- what was counted and what it should be, by slot. what: moved on that day, or before it in the slots' windows.
-CREATE FUNCTION ledger.usage_breaches_v1(asked uuid) RETURNS TABLE (other_id uuid, day date, what text, expected bigint[], found bigint[])
+-- since: days that were over before this moment are taken as they were counted.
+CREATE FUNCTION ledger.usage_breaches_v1(asked uuid, since timestamptz DEFAULT '-infinity') RETURNS TABLE (other_id uuid, day date, what text, expected bigint[], found bigint[])
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -175,6 +176,7 @@ BEGIN
     latest := coalesce(account.counted_on, (account.last_posted_at AT TIME ZONE guard.time_zone)::date);
     SELECT min(ledger.window_first(c.span, latest, guard.fiscal_year_starts)) INTO first
     FROM ledger.limit_counter AS c WHERE c.profile_id = account.profile_id;
+    first := least(greatest(first, (since AT TIME ZONE guard.time_zone)::date), latest);
 
     RETURN QUERY
     WITH expected AS (
@@ -195,8 +197,14 @@ BEGIN
     SELECT NULL, account.counted_on, 'before', s.before, account.counters[guard.slots + 1 :]
     FROM (
         SELECT array_agg(coalesce((
-            SELECT sum(u.moved[slot]) FROM expected AS u
-            WHERE u.other_id IS NULL AND u.day < account.counted_on
+            SELECT sum(u.moved[slot])
+            FROM (
+                SELECT x.day, x.moved FROM expected AS x WHERE x.other_id IS NULL
+                UNION ALL
+                SELECT d.day, d.moved FROM ledger.usage_day AS d
+                WHERE d.account_id = account.id AND d.other_id = '00000000-0000-0000-0000-000000000000' AND d.day < first
+            ) AS u
+            WHERE u.day < account.counted_on
               AND u.day >= ledger.window_first(guard.spans[slot], account.counted_on, guard.fiscal_year_starts)
         ), 0)::bigint ORDER BY slot) AS before
         FROM generate_series(1, guard.slots) AS slot

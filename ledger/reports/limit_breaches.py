@@ -1,0 +1,37 @@
+"""Limits that were passed: each window in which a wallet moved more than its profile allowed, and by what.
+
+Everything that a wallet moved is gone through again in its order, from the transfers, holds and reversals
+themselves: what it had moved in the window of a rule when each was posted, under the profile that it was
+under then (`ledger.account_change`). Nothing that is kept about limits is believed.
+
+Of the tail after a day total, only wallets are gone through of which the counters, or a profile that
+changed, say that something may be there; the counters themselves are checked apart (`verification`).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.tuples import reads_tuples
+from emoney.ledger.reports.tail import Start
+
+_queries = queries_beside(__file__)
+
+Passed = tuple[UUID, str, int, int, UUID]
+"""A wallet, the rule's id and the day, what it allows, what was reached, and what passed the limit first."""
+
+
+@reads_tuples
+def passed(connection: Connection, start: Start | None) -> Iterator[Passed]:
+    """Every limit that was passed, or by what was posted and held after `start`, in no order."""
+    asked: dict[str, Any] = {"accounts": None, "xact": 0}
+    if start is not None:
+        about = {"xact": start.xact, "first": start.first}
+        suspects = [account for (account,) in connection.execute(_queries.suspects.sql, about)]
+        if not suspects:
+            return
+        asked = {"accounts": suspects, "xact": start.xact}
+    for row in connection.execute(_queries.passed.sql, asked):
+        yield Passed(row)
