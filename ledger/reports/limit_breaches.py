@@ -4,12 +4,11 @@ Everything that a wallet moved is gone through again in its order, from the tran
 themselves: what it had moved in the window of a rule when each was posted, under the profile that it was
 under then (`ledger.account_change`). Nothing that is kept about limits is believed.
 
-Of the tail after a day total, only wallets are gone through of which the counters, or a profile that
-changed, say that something may be there; the counters themselves are checked apart (`verification`).
+Not every wallet is: first those are found that may have passed a limit, by the sums of what they moved;
+of the tail after a day total by their counters, which are checked apart (`verification`).
 """
 
 from collections.abc import Iterator
-from typing import Any
 from uuid import UUID
 
 from emoney.ledger.base.postgres.database import Connection
@@ -25,13 +24,12 @@ Passed = tuple[UUID, str, int, int, UUID]
 
 @reads_tuples
 def passed(connection: Connection, start: Start | None) -> Iterator[Passed]:
-    """Every limit that was passed, or by what was posted and held after `start`, in no order."""
-    asked: dict[str, Any] = {"accounts": None, "xact": 0}
-    if start is not None:
-        about = {"xact": start.xact, "first": start.first}
-        suspects = [account for (account,) in connection.execute(_queries.suspects.sql, about)]
-        if not suspects:
-            return
-        asked = {"accounts": suspects, "xact": start.xact}
-    for row in connection.execute(_queries.passed.sql, asked):
-        yield Passed(row)
+    """Every limit that was passed, or by what was posted and held after `start`, the oldest first."""
+    if start is None:
+        found = connection.execute(_queries.suspects_of_all.sql)
+    else:
+        found = connection.execute(_queries.suspects.sql, {"xact": start.xact, "first": start.first})
+    if suspects := [account for (account,) in found]:
+        asked = {"accounts": suspects, "xact": 0 if start is None else start.xact}
+        for row in connection.execute(_queries.passed.sql, asked):
+            yield Passed(row)

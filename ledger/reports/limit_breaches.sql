@@ -1,9 +1,77 @@
+-- name: suspects_of_all
+-- Wallets that may have passed a limit at any time, of what they moved day by day, none of it given back, by the rules of every
+-- profile that they were ever under; with the holder's others where the rule is the person's.
+WITH under AS (
+    SELECT id AS account_id, profile_id FROM ledger.account WHERE profile_id IS NOT NULL
+    UNION SELECT account_id, profile_id FROM ledger.account_change WHERE kind = 'profile' AND profile_id IS NOT NULL
+    UNION SELECT account_id, was_under FROM ledger.account_change WHERE kind = 'profile' AND was_under IS NOT NULL
+), side AS (
+    SELECT e.account_id, CASE WHEN e.amount > 0 THEN t.credit_account ELSE t.debit_account END AS other,
+           array_position(ledger.operation_list(), t.operation) + CASE WHEN e.amount > 0 THEN 32 ELSE 0 END AS code,
+           t.effective_at AS at, t.amount, CASE WHEN e.amount < 0 THEN t.credit_balance END AS after
+    FROM ledger.entry AS e JOIN ledger.transfer AS t ON t.id = e.transfer_id
+    WHERE t.operation NOT IN ('refund', 'reversal')
+    UNION ALL
+    SELECT s.account_id, s.other, s.code, h.placed_at, h.amount, NULL
+    FROM ledger.hold AS h
+    CROSS JOIN LATERAL (VALUES
+        (h.debit_account, h.credit_account, array_position(ledger.operation_list(), h.operation) + 32),
+        (h.credit_account, h.debit_account, array_position(ledger.operation_list(), h.operation))
+    ) AS s (account_id, other, code)
+    WHERE h.operation NOT IN ('refund', 'reversal')
+), profile AS (
+    SELECT p.id, p.time_zone, p.fiscal_year_starts,
+           EXISTS (SELECT FROM ledger.limit_rule AS r WHERE r.profile_id = p.id AND r.scope = 'payee') AS of_payees
+    FROM ledger.limit_profile AS p
+    WHERE EXISTS (SELECT FROM ledger.limit_rule AS r WHERE r.profile_id = p.id AND r.most IS NOT NULL)
+), daily AS (
+    SELECT s.account_id, u.profile_id, CASE WHEN p.of_payees THEN s.other END AS other, s.code,
+           (s.at AT TIME ZONE p.time_zone)::date AS day, sum(s.amount) AS amount, count(*) AS number,
+           max(s.amount) AS largest, max(s.after) AS highest
+    FROM side AS s JOIN under AS u ON u.account_id = s.account_id JOIN profile AS p ON p.id = u.profile_id
+    GROUP BY 1, 2, 3, 4, 5
+), ruled AS (
+    SELECT d.account_id, a.holder, d.profile_id, r.number AS rule, r.metric, r.scope, r.most, r.span, d.day,
+           CASE WHEN r.scope = 'payee' THEN d.other END AS payee,
+           CASE WHEN r.scope = 'person' THEN coalesce(a.holder, a.id) ELSE a.id END AS owner,
+           CASE r.metric WHEN 'count' THEN d.number WHEN 'flow' THEN d.amount WHEN 'single' THEN d.largest ELSE d.highest END AS moved,
+           r.starts_on <= d.day AND r.ends_on > d.day AS asked, p.fiscal_year_starts
+    FROM daily AS d
+    JOIN ledger.limit_rule AS r ON r.profile_id = d.profile_id AND (r.mask >> d.code) & 1 = 1 AND r.most IS NOT NULL
+    JOIN profile AS p ON p.id = d.profile_id
+    JOIN ledger.account AS a ON a.id = d.account_id
+), suspect AS (
+    SELECT r.account_id, r.owner, r.scope FROM ruled AS r
+    WHERE r.metric IN ('single', 'balance') AND r.asked AND r.moved > r.most
+    UNION
+    SELECT min(r.account_id::text)::uuid, r.owner, r.scope FROM ruled AS r
+    WHERE r.metric IN ('flow', 'count') AND r.span NOT IN ('rolling_30d', 'rolling_12m')
+    GROUP BY r.owner, r.scope, CASE WHEN r.scope = 'person' THEN NULL ELSE r.profile_id END,
+        CASE WHEN r.scope = 'person' THEN NULL ELSE r.rule END, r.metric, r.payee,
+        r.span, ledger.window_first(r.span, r.day, r.fiscal_year_starts)
+    HAVING sum(r.moved) > min(r.most) AND bool_or(r.asked)
+    UNION
+    SELECT r.account_id, r.owner, r.scope
+    FROM (
+        SELECT r.account_id, r.owner, r.scope, r.most, r.asked,
+               CASE r.span WHEN 'rolling_30d' THEN sum(r.moved) OVER (w RANGE BETWEEN '29 days' PRECEDING AND CURRENT ROW)
+               ELSE sum(r.moved) OVER (w RANGE BETWEEN '12 months' PRECEDING AND CURRENT ROW) END AS moved
+        FROM ruled AS r
+        WHERE r.metric IN ('flow', 'count') AND r.span IN ('rolling_30d', 'rolling_12m')
+        WINDOW w AS (PARTITION BY r.owner, r.scope, CASE WHEN r.scope = 'person' THEN NULL ELSE r.profile_id END,
+            CASE WHEN r.scope = 'person' THEN NULL ELSE r.rule END, r.metric, r.payee, r.span ORDER BY r.day)
+    ) AS r
+    WHERE r.asked AND r.moved > r.most
+)
+SELECT account_id FROM suspect WHERE scope <> 'person'
+UNION SELECT a.id FROM suspect AS s JOIN ledger.account AS a ON a.holder = s.owner OR a.id = s.owner WHERE s.scope = 'person';
+
 -- name: suspects
 -- Wallets of the tail that may have passed a limit in it, with the holder's others where the rule is the person's: by
 -- their counters, on the days that the tail reaches; by one transfer or hold, or the balance; and those whose profile was
 -- changed, or to which something was given back, in the tail.
 WITH moved AS (
-    SELECT s.account_id, s.code, s.amount, s.after
+    SELECT s.account_id, s.code, s.amount, s.after, t.effective_at AS at
     FROM ledger.transfer AS t
     CROSS JOIN LATERAL (VALUES
         (t.debit_account, array_position(ledger.operation_list(), t.operation) + 32, t.amount, NULL),
@@ -11,7 +79,7 @@ WITH moved AS (
     ) AS s (account_id, code, amount, after)
     WHERE t.xact >= :xact
     UNION ALL
-    SELECT s.account_id, s.code, h.amount, NULL
+    SELECT s.account_id, s.code, h.amount, NULL, h.placed_at
     FROM ledger.hold AS h
     CROSS JOIN LATERAL (VALUES
         (h.debit_account, array_position(ledger.operation_list(), h.operation) + 32),
@@ -19,14 +87,19 @@ WITH moved AS (
     ) AS s (account_id, code)
     WHERE h.xact >= :xact
 ), touched AS (
-    SELECT m.account_id, m.code, max(m.amount) AS largest, max(m.after) AS highest FROM moved AS m GROUP BY 1, 2
+    SELECT m.account_id, p.id AS profile_id, m.code, (m.at AT TIME ZONE p.time_zone)::date AS day,
+           max(m.amount) AS largest, max(m.after) AS highest
+    FROM moved AS m
+    JOIN ledger.account AS a ON a.id = m.account_id
+    JOIN ledger.limit_profile AS p ON p.id = a.profile_id
+    GROUP BY 1, 2, 3, 4
 ), counted AS (
     SELECT DISTINCT m.account_id FROM touched AS m
 ), suspect AS (
     SELECT m.account_id
     FROM touched AS m
-    JOIN ledger.account AS a ON a.id = m.account_id
-    JOIN ledger.limit_rule AS r ON r.profile_id = a.profile_id AND (r.mask >> m.code) & 1 = 1
+    JOIN ledger.limit_rule AS r ON r.profile_id = m.profile_id AND (r.mask >> m.code) & 1 = 1
+        AND r.starts_on <= m.day AND r.ends_on > m.day
     WHERE (r.metric = 'single' AND m.largest > r.most) OR (r.metric = 'balance' AND m.highest > r.most)
     UNION
     SELECT account_id FROM ledger.account_change WHERE kind = 'profile' AND xact >= :xact
@@ -75,14 +148,14 @@ SELECT s.account_id FROM suspect AS s JOIN ledger.account AS a ON a.id = s.accou
 UNION SELECT a.id FROM persons AS h JOIN ledger.account AS a ON a.holder = h.holder;
 
 -- name: passed
--- Each rule and window in which more was moved than the rule allowed, of these accounts or all: the account, the rule and the
+-- Each rule and window in which more was moved than the rule allowed, of these accounts: the account, the rule and the
 -- day, what it allows, what was reached, and the transfer or hold that passed it first. Asked of what transactions from :xact on posted.
 WITH changed AS (
     SELECT c.account_id, c.profile_id, c.was_under, c.at, c.xact,
            lead(c.at) OVER w AS until, lead(c.xact) OVER w AS until_xact, row_number() OVER w AS place,
            count(*) FILTER (WHERE c.was_under IS NULL) OVER w AS stint
     FROM ledger.account_change AS c
-    WHERE c.kind = 'profile' AND (:accounts::uuid[] IS NULL OR c.account_id = ANY(:accounts))
+    WHERE c.kind = 'profile' AND c.account_id = ANY(:accounts)
     WINDOW w AS (PARTITION BY c.account_id ORDER BY c.number)
 ), under AS (
     -- the profile of each account from one change to the next; what was moved under none counts in no limit, so a stint
@@ -95,11 +168,8 @@ WITH changed AS (
     UNION ALL
     SELECT a.id, a.profile_id, '-infinity', -1, 'infinity', 9223372036854775807, 0
     FROM ledger.account AS a
-    WHERE a.profile_id IS NOT NULL AND (:accounts::uuid[] IS NULL OR a.id = ANY(:accounts))
+    WHERE a.profile_id IS NOT NULL AND a.id = ANY(:accounts)
       AND NOT EXISTS (SELECT FROM changed AS c WHERE c.account_id = a.id)
-), captured AS (
-    SELECT e.id, h.id AS hold_id, h.placed_at, h.amount
-    FROM ledger.hold_event AS e JOIN ledger.hold AS h ON h.id = e.hold_id WHERE e.kind = 'captured'
 ), side AS (
     -- what each account moved or held, with the other side: counted, or a capture, which its hold was counted for
     SELECT e.account_id, CASE WHEN e.amount > 0 THEN t.credit_account ELSE t.debit_account END AS other,
@@ -108,8 +178,11 @@ WITH changed AS (
            CASE WHEN e.amount < 0 THEN t.credit_balance END AS after, c.id IS NULL AS counted
     FROM ledger.entry AS e
     JOIN ledger.transfer AS t ON t.id = e.transfer_id
-    LEFT JOIN captured AS c ON c.id = t.id
-    WHERE t.operation NOT IN ('refund', 'reversal') AND (:accounts::uuid[] IS NULL OR e.account_id = ANY(:accounts))
+    LEFT JOIN LATERAL (
+        SELECT x.id, h.placed_at FROM ledger.hold_event AS x JOIN ledger.hold AS h ON h.id = x.hold_id
+        WHERE x.id = t.id AND x.kind = 'captured'
+    ) AS c ON true
+    WHERE t.operation NOT IN ('refund', 'reversal') AND e.account_id = ANY(:accounts)
     UNION ALL
     SELECT s.account_id, s.other, s.code, h.placed_at, h.xact, h.placed_at, h.amount, 0, h.id, NULL, true
     FROM ledger.hold AS h
@@ -117,29 +190,36 @@ WITH changed AS (
         (h.debit_account, h.credit_account, array_position(ledger.operation_list(), h.operation) + 32),
         (h.credit_account, h.debit_account, array_position(ledger.operation_list(), h.operation))
     ) AS s (account_id, other, code)
-    WHERE h.operation NOT IN ('refund', 'reversal') AND (:accounts::uuid[] IS NULL OR s.account_id = ANY(:accounts))
+    WHERE h.operation NOT IN ('refund', 'reversal') AND s.account_id = ANY(:accounts)
+      AND (h.debit_account = ANY(:accounts) OR h.credit_account = ANY(:accounts))
 ), returned AS (
     -- what was given back of a transfer or a hold, and whether nothing is left of it then
     SELECT g.unit, g.amount, g.at, g.xact,
            sum(g.amount) OVER (PARTITION BY g.unit ORDER BY g.at, g.xact ROWS UNBOUNDED PRECEDING) AS so_far
     FROM (
         SELECT coalesce(c.hold_id, r.original_id) AS unit, r.amount, r.at, r.xact
-        FROM ledger.reversal AS r LEFT JOIN captured AS c ON c.id = r.original_id
+        FROM (SELECT DISTINCT id FROM side) AS s
+        JOIN ledger.reversal AS r ON r.original_id = s.id
+        LEFT JOIN ledger.hold_event AS c ON c.id = r.original_id AND c.kind = 'captured'
         UNION ALL
-        SELECT e.hold_id, e.amount, e.at, e.xact FROM ledger.hold_event AS e WHERE e.kind <> 'captured'
+        SELECT e.hold_id, e.amount, e.at, e.xact
+        FROM (SELECT DISTINCT id FROM side) AS s
+        JOIN ledger.hold_event AS e ON e.hold_id = s.id AND e.kind <> 'captured'
     ) AS g
 ), move AS (
     SELECT s.account_id, s.other, s.code, s.at, s.xact, s.counts_at, s.version, s.id, s.after, s.counted, s.amount AS size,
            CASE WHEN s.counted THEN s.amount ELSE 0 END AS amount, CASE WHEN s.counted THEN 1 ELSE 0 END AS number,
            u.profile_id, u.stint,
-           s.xact >= :xact AND s.at > u.at AND s.at < u.until AND s.xact > u.xact AND s.xact < u.until_xact AS asked
-    FROM side AS s JOIN under AS u ON u.account_id = s.account_id AND s.at > u.at AND s.at <= u.until
+           -- asked where time and transaction agree on the profile that was in force
+           s.xact >= :xact AND s.at >= u.at AND s.at <= u.until AND s.xact > u.xact AND s.xact < u.until_xact AS asked
+    FROM side AS s
+    JOIN under AS u ON u.account_id = s.account_id AND (s.at, s.xact) > (u.at, u.xact) AND (s.at, s.xact) <= (u.until, u.until_xact)
     UNION ALL
     SELECT s.account_id, s.other, s.code, g.at, g.xact, s.counts_at, NULL, s.id, NULL, true, 0,
            -g.amount, CASE WHEN g.so_far = s.amount THEN -1 ELSE 0 END, u.profile_id, u.stint, false
     FROM returned AS g
     JOIN side AS s ON s.id = g.unit AND s.counted
-    JOIN under AS u ON u.account_id = s.account_id AND s.at > u.at AND s.at <= u.until
+    JOIN under AS u ON u.account_id = s.account_id AND (s.at, s.xact) > (u.at, u.xact) AND (s.at, s.xact) <= (u.until, u.until_xact)
 ), profile AS (
     SELECT DISTINCT u.account_id, u.stint, u.profile_id, a.holder, a.opened_at
     FROM under AS u JOIN ledger.account AS a ON a.id = u.account_id

@@ -42,17 +42,16 @@ WHERE h.amount - e.gone <> coalesce(o.remaining, 0);
 
 -- name: usage
 -- Wallets of which something else is counted than their transfers and holds come to.
-SELECT 'ledger.account', a.id::text || coalesce(' with ' || b.other_id, ''), 'counted on ' || b.day || ', ' || b.what,
+SELECT 'ledger.account', b.account_id::text || coalesce(' with ' || b.other_id, ''), 'counted on ' || b.day || ', ' || b.what,
        b.expected::text, b.found::text
-FROM ledger.account AS a, ledger.usage_breaches_v1(a.id) AS b
-WHERE a.profile_id IS NOT NULL;
+FROM ledger.usage_breaches_v1() AS b;
 
 -- name: usage_of_tail
 -- The same of the wallets that moved, held or came under another profile in the tail, for the days that it reaches.
-SELECT 'ledger.account', a.id::text || coalesce(' with ' || b.other_id, ''), 'counted on ' || b.day || ', ' || b.what,
+SELECT 'ledger.account', b.account_id::text || coalesce(' with ' || b.other_id, ''), 'counted on ' || b.day || ', ' || b.what,
        b.expected::text, b.found::text
-FROM (
-    SELECT debit_account AS id FROM ledger.transfer WHERE xact >= :xact
+FROM ledger.usage_breaches_v1(ARRAY(
+    SELECT debit_account FROM ledger.transfer WHERE xact >= :xact
     UNION SELECT credit_account FROM ledger.transfer WHERE xact >= :xact
     UNION SELECT debit_account FROM ledger.hold WHERE xact >= :xact
     UNION SELECT credit_account FROM ledger.hold WHERE xact >= :xact
@@ -62,9 +61,7 @@ FROM (
     CROSS JOIN LATERAL (VALUES (h.debit_account), (h.credit_account)) AS s (id)
     WHERE e.xact >= :xact
     UNION SELECT account_id FROM ledger.account_change WHERE kind = 'profile' AND xact >= :xact
-) AS t
-JOIN ledger.account AS a ON a.id = t.id AND a.profile_id IS NOT NULL
-CROSS JOIN LATERAL ledger.usage_breaches_v1(a.id, :first) AS b;
+), :first) AS b;
 
 -- name: rules
 -- The rules of profiles as the database has compiled them.

@@ -1,60 +1,24 @@
 """Limits that were passed are named by what passed them, whatever the wallet's profile is by now."""
 
 import random
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from books import Books, profile, rule
+from books import Books, Force, profile, rule
 
 from emoney.ledger import LimitProfile, Operation, Transfer, holds, reversals
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
-from emoney.ledger.posting import locked, optimistic
-from emoney.ledger.posting.account_state import Accounts
-from emoney.ledger.posting.decide import Decision, decide
 from emoney.ledger.reports import limit_breaches
 from emoney.ledger.reports.verification import Breach, verify
 
 OUT, IN = Direction.OUT, Direction.IN
-Force = Callable[..., UUID]
 
 
 def limits(books: Books) -> list[Breach]:
     with books.database.connection() as connection:
         return [each for each in verify(connection).breaches if each.transfer]
-
-
-@pytest.fixture
-def force(books: Books, monkeypatch: pytest.MonkeyPatch) -> Force:
-    """Post what limits forbid, as one could who held guard and decision down for a moment."""
-    lax = (
-        "UPDATE ledger.guard SET day_most = array_fill(NULL::bigint, ARRAY[slots]), single_out_most = NULL,"
-        " span_most = array_fill(NULL::bigint, ARRAY[slots]), balance_most = NULL, apart_codes = 0"
-    )
-
-    def decide_nothing_refused(todo: Sequence[Transfer], states: Accounts, now: object) -> list[Decision]:
-        for state in states.values():
-            state.profile = None
-        return list(decide(todo, states, now))  # type: ignore[arg-type]
-
-    def post(payer: UUID, payee: UUID, amount: int) -> UUID:
-        books.owner("CREATE TABLE kept AS SELECT * FROM ledger.guard", lax)
-        transfer = books.transfer(payer, payee, amount)
-        with monkeypatch.context() as patched:
-            patched.setattr(locked, "decide", decide_nothing_refused)
-            patched.setattr(optimistic, "decide", decide_nothing_refused)
-            books.posted(transfer)
-        books.owner(
-            "DELETE FROM ledger.guard",
-            "INSERT INTO ledger.guard SELECT * FROM kept",
-            "ALTER TABLE kept RENAME TO gone",
-        )
-        books.owner("DROP TABLE gone")
-        return transfer.id
-
-    return post
 
 
 def test_of_each_window_the_transfer_that_passed_the_limit_first_is_named(books: Books, force: Force) -> None:

@@ -164,7 +164,9 @@ def test_what_was_changed_shows_from_the_last_total_and_from_the_beginning(
     {
         "a past entry": f"UPDATE ledger.entry SET amount = amount + 1 WHERE {PAST} AND account_id = {A}",
         "a past transfer": f"UPDATE ledger.transfer SET amount = 9 WHERE {PAST} AND operation = 'p2p'",
-        "a past claim gone": "DELETE FROM ledger.claim WHERE id = (SELECT id FROM ledger.transfer ORDER BY id LIMIT 1)",
+        "a past claim gone": (
+            "DELETE FROM ledger.claim WHERE id = (SELECT id FROM ledger.transfer ORDER BY id LIMIT 1)"
+        ),
         "a claim of nothing": "INSERT INTO ledger.claim (id) VALUES (gen_random_uuid())",
         "an older total's part": "UPDATE ledger.day_total_part SET movements = sha256('x') WHERE number = 1",
     }.values(),
@@ -174,6 +176,21 @@ def test_what_was_changed_of_a_past_day_alone_shows_from_the_beginning(days: Day
     days.books.owner(change)
     assert days.verify().ok
     assert not days.verify(deep=True).ok
+
+
+def test_a_limit_that_was_passed_is_named_from_the_last_total_and_later_from_the_beginning(
+    days: Days, force: Force
+) -> None:
+    days.books.now += timedelta(days=1)
+    beyond = force(days.a, days.b, 501)
+
+    def named(deep: bool) -> list[tuple[str | None, int | None]]:
+        return [(each.transfer, each.beyond) for each in days.verify(deep=deep).breaches]
+
+    assert named(deep=False) == named(deep=True) == [(str(beyond), 1)]
+    days.end()
+    assert named(deep=False) == []
+    assert named(deep=True) == [(str(beyond), 1)]
 
 
 def test_no_total_is_made_on_top_of_a_balance_that_was_changed(days: Days) -> None:
