@@ -6,7 +6,7 @@ from threading import Thread
 
 import psycopg
 import pytest
-from books import Books, profile, rule
+from books import Books, Force, profile, rule
 
 from emoney.ledger import Database, Operation, holds, totals
 from emoney.ledger.base.ids import new_id
