@@ -32,4 +32,4 @@ def passed(connection: Connection, start: Start | None) -> Iterator[Passed]:
     if suspects := [account for (account,) in found]:
         asked = {"accounts": suspects, "xact": 0 if start is None else start.xact}
         for row in connection.execute(_queries.passed.sql, asked):
-            yield Passed(row)
+            yield row[0], row[1], row[2], row[3], row[4]

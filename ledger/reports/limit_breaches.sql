@@ -2,9 +2,13 @@
 -- Wallets that may have passed a limit at any time, of what they moved day by day, none of it given back, by the rules of every
 -- profile that they were ever under; with the holder's others where the rule is the person's.
 WITH under AS (
-    SELECT id AS account_id, profile_id FROM ledger.account WHERE profile_id IS NOT NULL
-    UNION SELECT account_id, profile_id FROM ledger.account_change WHERE kind = 'profile' AND profile_id IS NOT NULL
-    UNION SELECT account_id, was_under FROM ledger.account_change WHERE kind = 'profile' AND was_under IS NOT NULL
+    SELECT a.id AS account_id, a.holder, u.profile_id
+    FROM (
+        SELECT id AS account_id, profile_id FROM ledger.account WHERE profile_id IS NOT NULL
+        UNION SELECT account_id, profile_id FROM ledger.account_change WHERE kind = 'profile' AND profile_id IS NOT NULL
+        UNION SELECT account_id, was_under FROM ledger.account_change WHERE kind = 'profile' AND was_under IS NOT NULL
+    ) AS u
+    JOIN ledger.account AS a ON a.id = u.account_id
 ), side AS (
     SELECT e.account_id, CASE WHEN e.amount > 0 THEN t.credit_account ELSE t.debit_account END AS other,
            array_position(ledger.operation_list(), t.operation) + CASE WHEN e.amount > 0 THEN 32 ELSE 0 END AS code,
@@ -25,30 +29,36 @@ WITH under AS (
     FROM ledger.limit_profile AS p
     WHERE EXISTS (SELECT FROM ledger.limit_rule AS r WHERE r.profile_id = p.id AND r.most IS NOT NULL)
 ), daily AS (
-    SELECT s.account_id, u.profile_id, CASE WHEN p.of_payees THEN s.other END AS other, s.code,
+    SELECT s.account_id, u.holder, u.profile_id, CASE WHEN p.of_payees THEN s.other END AS other, s.code,
            (s.at AT TIME ZONE p.time_zone)::date AS day, sum(s.amount) AS amount, count(*) AS number,
            max(s.amount) AS largest, max(s.after) AS highest
     FROM side AS s JOIN under AS u ON u.account_id = s.account_id JOIN profile AS p ON p.id = u.profile_id
-    GROUP BY 1, 2, 3, 4, 5
+    GROUP BY 1, 2, 3, 4, 5, 6
 ), ruled AS (
-    SELECT d.account_id, a.holder, d.profile_id, r.number AS rule, r.metric, r.scope, r.most, r.span, d.day,
+    SELECT d.account_id, d.profile_id, r.number AS rule, r.metric, r.scope, r.most, r.span, d.day,
            CASE WHEN r.scope = 'payee' THEN d.other END AS payee,
-           CASE WHEN r.scope = 'person' THEN coalesce(a.holder, a.id) ELSE a.id END AS owner,
+           CASE WHEN r.scope = 'person' THEN coalesce(d.holder, d.account_id) ELSE d.account_id END AS owner,
            CASE r.metric WHEN 'count' THEN d.number WHEN 'flow' THEN d.amount WHEN 'single' THEN d.largest ELSE d.highest END AS moved,
            r.starts_on <= d.day AND r.ends_on > d.day AS asked, p.fiscal_year_starts
     FROM daily AS d
     JOIN ledger.limit_rule AS r ON r.profile_id = d.profile_id AND (r.mask >> d.code) & 1 = 1 AND r.most IS NOT NULL
     JOIN profile AS p ON p.id = d.profile_id
-    JOIN ledger.account AS a ON a.id = d.account_id
+    WHERE r.metric IN ('flow', 'count')
+       OR (CASE r.metric WHEN 'single' THEN d.largest ELSE d.highest END > r.most AND r.starts_on <= d.day AND r.ends_on > d.day)
+), opens AS MATERIALIZED (
+    -- once for each day, which is dear to ask of each row
+    SELECT d.day, k.span, k.fiscal_year_starts, ledger.window_first(k.span, d.day, k.fiscal_year_starts) AS first
+    FROM (SELECT DISTINCT day FROM daily) AS d
+    CROSS JOIN (SELECT DISTINCT span, fiscal_year_starts FROM ruled WHERE span IS NOT NULL) AS k
 ), suspect AS (
-    SELECT r.account_id, r.owner, r.scope FROM ruled AS r
-    WHERE r.metric IN ('single', 'balance') AND r.asked AND r.moved > r.most
+    SELECT r.account_id, r.owner, r.scope FROM ruled AS r WHERE r.metric IN ('single', 'balance')
     UNION
-    SELECT min(r.account_id::text)::uuid, r.owner, r.scope FROM ruled AS r
+    SELECT r.owner, r.owner, r.scope
+    FROM ruled AS r
+    JOIN opens AS o ON (o.day, o.span, o.fiscal_year_starts) = (r.day, r.span, r.fiscal_year_starts)
     WHERE r.metric IN ('flow', 'count') AND r.span NOT IN ('rolling_30d', 'rolling_12m')
     GROUP BY r.owner, r.scope, CASE WHEN r.scope = 'person' THEN NULL ELSE r.profile_id END,
-        CASE WHEN r.scope = 'person' THEN NULL ELSE r.rule END, r.metric, r.payee,
-        r.span, ledger.window_first(r.span, r.day, r.fiscal_year_starts)
+        CASE WHEN r.scope = 'person' THEN NULL ELSE r.rule END, r.metric, r.payee, r.span, o.first
     HAVING sum(r.moved) > min(r.most) AND bool_or(r.asked)
     UNION
     SELECT r.account_id, r.owner, r.scope

@@ -74,6 +74,7 @@ def verify(connection: Connection, observe: Observe = lambda _: None) -> Verific
 @reads_tuples
 def read(connection: Connection, start: Start | None, observe: Observe = lambda _: None) -> Verification:
     """Check all, or the tail after `start`, as the caller's transaction sees it."""
+    connection.execute(_queries.sort_in_memory.sql)
     observe(CHECKS[0])
     books = trial_balance.read(connection, start)
     breaches = list(_books(books))

@@ -1,3 +1,7 @@
+-- name: sort_in_memory
+-- For the rest of the transaction: what is summed by account has tens of thousands of groups, or more.
+SELECT set_config('work_mem', '64MB', true);
+
 -- name: pending
 -- Accounts whose pending sums are not what open holds reserve. Each open hold is looked up by its id, however many there were.
 SELECT 'ledger.account', a.id::text, 'pending sums follow from open holds',

@@ -13,6 +13,7 @@ from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.proofs.verifying import PublicKey
 from emoney.ledger.reports import trial_balance as balances
 from emoney.ledger.reports import verification
+from emoney.ledger.reports.tail import Start
 from emoney.ledger.reports.trial_balance import TrialBalance
 from emoney.ledger.reports.verification import Breach, Observe, Verification
 from emoney.ledger.totals import chain
@@ -52,9 +53,7 @@ def trial_balance(
     return replace(found, wrong_totals=(*words, *found.wrong_totals))
 
 
-def _totals(
-    connection: Connection, deep: bool, key: PublicKey | None
-) -> tuple[list[Breach], chain.Start | None]:
+def _totals(connection: Connection, deep: bool, key: PublicKey | None) -> tuple[list[Breach], Start | None]:
     read = chain.read(connection, key, whole=deep)
     if deep:
         return [*read.breaches, *chain.recompute(connection, read)], None
