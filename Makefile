@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # One process more than a small machine has cores, for a test often waits; one that is done takes from another's rest.
 TESTS := $(BIN)/pytest -q -n 2 --dist loadfile
+# Tests start many processes, each of which would compile the library anew.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .PHONY: install demo test test-long check bench bench-smoke docs lock release-snapshot clean

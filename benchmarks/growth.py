@@ -95,7 +95,7 @@ def measure(full: Database, fresh: Fresh, scale: Scale, tell: Tell) -> dict[str,
         for turn in range(scale.batch_turns + 1):
             tell(f"growth: turn {turn} of {scale.batch_turns}" if turn else "growth: warming up")
             for name in turns.order():
-                count = BATCHES_A_TURN if turn else WARM_UP
+                count = BATCHES_A_TURN if turn or scale.smoke else WARM_UP
                 batches = [people.batch(makes[name], BATCH, chance) for _ in range(count)]
                 began = time.perf_counter()
                 for each in batches:

@@ -28,4 +28,4 @@ class Scale:
 
 FULL = Scale(10_000, 7, 8, 3.0, 1.0, 1_000_000, 5_000_000)
 QUICK = Scale(10_000, 4, 3, 1.0, 0.5, 100_000, 300_000)
-SMOKE = Scale(1_000, 1, 1, 0.2, 0.0, 10_000, 20_000, smoke=True)
+SMOKE = Scale(1_000, 0, 1, 0.2, 0.0, 10_000, 20_000, smoke=True)  # of batches, the turn that warms up

@@ -31,7 +31,7 @@ from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
-from emoney.ledger.posting import locks
+from emoney.ledger.posting import expiry, locks
 from emoney.ledger.transfers.chart import floor_of
 from emoney.ledger.transfers.money import amount_text
 
@@ -250,8 +250,11 @@ def _change(
     Reason(reason)
 
     def changing(connection: Connection) -> Change:
+        now = ledger.clock()
+        if kind in ("bounds", "close"):  # what expired holds reserve is in nobody's way
+            expiry.end(connection, [account_id], now)
         locked = locks.lock(connection, {account_id, parent_id or account_id}, ledger.profiles)
-        account = accounts.get(connection, account_id)
+        account = accounts.get(connection, account_id, now)
         if parent_id is not None and parent_id.int not in locked.states:
             raise UnknownAccount(f"there is no account {parent_id}")
         earlier = changes(connection, account_id)

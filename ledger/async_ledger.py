@@ -7,7 +7,7 @@
 
 | what                 | how it runs                                      | cost beside the sync call       |
 |----------------------|--------------------------------------------------|---------------------------------|
-| `post`, `post_group` | group commit: one writer's thread for all tasks  | a wake-up of the loop           |
+| `post`, `carry_out`  | group commit: one writer's thread for all tasks  | a wake-up of the loop           |
 | all others           | the sync call in one of `threads` worker threads | two thread switches, about 0.1 ms|
 
 At most `threads` of the others run at once, each with a connection of the ledger's pool while it does;
@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from emoney.ledger import account_changes, disputes, holds, reversals
+from emoney.ledger.acts import Act, carry_out
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.group_commit.calls import Closed, Overloaded
 from emoney.ledger.group_commit.commit import GroupCommit
@@ -161,6 +162,15 @@ class AsyncLedger:
     async def post_batch(self, transfers: Sequence[Transfer]) -> list[Outcome]:
         """Post a batch of one's own in a transaction of its own. As `Ledger.post`."""
         return await self.call(self.ledger.post, transfers)
+
+    async def carry_out(self, act: Act) -> Outcome:
+        """Carry out one act in a batch that tasks share. As `GroupCommit.acarry_out`."""
+        assert self._commits is not None
+        return await self._commits.acarry_out(act)
+
+    async def carry_out_batch(self, acts: Sequence[Act]) -> list[Outcome]:
+        """Carry out acts in a transaction of their own. As `acts.carry_out`."""
+        return await self.call(carry_out, self.ledger, acts)
 
     # -- everything else ------------------------------------------------------------------------------------
 

@@ -24,7 +24,12 @@ from uuid import UUID
 
 import psycopg
 
-from emoney.ledger import holds, reversals
+from emoney.ledger.acts import hold as holds
+from emoney.ledger.acts import original as originals
+from emoney.ledger.acts.batch import Batch
+from emoney.ledger.acts.hold import Hold
+from emoney.ledger.acts.original import Original
+from emoney.ledger.base.clock import system_clock
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
 from emoney.ledger.base.ids import Id, Key, as_id, key_of
 from emoney.ledger.base.names import Reason, checked_name
@@ -32,14 +37,11 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.tuples import reads_tuples
-from emoney.ledger.holds import Hold
 from emoney.ledger.ledger import Ledger
 from emoney.ledger.outbox import append
-from emoney.ledger.posting import locks
-from emoney.ledger.posting import write as writing
-from emoney.ledger.posting.decide import Rejected
+from emoney.ledger.posting import expiry, locks
+from emoney.ledger.posting.expiry import without_expired
 from emoney.ledger.posting.requests import content_hash, earlier_outcome
-from emoney.ledger.reversals import Original
 from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome
@@ -117,7 +119,7 @@ def open_dispute(
     )
 
 
-@all_or_nothing
+@without_expired
 def open_dispute_in(
     ledger: Ledger,
     connection: Connection,
@@ -139,7 +141,7 @@ def open_dispute_in(
         raise InvalidInput(
             f"dispute {dispute_id}: a reason code has 1 to 32 letters, digits, points, dashes or underscores"
         )
-    original = reversals.find_original(connection, original_id)
+    original = originals.find(connection, original_id)
     amount = moved(amount, original.currency, f"dispute {dispute_id}")
     content = content_hash(
         "dispute/1", original_id.hex, str(amount), reason_code, expires_at.isoformat(), actor
@@ -148,9 +150,12 @@ def open_dispute_in(
     if dispute_id not in fresh:
         return earlier_outcome(connection, dispute_id, content, key)
     now = locks.posting_time(ledger.clock, locked)
+    original = originals.find(connection, original_id)  # as it stands under the locks
     row = connection.execute(_queries.disputed.sql, {"original": original_id}).fetchone()
     disputed = row[0] if row else 0
-    left = original.amount - reversals.given_back(connection, original_id) - disputed
+    if disputed and expiry.overdue(connection, [original.credit_account], now):
+        raise expiry.ExpiredHolds([state.id for state in locked.states.values()], now)
+    left = original.left - disputed
     hold = Hold(
         dispute_id,
         original.credit_account,
@@ -162,12 +167,10 @@ def open_dispute_in(
         str(original_id),
         key,
     )
-    if hold.amount > left:
-        refusal = reversals.beyond(original, left)
-        request = hold.as_transfer(dispute_id if key is None else Key(key), hold.amount)
-        writing.write(connection, [Rejected(request, now, refusal)], now)
-        return Outcome(dispute_id, refusal, key=key)
-    outcome = holds.reserve(ledger, connection, hold, locked)
+    request = hold.as_transfer(dispute_id if key is None else Key(key), hold.amount)
+    batch = Batch(connection, ledger.profiles, locked, now, [request])
+    outcome = batch.refuse(request, original.beyond(left)) if hold.amount > left else batch.place(hold)
+    batch.write()
     if outcome.posted:
         opened = {
             "id": dispute_id,
@@ -197,7 +200,7 @@ def uphold(
     )
 
 
-@all_or_nothing
+@without_expired
 def uphold_in(
     ledger: Ledger,
     connection: Connection,
@@ -214,7 +217,7 @@ def uphold_in(
     checked_name(actor)
     Reason(reason)
     original_id = find(connection, dispute_id).original_id
-    original = reversals.find_original(connection, original_id)
+    original = originals.find(connection, original_id)
     amount = moved(amount, original.currency, f"refund {transfer_id}")
     content = content_hash("uphold/1", dispute_id.hex, str(amount), actor, reason)
     sides = _sides(original)
@@ -222,16 +225,24 @@ def uphold_in(
     if transfer_id not in fresh:
         return earlier_outcome(connection, transfer_id, content, key_of(named))
     now = locks.posting_time(ledger.clock, locked)
+    original = originals.find(connection, original_id)  # as it stands under the locks
     held = holds.find(connection, dispute_id)
-    left = original.amount - reversals.given_back(connection, original_id)
-    request = held.hold.as_transfer(named, amount or min(held.remaining, left) or held.hold.amount)
-    if request.amount > left and held.remaining:
-        refusal = reversals.beyond(original, left)
-        writing.write(connection, [Rejected(request, now, refusal)], now)
-        return Outcome(transfer_id, refusal, key=request.key)
-    outcome = holds.take(ledger, connection, held, request, now, release_rest=True)
+    request = held.hold.as_transfer(named, amount or min(held.remaining, original.left) or held.hold.amount)
+    batch = Batch(
+        connection,
+        ledger.profiles,
+        locked,
+        now,
+        (),
+        holds={dispute_id: held},
+        originals={original_id: original},
+    )
+    if request.amount > original.left and held.remaining:
+        outcome = batch.refuse(request, original.beyond(original.left))
+    else:
+        outcome = batch.uphold(dispute_id, original_id, request, reason)
+    batch.write()
     if outcome.posted:
-        reversals.record(connection, original_id, request, reason, now)
         _decide(connection, dispute_id, "upheld", request.amount, transfer_id, actor, reason, now)
         _tell(connection, "upheld", original, dispute_id, request.amount, {"reason": reason}, now)
     return outcome
@@ -253,34 +264,38 @@ def reject_in(ledger: Ledger, connection: Connection, dispute_id: Id, *, actor: 
     dispute_id = as_id(dispute_id, "dispute_id")
     checked_name(actor)
     Reason(reason)
-    original = reversals.find_original(connection, find(connection, dispute_id).original_id)
-    held = holds.lock(ledger, connection, dispute_id)
-    dispute = find(connection, dispute_id)
+    original = originals.find(connection, find(connection, dispute_id).original_id)
+    locked = locks.lock(connection, _sides(original), ledger.profiles)
+    now = ledger.clock()
+    dispute = find(connection, dispute_id, now)
     if dispute.state is DisputeState.REJECTED:
         return dispute
-    if held.remaining == 0:
+    if dispute.state is not DisputeState.OPEN:
         raise DisputeEnded(f"dispute {dispute_id} is {dispute.state}; only an open one can be rejected")
-    now = ledger.clock()
-    holds.give_back(connection, held, "voided", now)
+    held = {dispute_id: holds.find(connection, dispute_id)}
+    batch = Batch(connection, ledger.profiles, locked, now, (), holds=held)
+    batch.void(dispute_id)
+    batch.write()
     _decide(connection, dispute_id, "rejected", 0, None, actor, reason, now)
     _tell(connection, "rejected", original, dispute_id, 0, {"reason": reason}, now)
-    return find(connection, dispute_id)
+    return find(connection, dispute_id, now)
 
 
 @reads_tuples
-def find(connection: Connection, dispute_id: Id) -> Dispute:
-    """A dispute as it stands. Raises UnknownDispute."""
+def find(connection: Connection, dispute_id: Id, at: datetime | None = None) -> Dispute:
+    """A dispute as it stands, past its deadline or not at this time, or now. Raises UnknownDispute."""
     dispute_id = as_id(dispute_id, "dispute_id")
-    row = connection.execute(_queries.find.sql, {"id": dispute_id}).fetchone()
+    row = connection.execute(_queries.find.sql, {"id": dispute_id, "at": at or system_clock()}).fetchone()
     if row is None:
         raise UnknownDispute(f"there is no dispute {dispute_id}")
     return _dispute(row)
 
 
 @reads_tuples
-def of_transfer(connection: Connection, original_id: UUID) -> list[Dispute]:
-    """All disputes of a transfer, oldest first."""
-    return [_dispute(row) for row in connection.execute(_queries.of_transfer.sql, {"original": original_id})]
+def of_transfer(connection: Connection, original_id: UUID, at: datetime | None = None) -> list[Dispute]:
+    """All disputes of a transfer, oldest first, as `find` has them."""
+    asked = {"original": original_id, "at": at or system_clock()}
+    return [_dispute(row) for row in connection.execute(_queries.of_transfer.sql, asked)]
 
 
 def _dispute(row: tuple[Any, ...]) -> Dispute:

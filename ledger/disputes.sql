@@ -12,9 +12,10 @@ INSERT INTO ledger.dispute_outcome (dispute_id, kind, amount, transfer_id, actor
 VALUES (:id, :kind, :amount, :transfer, :actor, :reason, :at);
 
 -- name: find
--- A hold that has ended without an outcome has expired.
+-- A hold that has ended, or whose deadline is past, without an outcome has expired.
 SELECT d.id, d.original_id, d.reason_code, d.actor, d.opened_at, h.expires_at, h.amount, h.currency,
-       coalesce(p.remaining, 0), coalesce(o.kind, CASE WHEN p.id IS NULL THEN 'expired' ELSE 'open' END),
+       coalesce(CASE WHEN h.expires_at > :at THEN p.remaining END, 0),
+       coalesce(o.kind, CASE WHEN p.id IS NULL OR h.expires_at <= :at THEN 'expired' ELSE 'open' END),
        coalesce(o.amount, 0), o.transfer_id, o.actor, o.reason, o.at
 FROM ledger.dispute AS d
 JOIN ledger.hold AS h ON h.id = d.id
@@ -24,7 +25,8 @@ WHERE d.id = :id;
 
 -- name: of_transfer
 SELECT d.id, d.original_id, d.reason_code, d.actor, d.opened_at, h.expires_at, h.amount, h.currency,
-       coalesce(p.remaining, 0), coalesce(o.kind, CASE WHEN p.id IS NULL THEN 'expired' ELSE 'open' END),
+       coalesce(CASE WHEN h.expires_at > :at THEN p.remaining END, 0),
+       coalesce(o.kind, CASE WHEN p.id IS NULL OR h.expires_at <= :at THEN 'expired' ELSE 'open' END),
        coalesce(o.amount, 0), o.transfer_id, o.actor, o.reason, o.at
 FROM ledger.dispute AS d
 JOIN ledger.hold AS h ON h.id = d.id

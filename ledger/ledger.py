@@ -13,7 +13,6 @@ from emoney.ledger.accounts.account import NewAccount
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConnectionLost, InvalidInput, Unavailable
 from emoney.ledger.base.postgres.database import ENDED_BY_CLOCK, TRANSIENT, Connection, Database
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitProfile
@@ -21,6 +20,8 @@ from emoney.ledger.posting import batches_in_a_row as ahead
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting import optimistic, partitions
 from emoney.ledger.posting.account_cache import AccountCache
+from emoney.ledger.posting.expiry import without_expired
+from emoney.ledger.posting.single import SinglePosts
 from emoney.ledger.reading.reader import Reading
 from emoney.ledger.transfers.chart import AccountKind
 from emoney.ledger.transfers.transfer import Outcome, Transfer
@@ -49,6 +50,7 @@ class Ledger:
         self.clock = clock
         self.profiles = ProfileCache()
         self.reading = Reading(database, clock)
+        self._singles = SinglePosts(database, clock, self.profiles)
 
     def open_account(
         self,
@@ -88,21 +90,27 @@ class Ledger:
         posts many batches from one thread; spares reading the same accounts again. Raises InvalidInput
         (nothing was written), Unavailable (unknown whether it was; sending the same ids again is safe).
         """
-        if cache is None and posting.batch(transfers) <= OPTIMISTIC_TRANSFERS_MAX:
+        if cache is None and (count := posting.batch(transfers)) <= OPTIMISTIC_TRANSFERS_MAX:
+            if count == 1 and (outcome := self._post_single(transfers[0])) is not None:
+                return [outcome]
             cache = self.account_cache()
         if cache is not None and (outcomes := self._post_optimistically(transfers, cache)) is not None:
             return outcomes
         return self._post(transfers)
 
     def _post(self, transfers: Sequence[Transfer]) -> list[Outcome]:
-        def work(connection: Connection) -> list[Outcome]:
-            return posting.post(connection, transfers, self.clock, self.profiles)
-
         try:
-            return self.run(work, claims=True)
+            return self.run(lambda connection: self.post_in(connection, transfers), claims=True)
         except InvalidInput as error:
             _log.info("batch of %d transfers refused whole: %s", len(transfers), type(error).__name__)
             raise
+
+    def _post_single(self, transfer: Transfer) -> Outcome | None:
+        try:
+            return self._singles.post(transfer)
+        except (partitions.PartitionMissing, ConnectionLost) as error:
+            _log.debug("a transfer is posted under locks: %s", type(error).__name__)
+            return None
 
     def _post_optimistically(
         self, transfers: Sequence[Transfer], cache: AccountCache
@@ -141,7 +149,7 @@ class Ledger:
         """
         return ahead.post_all(self.database, batches, self.account_cache(), self._post)
 
-    @all_or_nothing
+    @without_expired
     def post_in(self, connection: Connection, transfers: Sequence[Transfer]) -> list[Outcome]:
         """Post a batch in a transaction of the caller's, who commits or rolls back.
 

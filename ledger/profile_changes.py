@@ -87,7 +87,7 @@ def put_under(
         }
         for account_id, number, profile in changed
     }
-    append_to_each(connection, "account.profile", told, at=at)
+    append_to_each(connection, "account.profile", sorted(told.items()), at=at)
     return len(changed)
 
 

@@ -34,8 +34,8 @@ ANYBODY = "command line"
 @app.command()
 def show(account_ref: Ref, as_json: AsJson = False) -> None:
     """An account as it stands, and every change of it."""
-    with opened_connection() as (_, connection):
-        account = accounts.by_ref_or_id(connection, account_ref)
+    with opened_connection() as (emoney, connection):
+        account = accounts.by_ref_or_id(connection, account_ref, emoney.clock())
         parent = None if account.parent_id is None else _name(accounts.get(connection, account.parent_id))
         metadata = accounts.metadata(connection, account.id)
         changes = account_changes.changes(connection, account.id)

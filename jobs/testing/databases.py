@@ -60,7 +60,13 @@ def copy_of(url: str, template: str | None = None) -> Iterator[str]:
     original = sql.Identifier(template or str(conninfo_to_dict(url)["dbname"]))
     name = f"t{os.getpid()}_{next(_names)}"
     admin = make_conninfo(url, dbname="postgres")
+    left = _left.setdefault(admin, deque())
     with psycopg.connect(admin, autocommit=True) as connection:
+        # A database whose last connection has just ended takes a tenth of a second to drop: those before it.
+        # Before the next is made, which would have the server write their pages first.
+        while len(left) > LEFT_MAX:
+            dropped = sql.Identifier(left.popleft())
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(dropped))
         connection.execute(
             sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(
                 sql.Identifier(name), original
@@ -69,13 +75,7 @@ def copy_of(url: str, template: str | None = None) -> Iterator[str]:
     try:
         yield make_conninfo(url, dbname=name)
     finally:
-        # A database whose last connection has just ended takes a tenth of a second to drop: those before it.
-        left = _left.setdefault(admin, deque())
         left.append(name)
-        while len(left) > LEFT_MAX:
-            dropped = sql.Identifier(left.popleft())
-            with psycopg.connect(admin, autocommit=True) as connection:
-                connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(dropped))
 
 
 class Template:

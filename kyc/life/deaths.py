@@ -132,7 +132,7 @@ def release(
     funds = UUID(approval.details["funds"])
     for account_id, pack_id, tier in _wallets(connection, approval.subject):
         freezing.lock(connection, account_id)
-        held = accounts.get(connection, account_id)
+        held = accounts.get(connection, account_id, approval.decided_at)
         if held.available != held.balance:
             raise InvalidStep(f"wallet {account_id} has money reserved by a hold: settle the hold first")
         if not held.balance:

@@ -249,7 +249,7 @@ def _advance(
         _move(connection, wallet, DormancyStage.TOLD, next_at, 0)
         _record(connection, wallet, DormancyStage.TOLD, rule, None, 0, _JOB, "how to reactivate", at, next_at)
         return DormancyStage.TOLD.value
-    held = accounts.get(connection, account_id)
+    held = accounts.get(connection, account_id, at)
     if wallet.stage is DormancyStage.TOLD:
         return _terminate(ledger, connection, wallet, held, rule, at)
     transfer = None

@@ -15,7 +15,7 @@ from emoney.ledger.base.postgres.sessions import read
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import Direction, Headroom, LimitProfile, Metric
 from emoney.ledger.limits.usage import read_days
-from emoney.ledger.posting import locks
+from emoney.ledger.posting import expiry, locks
 from emoney.ledger.posting.tables import RefusalRow
 from emoney.ledger.transfers.money import to_decimal
 
@@ -121,6 +121,8 @@ class WalletHeadroom:
 def headroom_of(connection: Connection, account_id: UUID, at: datetime) -> WalletHeadroom:
     """What every rule in force at `at` still allows a wallet, from its counters, which it locks shortly.
 
+    What holds still count that have expired by then is left out.
+
     Raises UnknownWallet for an account under no limits.
     """
     locked = locks.lock(connection, [account_id], ProfileCache())
@@ -132,6 +134,7 @@ def headroom_of(connection: Connection, account_id: UUID, at: datetime) -> Walle
     usages = {each.id: each.usage for each in (state, *state.siblings) if each.usage is not None}
     since = min(each.first_day(day) for each in usages.values())
     read_days(connection, usages, (), since)
+    expiry.free(connection, locked.states, at)
     return WalletHeadroom(
         profile.name,
         profile.currency,

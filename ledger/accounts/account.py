@@ -15,6 +15,7 @@ from psycopg.errors import (
     UniqueViolation,
 )
 
+from emoney.ledger.base.clock import system_clock
 from emoney.ledger.base.errors import (
     ConfigurationError,
     InvalidId,
@@ -70,7 +71,8 @@ class NewAccount:
 class Account:
     """An account as it stands. Sums in minor units of `currency`; `balance` in the account's own sense.
 
-    `available`: above zero, outgoing holds taken off. `pending`: all that is held on it or for it.
+    `available`: above zero, outgoing holds taken off. `pending`: all that is held on it or for it. Holds that
+    have expired count in neither.
     """
 
     id: UUID
@@ -185,38 +187,44 @@ def check_bound(bound: int | None) -> None:
 
 
 @reads_tuples
-def find(connection: Connection, refs: Sequence[str]) -> dict[str, Account]:
-    """The accounts of these external references; references without an account are left out."""
-    rows = connection.execute(
-        _queries.find_by_ref.sql,
-        {"refs": [ref for ref in refs if isinstance(ref, str) and is_reference(ref)]},
-    )
+def find(connection: Connection, refs: Sequence[str], at: datetime | None = None) -> dict[str, Account]:
+    """The accounts of these external references; references without an account are left out.
+
+    `at`: when holds are to have expired that bind nothing any more; now, if None.
+    """
+    asked = [ref for ref in refs if isinstance(ref, str) and is_reference(ref)]
+    rows = connection.execute(_queries.find_by_ref.sql, {"refs": asked, "at": at or system_clock()})
     return {row[4]: _account(row) for row in rows}
 
 
 @reads_tuples
-def get(connection: Connection, account_id: Id) -> Account:
-    """The account of this id. Raises UnknownAccount, InvalidId."""
+def get(connection: Connection, account_id: Id, at: datetime | None = None) -> Account:
+    """The account of this id. `at`: as `find`. Raises UnknownAccount, InvalidId."""
     account_id = as_id(account_id, "account_id")
-    row = connection.execute(_queries.find_by_id.sql, {"id": account_id}).fetchone()
+    asked = {"id": account_id, "at": at or system_clock()}
+    row = connection.execute(_queries.find_by_id.sql, asked).fetchone()
     if row is None:
         raise UnknownAccount(f"there is no account {account_id}")
     return _account(row)
 
 
 @reads_tuples
-def of_ids(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, Account]:
-    """The accounts of these ids; ids without an account are left out."""
-    return {row[0]: _account(row) for row in connection.execute(_queries.find_by_ids.sql, {"ids": list(ids)})}
+def of_ids(connection: Connection, ids: Sequence[UUID], at: datetime | None = None) -> dict[UUID, Account]:
+    """The accounts of these ids; ids without an account are left out. `at`: as `find`."""
+    asked = {"ids": list(ids), "at": at or system_clock()}
+    return {row[0]: _account(row) for row in connection.execute(_queries.find_by_ids.sql, asked)}
 
 
-def by_ref_or_id(connection: Connection, name: str) -> Account:
-    """The account with this external reference or, failing that, this id. Raises UnknownAccount."""
-    found = find(connection, [name]).get(name)
+def by_ref_or_id(connection: Connection, name: str, at: datetime | None = None) -> Account:
+    """The account with this external reference or, failing that, this id. Raises UnknownAccount.
+
+    `at`: as `find`.
+    """
+    found = find(connection, [name], at).get(name)
     if found is not None:
         return found
     try:
-        return get(connection, name)
+        return get(connection, name, at)
     except InvalidId:
         raise UnknownAccount(f"there is no account with the reference {name!r}") from None
 

@@ -25,29 +25,32 @@ SELECT current_setting('role'), set_config('role', :role, true);
 -- name: find_by_ref
 SELECT id, kind, currency, opened_at, external_ref, holder, profile_id,
        sign * (debits_posted - credits_posted) AS balance,
-       sign * (debits_posted - credits_posted) - CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END AS available,
+       sign * (debits_posted - credits_posted) - CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending - expired.outgoing END AS available,
        version, frozen_debit, frozen_credit, closed_at, floor, ceiling,
        (SELECT p.parent_id FROM ledger.account_parent AS p WHERE p.account_id = a.id),
-       debits_pending + credits_pending
-FROM ledger.account AS a WHERE external_ref = ANY(:refs::text[]);
+       debits_pending - expired.outgoing + credits_pending - expired.incoming
+FROM ledger.account AS a CROSS JOIN LATERAL ledger.expired_v1(a, :at) AS expired
+WHERE external_ref = ANY(:refs::text[]);
 
 -- name: find_by_id
 SELECT id, kind, currency, opened_at, external_ref, holder, profile_id,
        sign * (debits_posted - credits_posted) AS balance,
-       sign * (debits_posted - credits_posted) - CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END AS available,
+       sign * (debits_posted - credits_posted) - CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending - expired.outgoing END AS available,
        version, frozen_debit, frozen_credit, closed_at, floor, ceiling,
        (SELECT p.parent_id FROM ledger.account_parent AS p WHERE p.account_id = a.id),
-       debits_pending + credits_pending
-FROM ledger.account AS a WHERE id = :id;
+       debits_pending - expired.outgoing + credits_pending - expired.incoming
+FROM ledger.account AS a CROSS JOIN LATERAL ledger.expired_v1(a, :at) AS expired
+WHERE id = :id;
 
 -- name: find_by_ids
 SELECT id, kind, currency, opened_at, external_ref, holder, profile_id,
        sign * (debits_posted - credits_posted) AS balance,
-       sign * (debits_posted - credits_posted) - CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END AS available,
+       sign * (debits_posted - credits_posted) - CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending - expired.outgoing END AS available,
        version, frozen_debit, frozen_credit, closed_at, floor, ceiling,
        (SELECT p.parent_id FROM ledger.account_parent AS p WHERE p.account_id = a.id),
-       debits_pending + credits_pending
-FROM ledger.account AS a WHERE id = ANY(:ids::uuid[]);
+       debits_pending - expired.outgoing + credits_pending - expired.incoming
+FROM ledger.account AS a CROSS JOIN LATERAL ledger.expired_v1(a, :at) AS expired
+WHERE id = ANY(:ids::uuid[]);
 
 -- name: metadata
 SELECT metadata FROM ledger.account_metadata WHERE account_id = :account;

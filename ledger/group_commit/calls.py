@@ -7,7 +7,9 @@ import asyncio
 import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from uuid import UUID
 
+from emoney.ledger.acts.act import Act
 from emoney.ledger.base.errors import Unavailable
 from emoney.ledger.transfers.transfer import Outcome, Transfer
 
@@ -21,19 +23,38 @@ class Closed(Unavailable):
 
 
 class Call:
-    """One caller's transfers, and then their outcomes or the caller's error.
+    """One caller's transfers, or one act, and then the outcomes or the caller's error.
 
     A thread waits on `lock`, a task on `future`. `admitted`: it is in the queue and will be posted, unless
     its caller has `given_up` before that.
     """
 
-    __slots__ = ("admitted", "error", "future", "given_up", "group", "lock", "outcomes", "transfers")
+    __slots__ = (
+        "act",
+        "admitted",
+        "error",
+        "future",
+        "given_up",
+        "group",
+        "lock",
+        "outcomes",
+        "size",
+        "transfers",
+    )
 
     def __init__(
-        self, transfers: Sequence[Transfer], future: "asyncio.Future[list[Outcome]] | None" = None
+        self,
+        asked: Sequence[Transfer] | Act,
+        future: "asyncio.Future[list[Outcome]] | None" = None,
     ) -> None:
-        self.transfers = transfers
-        self.group = transfers[0].group
+        self.act: Act | None = None
+        self.transfers: Sequence[Transfer] = ()
+        self.group: UUID | None = None
+        self.size = 1
+        if isinstance(asked, Act):
+            self.act = asked
+        else:
+            self.transfers, self.group, self.size = asked, asked[0].group, len(asked)
         self.future = future
         self.lock = threading.Lock()
         self.lock.acquire()
@@ -54,10 +75,10 @@ def transfers_of(calls: Iterable[Call]) -> list[Transfer]:
 
 
 def share(calls: Sequence[Call], outcomes: list[Outcome]) -> None:
-    """Answer each call with the outcomes of its transfers, which are in the calls' order."""
+    """Answer each call with the outcomes of what it asks, which are in the calls' order."""
     start = 0
     for call in calls:
-        end = start + len(call.transfers)
+        end = start + call.size
         call.outcomes = outcomes[start:end]
         start = end
     answer(calls)

@@ -1,4 +1,4 @@
-"""Group commit: callers with one transfer, or one linked group, each share batches and their one commit.
+"""Group commit: callers with one transfer, linked group or act each share batches and their one commit.
 
 One thread decides and sends; what arrives while PostgreSQL writes a batch is the next one, and on its way
 before the answer to the first. From threads and asyncio.
@@ -14,6 +14,9 @@ before the answer to the first. From threads and asyncio.
 | write     | sent behind the batch before (`pipeline`); what was decided on            | one round trip,   |
 |           | stale accounts is posted by `Ledger.post`                                 | not waited for    |
 | answer    | one lock released per thread; one call into each event loop               | about 1 us a call |
+
+Acts (`ledger.acts`: holds, captures, voids, refunds) of one batch share a transaction of their own, under
+locks, behind that of its transfers.
 
 Order: first come, first posted, over all callers; what one caller sends in turn is posted in that order. A
 group is never split over batches, and two callers' groups of one name never meet in one batch.
@@ -41,6 +44,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from emoney.ledger.acts.act import Act
+from emoney.ledger.acts.sequence import check_act
 from emoney.ledger.base.errors import BatchTooLarge, ConfigurationError, InvalidInput
 from emoney.ledger.group_commit.calls import Call, Closed, Overloaded, unanswered
 from emoney.ledger.group_commit.writer import Writer
@@ -133,6 +138,17 @@ class GroupCommit:
         """Post the transfers of a group, which stand or fall together; one outcome each. Errors as `post`."""
         return self._call(self._check_group(transfers))
 
+    def carry_out(self, act: Act) -> Outcome:
+        """Carry out one act and wait, as `post`: its outcome is durable when this returns.
+
+        Raises what `acts.carry_out` does of this act, and what `post` does.
+        """
+        return self._call(self._check_act(act))[0]
+
+    async def acarry_out(self, act: Act) -> Outcome:
+        """`carry_out` without blocking the event loop; cancelled as `apost`."""
+        return (await self._acall(self._check_act(act)))[0]
+
     async def apost(self, transfer: Transfer) -> Outcome:
         """`post` without blocking the event loop, of which there may be several.
 
@@ -155,6 +171,10 @@ class GroupCommit:
             raise InvalidInput(f"transfer {transfer.id} is of group {transfer.group}; send the group whole")
         return (transfer,)
 
+    def _check_act(self, act: Act) -> Act:
+        check_act(act)
+        return act
+
     def _check_group(self, transfers: Sequence[Transfer]) -> Sequence[Transfer]:
         if not posting.batch(transfers):
             raise InvalidInput("A group has one transfer or more; this one has none")
@@ -176,9 +196,9 @@ class GroupCommit:
                 "the same Ledger"
             )
 
-    def _call(self, transfers: Sequence[Transfer]) -> list[Outcome]:
+    def _call(self, asked: Sequence[Transfer] | Act) -> list[Outcome]:
         """Queue, wait, and return or raise: a thread."""
-        call = Call(transfers)
+        call = Call(asked)
         self._enqueue(call)
         try:
             if not call.admitted and not call.lock.acquire(timeout=self._wait_s) and self._writer.leave(call):
@@ -195,11 +215,11 @@ class GroupCommit:
             raise call.error
         return call.outcomes
 
-    async def _acall(self, transfers: Sequence[Transfer]) -> list[Outcome]:
+    async def _acall(self, asked: Sequence[Transfer] | Act) -> list[Outcome]:
         """Queue, wait, and return or raise: a task."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Outcome]] = loop.create_future()
-        call = Call(transfers, future)
+        call = Call(asked, future)
         self._enqueue(call)
         timer = None if call.admitted else loop.call_later(self._wait_s, self._leave_task, call)
         try:

@@ -2,7 +2,8 @@
 
 It decides a batch, and sends it to be written. Half of the callers are then decided, or answered, while the
 other half is written; unless a commit takes longer than that: then all share one batch after the other. What
-is decided on stale accounts, or cannot be, is posted (`Ledger.post`) when what was sent before it is written.
+is decided on stale accounts, or cannot be, is posted (`Ledger.post`) when what was sent before it is written;
+so are acts that are no plain transfers (`ledger.acts`), all of a batch in one transaction.
 """
 
 import socket
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from uuid import UUID
 
+from emoney.ledger.acts.sequence import carry_out
 from emoney.ledger.base.errors import InvalidInput, Unavailable
 from emoney.ledger.base.postgres.binary_arrays import Uuids
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -21,7 +23,7 @@ from emoney.ledger.ledger import Ledger
 from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting.optimistic import Decided
 from emoney.ledger.posting.pipeline import Pipeline
-from emoney.ledger.transfers.transfer import Outcome, Transfer
+from emoney.ledger.transfers.transfer import Outcome
 
 LINGER, LINGER_MAX_S = 0.25, 0.01
 CALL_S, ROW_S, COMMITS = 1e-4, 4e-5, 8
@@ -34,7 +36,7 @@ _queries = queries_beside(__file__)
 
 
 class Writer:
-    """Posts the calls that are queued, in batches of at most `batch_max` transfers."""
+    """Posts the calls that are queued, in batches of at most `batch_max` transfers and acts."""
 
     def __init__(self, ledger: Ledger, batch_max: int, queue_max: int) -> None:
         self._ledger, self._cache = ledger, ledger.account_cache()
@@ -82,14 +84,14 @@ class Writer:
     def waiting(self) -> int:
         """How many transfers wait for a batch or for room in the queue."""
         with self._mutex:
-            return self._queued + sum(len(call.transfers) for call in self._waiting_for_room)
+            return self._queued + sum(call.size for call in self._waiting_for_room)
 
     def enqueue(self, call: Call) -> None:
         """Queue a call, or let it wait for room. Raises Closed."""
         with self._mutex:
             if not self._open:
                 raise Closed("No writer takes calls: not opened yet, closed, or ended by an error. Not sent")
-            if not self._waiting_for_room and self._queued + len(call.transfers) <= self._queue_max:
+            if not self._waiting_for_room and self._queued + call.size <= self._queue_max:
                 self._admit(call)
                 if 0 < self._wake_at <= len(self._queue):
                     self._wake_up()
@@ -106,7 +108,7 @@ class Writer:
 
     def _admit(self, call: Call) -> None:
         self._queue.append(call)
-        self._queued += len(call.transfers)
+        self._queued += call.size
         call.admitted = True
         self._returning = max(0, self._returning - 1)
 
@@ -140,7 +142,9 @@ class Writer:
     def _write_batches(self, pipeline: Pipeline) -> None:
         while self._wait_for_calls(pipeline) or self._in_flight:
             self._took_at = time.monotonic()
-            calls, decided = self._decide(self._take())
+            taken = self._take()
+            acts = [call for call in taken if call.act is not None]
+            calls, decided = self._decide([call for call in taken if call.act is None] if acts else taken)
             sent_before = bool(self._in_flight)
             if decided is not None:
                 self._in_flight.append(calls)
@@ -150,6 +154,16 @@ class Writer:
             if decided is None and calls:
                 self._returning = len(calls)
                 self._post(calls)
+            if acts:
+                self._carry_out(acts, pipeline)
+
+    def _carry_out(self, calls: list[Call], pipeline: Pipeline) -> None:
+        """Carry out acts when what was sent is written; what is remembered of accounts is then no more so."""
+        while self._in_flight:
+            self._settle(pipeline)
+        self._returning = len(calls)
+        self._post(calls)
+        self._cache.forget()
 
     def _wait_for_calls(self, pipeline: Pipeline) -> bool:
         """Wait for the next calls: while a batch is written, for half of them all or for its end; else for
@@ -199,7 +213,7 @@ class Writer:
             most, room = self._half_of_all() or len(self._queue), self._batch_max
             while self._queue:
                 call = self._queue[0]
-                size = len(call.transfers)
+                size = call.size
                 if not call.given_up:
                     if calls and (len(calls) == most or size > room or call.group in groups):
                         break
@@ -209,10 +223,7 @@ class Writer:
                     calls.append(call)
                 self._queue.popleft()
                 self._queued -= size
-            while (
-                self._waiting_for_room
-                and self._queued + len(self._waiting_for_room[0].transfers) <= self._queue_max
-            ):
+            while self._waiting_for_room and self._queued + self._waiting_for_room[0].size <= self._queue_max:
                 self._admit(self._waiting_for_room.popleft())
             self._taken.append(calls)
         return calls
@@ -273,7 +284,7 @@ class Writer:
     def _post(self, calls: list[Call]) -> None:
         """Post and answer, by halves where one of several calls has an error of its own."""
         try:
-            outcomes = self._post_again(transfers_of(calls))
+            outcomes = self._post_again(calls)
         except Unavailable as error:
             fail(calls, f"The batch got no answer: {error}", error)
         except Exception as error:
@@ -287,12 +298,12 @@ class Writer:
         else:
             share(calls, outcomes)
 
-    def _post_again(self, transfers: list[Transfer]) -> list[Outcome]:
+    def _post_again(self, calls: list[Call]) -> list[Outcome]:
         """Post, and again for RETRY_S where the database gives way, once where it has been away before."""
         until, pause_s = time.monotonic() + RETRY_S, RETRY_PAUSE_S
         while True:
             try:
-                outcomes = self._ledger.post(transfers, self._ledger.account_cache())  # on what is there now
+                outcomes = self._posted(calls)
             except Unavailable:
                 if self._database_away or time.monotonic() + pause_s > until:
                     self._database_away = True
@@ -302,6 +313,13 @@ class Writer:
             else:
                 self._database_away = False
                 return outcomes
+
+    def _posted(self, calls: list[Call]) -> list[Outcome]:
+        """On what is there now. Of calls with transfers all, or of acts all."""
+        acts = [call.act for call in calls if call.act is not None]
+        if acts:
+            return carry_out(self._ledger, acts)
+        return self._ledger.post(transfers_of(calls), self._ledger.account_cache())
 
     def _answer_all(self, why: str) -> None:
         """Nobody waits any longer, whatever became of the writer."""

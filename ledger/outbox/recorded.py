@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -62,21 +62,21 @@ def append(
 
 @all_or_nothing
 def append_to_each(
-    connection: Connection, kind: str, payloads: Mapping[UUID, dict[str, Any]], *, at: datetime
+    connection: Connection, kind: str, payloads: Iterable[tuple[UUID, dict[str, Any]]], *, at: datetime
 ) -> None:
-    """Add an event of one kind to each of these accounts, which the caller has locked; else as `append`."""
+    """Add events of one kind, in this order, to accounts that the caller has locked; else as `append`."""
     _demand_kind(kind, at)
-    for payload in payloads.values():
+    told = list(payloads)
+    for _, payload in told:
         _check(kind, payload)
-    subjects = sorted(payloads)
-    if subjects:
+    if told:
         connection.execute(
             _queries.record_each.sql,
             {
-                "ids": [new_id() for _ in subjects],
+                "ids": [new_id() for _ in told],
                 "kind": kind,
-                "subjects": subjects,
-                "payloads": [json.dumps(payloads[each]) for each in subjects],
+                "subjects": [subject for subject, _ in told],
+                "payloads": [json.dumps(payload) for _, payload in told],
                 "at": at,
             },
         )

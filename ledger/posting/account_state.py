@@ -27,7 +27,8 @@ class WriteMark:
 class AccountState:
     """A locked account, as the decisions so far leave it. Sums in minor units.
 
-    `kind`: an AccountKind's value. `usage`: what its limits have counted, this batch included.
+    `kind`: an AccountKind's value. `reserved`: some hold is open on it or for it, expired or not.
+    `usage`: what its limits have counted, this batch included.
     `siblings`: the other wallets of its holder that share its limits, where a limit is the person's.
     `funding`: what may be issued on it, where a batch issues on it.
     `last_written_by`: by which transaction the row was that this says, where it was read without a lock. A
@@ -50,6 +51,7 @@ class AccountState:
         "opened_on",
         "pending_out",
         "profile",
+        "reserved",
         "siblings",
         "sign",
         "usage",
@@ -90,6 +92,7 @@ class AccountState:
         self.ceiling = ceiling
         self.profile = profile
         self.usage = usage
+        self.reserved = False
         self.siblings: tuple[AccountState, ...] = ()
         self.opened_on: date | None = None
         self.funding: Funding | None = None

@@ -29,6 +29,8 @@ _TOLERATED = OnExceed.ALLOW_UNTIL_END_OF_DAY
 
 LEDGER_RULE = "ledger rule"
 """The source of refusals that no law is behind."""
+FUNDS = "funds"
+"""The rule of an account that would fall below its floor."""
 
 
 class Accepted(NamedTuple):
@@ -161,7 +163,7 @@ def _short(amount: int, account: AccountState) -> Refusal | None:
     available = account.balance - account.pending_out - account.floor
     if amount <= available:
         return None
-    return Refusal("funds", "deny", LEDGER_RULE, account.floor, None, max(0, available))
+    return Refusal(FUNDS, "deny", LEDGER_RULE, account.floor, None, max(0, available))
 
 
 def _ceiling_refusal(amount: int, payer: AccountState, payee: AccountState) -> Refusal | None:

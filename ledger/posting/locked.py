@@ -49,6 +49,7 @@ from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.usage import Usage, read_days
 from emoney.ledger.posting import closed_periods as watermark
+from emoney.ledger.posting import expiry
 from emoney.ledger.posting.account_state import Accounts, AccountState
 from emoney.ledger.posting.decide import decide, outcomes_of
 from emoney.ledger.posting.locks import Locked, lock_and_claim, posting_time
@@ -79,7 +80,7 @@ def post(
 
     Nothing is committed here. Raises InvalidInput or a subclass for what no ledger state could accept, in
     which case the caller rolls back (`Ledger.post_in` does, to where it began); IntegrityViolation when the
-    database contradicts the decision.
+    database contradicts the decision; ExpiredHolds, after which it is to be done again without these.
     """
     unique = check(transfers)
     sides = {side.int: side for t in unique for side in (t.debit_account, t.credit_account)}
@@ -92,7 +93,9 @@ def post(
     states = states_for(connection, todo, locked, now)
     watermark.check_open(connection, todo, now)
     _read_funding(connection, todo, states)
-    decisions = write(connection, decide(todo, states, now), now)
+    decisions = list(decide(todo, states, now))
+    expiry.check(connection, decisions, states, now)
+    write(connection, decisions, now)
     return in_order(transfers, outcomes_of(decisions), earlier)
 
 

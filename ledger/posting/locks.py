@@ -26,11 +26,12 @@ from emoney.ledger.posting.account_state import Accounts, AccountState, WriteMar
 _queries = queries_beside(__file__)
 _LOOK: str = _queries.look.sql
 
-_LAST_POSTED, _PROFILE, _COUNTED, _HOLDER, _WRITTEN = 13, 14, 15, 17, 17
+_LAST_POSTED, _PROFILE, _COUNTED, _RESERVED, _HOLDER, _WRITTEN = 13, 14, 15, 17, 18, 18
 
 _Rows = list[tuple[Any, ...]]
 """An AccountState's first fields, when the account last posted as PostgreSQL sends it (reading times is
-dear), its profile's id, its counters and their day, and its holder where siblings were locked, too."""
+dear), its profile's id, its counters and their day, whether a hold reserves money on it or for it, and its
+holder where siblings were locked, too."""
 
 
 class Locked(NamedTuple):
@@ -113,6 +114,7 @@ def _states(rows: _Rows, known: Mapping[UUID, LimitProfile], profiles: ProfileCa
     states: Accounts = {}
     for row in rows:
         state = states[row[0].int] = AccountState(*row[:_LAST_POSTED], profile=None)
+        state.reserved = row[_RESERVED]
         if (profile_id := row[_PROFILE]) is not None:
             state.profile = known[profile_id]
             state.usage = Usage(profiles.layout(profile_id), row[_COUNTED], row[_COUNTED + 1])

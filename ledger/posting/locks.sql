@@ -5,14 +5,14 @@ SELECT * FROM ledger.look_v1(:accounts);
 -- In id order. What a locking read returns is the row as it is after the wait.
 SELECT id, kind, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
        CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END, version, ceiling,
-       timestamptz_send(last_posted_at), profile_id, counted_on, counters
+       timestamptz_send(last_posted_at), profile_id, counted_on, counters, debits_pending + credits_pending > 0
 FROM ledger.account WHERE id = ANY(:accounts) ORDER BY id FOR NO KEY UPDATE;
 
 -- name: lock_with_siblings
 -- The same, and the other accounts of the same holders, whose limits may be shared.
 SELECT id, kind, currency, sign, floor, frozen_debit, frozen_credit, closed_at IS NOT NULL, debits_posted, credits_posted,
        CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END, version, ceiling,
-       timestamptz_send(last_posted_at), profile_id, counted_on, counters, holder
+       timestamptz_send(last_posted_at), profile_id, counted_on, counters, debits_pending + credits_pending > 0, holder
 FROM ledger.account
 WHERE id IN (
     SELECT unnest(:accounts)

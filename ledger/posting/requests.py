@@ -1,6 +1,7 @@
 """Requests that are no plain transfer, such as a capture or a refund: idempotent by an id, like transfers."""
 
 import hashlib
+from collections.abc import Mapping
 from uuid import UUID
 
 from emoney.ledger.base.errors import IdempotencyConflict, IntegrityViolation
@@ -21,18 +22,32 @@ def content_hash(kind: str, *parts: str) -> bytes:
     return digest.digest()
 
 
-@reads_tuples
 def earlier_outcome(
     connection: Connection, request_id: UUID, content: bytes, key: str | None = None
 ) -> Outcome:
     """The outcome of an id that was claimed before. Raises IdempotencyConflict for other content."""
-    row = connection.execute(_queries.earlier.sql, {"id": request_id}).fetchone()
-    if row is None or row[0] != content:
-        raise IdempotencyConflict(
-            f"{request_id} was sent before with other content; a new request needs a new id"
-        )
-    _, accepted, rule, decision, source, numbers = row
-    if accepted is not (rule is None):
-        raise IntegrityViolation(f"{request_id} was claimed but has not one outcome: see trial balance")
-    refusal = Refusal(rule, decision, source, **numbers) if rule else None
-    return Outcome(request_id, refusal, replayed=True, key=key)
+    return earlier_outcomes(connection, {request_id: (content, key)})[request_id]
+
+
+@reads_tuples
+def earlier_outcomes(
+    connection: Connection, sent: Mapping[UUID, tuple[bytes, str | None]]
+) -> dict[UUID, Outcome]:
+    """The outcomes of ids that were claimed before, with the hash of their content and their key."""
+    if not sent:
+        return {}
+    rows = connection.execute(_queries.earlier.sql, {"ids": list(sent)}).fetchall()
+    claimed = {row[0]: row[1:] for row in rows}
+    outcomes: dict[UUID, Outcome] = {}
+    for request_id, (content, key) in sent.items():
+        claim = claimed.get(request_id)
+        if claim is None or claim[0] != content:
+            raise IdempotencyConflict(
+                f"{request_id} was sent before with other content; a new request needs a new id"
+            )
+        _, accepted, rule, decision, source, numbers = claim
+        if accepted is not (rule is None):
+            raise IntegrityViolation(f"{request_id} was claimed but has not one outcome: see trial balance")
+        refusal = Refusal(rule, decision, source, **numbers) if rule else None
+        outcomes[request_id] = Outcome(request_id, refusal, replayed=True, key=key)
+    return outcomes

@@ -152,6 +152,8 @@ class OpenHoldRow(Table, table=True):
     __table_args__ = {"schema": "ledger", "info": BOOKS}
 
     id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+    debit_account: UUID
+    credit_account: UUID
     remaining: int = Field(sa_column=Column(BigInteger, nullable=False))
     expires_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False, index=True))
 

@@ -33,8 +33,10 @@ class WrongTime(InvalidInput):
 
 
 @reads_tuples
-def write(connection: Connection, decisions: Iterable[Decision], now: datetime) -> list[Decision]:
-    """Write what is decided; gives the decisions back, in their order.
+def write(
+    connection: Connection, decisions: Iterable[Decision], now: datetime, *, captures: bool = False
+) -> list[Decision]:
+    """Write what is decided; gives the decisions back, in their order. `captures`: holds, by some of them.
 
     Raises IntegrityViolation when the database contradicts them, WrongTime or ClosedPeriod for a time at
     which nothing may count, PartitionMissing in a month that nothing was prepared for.
@@ -50,6 +52,7 @@ def write(connection: Connection, decisions: Iterable[Decision], now: datetime) 
                     "decided": rows(made).array(connection),
                     "refused": Jsonb(refused) if refused else None,
                     "noted": Jsonb(noted) if noted else None,
+                    "captures": captures,
                 },
             )
     return made

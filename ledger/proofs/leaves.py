@@ -11,6 +11,7 @@ personal data, and the leaf's hash hides them behind random ids. Holders are UUI
 import base64
 from collections.abc import Generator, Iterator, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from itertools import starmap
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -22,7 +23,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.proofs.errors import LogDamaged
-from emoney.ledger.proofs.sources import declared
+from emoney.ledger.proofs.sources import Source, declared
 from emoney.ledger.proofs.verifying import EPOCH, domain, layout_of
 
 _queries = queries_beside(__file__)
@@ -87,6 +88,21 @@ _XACT_MAX = (1 << 63) - 1
 _LAST = (b"\xff" * 16, 32_767)
 
 
+@lru_cache(maxsize=8)
+def _statements(sources: tuple[Source, ...]) -> tuple[bytes, bytes, bytes]:
+    """The statements of a range, of its count and of named rows: long to write, and the same for ever."""
+    union = sql.SQL(" UNION ALL ")
+    in_range = union.join([*_OWN, *(source.rows_in_range() for source in sources)])
+    named = union.join([*_OWN, *(source.rows() for source in sources)])
+    composed = (
+        sql.SQL(_RANGE).format(rows=in_range),
+        sql.SQL(_COUNT).format(rows=in_range),
+        sql.SQL(_NAMED).format(rows=named),
+    )
+    ranged, counted, by_id = (each.as_bytes(None) for each in composed)
+    return ranged, counted, by_id
+
+
 class Rows:
     """The rows of a database that are, or will be, leaves."""
 
@@ -95,17 +111,13 @@ class Rows:
         sources = declared(connection)
         self.kinds = OWN_KINDS | {source.kind: (source.relation, source.version) for source in sources}
         """Name and version of each kind of leaf."""
-        union = sql.SQL(" UNION ALL ")
-        in_range = union.join([*_OWN, *(source.rows_in_range() for source in sources)])
-        self._range = sql.SQL(_RANGE).format(rows=in_range)
-        self._count = sql.SQL(_COUNT).format(rows=in_range)
-        self._named = sql.SQL(_NAMED).format(rows=union.join([*_OWN, *(source.rows() for source in sources)]))
+        self._range, self._count, self._named = _statements(tuple(sources))
 
     def read(self, after: Place, *, low: int, high: int, rows: int) -> list[Row]:
         """Up to `rows` rows after `after`, of transactions `low` to `high`, in order."""
         cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
         about = _about(after, Place(high, *_LAST), low)
-        cursor.execute(self._range + sql.SQL(" LIMIT %(rows)s"), {**about, "rows": rows})
+        cursor.execute(self._range + b" LIMIT %(rows)s", {**about, "rows": rows})
         return list(starmap(Row, cursor.fetchall()))
 
     def stream(self, after: Place, last: Place) -> Generator[Row, None, None]:

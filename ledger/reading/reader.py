@@ -82,8 +82,8 @@ class Reading:
         """The account of an external reference or, failing that, an id. Raises UnknownAccount, InvalidId."""
         with self._database.connection() as connection:
             if isinstance(name, str):
-                return accounts.by_ref_or_id(connection, name)
-            return accounts.get(connection, name)
+                return accounts.by_ref_or_id(connection, name, self._clock())
+            return accounts.get(connection, name, self._clock())
 
     def account_metadata(self, name: Named) -> Metadata:
         """What the operator keeps about an account; empty where that is nothing. Errors as `account`."""
@@ -177,7 +177,7 @@ class Reading:
             ("holds", found, *told.values()), forms, since, until, operation, reference, newest_first, limit
         )
         queries = (_queries.holds_of_accounts.sql, _queries.holds_of_time.sql)
-        return self._listed(question, queries, found, after, held, told)
+        return self._listed(question, queries, found, after, held, {**told, "now": self._clock()})
 
     def accounts(
         self,
@@ -222,7 +222,7 @@ class Reading:
             else:
                 rows = connection.execute(_queries.accounts_in_order.sql, asked).fetchall()
             ids = [row[0] for row in rows]
-            known = accounts.of_ids(connection, ids)
+            known = accounts.of_ids(connection, ids, self._clock())
         return page([(each, each) for each in ids], limit, 1, question, lambda row: known[row[0]])
 
     def wallets(self, holder: Id) -> tuple[Account, ...]:
@@ -242,7 +242,8 @@ class Reading:
             by_reference = self._references(connection, names)
             ids = {name: self._account_id(name, by_reference) for name in names}
             wanted = [each for each in ids.values() if each is not None]
-            rows = connection.execute(_queries.balances.sql, {"ids": wanted}).fetchall()
+            asked = {"ids": wanted, "at": self._clock()}
+            rows = connection.execute(_queries.balances.sql, asked).fetchall()
         found = {row[0]: Balance(*row) for row in rows}
         return {name: found[id_] for name, id_ in ids.items() if id_ is not None and id_ in found}
 
@@ -294,7 +295,7 @@ class Reading:
 
     def _one(self, query: str, id: Id, error: type[InvalidInput], what: str) -> tuple[Any, ...]:
         with self._database.connection() as connection:
-            row = connection.execute(query, {"id": as_id(id, what)}).fetchone()
+            row = connection.execute(query, {"id": as_id(id, what), "now": self._clock()}).fetchone()
         if row is None:
             raise error(f"there is no {what} {as_id(id, what)}")
         return row

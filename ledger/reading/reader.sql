@@ -94,7 +94,7 @@ LIMIT :limit;
 -- name: hold
 SELECT h.id, h.debit_account, h.credit_account, h.amount, h.currency, h.operation, h.reference, h.placed_at, h.expires_at,
        (SELECT n.key FROM ledger.transfer_note AS n WHERE n.id = h.id),
-       coalesce((SELECT o.remaining FROM ledger.open_hold AS o WHERE o.id = h.id), 0),
+       coalesce((SELECT o.remaining FROM ledger.open_hold AS o WHERE o.id = h.id AND o.expires_at > :now), 0),
        coalesce((SELECT sum(e.amount) FROM ledger.hold_event AS e WHERE e.hold_id = h.id AND e.kind = 'captured'), 0)::bigint
 FROM ledger.hold AS h
 WHERE h.id = :id;
@@ -103,7 +103,7 @@ WHERE h.id = :id;
 SELECT h.placed_at, h.id,
        h.id, h.debit_account, h.credit_account, h.amount, h.currency, h.operation, h.reference, h.placed_at, h.expires_at,
        (SELECT n.key FROM ledger.transfer_note AS n WHERE n.id = h.id),
-       coalesce((SELECT o.remaining FROM ledger.open_hold AS o WHERE o.id = h.id), 0),
+       coalesce((SELECT o.remaining FROM ledger.open_hold AS o WHERE o.id = h.id AND o.expires_at > :now), 0),
        coalesce((SELECT sum(e.amount) FROM ledger.hold_event AS e WHERE e.hold_id = h.id AND e.kind = 'captured'), 0)::bigint
 FROM unnest(:accounts::uuid[]) AS of_account (id)
 CROSS JOIN LATERAL (
@@ -113,7 +113,7 @@ CROSS JOIN LATERAL (
           AND (h.placed_at, h.id) > (:at::timestamptz, :id::uuid)
           AND (:operation::text IS NULL OR h.operation = :operation)
           AND (:reference::text IS NULL OR h.reference = :reference)
-          AND (NOT :open OR EXISTS (SELECT FROM ledger.open_hold AS o WHERE o.id = h.id))
+          AND (NOT :open OR EXISTS (SELECT FROM ledger.open_hold AS o WHERE o.id = h.id AND o.expires_at > :now))
         ORDER BY h.placed_at ASC, h.id ASC LIMIT :limit
     ) UNION ALL (
         SELECT * FROM ledger.hold AS h
@@ -121,7 +121,7 @@ CROSS JOIN LATERAL (
           AND (h.placed_at, h.id) > (:at::timestamptz, :id::uuid)
           AND (:operation::text IS NULL OR h.operation = :operation)
           AND (:reference::text IS NULL OR h.reference = :reference)
-          AND (NOT :open OR EXISTS (SELECT FROM ledger.open_hold AS o WHERE o.id = h.id))
+          AND (NOT :open OR EXISTS (SELECT FROM ledger.open_hold AS o WHERE o.id = h.id AND o.expires_at > :now))
           AND h.debit_account <> ALL(:accounts::uuid[])
         ORDER BY h.placed_at ASC, h.id ASC LIMIT :limit
     )
@@ -133,14 +133,14 @@ LIMIT :limit;
 SELECT h.placed_at, h.id,
        h.id, h.debit_account, h.credit_account, h.amount, h.currency, h.operation, h.reference, h.placed_at, h.expires_at,
        (SELECT n.key FROM ledger.transfer_note AS n WHERE n.id = h.id),
-       coalesce((SELECT o.remaining FROM ledger.open_hold AS o WHERE o.id = h.id), 0),
+       coalesce((SELECT o.remaining FROM ledger.open_hold AS o WHERE o.id = h.id AND o.expires_at > :now), 0),
        coalesce((SELECT sum(e.amount) FROM ledger.hold_event AS e WHERE e.hold_id = h.id AND e.kind = 'captured'), 0)::bigint
 FROM ledger.hold AS h
 WHERE h.placed_at >= :since AND h.placed_at < :until
   AND (h.placed_at, h.id) > (:at::timestamptz, :id::uuid)
   AND (:operation::text IS NULL OR h.operation = :operation)
   AND (:reference::text IS NULL OR h.reference = :reference)
-  AND (NOT :open OR EXISTS (SELECT FROM ledger.open_hold AS o WHERE o.id = h.id))
+  AND (NOT :open OR EXISTS (SELECT FROM ledger.open_hold AS o WHERE o.id = h.id AND o.expires_at > :now))
 ORDER BY h.placed_at ASC, h.id ASC
 LIMIT :limit;
 
@@ -172,6 +172,7 @@ SELECT a.external_ref, a.id FROM ledger.account AS a WHERE a.external_ref = ANY(
 -- name: balances
 SELECT a.id, a.currency, (a.sign * (a.debits_posted - a.credits_posted))::bigint,
        (a.sign * (a.debits_posted - a.credits_posted)
-           - CASE WHEN a.sign = 1 THEN a.credits_pending ELSE a.debits_pending END)::bigint,
+           - CASE WHEN a.sign = 1 THEN a.credits_pending ELSE a.debits_pending - expired.outgoing END)::bigint,
        a.version
-FROM ledger.account AS a WHERE a.id = ANY(:ids::uuid[]);
+FROM ledger.account AS a CROSS JOIN LATERAL ledger.expired_v1(a, :at) AS expired
+WHERE a.id = ANY(:ids::uuid[]);

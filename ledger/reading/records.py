@@ -61,7 +61,7 @@ class RefusedTransfer:
 
 @dataclass(frozen=True, slots=True)
 class HeldMoney:
-    """A hold as it stands: `remaining` is still reserved, `captured` was moved."""
+    """A hold as it stands: `remaining` is still reserved, none past its deadline; `captured` was moved."""
 
     id: UUID
     debit_account: UUID
@@ -84,7 +84,7 @@ class HeldMoney:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """What an account holds now, in its own sense. `available`: outgoing holds taken off."""
+    """What an account holds now, in its own sense. `available`: less outgoing holds that run."""
 
     account_id: UUID
     currency: str

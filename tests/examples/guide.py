@@ -89,7 +89,7 @@ class Run:
                 continue
             words, given, out = _redirected(shlex.split(os.path.expandvars(line)))
             if words[0] in FILES:
-                subprocess.run(words, check=True, timeout=60)
+                subprocess.run(words, check=True, timeout=240)
                 continue
             assert words[0] == "emoney", f"a guide runs emoney, {' and '.join(FILES)}, not {line}"
             ended = self.command(*words[1:], given=Path(given).read_text(encoding="utf-8") if given else "")

@@ -140,7 +140,7 @@ def test_an_installation_that_cannot_be_opened_leaves_no_connection(owner_url: s
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        for _ in range(100):
+        for _ in range(2_400):
             owner.execute("SELECT pg_stat_clear_snapshot()")
             if owner.execute(query).fetchone() == (0,):
                 return

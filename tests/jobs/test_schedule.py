@@ -77,7 +77,7 @@ def test_the_job_gives_back_what_is_held_past_its_deadline(home: Path, owner_url
         assert schedule.find("expire-holds").run(emoney, lambda *_: None) == {"expired": 1}
         assert schedule.find("expire-holds").run(emoney, lambda *_: None) == {"expired": 0}
         with emoney.database.connection() as connection:
-            assert accounts.get(connection, ama).available == 6_000
+            assert accounts.get(connection, ama, clock[0]).available == 6_000
 
 
 def test_the_job_prepares_the_ledger_for_the_months_to_come(home: Path, owner_url: str) -> None:

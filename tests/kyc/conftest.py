@@ -75,7 +75,7 @@ def until_waiting(owner_url: str) -> Callable[[int], None]:
             " WHERE datname = current_database() AND wait_event_type = 'Lock'"
         )
         with psycopg.connect(owner_url, autocommit=True) as connection:
-            for _ in range(1000):
+            for _ in range(12_000):
                 if connection.execute(query).fetchone() == (connections,):
                     return
                 time.sleep(0.01)

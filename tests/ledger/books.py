@@ -17,7 +17,7 @@ from emoney.ledger.limits.rules import Bound, Direction, Metric, OnExceed, Windo
 from emoney.ledger.reports import statements
 from emoney.testing import NOON
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 TABLES = ("limit_profile", "account", "claim", "transfer", "entry", "refusal", "usage_day")
 APPEND_ONLY = ("limit_profile", "claim", "transfer", "entry", "refusal")
 
@@ -30,7 +30,8 @@ def post_by_sql(connection: psycopg.Connection, at: datetime, transfer: Transfer
     """Call the posting function as whoever has no library. `numbers`: version and balance of each side."""
     connection.execute(
         "SELECT ledger.write_posted_v1(%s, ARRAY["
-        "ROW(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)]::ledger.decided_row[], NULL, NULL)",
+        "ROW(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, NULL, %s)]::ledger.decided_row[],"
+        " NULL, NULL, false)",
         (
             at,
             transfer.id,
@@ -99,11 +100,12 @@ class Books(testing.Books):
             ).fetchall()
             names = {name for (name,) in found}
             assert set(TABLES) <= names
-            return {
-                name: connection.execute(f"SELECT t::text FROM ledger.{name} AS t ORDER BY 1").fetchall()
-                for name in sorted(names)
-                if name not in without
-            }
+            dump: Dump = {name: [] for name in sorted(names) if name not in without}
+            # in one statement, which takes half the time of one for each table
+            rows = " UNION ALL ".join(f"SELECT '{name}', t::text FROM ledger.{name} AS t" for name in dump)
+            for name, row in connection.execute(f"SELECT * FROM ({rows}) AS every (name, row) ORDER BY 1, 2"):
+                dump[name].append((row,))
+            return dump
 
     def owner(self, *statements_: str) -> None:
         """Run SQL as the owner, with every trigger off: what a tamperer with full rights could do."""

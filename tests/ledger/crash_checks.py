@@ -41,9 +41,9 @@ TORN = {
         WHERE h.amount - coalesce(e.gone, 0) <> coalesce(o.remaining, 0)""",
     "what is pending on an account": """
         SELECT a.id FROM ledger.account AS a
-        LEFT JOIN (SELECT debit_account AS id, sum(remaining) AS held
+        LEFT JOIN (SELECT hold.debit_account AS id, sum(remaining) AS held
                    FROM ledger.hold JOIN ledger.open_hold USING (id) GROUP BY 1) AS d ON d.id = a.id
-        LEFT JOIN (SELECT credit_account AS id, sum(remaining) AS held
+        LEFT JOIN (SELECT hold.credit_account AS id, sum(remaining) AS held
                    FROM ledger.hold JOIN ledger.open_hold USING (id) GROUP BY 1) AS c ON c.id = a.id
         WHERE (a.debits_pending, a.credits_pending) <> (coalesce(d.held, 0), coalesce(c.held, 0))""",
     "a refund, its reversal and its original": """

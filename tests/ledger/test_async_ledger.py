@@ -23,6 +23,7 @@ from emoney.ledger import (
     reversals,
     transfers,
 )
+from emoney.ledger.acts import Void
 from emoney.ledger.async_ledger import AsyncReading
 from emoney.ledger.base.errors import ConfigurationError, InvalidInput
 from emoney.ledger.group_commit.commit import Closed, Overloaded
@@ -66,6 +67,13 @@ def test_everything_from_tasks(books: Books) -> None:
             assert (await ledger.place(hold)).posted
             assert (await ledger.capture(Key("h"), Key("c"), 40)).posted
             assert (await ledger.refund(Key("c"), Key("r"), 10, reason="returned")).posted
+            placed = [
+                Hold(Key(f"h{n}"), payer, shop, 5, "EUR", Operation.PAY, NOON + timedelta(days=1))
+                for n in range(4)
+            ]
+            assert all(each.posted for each in await asyncio.gather(*map(ledger.carry_out, placed)))
+            voided = await ledger.carry_out_batch([Void(each.id) for each in placed])
+            assert [each.replayed for each in voided] == [False] * 4
             await ledger.freeze(shop, **SAID)
             with pytest.raises(InvalidInput):
                 await ledger.close_account(shop, **SAID)

@@ -68,13 +68,13 @@ def refund(books: Books, original: UUID, amount: int | None = None) -> Outcome:
 def found(books: Books, dispute_id: UUID) -> Dispute:
     """The dispute as it stands."""
     with books.database.connection() as connection:
-        return disputes.find(connection, dispute_id)
+        return disputes.find(connection, dispute_id, books.now)
 
 
 def available(books: Books, account: UUID) -> int:
     """What an account may spend, minor units."""
     with books.database.connection() as connection:
-        return accounts.get(connection, account).available
+        return accounts.get(connection, account, books.now).available
 
 
 def test_a_dispute_holds_the_money_and_an_upheld_one_gives_it_back(books: Books) -> None:
@@ -145,7 +145,7 @@ def test_open_disputes_together_hold_no_more_than_what_is_left(books: Books) -> 
     assert (over.rule, over.headroom) == ("original.amount", 20)
     second = opened(books, original)
     with books.database.connection() as connection:
-        assert [each.amount for each in disputes.of_transfer(connection, original)] == [30, 20]
+        assert [each.amount for each in disputes.of_transfer(connection, original, books.now)] == [30, 20]
     disputes.reject(books.ledger, second, **BY)
     opened(books, original, 20)
     books.check()
@@ -365,7 +365,7 @@ def test_refunds_and_disputes_at_once_never_give_back_more_than_the_original(boo
     assert back == books.balance(payer)
     assert back <= 50
     with books.database.connection() as connection:
-        held = sum(each.held for each in disputes.of_transfer(connection, original))
+        held = sum(each.held for each in disputes.of_transfer(connection, original, books.now))
     assert available(books, payee) == 200 - back - held
     books.check()
 

@@ -38,7 +38,7 @@ def placed(books: Books, payer: UUID, payee: UUID, amount: int, *, hours: int = 
 def available(books: Books, account: UUID) -> int:
     """What an account may spend, minor units."""
     with books.database.connection() as connection:
-        return accounts.get(connection, account).available
+        return accounts.get(connection, account, books.now).available
 
 
 def state(books: Books, hold_id: UUID) -> tuple[int, int]:

@@ -253,6 +253,7 @@ def _posted_and_raised(town: Town, connection: Connection) -> None:
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "COPY", "PERFORM")
 LOCKING = re.compile(r"FOR (NO KEY )?UPDATE")
+GUARDS = {"all_or_nothing", "without_expired"}
 SAFE = {
     # one statement, after every check; or parts of what is guarded where it begins
     "ledger/limits/usage.py": {"store"},
@@ -292,7 +293,7 @@ def _unguarded(path: Path) -> set[str]:
         for name, node in functions.items()
         if not name.startswith("_")
         and "connection" in [each.arg for each in node.args.args]
-        and "all_or_nothing" not in [getattr(each, "id", "") for each in node.decorator_list]
+        and not GUARDS.intersection(getattr(each, "id", "") for each in node.decorator_list)
         and writes(name)
     }
 

@@ -249,7 +249,7 @@ def test_a_close_is_not_taken_back(books: Books, table: str, verb: str) -> None:
 def waits(books: Books, relation: str) -> None:
     """Until another session waits for a lock on a table."""
     with psycopg.connect(books.owner_url, autocommit=True) as connection:
-        for _ in range(2000):
+        for _ in range(24_000):
             row = connection.execute(
                 "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = %s::regclass", (relation,)
             ).fetchone()

@@ -17,6 +17,8 @@ from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.postgres.binary_arrays import Binary, array, encode_time
 
 DECIDED = "ledger.decided_row"
+LENGTH = 4
+"""How many bytes of a row in an array say how long it is."""
 
 _UUID, _BIGINT, _TEXT, _TIME = (
     psycopg.adapters.types[name].oid for name in ("uuid", "int8", "text", "timestamptz")
@@ -28,6 +30,8 @@ _A_UUID, _A_TIME = _HEAD(_UUID, 16), Struct(">I").pack(_TIME)
 # the length and the number of columns first
 _DECIDED_START = Struct(">iiIi16sIi16sIi16sIiqIiqIiqIiqIiq").pack
 _DECIDED_FIXED = Struct(">iIi16sIi16sIi16sIiqIiqIiqIiqIiq").size
+_OPEN_START = Struct(">iIi16sIi16sIi16sIiqIiqIiqIiIi").pack
+_NO_NUMBER = -1
 
 
 class Rows:
@@ -63,6 +67,29 @@ def text(value: str | None) -> bytes:
         return _NO_TEXT
     encoded = value.encode()
     return _HEAD(_TEXT, len(encoded)) + encoded
+
+
+def open_row(
+    id: UUID,
+    debit_account: UUID,
+    credit_account: UUID,
+    amount: int,
+    debit_version: int,
+    debit_balance: int,
+    words: bytes,
+    effective_at: datetime | None,
+) -> Binary:
+    """A row of DECIDED alone, of no group, without the credited account's version and balance."""
+    effective = _NO_TIME if effective_at is None else _A_TIME + encode_time(effective_at)
+    # fmt: off
+    start = _OPEN_START(
+        13,
+        _UUID, 16, id.bytes, _UUID, 16, debit_account.bytes, _UUID, 16, credit_account.bytes,
+        _BIGINT, 8, amount, _BIGINT, 8, debit_version, _BIGINT, 8, debit_balance,
+        _BIGINT, _NO_NUMBER, _BIGINT, _NO_NUMBER,
+    )
+    # fmt: on
+    return Binary(start + words + _NO_UUID + effective)
 
 
 def decided_row(

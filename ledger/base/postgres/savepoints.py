@@ -6,7 +6,7 @@ short round trips. A call within a call costs nothing either: the outer one undo
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
 from weakref import WeakSet
@@ -25,14 +25,16 @@ _guarded: "WeakSet[Connection]" = WeakSet()
 
 
 @contextmanager
-def savepoint(connection: Connection) -> Iterator[None]:
+def savepoint(connection: Connection, *, own: bool = False) -> Iterator[None]:
     """What is done in it is undone when it raises; the transaction around it goes on.
 
     On a connection in autocommit and in no transaction, it is one. Within it rows are tuples, whatever the
-    connection's owner reads them as. Raises TransactionFailed where a statement of the caller's has failed.
+    connection's owner reads them as. `own`: also within another, which would undo both: for whoever goes on
+    after the error. Raises TransactionFailed where a statement of the caller's has failed.
     """
     if connection in _guarded:
-        yield
+        with attempt(connection) if own else nullcontext():
+            yield
         return
     if connection.info.transaction_status == TransactionStatus.INERROR:
         raise TransactionFailed(

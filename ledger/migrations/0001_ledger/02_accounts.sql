@@ -9,8 +9,8 @@
 -- what it moved in the slot's window before that day (04_limits_guards.sql). counted_from: the version after which its
 -- transfers count; null for all.
 -- Each posting rewrites this row, so what no posting changes lies in other tables. A statement that writes one row reads
--- every check of its table anew, which takes longer than the write: the checks are few (one whose bound is null is
--- met), and what no posting changes is checked by the trigger below.
+-- every check of its table anew, which takes longer than the write: so triggers check, of what postings and holds change
+-- ledger.keep_account_v1, of the rest ledger.check_account_v1.
 CREATE TABLE ledger.account (
     id uuid PRIMARY KEY,
     kind text NOT NULL,
@@ -33,14 +33,7 @@ CREATE TABLE ledger.account (
     ceiling bigint,
     counted_on date,
     counters bigint[],
-    counted_from bigint,
-    CONSTRAINT account_sums
-        CHECK (least(debits_posted, credits_posted, debits_pending, credits_pending, version) >= 0),
-    CONSTRAINT account_ceiling CHECK (sign * (debits_posted - credits_posted) <= ceiling),
-    CONSTRAINT account_floor CHECK (
-        sign * (debits_posted - credits_posted)
-            - CASE WHEN sign = 1 THEN credits_pending ELSE debits_pending END >= floor
-    )
+    counted_from bigint
 ) WITH (fillfactor = 60);
 
 CREATE INDEX account_holder ON ledger.account (holder) WHERE holder IS NOT NULL;

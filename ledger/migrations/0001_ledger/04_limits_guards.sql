@@ -351,28 +351,48 @@ BEGIN
 END
 $$;
 
--- A day that is over goes from the account to the days before.
-CREATE FUNCTION ledger.end_usage_day_v1() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
+-- What an account is never without, whoever writes it: no sum below nothing, no balance below its floor, what holds keep
+-- counted, or above its ceiling. And a day that is over goes from the account to the days before.
+CREATE FUNCTION ledger.keep_account_v1() RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    balance constant bigint := NEW.sign * (NEW.debits_posted - NEW.credits_posted);
+BEGIN
+    IF balance - (CASE NEW.sign WHEN 1 THEN NEW.credits_pending ELSE NEW.debits_pending END) < NEW.floor THEN
+        RAISE EXCEPTION 'ledger: account % would have less than its floor (account_floor)', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'account_floor';
+    ELSIF balance > NEW.ceiling THEN
+        RAISE EXCEPTION 'ledger: account % would have more than its ceiling (account_ceiling)', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'account_ceiling';
+    ELSIF least(NEW.debits_posted, NEW.credits_posted, NEW.debits_pending, NEW.credits_pending, NEW.version) < 0 THEN
+        RAISE EXCEPTION 'ledger: account % would have a sum below nothing', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'account_sums';
+    END IF;
+    IF OLD.counted_on < NEW.counted_on AND OLD.profile_id = NEW.profile_id THEN
+        PERFORM ledger.end_usage_day_v1(OLD);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE FUNCTION ledger.end_usage_day_v1(account ledger.account) RETURNS void
+LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    moved constant bigint[] := OLD.counters[1 : cardinality(OLD.counters) / 2];
+    moved constant bigint[] := account.counters[1 : cardinality(account.counters) / 2];
 BEGIN
-    IF TG_RELID <> 'ledger.account'::regclass THEN
-        RAISE EXCEPTION 'ledger: days end on ledger.account only' USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
     IF 0 <> ANY (moved) THEN
-        INSERT INTO ledger.usage_day (account_id, day, moved) VALUES (OLD.id, OLD.counted_on, moved);
+        INSERT INTO ledger.usage_day (account_id, day, moved) VALUES (account.id, account.counted_on, moved);
     END IF;
-    RETURN NULL;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ledger.end_usage_day_v1() FROM PUBLIC;
 
-CREATE TRIGGER end_usage_day AFTER UPDATE OF counters ON ledger.account FOR EACH ROW
-    WHEN (OLD.counted_on < NEW.counted_on AND OLD.profile_id = NEW.profile_id)
-    EXECUTE FUNCTION ledger.end_usage_day_v1();
+REVOKE EXECUTE ON FUNCTION ledger.keep_account_v1, ledger.end_usage_day_v1 FROM PUBLIC;
+
+CREATE TRIGGER keep_account BEFORE INSERT OR UPDATE ON ledger.account
+    FOR EACH ROW EXECUTE FUNCTION ledger.keep_account_v1();
 
 -- What passes the rules that stand apart: of a holder's wallets together, of one payee, of some operations only, or
 -- from an age of the wallet on; and, of what the statement that writes the accounts does not ask about, all rules on one

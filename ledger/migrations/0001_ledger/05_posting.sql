@@ -1,120 +1,282 @@
--- Posting: what the database does when transfers are inserted, and the functions by which the application
--- reads and writes a batch that it decides without locks.
+-- Posting: the functions by which the application reads accounts and writes what it decided, and what they check.
 
--- What a statement's transfers leave an account: its entries' first and last version and how many they are, their
--- sums, of what currencies and times they are, the balance after the first and what that one changed by, debits
--- counted up; whether each balance follows from the one before, on an account whose balance debits raise, and credits;
--- and what limits ask of what counts on the day of posting: the highest balance that a credit reached and the largest debit
--- and credit, but for what gives back and what the operator does (ledger.operators_codes); out and in, the codes as a
--- mask, the sum and the number; and codes and amounts one by one. all_codes: the codes of all of them.
+CREATE TYPE ledger.decided_row AS (
+    id uuid, debit_account uuid, credit_account uuid, amount bigint, debit_version bigint, debit_balance bigint,
+    credit_version bigint, credit_balance bigint, currency text, operation text, reference text, group_id uuid,
+    effective_at timestamptz
+);
+
+-- What a batch's transfers leave an account: its entries' first and last version and how many they are, their sums, of
+-- what currencies they are, the balance after the first and what that one changed by, debits counted up; whether each
+-- balance follows from the one before, on an account whose balance debits raise, and credits; and what limits ask of what
+-- counts on the day of posting: the highest balance that a credit reached and the largest debit and credit, but for what
+-- gives back and what the operator does (ledger.operators_codes); out and in, the codes as a mask, the sum and the
+-- number; and codes and amounts one by one. all_codes: the codes of all of them.
 CREATE TYPE ledger.account_total AS (
     account_id uuid, first bigint, last bigint, entries bigint, debits bigint, credits bigint, currency text,
-    other_currency text, first_posted_at timestamptz, last_posted_at timestamptz, first_after bigint, first_change bigint,
+    other_currency text, first_after bigint, first_change bigint,
     debits_raise boolean, credits_raise boolean, peak bigint, largest_out bigint, largest_in bigint,
     out_mask bigint, out_amount bigint, out_number bigint, in_mask bigint, in_amount bigint, in_number bigint,
     codes integer[], amounts bigint[], all_codes bigint
 );
 
--- The application inserts transfers; the two entries of each and the balances follow from them here, and only here. The
--- versions and balances that the application decided are compared with what the rows say: whether each balance follows
--- from the one before it and the first from the account's own. Of one transfer, nothing is summed: that takes longer
--- than to write its two entries.
--- Runs with its owner's rights: the application itself can write neither entries nor balances. Nobody else may
--- hang it on a table of theirs, which would turn those rights against the ledger.
--- Accounts are found by index probes only. A plan is kept for as long as the connection, and one made for a large
--- batch on a small ledger must not scan a large one; for the same reason nothing here has a LIMIT.
-CREATE FUNCTION ledger.post_entries_v1() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET enable_seqscan = off
+CREATE FUNCTION ledger.refuse_accounts_v1(wrong bigint, accounts bigint) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION 'ledger: % of % accounts are unknown, of kinds that the operation does not move money between, closed, frozen, of another currency, ahead in time, beyond a limit, or their versions or balances do not follow from their transfers',
+        wrong, accounts USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+
+CREATE FUNCTION ledger.refuse_content_v1(transfer_id uuid) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION 'ledger: transfer % moves no amount, has one account on both sides, names no receipt for what it issues, or a reference that is not of 1 to 128 signs', transfer_id
+        USING ERRCODE = 'check_violation';
+END
+$$;
+
+-- An account as one transfer finds it, and locks it. moves: whether it is of the currency, and may be moved by the code.
+-- limited: whether what it holds or moves may stop a credit.
+CREATE TYPE ledger.side AS (
+    written_by xid, sign smallint, version bigint, balance bigint, moves boolean, limited boolean, last_posted_at timestamptz,
+    counted_on date, counters bigint[], guard ledger.guard
+);
+
+-- In functions that post single transfers, expressions are short and few: PostgreSQL makes each ready anew in every
+-- transaction, which takes longer than to evaluate it.
+CREATE FUNCTION ledger.lock_side_v1(locked_account uuid, code integer, of_currency text, at timestamptz) RETURNS ledger.side
+LANGUAGE plpgsql
 AS $$
 DECLARE
-    sides bigint;
+    side ledger.side;
+BEGIN
+    SELECT a.xmin, a.sign, a.version, a.sign * (a.debits_posted - a.credits_posted),
+        (k.codes >> code) & 1 = 1 AND a.currency = of_currency AND a.closed_at IS NULL
+            AND NOT CASE WHEN code > 32 THEN a.frozen_debit ELSE a.frozen_credit END,
+        a.profile_id IS NOT NULL OR a.ceiling IS NOT NULL OR a.sign > 0, a.last_posted_at, a.counted_on, a.counters, g
+    INTO side.written_by, side.sign, side.version, side.balance, side.moves, side.limited, side.last_posted_at,
+        side.counted_on, side.counters, side.guard
+    FROM ledger.account AS a
+    JOIN ledger.kind_operations AS k ON k.kind = a.kind
+    JOIN ledger.guard AS g
+        ON g.profile_id = coalesce(a.profile_id, '00000000-0000-0000-0000-000000000000') AND g.ends_at > at AND g.starts_at <= at
+    WHERE a.id = locked_account
+    FOR NO KEY UPDATE OF a;
+    RETURN side;
+END
+$$;
+
+-- The counters of one side after a transfer, or as they were where it does not count; refused where that passes a limit.
+CREATE FUNCTION ledger.counted_one_v1(
+    account_id uuid, counted_on date, counters bigint[], guard ledger.guard, day date, code integer, amount bigint
+) RETURNS bigint[]
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    slots constant integer := guard.slots;
+    made bigint[] := counters;
+BEGIN
+    IF counters IS NULL OR counted_on < day THEN
+        made := ledger.counters_on_v1(account_id, counted_on, counters, guard, day);
+    END IF;
+    FOR slot IN 1 .. slots LOOP
+        IF (guard.masks[slot] >> code) & 1 = 1 THEN
+            made[slot] := made[slot] + CASE WHEN guard.numbers[slot] THEN 1 ELSE amount END;
+            IF made[slot] > guard.day_most[slot] OR made[slot] + made[slots + slot] > guard.span_most[slot] THEN
+                PERFORM ledger.refuse_limit_v1(account_id, 'of what it moves in a ' || guard.spans[slot]);
+            END IF;
+        END IF;
+    END LOOP;
+    RETURN made;
+END
+$$;
+
+-- Write one transfer, with its two entries, its accounts' sums and what their limits count. Accounts are locked in the
+-- order of their ids, as everybody locks them. written_by: by which transactions the debited and the credited account
+-- were written as they were decided on; false, and nothing is written, where that is not so. Null where they are locked.
+-- Where only the second is null, the credited one takes whatever comes: its version and balance follow here, and the
+-- transfer is posted when it was posted to last, if that is later.
+CREATE FUNCTION ledger.post_one_v1(at timestamptz, t ledger.decided_row, captures boolean, written_by xid[]) RETURNS boolean
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    code constant integer := array_position(ledger.operation_list(), t.operation);
+    in_time constant boolean := coalesce(t.effective_at = at, true);
+    captured constant boolean := captures AND ledger.is_captured_v1(t);
+    gives_back constant boolean := code IN (13, 14);
+    capped constant boolean := in_time AND NOT gives_back AND code NOT IN (1, 23);
+    counts constant boolean := in_time AND NOT gives_back AND NOT captured;
+    counts_at timestamptz;
+    d ledger.side;
+    c ledger.side;
+    day date;
+BEGIN
+    IF t.debit_account < t.credit_account THEN
+        d := ledger.lock_side_v1(t.debit_account, code + 32, t.currency, at);
+        c := ledger.lock_side_v1(t.credit_account, code, t.currency, at);
+    ELSE
+        c := ledger.lock_side_v1(t.credit_account, code, t.currency, at);
+        d := ledger.lock_side_v1(t.debit_account, code + 32, t.currency, at);
+    END IF;
+    IF written_by IS NOT NULL THEN
+        IF (written_by[1] = d.written_by AND CASE WHEN written_by[2] IS NULL THEN c.moves AND NOT c.limited
+                                                  ELSE written_by[2] = c.written_by END) IS NOT TRUE
+        THEN
+            RETURN false;
+        ELSIF written_by[2] IS NULL THEN
+            t.credit_version := c.version + 1;
+            t.credit_balance := c.balance + t.amount;
+            IF c.last_posted_at > at THEN
+                day := (at AT TIME ZONE (d.guard).time_zone)::date;
+                at := c.last_posted_at;
+                IF NOT in_time OR at >= (d.guard).ends_at OR day <> (at AT TIME ZONE (d.guard).time_zone)::date THEN
+                    RETURN false;
+                END IF;
+            END IF;
+        END IF;
+    END IF;
+    counts_at := coalesce(t.effective_at, at);
+    IF (t.amount > 0 AND t.debit_account <> t.credit_account
+           AND CASE WHEN t.reference IS NULL THEN code NOT IN (1, 2, 17, 18, 24) ELSE length(t.reference) BETWEEN 1 AND 128 END
+          ) IS NOT TRUE
+    THEN
+        PERFORM ledger.refuse_content_v1(t.id);
+    ELSIF counts_at > at THEN
+        PERFORM ledger.refuse_future_v1();
+    ELSIF (d.moves AND c.moves AND (greatest(d.last_posted_at, c.last_posted_at) > at) IS NOT TRUE
+           AND d.version + 1 = t.debit_version AND c.version + 1 = t.credit_version
+           AND d.balance + d.sign * t.amount = t.debit_balance AND c.balance - c.sign * t.amount = t.credit_balance
+          ) IS NOT TRUE
+        OR capped AND (
+            t.credit_balance > (c.guard).balance_most
+            OR NOT captured AND (t.amount > (d.guard).single_out_most OR t.amount > (c.guard).single_in_most))
+    THEN
+        PERFORM ledger.refuse_accounts_v1(2, 2);
+    END IF;
+
+    IF counts AND (d.guard).slots > 0 THEN
+        day := (at AT TIME ZONE (d.guard).time_zone)::date;
+        d.counters := ledger.counted_one_v1(
+            t.debit_account, d.counted_on, d.counters, d.guard, day, code + 32, t.amount);
+        d.counted_on := greatest(d.counted_on, day);
+    END IF;
+    IF counts AND (c.guard).slots > 0 THEN
+        day := (at AT TIME ZONE (c.guard).time_zone)::date;
+        c.counters := ledger.counted_one_v1(t.credit_account, c.counted_on, c.counters, c.guard, day, code, t.amount);
+        c.counted_on := greatest(c.counted_on, day);
+    END IF;
+    UPDATE ledger.account AS a
+    SET debits_posted = a.debits_posted + t.amount, version = t.debit_version, last_posted_at = at,
+        counted_on = d.counted_on, counters = d.counters
+    WHERE a.id = t.debit_account;
+    UPDATE ledger.account AS a
+    SET credits_posted = a.credits_posted + t.amount, version = t.credit_version, last_posted_at = at,
+        counted_on = c.counted_on, counters = c.counters
+    WHERE a.id = t.credit_account;
+    INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
+        effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)
+    VALUES (t.id, t.debit_account, t.credit_account, t.amount, t.currency, t.operation, t.reference, t.group_id, counts_at,
+        at, t.debit_version, t.debit_balance, t.credit_version, t.credit_balance);
+    INSERT INTO ledger.entry (account_id, version, transfer_id, amount, balance_after, posted_at)
+    VALUES (t.debit_account, t.debit_version, t.id, t.amount, t.debit_balance, at),
+           (t.credit_account, t.credit_version, t.id, -t.amount, t.credit_balance, at);
+
+    IF NOT gives_back THEN
+        IF NOT captured AND (d.limited AND NOT in_time OR ((d.guard).apart_codes >> code + 32) & 1 = 1) THEN
+            PERFORM ledger.count_apart_v1(
+                t.debit_account, t.credit_account, code + 32, t.amount, t.debit_balance, counts_at, NOT in_time, captured);
+        END IF;
+        IF c.limited AND NOT in_time OR ((c.guard).apart_codes >> code) & 1 = 1 THEN
+            PERFORM ledger.count_apart_v1(
+                t.credit_account, t.debit_account, code, t.amount, t.credit_balance, counts_at, NOT in_time, captured);
+        END IF;
+    END IF;
+    IF d.sign > c.sign OR gives_back THEN
+        PERFORM ledger.check_issues_v1(ARRAY[t]);
+    END IF;
+    IF code = 10 AND d.sign <> c.sign THEN
+        PERFORM ledger.refuse_float_v1(t.id);
+    END IF;
+    PERFORM ledger.refuse_closed_period_v1(counts_at);
+    RETURN true;
+END
+$$;
+
+-- Write a batch: as ledger.post_one_v1 each, but what can be summed by account is. The versions and balances that the
+-- application decided are compared with what the rows say: whether each balance follows from the one before it and the
+-- first from the account's own.
+-- Accounts are found by index probes only. A plan is kept for as long as the connection, and one made for a large
+-- batch on a small ledger must not scan a large one; for the same reason nothing here has a LIMIT. The functions that
+-- write have set that, too.
+CREATE FUNCTION ledger.post_many_v1(at timestamptz, decided ledger.decided_row[], captures boolean) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    capturing uuid[];
     totals ledger.account_total[];
     unreceipted boolean;
     late boolean;
-    captured boolean := false;
+    floats boolean;
+    issues boolean;
+    first_counts_at timestamptz;
+    last_counts_at timestamptz;
     updated bigint;
     apart boolean;
-    at timestamptz;
     wrong text;
 BEGIN
-    IF TG_RELID <> 'ledger.transfer'::regclass THEN
-        RAISE EXCEPTION 'ledger: transfers are posted from ledger.transfer only'
-            USING ERRCODE = 'integrity_constraint_violation';
+    IF captures THEN
+        SELECT array_agg(t.id) INTO capturing FROM unnest(decided) AS t WHERE ledger.is_captured_v1(t);
     END IF;
-
-    INSERT INTO ledger.entry (account_id, version, transfer_id, amount, balance_after, posted_at)
-    SELECT debit_account, debit_version, id, amount, debit_balance, posted_at FROM posted
-    UNION ALL
-    SELECT credit_account, credit_version, id, -amount, credit_balance, posted_at FROM posted;
-
-    GET DIAGNOSTICS sides = ROW_COUNT;
-
-    IF sides = 2 THEN  -- one transfer: nothing to sum. What captures a hold was counted when that was placed
-        SELECT EXISTS (
-            SELECT FROM ledger.hold_event AS e JOIN ledger.hold AS h ON h.id = e.hold_id
-            WHERE e.id = p.id AND e.kind = 'captured'
-              AND (h.debit_account, h.credit_account, h.operation, e.amount)
-                = (p.debit_account, p.credit_account, p.operation, p.amount)
-        ) INTO captured FROM posted AS p;
-        SELECT ARRAY[
-            ROW(debit_account, debit_version, debit_version, 1, amount, 0, currency, currency, posted_at, posted_at,
-                debit_balance, amount, true, true, NULL, asked, NULL,
-                CASE WHEN counted THEN 1::bigint << number + 32 ELSE 0 END, amount, 1, 0, 0, 0, NULL, NULL,
-                1::bigint << number + 32),
-            ROW(credit_account, credit_version, credit_version, 1, 0, amount, currency, currency, posted_at, posted_at,
-                credit_balance, -amount, true, true, CASE WHEN ordinary THEN credit_balance END, NULL, asked,
-                0, 0, 0, CASE WHEN counted THEN 1::bigint << number ELSE 0 END, amount, 1, NULL, NULL,
-                1::bigint << number)
-        ]::ledger.account_total[], reference IS NULL, effective_at <> posted_at, posted_at
-        INTO totals, unreceipted, late, at
-        FROM posted,
-            LATERAL (SELECT array_position(ledger.operation_list(), operation)) AS n (number),
-            LATERAL (SELECT number NOT IN (1, 13, 14, 23) AND effective_at = posted_at,
-                            number NOT IN (13, 14) AND NOT captured AND effective_at = posted_at) AS c (ordinary, counted),
-            LATERAL (SELECT CASE WHEN ordinary AND NOT captured THEN amount END) AS l (asked);
-    ELSE
-        WITH side AS (
-            SELECT debit_account AS account_id, debit_version AS version, amount AS debit, 0::bigint AS credit,
-                   debit_balance AS after, currency COLLATE "C" AS currency, posted_at, effective_at,
-                   array_position(ledger.operation_list(), operation) + 32 AS code FROM posted
-            UNION ALL
-            SELECT credit_account, credit_version, 0, amount, credit_balance, currency, posted_at, effective_at,
-                   array_position(ledger.operation_list(), operation) FROM posted
-        ), stepped AS (
-            SELECT account_id, version, debit, credit, after, currency, posted_at, effective_at, code,
-                   lag(after) OVER (PARTITION BY account_id ORDER BY version) AS before,
-                   code NOT IN (1, 13, 14, 23, 33, 45, 46, 55) AND effective_at = posted_at AS ordinary,
-                   code NOT IN (13, 14, 45, 46) AND effective_at = posted_at AS counts
-            FROM side
-        ), total AS (
-            SELECT ROW(
-                account_id, min(version), max(version), count(*), sum(debit), sum(credit), min(currency), max(currency),
-                min(posted_at), max(posted_at),
-                max(after) FILTER (WHERE before IS NULL), max(debit - credit) FILTER (WHERE before IS NULL),
-                coalesce(bool_and(before + debit - credit = after), true),
-                coalesce(bool_and(before + credit - debit = after), true),
-                max(after) FILTER (WHERE ordinary AND code < 32), max(debit) FILTER (WHERE ordinary),
-                max(credit) FILTER (WHERE ordinary),
-                coalesce(bit_or(1::bigint << code) FILTER (WHERE counts AND code > 32), 0),
-                coalesce(sum(debit) FILTER (WHERE counts), 0), count(*) FILTER (WHERE counts AND code > 32),
-                coalesce(bit_or(1::bigint << code) FILTER (WHERE counts AND code < 32), 0),
-                coalesce(sum(credit) FILTER (WHERE counts), 0), count(*) FILTER (WHERE counts AND code < 32),
-                array_agg(code) FILTER (WHERE counts), array_agg(debit + credit) FILTER (WHERE counts),
-                bit_or(1::bigint << code)
-            )::ledger.account_total AS row
-            FROM stepped GROUP BY account_id
-        )
-        SELECT array_agg(row), (SELECT bool_or(reference IS NULL) FROM posted),
-               (SELECT bool_or(effective_at <> posted_at) FROM posted), (SELECT max(posted_at) FROM posted)
-        INTO totals, unreceipted, late, at FROM total;
-    END IF;
-
-    IF late AND EXISTS (SELECT FROM posted WHERE effective_at > posted_at) THEN
-        RAISE EXCEPTION 'ledger: a transfer counts after it is posted' USING ERRCODE = 'check_violation', CONSTRAINT = 'effective_time';
+    WITH side AS (
+        SELECT debit_account AS account_id, debit_version AS version, amount AS debit, 0::bigint AS credit,
+               debit_balance AS after, currency COLLATE "C" AS currency,
+               array_position(ledger.operation_list(), operation) + 32 AS code,
+               coalesce(effective_at = at, true) AS in_time, coalesce(id = ANY(capturing), false) AS captured
+        FROM unnest(decided)
+        UNION ALL
+        SELECT credit_account, credit_version, 0, amount, credit_balance, currency,
+               array_position(ledger.operation_list(), operation), coalesce(effective_at = at, true),
+               coalesce(id = ANY(capturing), false)
+        FROM unnest(decided)
+    ), stepped AS (
+        SELECT account_id, version, debit, credit, after, currency, code,
+               lag(after) OVER (PARTITION BY account_id ORDER BY version) AS before,
+               in_time AND code NOT IN (1, 13, 14, 23, 33, 45, 46, 55) AS capped,
+               in_time AND code NOT IN (1, 13, 14, 23, 33, 45, 46, 55) AND NOT captured AS asked,
+               in_time AND code NOT IN (13, 14, 45, 46) AND NOT captured AS counts
+        FROM side
+    ), total AS (
+        SELECT ROW(
+            account_id, min(version), max(version), count(*), sum(debit), sum(credit), min(currency), max(currency),
+            max(after) FILTER (WHERE before IS NULL), max(debit - credit) FILTER (WHERE before IS NULL),
+            coalesce(bool_and(before + debit - credit = after), true),
+            coalesce(bool_and(before + credit - debit = after), true),
+            max(after) FILTER (WHERE capped AND code < 32), max(debit) FILTER (WHERE asked),
+            max(credit) FILTER (WHERE asked),
+            coalesce(bit_or(1::bigint << code) FILTER (WHERE counts AND code > 32), 0),
+            coalesce(sum(debit) FILTER (WHERE counts), 0), count(*) FILTER (WHERE counts AND code > 32),
+            coalesce(bit_or(1::bigint << code) FILTER (WHERE counts AND code < 32), 0),
+            coalesce(sum(credit) FILTER (WHERE counts), 0), count(*) FILTER (WHERE counts AND code < 32),
+            array_agg(code) FILTER (WHERE counts), array_agg(debit + credit) FILTER (WHERE counts),
+            bit_or(1::bigint << code)
+        )::ledger.account_total AS row
+        FROM stepped GROUP BY account_id
+    )
+    SELECT array_agg(row) INTO totals FROM total;
+    SELECT bool_or(t.reference IS NULL), coalesce(bool_or(t.effective_at <> at), false), bool_or(t.operation = 'float'),
+        bool_or(t.operation IN ('opening', 'load', 'load_card', 'load_emoney', 'remit_in', 'refund', 'reversal')),
+        coalesce(min(t.effective_at), at), coalesce(max(t.effective_at), at),
+        min(t.id::text) FILTER (WHERE (t.amount > 0 AND t.debit_account <> t.credit_account AND CASE WHEN t.reference IS NULL
+            THEN t.operation NOT IN ('opening', 'load', 'load_card', 'load_emoney', 'remit_in')
+            ELSE length(t.reference) BETWEEN 1 AND 128 END) IS NOT TRUE)
+    INTO unreceipted, late, floats, issues, first_counts_at, last_counts_at, wrong FROM unnest(decided) AS t;
+    IF wrong IS NOT NULL THEN
+        PERFORM ledger.refuse_content_v1(wrong::uuid);
+    ELSIF last_counts_at > at THEN
+        PERFORM ledger.refuse_future_v1();
     END IF;
 
     WITH written AS (
@@ -122,17 +284,18 @@ BEGIN
         SET debits_posted = a.debits_posted + t.debits,
             credits_posted = a.credits_posted + t.credits,
             version = t.last,
-            last_posted_at = t.last_posted_at,
-            counted_on = CASE WHEN g.slots > 0 THEN greatest(a.counted_on, (at AT TIME ZONE g.time_zone)::date) END,
-            counters = CASE WHEN g.slots > 0 THEN ledger.counted_v1(
+            last_posted_at = at,
+            counted_on = CASE WHEN g.slots > 0 AND t.out_mask | t.in_mask <> 0
+                THEN greatest(a.counted_on, (at AT TIME ZONE g.time_zone)::date) ELSE a.counted_on END,
+            counters = CASE WHEN g.slots > 0 AND t.out_mask | t.in_mask <> 0 THEN ledger.counted_v1(
                 a.id, a.counted_on, a.counters, g, (at AT TIME ZONE g.time_zone)::date, t.out_mask, t.out_amount,
-                t.out_number, t.in_mask, t.in_amount, t.in_number, t.codes, t.amounts) END
+                t.out_number, t.in_mask, t.in_amount, t.in_number, t.codes, t.amounts) ELSE a.counters END
         FROM unnest(totals) AS t, ledger.guard AS g, ledger.kind_operations AS k
         WHERE a.id = t.account_id
           AND k.kind = a.kind AND t.all_codes & ~k.codes = 0
           AND t.first = a.version + 1 AND t.last - t.first + 1 = t.entries
           AND a.currency = t.currency AND t.currency = t.other_currency
-          AND t.first_posted_at >= coalesce(a.last_posted_at, '-infinity')
+          AND at >= coalesce(a.last_posted_at, '-infinity')
           AND a.closed_at IS NULL
           AND NOT (a.frozen_debit AND t.debits > 0) AND NOT (a.frozen_credit AND t.credits > 0)
           AND a.sign * (a.debits_posted - a.credits_posted + t.first_change) = t.first_after
@@ -145,55 +308,91 @@ BEGIN
     )
     SELECT count(*), coalesce(bool_or(written.apart), false) INTO updated, apart FROM written;
     IF updated <> cardinality(totals) THEN
-        RAISE EXCEPTION 'ledger: % of % accounts are unknown, of kinds that the operation does not move money between, closed, frozen, of another currency, ahead in time, beyond a limit, or their versions or balances do not follow from their transfers',
-            cardinality(totals) - updated, cardinality(totals) USING ERRCODE = 'integrity_constraint_violation';
+        PERFORM ledger.refuse_accounts_v1(cardinality(totals) - updated, cardinality(totals));
     END IF;
+
+    INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
+        effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)
+    SELECT t.id, t.debit_account, t.credit_account, t.amount, t.currency, t.operation, t.reference, t.group_id,
+        coalesce(t.effective_at, at), at, t.debit_version, t.debit_balance, t.credit_version, t.credit_balance
+    FROM unnest(decided) AS t;
+    INSERT INTO ledger.entry (account_id, version, transfer_id, amount, balance_after, posted_at)
+    SELECT debit_account, debit_version, id, amount, debit_balance, at FROM unnest(decided)
+    UNION ALL
+    SELECT credit_account, credit_version, id, -amount, credit_balance, at FROM unnest(decided);
 
     -- one side at a time: what counts on another day, what is counted for each payee, and rules that stand apart
     IF apart THEN
         PERFORM ledger.count_apart_v1(
-            s.account_id, s.other, s.code, s.amount, s.after, s.effective_at, s.effective_at <> s.posted_at, captured)
+            s.account_id, s.other, s.code, s.amount, s.after, coalesce(s.effective_at, at), coalesce(s.effective_at <> at, false),
+            s.captured)
         FROM (
             SELECT debit_account AS account_id, credit_account AS other,
                    array_position(ledger.operation_list(), operation) + 32 AS code, amount, debit_balance AS after,
-                   effective_at, posted_at, position FROM posted
+                   effective_at, coalesce(id = ANY(capturing), false) AS captured, place
+            FROM unnest(decided) WITH ORDINALITY AS t (id, debit_account, credit_account, amount, debit_version,
+                debit_balance, credit_version, credit_balance, currency, operation, reference, group_id, effective_at, place)
             UNION ALL
             SELECT credit_account, debit_account, array_position(ledger.operation_list(), operation), amount,
-                   credit_balance, effective_at, posted_at, position FROM posted
+                   credit_balance, effective_at, coalesce(id = ANY(capturing), false), place
+            FROM unnest(decided) WITH ORDINALITY AS t (id, debit_account, credit_account, amount, debit_version,
+                debit_balance, credit_version, credit_balance, currency, operation, reference, group_id, effective_at, place)
         ) AS s
-        WHERE s.code NOT IN (13, 14, 45, 46) AND (NOT captured OR s.code < 32)
-        ORDER BY s.position, s.code DESC;
+        WHERE s.code NOT IN (13, 14, 45, 46) AND (NOT s.captured OR s.code < 32)
+        ORDER BY s.place, s.code DESC;
     END IF;
-
-    -- float moves between businesses, or between banks
-    SELECT min(p.id::text) INTO wrong FROM posted AS p
-    JOIN ledger.account AS d ON d.id = p.debit_account
-    JOIN ledger.account AS c ON c.id = p.credit_account
-    WHERE p.operation = 'float' AND d.sign <> c.sign;
-    IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION 'ledger: transfer % moves float between a bank and a business', wrong
-            USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-
-    -- What raises an asset and a liability at once issues value, whatever the operation is called.
-    IF unreceipted THEN
-        SELECT min(p.id::text) INTO wrong FROM posted AS p
+    IF floats THEN
+        SELECT min(p.id::text) INTO wrong FROM unnest(decided) AS p
         JOIN ledger.account AS d ON d.id = p.debit_account
         JOIN ledger.account AS c ON c.id = p.credit_account
-        WHERE p.reference IS NULL AND d.sign = 1 AND c.sign = -1;
+        WHERE p.operation = 'float' AND d.sign <> c.sign;
         IF wrong IS NOT NULL THEN
-            RAISE EXCEPTION 'ledger: transfer % issues e-money and names no receipt', wrong
-                USING ERRCODE = 'integrity_constraint_violation';
+            PERFORM ledger.refuse_float_v1(wrong::uuid);
         END IF;
     END IF;
-    RETURN NULL;
+    IF unreceipted OR issues THEN
+        PERFORM ledger.check_issues_v1(decided);
+    END IF;
+    PERFORM ledger.refuse_closed_period_v1(first_counts_at);
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ledger.post_entries_v1() FROM PUBLIC;
 
-CREATE TRIGGER post_entries AFTER INSERT ON ledger.transfer
-    REFERENCING NEW TABLE AS posted
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v1();
+-- Whether a transfer is what captures a hold, which was counted when that was placed.
+CREATE FUNCTION ledger.is_captured_v1(t ledger.decided_row) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM ledger.hold_event AS e JOIN ledger.hold AS h ON h.id = e.hold_id
+        WHERE e.id = t.id AND e.kind = 'captured'
+          AND (h.debit_account, h.credit_account, h.operation, e.amount)
+            = (t.debit_account, t.credit_account, t.operation, t.amount)
+    );
+END
+$$;
+
+CREATE FUNCTION ledger.refuse_future_v1() RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION 'ledger: a transfer counts after it is posted'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'effective_time';
+END
+$$;
+
+-- Float moves between businesses, or between banks.
+CREATE FUNCTION ledger.refuse_float_v1(transfer_id uuid) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RAISE EXCEPTION 'ledger: transfer % moves float between a bank and a business', transfer_id
+        USING ERRCODE = 'integrity_constraint_violation';
+END
+$$;
+
+-- Called by the functions below alone.
+REVOKE EXECUTE ON FUNCTION ledger.lock_side_v1, ledger.counted_one_v1, ledger.post_one_v1, ledger.post_many_v1,
+    ledger.is_captured_v1 FROM PUBLIC;
 
 -- Accounts as they are now, with what their limits have counted, and by which transaction each was written: whoever
 -- changes an account writes it anew.
@@ -201,7 +400,7 @@ CREATE TRIGGER post_entries AFTER INSERT ON ledger.transfer
 CREATE FUNCTION ledger.look_v1(accounts uuid[]) RETURNS TABLE (
     id uuid, kind text, currency text, sign smallint, floor bigint, frozen_debit boolean, frozen_credit boolean, closed boolean,
     debits_posted bigint, credits_posted bigint, pending_out bigint, version bigint, ceiling bigint, last_posted_at bytea,
-    profile_id uuid, counted_on date, counters bigint[], written_by xid
+    profile_id uuid, counted_on date, counters bigint[], reserved boolean, written_by xid
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -214,7 +413,8 @@ BEGIN
     RETURN QUERY
     SELECT a.id, a.kind, a.currency, a.sign, a.floor, a.frozen_debit, a.frozen_credit, a.closed_at IS NOT NULL, a.debits_posted,
            a.credits_posted, CASE WHEN a.sign = 1 THEN a.credits_pending ELSE a.debits_pending END, a.version, a.ceiling,
-           timestamptz_send(a.last_posted_at), a.profile_id, a.counted_on, a.counters, a.xmin
+           timestamptz_send(a.last_posted_at), a.profile_id, a.counted_on, a.counters,
+           a.debits_pending + a.credits_pending > 0, a.xmin
     FROM ledger.account AS a
     WHERE a.id = ANY(accounts);
 END
@@ -255,12 +455,6 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.write_refusals_v1 FROM PUBLIC;
 
-CREATE TYPE ledger.decided_row AS (
-    id uuid, debit_account uuid, credit_account uuid, amount bigint, debit_version bigint, debit_balance bigint,
-    credit_version bigint, credit_balance bigint, currency text, operation text, reference text, group_id uuid,
-    effective_at timestamptz
-);
-
 -- Write the notes of transfers, refusals and holds that this transaction has written. noted: what stands in
 -- ledger.transfer_note, as JSON. With its owner's rights: nobody notes anything on what was written before.
 CREATE FUNCTION ledger.write_notes_v1(noted jsonb) RETURNS void
@@ -289,11 +483,13 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.write_notes_v1 FROM PUBLIC;
 
--- Write a batch that was decided: the one way in which transfers come to be. decided: effective_at is null where it is
--- posted_at. refused: as ledger.write_refusals_v1 takes it. noted: as ledger.write_notes_v1 does; both null where there is
--- nothing. What the caller claimed, locked and decided is checked by ledger.post_entries_v1, whoever it is.
-CREATE FUNCTION ledger.write_posted_v1(posted_at timestamptz, decided ledger.decided_row[], refused jsonb, noted jsonb)
-RETURNS void
+-- Write a batch that was decided: the one way in which transfers come to be, with their entries and what follows from
+-- them. decided: effective_at is null where it is posted_at. refused: as ledger.write_refusals_v1 takes it. noted: as
+-- ledger.write_notes_v1 does; both null where there is nothing. captures: some of them capture holds.
+-- With its owner's rights: the application itself can write neither transfers nor entries nor balances.
+CREATE FUNCTION ledger.write_posted_v1(
+    posted_at timestamptz, decided ledger.decided_row[], refused jsonb, noted jsonb, captures boolean
+) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_hashjoin = off
@@ -302,13 +498,10 @@ SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-    IF cardinality(decided) > 0 THEN
-        INSERT INTO ledger.transfer (id, debit_account, credit_account, amount, currency, operation, reference, group_id,
-            effective_at, posted_at, debit_version, debit_balance, credit_version, credit_balance)
-        SELECT t.id, t.debit_account, t.credit_account, t.amount, t.currency, t.operation, t.reference, t.group_id,
-            coalesce(t.effective_at, write_posted_v1.posted_at), write_posted_v1.posted_at, t.debit_version,
-            t.debit_balance, t.credit_version, t.credit_balance
-        FROM unnest(decided) AS t;
+    IF cardinality(decided) = 1 THEN
+        PERFORM ledger.post_one_v1(posted_at, decided[1], captures, NULL);
+    ELSIF cardinality(decided) > 1 THEN
+        PERFORM ledger.post_many_v1(posted_at, decided, captures);
     END IF;
     IF refused IS NOT NULL THEN
         PERFORM ledger.write_refusals_v1(refused, write_posted_v1.posted_at);
@@ -363,9 +556,32 @@ BEGIN
 
     INSERT INTO ledger.claim (id) SELECT sent.id FROM unnest(claims) AS sent (id) ORDER BY sent.id;
 
-    PERFORM ledger.write_posted_v1(write_decided_v1.posted_at, decided, refused, noted);
+    PERFORM ledger.write_posted_v1(write_decided_v1.posted_at, decided, refused, noted, false);
     PERFORM set_config('emoney.written', concat_ws(' ', attempt, pg_current_xact_id()::xid), false);
     RETURN pg_current_xact_id()::xid;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.write_decided_v1 FROM PUBLIC;
+
+-- Write one transfer of no group as ledger.write_decided_v1 writes a batch. An id that was sent before is a unique
+-- violation: claims come after accounts, as for everybody. credit_written_by: null for an account that takes whatever comes
+-- (ledger.post_one_v1).
+CREATE FUNCTION ledger.write_one_v1(
+    debit_written_by xid, credit_written_by xid, posted_at timestamptz, decided ledger.decided_row
+) RETURNS xid
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan
+AS $$
+BEGIN
+    IF NOT ledger.post_one_v1(posted_at, decided, false, ARRAY[debit_written_by, credit_written_by]) THEN
+        RETURN NULL;
+    END IF;
+    INSERT INTO ledger.claim (id) VALUES (decided.id);
+    RETURN pg_current_xact_id()::xid;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.write_one_v1 FROM PUBLIC;

@@ -40,99 +40,139 @@ CREATE TABLE ledger.hold_event (
 CREATE UNIQUE INDEX hold_event_id ON ledger.hold_event (id);
 CREATE INDEX hold_event_xact ON ledger.hold_event USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
--- The holds that still reserve something, and how much. Follows from the two tables above, by trigger only.
+-- The holds that still reserve something, and how much. Follows from the two tables above, by trigger only. One whose
+-- deadline is past binds nothing any more, and stands here until it is ended: the job does that, and whoever would be
+-- refused because of it (ledger/posting/expiry.py), who finds it by its accounts.
 CREATE TABLE ledger.open_hold (
     id uuid PRIMARY KEY REFERENCES ledger.hold (id),
+    debit_account uuid NOT NULL,
+    credit_account uuid NOT NULL,
     remaining bigint NOT NULL CHECK (remaining > 0),
     expires_at timestamptz NOT NULL
 );
 
 CREATE INDEX open_hold_expiry ON ledger.open_hold (expires_at);
+CREATE INDEX open_hold_debit ON ledger.open_hold (debit_account, expires_at);
+CREATE INDEX open_hold_credit ON ledger.open_hold (credit_account, expires_at);
 
+-- What holds that have expired by a moment still reserve on an account and for it: what its row has too much.
+CREATE FUNCTION ledger.expired_v1(account ledger.account, at timestamptz) RETURNS TABLE (outgoing bigint, incoming bigint)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT CASE WHEN account.debits_pending = 0 THEN 0 ELSE coalesce((
+            SELECT sum(o.remaining) FROM ledger.open_hold AS o WHERE o.debit_account = account.id AND o.expires_at <= at
+        ), 0) END::bigint,
+        CASE WHEN account.credits_pending = 0 THEN 0 ELSE coalesce((
+            SELECT sum(o.remaining) FROM ledger.open_hold AS o WHERE o.credit_account = account.id AND o.expires_at <= at
+        ), 0) END::bigint;
+END;
+
+-- What a statement's holds reserve, account by account. With its owner's rights, as the posting has it: accounts are found
+-- by index probes only.
 CREATE FUNCTION ledger.place_hold_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
 AS $$
 DECLARE
-    number integer;
+    wrong uuid;
 BEGIN
     IF TG_RELID <> 'ledger.hold'::regclass THEN
         RAISE EXCEPTION 'ledger: holds are placed from ledger.hold only' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    UPDATE ledger.account SET debits_pending = debits_pending + NEW.amount
-    WHERE id = NEW.debit_account AND currency = NEW.currency AND sign = -1 AND closed_at IS NULL AND NOT frozen_debit;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'ledger: account % cannot be held', NEW.debit_account USING ERRCODE = 'integrity_constraint_violation';
+    WITH asked AS (
+        SELECT account_id, sum(outgoing) AS outgoing, sum(incoming) AS incoming, min(currency) AS currency, max(currency) AS other_currency
+        FROM (
+            SELECT debit_account AS account_id, amount AS outgoing, 0 AS incoming, currency COLLATE "C" AS currency FROM placed
+            UNION ALL SELECT credit_account, 0, amount, currency FROM placed
+        ) AS side GROUP BY account_id
+    ), held AS (
+        UPDATE ledger.account AS a
+        SET debits_pending = a.debits_pending + s.outgoing, credits_pending = a.credits_pending + s.incoming
+        FROM asked AS s
+        WHERE a.id = s.account_id AND a.currency = s.currency AND s.currency = s.other_currency AND a.sign = -1
+          AND a.closed_at IS NULL AND NOT (a.frozen_debit AND s.outgoing > 0) AND NOT (a.frozen_credit AND s.incoming > 0)
+        RETURNING a.id
+    )
+    SELECT s.account_id INTO wrong FROM asked AS s WHERE NOT EXISTS (SELECT FROM held WHERE held.id = s.account_id);
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'ledger: account % cannot be held on or for', wrong USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    UPDATE ledger.account SET credits_pending = credits_pending + NEW.amount
-    WHERE id = NEW.credit_account AND currency = NEW.currency AND sign = -1 AND closed_at IS NULL AND NOT frozen_credit;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'ledger: account % cannot be held for', NEW.credit_account USING ERRCODE = 'integrity_constraint_violation';
-    END IF;
-    INSERT INTO ledger.open_hold (id, remaining, expires_at) VALUES (NEW.id, NEW.amount, NEW.expires_at);
-    IF NEW.operation NOT IN ('refund', 'reversal') THEN
-        number := array_position(ledger.operation_list(), NEW.operation);
-        PERFORM ledger.count_v1(NEW.debit_account, NEW.credit_account, number + 32, NEW.amount, 1, NEW.placed_at,
-            NULL, 'placed');
-        PERFORM ledger.count_v1(NEW.credit_account, NEW.debit_account, number, NEW.amount, 1, NEW.placed_at,
-            (SELECT a.credits_posted - a.debits_posted + NEW.amount FROM ledger.account AS a WHERE a.id = NEW.credit_account),
-            'placed');
-    END IF;
+    INSERT INTO ledger.open_hold (id, debit_account, credit_account, remaining, expires_at)
+    SELECT id, debit_account, credit_account, amount, expires_at FROM placed;
+    PERFORM ledger.count_v1(p.debit_account, p.credit_account, n.number + 32, p.amount, 1, p.placed_at, NULL, 'placed'),
+        ledger.count_v1(p.credit_account, p.debit_account, n.number, p.amount, 1, p.placed_at,
+            (SELECT a.credits_posted - a.debits_posted + p.amount FROM ledger.account AS a WHERE a.id = p.credit_account),
+            'placed')
+    FROM placed AS p, LATERAL (SELECT array_position(ledger.operation_list(), p.operation)) AS n (number)
+    WHERE p.operation NOT IN ('refund', 'reversal');
     RETURN NULL;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.place_hold_v1() FROM PUBLIC;
 
-CREATE TRIGGER place_hold AFTER INSERT ON ledger.hold FOR EACH ROW EXECUTE FUNCTION ledger.place_hold_v1();
+CREATE TRIGGER place_hold AFTER INSERT ON ledger.hold
+    REFERENCING NEW TABLE AS placed FOR EACH STATEMENT EXECUTE FUNCTION ledger.place_hold_v1();
 
--- Nothing is captured at or after the deadline, nothing expires before it, and never more than remains.
+-- Nothing is captured at or after the deadline, nothing expires before it, and never more than remains. Whatever else ends
+-- a hold takes all that remains, and is its last event.
 CREATE FUNCTION ledger.end_hold_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_seqscan = off
 AS $$
 DECLARE
-    placed ledger.hold;
-    rest bigint;
-    number integer;
-    gone boolean;
+    wrong uuid;
 BEGIN
     IF TG_RELID <> 'ledger.hold_event'::regclass THEN
         RAISE EXCEPTION 'ledger: holds end from ledger.hold_event only' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    SELECT * INTO placed FROM ledger.hold WHERE id = NEW.hold_id;
-    SELECT remaining - NEW.amount INTO rest FROM ledger.open_hold WHERE id = NEW.hold_id;
-    IF rest IS NULL OR rest < 0
-        OR (NEW.kind = 'captured' AND NEW.at >= placed.expires_at)
-        OR (NEW.kind = 'expired' AND NEW.at < placed.expires_at)
-        OR (NEW.kind <> 'captured' AND rest <> 0)
-    THEN
-        RAISE EXCEPTION 'ledger: hold % cannot be %', NEW.hold_id, NEW.kind USING ERRCODE = 'integrity_constraint_violation';
+    SELECT e.hold_id INTO wrong FROM (
+        SELECT hold_id, sum(amount) AS amount, max(at) FILTER (WHERE kind = 'captured') AS captured_at,
+               min(at) FILTER (WHERE kind = 'expired') AS expired_at, max(number) AS last,
+               max(number) FILTER (WHERE kind <> 'captured') AS ended
+        FROM ended GROUP BY hold_id
+    ) AS e LEFT JOIN ledger.open_hold AS o ON o.id = e.hold_id
+    WHERE o.id IS NULL OR e.amount > o.remaining OR e.captured_at >= o.expires_at OR e.expired_at < o.expires_at
+       OR (e.ended IS NOT NULL AND (e.amount <> o.remaining OR e.ended <> e.last));
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'ledger: hold % cannot be captured or ended so', wrong USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    IF rest = 0 THEN
-        DELETE FROM ledger.open_hold WHERE id = NEW.hold_id;
-    ELSE
-        UPDATE ledger.open_hold SET remaining = rest WHERE id = NEW.hold_id;
-    END IF;
-    UPDATE ledger.account SET debits_pending = debits_pending - NEW.amount WHERE id = placed.debit_account;
-    UPDATE ledger.account SET credits_pending = credits_pending - NEW.amount WHERE id = placed.credit_account;
+    DELETE FROM ledger.open_hold AS o USING (SELECT hold_id, sum(amount) AS amount FROM ended GROUP BY hold_id) AS e
+    WHERE o.id = e.hold_id AND o.remaining = e.amount;
+    UPDATE ledger.open_hold AS o SET remaining = o.remaining - e.amount
+    FROM (SELECT hold_id, sum(amount) AS amount FROM ended GROUP BY hold_id) AS e WHERE o.id = e.hold_id;
+    UPDATE ledger.account AS a
+    SET debits_pending = a.debits_pending - s.outgoing, credits_pending = a.credits_pending - s.incoming
+    FROM (
+        SELECT account_id, sum(outgoing) AS outgoing, sum(incoming) AS incoming
+        FROM ended AS e JOIN ledger.hold AS h ON h.id = e.hold_id,
+            LATERAL (VALUES (h.debit_account, e.amount, 0), (h.credit_account, 0, e.amount)) AS side (account_id, outgoing, incoming)
+        GROUP BY account_id
+    ) AS s WHERE a.id = s.account_id;
     -- what is not captured is counted no longer; nor the hold, where all that was captured of it was given back
-    IF NEW.kind <> 'captured' AND placed.operation NOT IN ('refund', 'reversal') THEN
-        number := array_position(ledger.operation_list(), placed.operation);
-        SELECT coalesce(sum(e.amount), 0) = coalesce(sum(r.amount), 0) INTO gone
-        FROM ledger.hold_event AS e
-        LEFT JOIN LATERAL (SELECT sum(b.amount) AS amount FROM ledger.reversal AS b WHERE b.original_id = e.transfer_id) AS r ON true
-        WHERE e.hold_id = placed.id AND e.kind = 'captured';
-        PERFORM ledger.count_v1(placed.debit_account, placed.credit_account, number + 32, -NEW.amount,
-            CASE WHEN gone THEN -1 ELSE 0 END, placed.placed_at);
-        PERFORM ledger.count_v1(placed.credit_account, placed.debit_account, number, -NEW.amount,
-            CASE WHEN gone THEN -1 ELSE 0 END, placed.placed_at);
-    END IF;
+    PERFORM ledger.count_v1(h.debit_account, h.credit_account, n.number + 32, -e.amount, g.gone, h.placed_at),
+        ledger.count_v1(h.credit_account, h.debit_account, n.number, -e.amount, g.gone, h.placed_at)
+    FROM ended AS e JOIN ledger.hold AS h ON h.id = e.hold_id,
+        LATERAL (SELECT array_position(ledger.operation_list(), h.operation)) AS n (number),
+        LATERAL (
+            SELECT CASE WHEN coalesce(sum(c.amount), 0) = coalesce(sum(r.amount), 0) THEN -1 ELSE 0 END
+            FROM ledger.hold_event AS c
+            LEFT JOIN LATERAL (SELECT sum(b.amount) AS amount FROM ledger.reversal AS b WHERE b.original_id = c.transfer_id) AS r ON true
+            WHERE c.hold_id = h.id AND c.kind = 'captured'
+        ) AS g (gone)
+    WHERE e.kind <> 'captured' AND h.operation NOT IN ('refund', 'reversal');
     RETURN NULL;
 END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.end_hold_v1() FROM PUBLIC;
 
-CREATE TRIGGER end_hold AFTER INSERT ON ledger.hold_event FOR EACH ROW EXECUTE FUNCTION ledger.end_hold_v1();
+CREATE TRIGGER end_hold AFTER INSERT ON ledger.hold_event
+    REFERENCING NEW TABLE AS ended FOR EACH STATEMENT EXECUTE FUNCTION ledger.end_hold_v1();
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.hold
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

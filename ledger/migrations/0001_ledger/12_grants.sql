@@ -35,7 +35,7 @@ GRANT INSERT, UPDATE (metadata, changed_at) ON ledger.account_metadata TO emoney
 GRANT INSERT ON ledger.claim TO emoney_app;
 GRANT INSERT ON ledger.limit_profile TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.make_partitions_v1, ledger.usage_breaches_v1, ledger.recounted_v1, ledger.counting_v1, ledger.look_v1, ledger.write_refusals_v1,
-    ledger.write_notes_v1, ledger.write_posted_v1, ledger.write_decided_v1 TO emoney_app;
+    ledger.write_notes_v1, ledger.write_posted_v1, ledger.write_decided_v1, ledger.write_one_v1 TO emoney_app;
 
 -- Holds, reversals, disputes, periods.
 GRANT INSERT (id, debit_account, credit_account, amount, currency, operation, reference, placed_at, expires_at)

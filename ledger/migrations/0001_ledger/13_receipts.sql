@@ -364,34 +364,32 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.draw_receipts_v1 FROM PUBLIC;
 
--- After post_entries, by its name, which has the accounts' rows. The operations are those of ledger/transfers/sides.py
--- that may raise an asset and a liability at once. Per statement, not per row: the condition of a row's trigger is made
--- ready anew for each statement, which takes longer than this look.
-CREATE FUNCTION ledger.receipts_v1() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+-- What raises an asset and a liability at once issues value, whatever the operation is called: it names a receipt, and
+-- draws on it. The operations are those of ledger/transfers/sides.py that may.
+CREATE FUNCTION ledger.check_issues_v1(decided ledger.decided_row[]) RETURNS void
+LANGUAGE plpgsql
 AS $$
 DECLARE
-    transfers ledger.issue_row[];
+    wrong text;
+    issued ledger.issue_row[];
 BEGIN
-    IF TG_RELID <> 'ledger.transfer'::regclass THEN
-        RAISE EXCEPTION 'ledger: receipts are drawn by ledger.transfer only'
+    SELECT min(t.id::text) INTO wrong FROM unnest(decided) AS t
+    JOIN ledger.account AS d ON d.id = t.debit_account
+    JOIN ledger.account AS c ON c.id = t.credit_account
+    WHERE t.reference IS NULL AND d.sign = 1 AND c.sign = -1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'ledger: transfer % issues e-money and names no receipt', wrong
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    SELECT array_agg(ROW(id, debit_account, credit_account, amount, operation, reference)::ledger.issue_row)
-    INTO transfers
-    FROM issued
-    WHERE operation IN ('opening', 'load', 'load_card', 'load_emoney', 'remit_in', 'refund', 'reversal');
-    IF transfers IS NOT NULL THEN
-        PERFORM ledger.draw_receipts_v1(transfers);
+    SELECT array_agg(ROW(t.id, t.debit_account, t.credit_account, t.amount, t.operation, t.reference)::ledger.issue_row)
+    INTO issued FROM unnest(decided) AS t
+    WHERE t.operation IN ('opening', 'load', 'load_card', 'load_emoney', 'remit_in', 'refund', 'reversal');
+    IF issued IS NOT NULL THEN
+        PERFORM ledger.draw_receipts_v1(issued);
     END IF;
-    RETURN NULL;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION ledger.receipts_v1() FROM PUBLIC;
-CREATE TRIGGER receipts AFTER INSERT ON ledger.transfer
-    REFERENCING NEW TABLE AS issued
-    FOR EACH STATEMENT EXECUTE FUNCTION ledger.receipts_v1();
+REVOKE EXECUTE ON FUNCTION ledger.check_issues_v1 FROM PUBLIC;
 
 -- A reversal of an issue says that it should not have been: its receipt pays for another. A refund pays out what was
 -- received, and the receipt stays drawn. After check_reversal, by its name.

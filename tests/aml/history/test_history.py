@@ -96,7 +96,7 @@ def test_a_transfer_of_a_transaction_still_running_is_taken_later(bank: Bank, tm
 def test_a_kill_between_files_and_record_doubles_nothing(bank: Bank, tmp_path: Path, owner_url: str) -> None:
     extract(bank.database, tmp_path)
     bank.structure("W1", 0, 5)
-    killed = subprocess.run([sys.executable, "-c", CRASH, owner_url, str(tmp_path)], check=False, timeout=60)
+    killed = subprocess.run([sys.executable, "-c", CRASH, owner_url, str(tmp_path)], check=False, timeout=240)
     assert killed.returncode == -signal.SIGKILL
     assert len(list(tmp_path.glob("day=*/part-*.parquet"))) > 1
     (tmp_path / "day=2026-03-02" / ".part-half.parquet.tmp").write_bytes(b"half a file")

@@ -23,31 +23,50 @@ RUN = """
 import json, sys
 {blocked}
 from emoney.jobs.cli import main
-sys.argv = ["emoney", *{arguments!r}]
-try:
-    main()
-except SystemExit as end:
-    code = end.code or 0
-print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
+for arguments in {commands!r}:
+    sys.argv = ["emoney", *arguments]
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code or 0
+    for stream in (sys.stdout, sys.stderr):
+        print({end!r}, file=stream, flush=True)
+    print(json.dumps([code, sorted(sys.modules)]), file=sys.stderr)
 """
+END = "-- the end of a command"
 BLOCK = "for name in {names!r}: sys.modules[name] = None"
 
 
-def run(
-    *arguments: str, without: tuple[str, ...] = (), url: str = ""
-) -> tuple[int, str, list[str], set[str]]:
-    """A command in a process of its own: exit code, output, lines of standard error, modules loaded."""
+Ran = tuple[int, str, list[str], set[str]]
+"""Exit code, output, lines of standard error, modules loaded."""
+
+
+def run(*arguments: str, without: tuple[str, ...] = (), url: str = "") -> Ran:
+    """A command in a process of its own."""
+    [ran] = run_all(arguments, without=without, url=url)
+    return ran
+
+
+def run_all(*commands: tuple[str, ...], without: tuple[str, ...] = (), url: str = "") -> list[Ran]:
+    """Commands one after the other in one process, in which no module of `without` can be loaded."""
     blocked = BLOCK.format(names=without) if without else ""
     ended = subprocess.run(
-        [sys.executable, "-c", RUN.format(blocked=blocked, arguments=arguments)],
+        [sys.executable, "-c", RUN.format(blocked=blocked, commands=commands, end=END)],
         env=os.environ | ({"EMONEY_DATABASE_URL": url} if url else {}),
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=True,
     )
-    *errors, last = ended.stderr.splitlines()
-    code, modules = json.loads(last)
-    return code, ended.stdout, errors, {name.partition(".")[0] for name in modules} | set(modules)
+    outs, (first, *rest) = ended.stdout.split(END + "\n"), ended.stderr.split(END + "\n")
+    ran, errors = [], first.splitlines()
+    for out, told in zip(outs, rest, strict=False):
+        last, *of_next = told.splitlines()
+        code, modules = json.loads(last)
+        ran.append((code, out, errors, {name.partition(".")[0] for name in modules} | set(modules)))
+        errors = of_next
+    assert len(ran) == len(commands)
+    return ran
 
 
 @pytest.mark.parametrize("parts", [TOP, KYC, PRIVACY], ids=["emoney", "kyc", "privacy"])
@@ -127,14 +146,12 @@ def test_bank_files_name_their_extra(owner_url: str, home: Path, tmp_path: Path)
 def test_without_extras_the_base_works(owner_url: str, home: Path) -> None:
     assert home
     absent = tuple(library for libraries in EXTRAS.values() for library in libraries)
-    code, out, errors, _ = run("trial-balance", without=absent, url=owner_url)
-    assert (code, "balanced" in out, errors) == (0, True, [])
-    person = ("kyc", "enrol", "-")
-    code, _, errors, _ = run(*person, without=absent, url=owner_url)
-    assert (code, errors) == (1, ["error: the input is not one JSON object at line 1, column 1"])
-    code, out, errors, _ = run("jobs", "list", without=absent, url=owner_url)
-    assert (code, errors) == (0, [])
-    assert "extract" in out
+    commands = ("trial-balance",), ("kyc", "enrol", "-"), ("jobs", "list")
+    balance, person, jobs = run_all(*commands, without=absent, url=owner_url)
+    assert (balance[0], "balanced" in balance[1], balance[2]) == (0, True, [])
+    refused = ["error: the input is not one JSON object at line 1, column 1"]
+    assert (person[0], person[2]) == (1, refused)
+    assert (jobs[0], "extract" in jobs[1], jobs[2]) == (0, True, [])
 
 
 def test_the_extras_are_those_of_the_distribution() -> None:

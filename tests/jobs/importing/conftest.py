@@ -78,23 +78,26 @@ def operator(tmp_path: Path) -> Operator:
 
 
 @pytest.fixture
-def dump() -> Callable[[Database], dict[str, list[tuple[object, ...]]]]:
+def dump() -> Callable[[Database], dict[str, list[str]]]:
     """All rows of all tables of the ledger, but for moments of the run itself."""
 
-    def read(database: Database) -> dict[str, list[tuple[object, ...]]]:
-        found = {}
+    def read(database: Database) -> dict[str, list[str]]:
         with database.connection() as connection:
             tables = connection.execute(
                 "SELECT table_name, array_agg(column_name::text ORDER BY ordinal_position)"
                 " FROM information_schema.columns WHERE table_schema = 'ledger' GROUP BY table_name"
             ).fetchall()
             assert tables
+            found: dict[str, list[str]] = {table: [] for table, _ in tables}
+            selects = []  # in one statement, which takes half the time of one for each table
             for table, columns in tables:
                 other = MOMENTS | ({"id"} if table in OWN_IDS else set())
                 kept = sql.SQL(", ").join(sql.Identifier(name) for name in columns if name not in other)
-                query = sql.SQL("SELECT {} FROM ledger.{} AS t").format(kept, sql.Identifier(table))
-                found[table] = sorted(connection.execute(query).fetchall(), key=repr)
-        return found
+                query = "SELECT {}, ROW({})::text FROM ledger.{} AS t"
+                selects.append(sql.SQL(query).format(sql.Literal(table), kept, sql.Identifier(table)))
+            for table, row in connection.execute(sql.SQL(" UNION ALL ").join(selects)):
+                found[table].append(row)
+        return {table: sorted(rows) for table, rows in found.items()}
 
     return read
 

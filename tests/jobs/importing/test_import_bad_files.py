@@ -12,7 +12,9 @@ from emoney.ledger import Ledger, Operation, Transfer, account_changes
 from emoney.ledger.accounts.account import NewAccount, find, open_accounts, open_without_limits
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.transfers.chart import AccountKind
+from emoney.testing import copy_of
 
 TRANSFERS = [
     # what is done to the file, where the fault is, what is said
@@ -63,93 +65,102 @@ ACCOUNTS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def untouched(template):
+    """A database for files of which nothing is written: each test of one sees to it that nothing was."""
+    with copy_of(template) as url:
+        opened = Database(url)
+        yield opened
+        opened.close()
+
+
 @pytest.mark.parametrize(("row", "column", "said"), TRANSFERS)
-def test_a_bad_transfer(database, operator, dump, row, column, said):
-    before = dump(database)
+def test_a_bad_transfer(untouched, operator, dump, row, column, said):
+    before = dump(untouched)
     operator.transfers[1:2] = [row.replace("T1,", "X1,", 1)]
     with pytest.raises(BadFile) as caught:
-        operator.run(database)
+        operator.run(untouched)
     assert (caught.value.file, caught.value.line, caught.value.column) == ("transactions.csv", 2, column) or (
         "not CSV" in said
     )
     assert said in str(caught.value)
     assert "; " in str(caught.value)  # what would be right
-    assert dump(database) == before
+    assert dump(untouched) == before
 
 
 @pytest.mark.parametrize(("row", "column", "said"), ACCOUNTS)
-def test_a_bad_account(database, operator, dump, row, column, said):
-    before = dump(database)
+def test_a_bad_account(untouched, operator, dump, row, column, said):
+    before = dump(untouched)
     operator.accounts.append(row)
     with pytest.raises(BadFile) as caught:
-        operator.run(database)
+        operator.run(untouched)
     assert (caught.value.file, caught.value.line, caught.value.column) == ("accounts.csv", 8, column)
     assert said in str(caught.value)
-    assert dump(database) == before
+    assert dump(untouched) == before
 
 
-def test_a_reference_in_the_log_of_the_error_is_cut(database, operator):
+def test_a_reference_in_the_log_of_the_error_is_cut(untouched, operator):
     operator.transfers[1] = "T" * 60_000 + ",2026-01-01T06:00:00,P2P,1.00,W1,W2,,R1,D2"
     with pytest.raises(BadFile) as caught:
-        operator.run(database)
+        operator.run(untouched)
     assert len(str(caught.value)) < 250
 
 
 @pytest.mark.parametrize("file", ["transfers", "accounts"])
 @pytest.mark.parametrize("position", [0, 3])
-def test_a_missing_or_repeated_column(database, operator, dump, file, position):
-    before = dump(database)
+def test_a_missing_or_repeated_column(untouched, operator, dump, file, position):
+    before = dump(untouched)
     lines = getattr(operator, file)
     name = lines[0].split(",")[position]
     needed = name
     for header in (lines[0].replace(name, "other", 1), lines[0] + "," + name):
         lines[0] = header
         with pytest.raises(BadFile, match=rf"csv:1: column {needed}: the header .*; needed are ") as caught:
-            operator.run(database)
+            operator.run(untouched)
         assert caught.value.line == 1
         lines[0] = lines[0].replace("other", name)
-    assert dump(database) == before
+    assert dump(untouched) == before
 
 
-def test_time_that_runs_backwards(database, operator, dump):
-    before = dump(database)
+def test_time_that_runs_backwards(untouched, operator, dump):
+    before = dump(untouched)
     operator.transfers[4], operator.transfers[5] = operator.transfers[5], operator.transfers[4]
     with pytest.raises(BadFile, match=r"transactions\.csv:6: column ts: .* is before the row above"):
-        operator.run(database)
-    assert dump(database) == before
+        operator.run(untouched)
+    assert dump(untouched) == before
 
 
-def test_a_transaction_id_used_twice(database, operator, dump):
-    before = dump(database)
+def test_a_transaction_id_used_twice(untouched, operator, dump):
+    before = dump(untouched)
     operator.transfers += [
         "T9,2026-01-05T06:00:00,P2P,1.00,W1,W2,,R1,D2",
         "T2,2026-01-05T06:00:00,P2P,1.00,W1,W2,,R1,D2",
         "T9,2026-01-05T06:00:00,P2P,1.00,W1,W2,,R1,D2",
     ]
     with pytest.raises(BadFile, match=r"transactions\.csv:9: column tx_id: 'T2' is on line 3 already"):
-        operator.run(database)
-    assert dump(database) == before
+        operator.run(untouched)
+    assert dump(untouched) == before
 
 
 @pytest.mark.parametrize(
     ("kind", "said"),
     [("CASH_IN", "cash_in from customer to customer"), ("CASH_OUT", "cash_out from customer to customer")],
 )
-def test_an_operation_between_the_wrong_accounts(database, operator, dump, kind, said):
-    before = dump(database)
+def test_an_operation_between_the_wrong_accounts(untouched, operator, dump, kind, said):
+    before = dump(untouched)
     operator.transfers.append(f"T9,2026-01-05T06:00:00,{kind},1.00,W1,W2,,R1,D2")
     with pytest.raises(BadFile, match=rf"transactions\.csv:8: column from_account: a {said} is not possible"):
-        operator.run(database)
-    assert dump(database) == before
+        operator.run(untouched)
+    assert dump(untouched) == before
 
 
-def test_of_two_faults_the_first_is_reported(database, operator):
+def test_of_two_faults_the_first_is_reported(untouched, operator):
     operator.transfers += [
         "T9,2026-01-05T06:00:00,P2P,1.00,W1,W9,,R1,D2",
         "T2,2026-01-05T06:00:00,P2P,1.00,W1,W2,,R1,D2",
     ]
     with pytest.raises(BadFile, match=r"transactions\.csv:8: column to_account"):
-        operator.run(database)
+        operator.run(untouched)
 
 
 @pytest.mark.parametrize(
@@ -167,31 +178,31 @@ def test_of_two_faults_the_first_is_reported(database, operator):
         (lambda good: b"PAR1" + good, 1, "the header lacks it"),
     ],
 )
-def test_a_file_that_is_wrong_as_a_file(database, operator, dump, spoil, line, said):
-    before = dump(database)
+def test_a_file_that_is_wrong_as_a_file(untouched, operator, dump, spoil, line, said):
+    before = dump(untouched)
     transfers, accounts = operator.write()
     transfers.write_bytes(spoil(transfers.read_bytes()))
     with pytest.raises(BadFile) as caught:
-        run_import(database, transfers, accounts_file=accounts, format="mobile-money", currency="GHS")
+        run_import(untouched, transfers, accounts_file=accounts, format="mobile-money", currency="GHS")
     assert (caught.value.line, said in str(caught.value)) == (line, True), caught.value
-    assert dump(database) == before
+    assert dump(untouched) == before
 
 
-def test_a_line_of_a_gigabyte_is_not_read_into_memory(database, operator, dump):
+def test_a_line_of_a_gigabyte_is_not_read_into_memory(untouched, operator, dump):
     transfers, accounts = operator.write()
     with transfers.open("ab") as file:
         file.truncate(2**30)  # zeros, without a line end, and without a disk full of them
     with pytest.raises(BadFile, match="csv:8: the line is too long"):
-        run_import(database, transfers, accounts_file=accounts, format="mobile-money", currency="GHS")
+        run_import(untouched, transfers, accounts_file=accounts, format="mobile-money", currency="GHS")
 
 
-def test_files_that_cannot_be_opened(database, operator, tmp_path):
+def test_files_that_cannot_be_opened(untouched, operator, tmp_path):
     transfers, accounts = operator.write()
     for wrong in (tmp_path / "missing.csv", tmp_path):
         with pytest.raises(BadFile, match="cannot be opened"):
-            run_import(database, wrong, accounts_file=accounts, format="mobile-money", currency="GHS")
+            run_import(untouched, wrong, accounts_file=accounts, format="mobile-money", currency="GHS")
         with pytest.raises(BadFile, match="cannot be opened"):
-            run_import(database, transfers, accounts_file=wrong, format="mobile-money", currency="GHS")
+            run_import(untouched, transfers, accounts_file=wrong, format="mobile-money", currency="GHS")
 
 
 def test_a_pipe_is_read_like_a_file(database, operator, tmp_path):
@@ -320,9 +331,9 @@ def test_a_safeguarding_account_that_is_something_else(database, operator, dump)
     assert dump(database) == before
 
 
-def test_a_customer_named_like_the_safeguarding_account(database, operator, dump):
+def test_a_customer_named_like_the_safeguarding_account(untouched, operator, dump):
     operator.accounts.append("safeguarding:GHS,wallet,0,2025-02-01,R1,D2,C2,50.00")
-    before = dump(database)
+    before = dump(untouched)
     with pytest.raises(BadFile, match=r"accounts\.csv:8: column account_id: .* keeps for itself"):
-        operator.run(database)
-    assert dump(database) == before
+        operator.run(untouched)
+    assert dump(untouched) == before

@@ -112,7 +112,7 @@ def test_ids_of_two_sources_never_meet_and_time_is_the_first_half():
     assert later.bytes[6:] == one.transfer(at, "T1").bytes[6:]
 
 
-def test_staging_holds_no_file_in_memory(database):
+def test_staging_holds_no_file_in_memory(database, monkeypatch):
     def rows(number):
         at = datetime(2026, 1, 1, tzinfo=UTC)
         for account in range(100):
@@ -133,7 +133,8 @@ def test_staging_holds_no_file_in_memory(database):
         tracemalloc.stop()
         return found
 
-    assert peak(40_000) < 1.3 * peak(20_000)  # more than are held of one file at once
+    monkeypatch.setattr("emoney.jobs.importing.staging.FLUSH_ROWS", 5_000)
+    assert peak(10_000) < 1.3 * peak(5_000)  # more than are held of one file at once
 
 
 def test_prefetching_keeps_order_raises_late_and_stops_early():

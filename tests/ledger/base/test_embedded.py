@@ -53,7 +53,7 @@ def user(home: Path, then: str = "") -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> None:
     """Let a process that waits on its input end."""
-    process.communicate("\n", timeout=60)
+    process.communicate("\n", timeout=240)
     assert process.returncode == 0
 
 
@@ -112,7 +112,7 @@ def test_a_damaged_data_directory(place: Path) -> None:
         [sys.executable, "-c", START.replace("; ", "\n") + script, str(place)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=240,
     )
     assert "did not start" in done.stdout
 
@@ -124,7 +124,7 @@ def test_a_server_that_was_killed_is_left_without_a_word(place: Path) -> None:
     )
     script += "p.kill(); psutil.wait_procs([p], timeout=10)"
     done = subprocess.run(
-        [sys.executable, "-c", script, str(place)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script, str(place)], capture_output=True, text=True, timeout=240
     )
     assert (done.returncode, done.stderr) == (0, "")
     finish(user(place))

@@ -110,7 +110,7 @@ def test_a_pool_whose_connections_others_had_at_the_fork_is_not_exhausted(books:
         with books.database.connection() as connection:
             connection.execute("SELECT 1")
             ready.release()
-            over.wait(60)
+            over.wait(240)
 
     threads = [threading.Thread(target=hold) for _ in range(pool.size + pool.overflow)]
     for thread in threads:

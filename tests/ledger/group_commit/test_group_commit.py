@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from books import PATIENCE_S, Books, profile, rule, until
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from emoney.ledger import AccountKind, Ledger, Operation, Outcome, Transfer
+from emoney.ledger.acts import Capture, Hold, Refund, Void
 from emoney.ledger.base.errors import (
     AccountClosed,
     BatchTooLarge,
@@ -35,6 +36,7 @@ from emoney.ledger.base.errors import (
     SplitGroup,
     Unavailable,
     UnknownAccount,
+    UnknownHold,
     WrongAccount,
 )
 from emoney.ledger.base.ids import new_id
@@ -42,6 +44,8 @@ from emoney.ledger.group_commit import commit as group_commit
 from emoney.ledger.group_commit import writer as group_writer
 from emoney.ledger.group_commit.commit import Closed, GroupCommit, Overloaded
 from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
+
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -81,6 +85,64 @@ def batches(books: Books, *accounts: UUID) -> list[list[UUID]]:
         ):
             found.setdefault(xact, []).append(transfer_id)
     return list(found.values())
+
+
+# -- acts -----------------------------------------------------------------------------------------------
+
+
+def test_acts_and_transfers_of_many_callers_share_batches(books: Books, pool: ThreadPoolExecutor) -> None:
+    limits = profile(rule(Metric.FLOW, 1_000, Direction.OUT, Window.DAY))
+    wallets = [books.funded(200, profile=limits) for _ in range(4)]
+    shop = books.account()
+    start = threading.Barrier(16)
+
+    def caller(number: int) -> list[Outcome]:
+        start.wait()
+        payer, outcomes = wallets[number % 4], []
+        for turn in range(4):
+            hold = Hold(new_id(), payer, shop, 10, "EUR", Operation.P2P, books.now + HOUR)
+            captured, paid = new_id(), books.transfer(payer, shop, 3)
+            outcomes += [commits.carry_out(hold), commits.post(paid)]
+            if turn % 2:
+                outcomes.append(commits.carry_out(Void(hold.id)))
+            else:
+                outcomes += [commits.carry_out(Capture(hold.id, captured, 4))]
+                outcomes += [commits.carry_out(Refund(captured, new_id(), 1, "returned"))]
+        return outcomes
+
+    with GroupCommit(books.ledger) as commits:
+        told = [outcome for some in pool.map(caller, range(16)) for outcome in some]
+    assert all(outcome.posted and not outcome.replayed for outcome in told)
+    assert books.balance(shop) == 16 * (4 * 3 + 2 * (4 - 1))
+    with psycopg.connect(books.owner_url) as connection:
+        row = connection.execute("SELECT count(DISTINCT xact), count(*) FROM ledger.hold").fetchone()
+    assert row is not None
+    assert row[0] < row[1] / 2
+    books.check()
+
+
+def test_an_act_that_cannot_be_done_reaches_its_own_caller_only(
+    books: Books, pool: ThreadPoolExecutor
+) -> None:
+    payer, shop = books.funded(100), books.account()
+    holds = [Hold(new_id(), payer, shop, 10, "EUR", Operation.P2P, books.now + HOUR) for _ in range(3)]
+    gone = Hold(new_id(), payer, shop, 10, "EUR", Operation.P2P, books.now)
+    unknown = Capture(new_id(), new_id())
+    with GroupCommit(books.ledger) as commits:
+        with held(books, commits, pool):
+            futures = []
+            for act in (holds[0], unknown, holds[1], gone, holds[2], Void(new_id())):
+                before = commits.waiting
+                futures.append(pool.submit(commits.carry_out, act))
+                until(lambda before=before: commits.waiting == before + 1)  # type: ignore[misc]
+        for number, error in ((1, UnknownHold), (3, InvalidInput), (5, UnknownHold)):
+            with pytest.raises(error):
+                futures[number].result(PATIENCE_S)
+        assert all(futures[number].result(PATIENCE_S).posted for number in (0, 2, 4))
+        assert commits.carry_out(holds[0]).replayed
+        with pytest.raises(InvalidInput):
+            commits.carry_out(books.transfer(payer, shop, 1))  # type: ignore[arg-type]
+    books.check()
 
 
 # -- many callers ---------------------------------------------------------------------------------------

@@ -192,7 +192,7 @@ def test_a_connection_that_is_lost_before_the_commit_is_replaced(books: Books, a
             books.terminate("wait_event_type = 'Lock'")
         assert asked.result(30)
     with books.database.connection() as connection:
-        assert accounts.get(connection, payer).available == 90
+        assert accounts.get(connection, payer, books.now).available == 90
     books.check()
 
 

@@ -415,7 +415,7 @@ def test_the_application_removes_nothing(full: Books, app: Connection, table: st
         "INSERT INTO ledger.refusal (transfer_id, xact) VALUES (gen_random_uuid(), 0)",
         "ALTER TABLE ledger.transfer DISABLE TRIGGER ALL",
         "CREATE TRIGGER t BEFORE INSERT ON ledger.transfer EXECUTE FUNCTION ledger.refuse_change()",
-        "DROP TRIGGER post_entries ON ledger.transfer",
+        "DROP TRIGGER append_only ON ledger.transfer",
         "CREATE OR REPLACE FUNCTION ledger.refuse_change() RETURNS trigger LANGUAGE plpgsql"
         " AS 'BEGIN RETURN NULL; END'",
         "CREATE TABLE ledger.mine (id int)",
@@ -520,33 +520,24 @@ def test_tables_of_the_callers_own_do_not_stand_in_for_the_ledgers(books: Books)
     books.check()
 
 
-def test_the_posting_trigger_cannot_be_hung_on_a_table_of_the_callers_own(
-    full: Books, app: Connection
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT ledger.post_one_v1(t.posted_at, {row}, false, NULL) FROM ledger.transfer AS t",
+        "SELECT ledger.post_many_v1(t.posted_at, ARRAY[{row}], false) FROM ledger.transfer AS t",
+        "SELECT ledger.end_usage_day_v1(account) FROM ledger.account WHERE counters IS NOT NULL",
+        "SELECT ledger.lock_side_v1(id, 8, currency, now()) FROM ledger.account",
+        "SELECT ledger.draw_receipts_v1('{{}}')",
+    ],
+)
+def test_what_the_posting_functions_call_gives_no_rights(
+    full: Books, app: Connection, statement: str
 ) -> None:
-    """It runs with the owner's rights: on a table without the ledger's checks it would write any entry."""
-    error = refused(
-        full,
-        app,
-        "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
-        "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
-        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v1()",
+    row = (
+        "ROW(gen_random_uuid(), t.debit_account, t.credit_account, 1, t.debit_version + 1, 0,"
+        " t.credit_version + 1, 0, t.currency, t.operation, t.reference, NULL, NULL)::ledger.decided_row"
     )
-    assert isinstance(error, errors.InsufficientPrivilege)
-
-
-def test_not_even_the_owner_posts_from_another_table(books: Books) -> None:
-    a, b = books.funded(100), books.account()
-    error = refused(
-        books,
-        psycopg.connect(books.owner_url),
-        "CREATE TEMP TABLE mine (LIKE ledger.transfer)",
-        "CREATE TRIGGER mine AFTER INSERT ON mine REFERENCING NEW TABLE AS posted"
-        " FOR EACH STATEMENT EXECUTE FUNCTION ledger.post_entries_v1()",
-        "INSERT INTO mine SELECT gen_random_uuid(), debit_account, credit_account, -5, currency, operation,"
-        " reference, group_id, effective_at, posted_at, 2, 95, 2, 105, 0 FROM ledger.transfer",
-    )
-    assert isinstance(error, errors.IntegrityError)
-    assert (books.balance(a), books.balance(b)) == (100, 0)
+    assert isinstance(refused(full, app, statement.format(row=row)), errors.InsufficientPrivilege)
 
 
 @pytest.mark.parametrize("table", APPEND_ONLY)

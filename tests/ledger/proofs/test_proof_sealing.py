@@ -154,7 +154,7 @@ def test_a_killed_sealer_is_continued(log: Log) -> None:
     for leaves in (20, 50, 1):
         process = spawn.Process(target=_killed_after, args=(log.books.owner_url, log.home, leaves))
         process.start()
-        process.join(60)
+        process.join(240)
         assert process.exitcode == -signal.SIGKILL
     begun = len(log.sequence())
     assert 71 <= begun < DECLARED + 301

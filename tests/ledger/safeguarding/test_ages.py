@@ -220,13 +220,13 @@ def test_two_looks_at_once_tell_once(
 
     def slowly(connection: Connection, found: Reconciliation) -> None:
         within.set()
-        assert go_on.wait(20)
+        assert go_on.wait(120)
         store(connection, found)
 
     monkeypatch.setattr(reconciliation, "_store", slowly)
     with ThreadPoolExecutor(2) as threads:
         looks = [threads.submit(run, books)]
-        assert within.wait(20)
+        assert within.wait(120)
         looks.append(threads.submit(run, books))
         until(lambda: books.waiting_for_locks() == 1)
         go_on.set()

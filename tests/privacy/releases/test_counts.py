@@ -233,7 +233,7 @@ def test_a_forked_process_draws_noise_of_its_own() -> None:
         "os.waitpid(child, 0); print(json.dumps([drawn, json.loads(os.read(r, 65536))]))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=240, check=True
     )
     parent, child = json.loads(done.stdout)
     assert len(set(parent) & set(child)) <= 1  # of millions of values

@@ -142,7 +142,7 @@ def test_more_callers_than_the_pool_has_places_open_at_once(
     def opens() -> None:
         try:
             with database.connection() as connection:
-                inside.wait(20)
+                inside.wait(120)
                 vault.open(connection, [item], purpose=Purpose.SCREENING, actor="job")
         except BaseException as error:
             failures.append(error)
