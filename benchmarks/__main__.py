@@ -14,6 +14,7 @@ from rich.table import Table
 
 from benchmarks import (
     aml_detection,
+    checking,
     command_line,
     enrolment,
     import_rate,
@@ -37,6 +38,7 @@ OTHERS = {
     "aml": aml_detection.measure,
     "proofs": proofs.measure,
     "sealing": sealing.measure,
+    "checking": checking.measure,
 }
 
 

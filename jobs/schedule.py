@@ -30,7 +30,7 @@ from emoney.kyc.wallets import downgrade, end_of_day
 from emoney.kyc.wallets import reassignment as rebinding
 from emoney.kyc.wallets import retiering as following
 from emoney.kyc.wallets.restrictions import downgrades
-from emoney.ledger import holds, proofs
+from emoney.ledger import holds, proofs, totals
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.extras import demanded, installed
 from emoney.ledger.base.paging import steps
@@ -138,6 +138,11 @@ def _seal(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         key = proofs.signing_key(connection, emoney.home)
     sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=progress)
     return {"leaves added": sealed.added, "log size": sealed.size}
+
+
+def _day_totals(emoney: Emoney, progress: Progress) -> dict[str, Any]:
+    made = totals.make(emoney.database, progress=progress)
+    return {"transfers": made.transfers if made else 0, "day total": made.number if made else 0}
 
 
 def _reconcile(emoney: Emoney, progress: Progress) -> dict[str, Any]:
@@ -263,6 +268,7 @@ JOBS = {
     for job in (
         Job("expire-holds", "Give back what is held past its deadline", "* * * * *", _expire_holds),
         Job("seal", "Add what was written to the proof log, and sign it", "* * * * *", _seal),
+        Job("day-totals", "Total the day that is over, for what is checked later", "10 0 * * *", _day_totals),
         Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),
         Job("evidence-expiry", "Expire evidence and overrides; tiers follow", "10 * * * *", _expire_evidence),
         Job("downgrades", "Move restricted wallets on their dates", "20 * * * *", _advance_downgrades),

@@ -7,4 +7,5 @@ import emoney.ledger.posting.tables
 import emoney.ledger.proofs.tables
 import emoney.ledger.receipts.tables
 import emoney.ledger.safeguarding.tables
+import emoney.ledger.totals.tables
 import emoney.ledger.two_persons.tables  # noqa: F401  mapped there, found here

@@ -24,8 +24,8 @@ PARTS: dict[str, dict[str, str]] = {
     },
     "ledger": {
         "import": "Replay an operator's history: opening balances, then its rows as transfers, in order.",
-        "trial-balance": "Check the books from the entries up.",
-        "verify": "Compute balances, holds, limits' counters and compiled rules again.",
+        "trial-balance": "Check the books, from the last sealed day total on.",
+        "verify": "Check balances, holds, limits and their counters, from the last sealed day total on.",
     },
     "statement": {
         "statement": "An account's entries, oldest first, each with the balance after it.",

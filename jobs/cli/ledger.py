@@ -12,8 +12,19 @@ from emoney.jobs.cli.output import AsJson, amount, fail, print_json, progress, s
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.jobs.importing import DEFAULT_START, ImportResult, formats, run_import
 from emoney.jobs.installation import policy_packs
-from emoney.ledger.reports import trial_balance, verification
+from emoney.ledger import totals
+from emoney.ledger.proofs import PublicKey, SigningKey
+from emoney.ledger.proofs.errors import SigningKeyMissing, SigningKeyUnsafe
+from emoney.ledger.reports.tail import Start
+from emoney.ledger.reports.trial_balance import TrialBalance
+from emoney.ledger.reports.verification import Verification
+from emoney.ledger.totals.checking import CHECKS
 from emoney.ledger.transfers.money import format_amount, to_decimal
+
+Deep = Annotated[
+    bool,
+    typer.Option("--deep", help="Read everything, and total every past day again; not since the last total."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -106,10 +117,13 @@ def _show_import(result: ImportResult) -> None:
         )
 
 
-def show_trial_balance(as_json: AsJson = False) -> None:
-    """Check the books from the entries up. Exit code 1 when they are wrong or e-money is not covered."""
-    with opened_connection() as (_, connection):
-        found = trial_balance.trial_balance(connection)
+def show_trial_balance(deep: Deep = False, as_json: AsJson = False) -> None:
+    """Check the books, from the last sealed day total on.
+
+    Exit code 1 when they are wrong or e-money is not covered.
+    """
+    with opened_connection() as (emoney, connection):
+        found = totals.trial_balance(connection, deep=deep, key=_public_key(emoney.home))
     if as_json:
         print_json(_trial_balance_json(found))
     else:
@@ -142,30 +156,38 @@ def show_trial_balance(as_json: AsJson = False) -> None:
             screen.print(_without_limits(found.without_limits), highlight=False)
         for account in found.wrong_receipts:
             screen.print(f"what is issued on account {account} does not follow from its receipts")
+        for words in found.wrong_totals:
+            screen.print(words, highlight=False)
+        screen.print(_read_from(found.start), highlight=False)
     if not (found.balanced and found.safeguarded):
         raise typer.Exit(1)
 
 
-def verify(as_json: AsJson = False) -> None:
-    """Compute balances, holds, limits' counters and compiled rules again.
+def verify(deep: Deep = False, as_json: AsJson = False) -> None:
+    """Check balances, holds, limits and their counters, from the last sealed day total on.
 
     Exit code 1 when anything differs, named row by row.
     """
-    with opened_connection() as (_, connection), progress() as observe:
-        checks = len(verification.CHECKS)
-        done = iter(range(checks))
-        found = verification.verify(connection, lambda name: observe(name, next(done), checks))
+    with opened_connection() as (emoney, connection), progress() as observe:
+        done = iter(range(len(CHECKS)))
+        found = totals.verify(
+            connection,
+            deep=deep,
+            key=_public_key(emoney.home),
+            observe=lambda name: observe(name, next(done), len(CHECKS)),
+        )
     if as_json:
         breaches = [asdict(each) for each in found.breaches]
         told = {"checks": found.checks, "breaches": breaches, "without_limits": _named(found)}
-        print_json({"ok": found.ok, **told})
+        print_json({"ok": found.ok, **told, "since": _since(found.start)})
     else:
-        said = ("rule", "table", "key", "expected", "found")
+        said = ("rule", "table", "key", "expected", "found", "transfer")
         lines = [tuple(getattr(each, name) or "" for name in said) for each in found.breaches]
         if lines:
             table(f"Breaches ({len(lines)})", said, lines)
         if found.without_limits:
             screen.print(_without_limits(found.without_limits), highlight=False)
+        screen.print(_read_from(found.start), highlight=False)
         words = f"{', '.join(found.checks)}: "
         screen.print(
             words + ("[green]all follows[/]" if found.ok else "[bold red]NOT right[/]"), highlight=False
@@ -174,7 +196,27 @@ def verify(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-def _trial_balance_json(found: trial_balance.TrialBalance) -> dict[str, Any]:
+def _public_key(home: Path) -> PublicKey | None:
+    """What must have signed the proof log, where this installation has the key."""
+    try:
+        return SigningKey.load(home).public
+    except (SigningKeyMissing, SigningKeyUnsafe):
+        return None
+
+
+def _read_from(start: Start | None) -> str:
+    if start is None:
+        return "everything was read"
+    return f"read from day total {start.number} on, posted up to {start.last_posted_at:%Y-%m-%d %H:%M:%S %Z}"
+
+
+def _since(start: Start | None) -> dict[str, Any] | None:
+    if start is None:
+        return None
+    return {"day_total": start.number, "made_at": start.made_at, "last_posted_at": start.last_posted_at}
+
+
+def _trial_balance_json(found: TrialBalance) -> dict[str, Any]:
     return {
         "balanced": found.balanced,
         "safeguarded": found.safeguarded,
@@ -203,6 +245,8 @@ def _trial_balance_json(found: trial_balance.TrialBalance) -> dict[str, Any]:
         "wrong_transfers": found.wrong_transfers,
         "without_limits": _named(found),
         "wrong_receipts": found.wrong_receipts,
+        "wrong_totals": found.wrong_totals,
+        "since": _since(found.start),
     }
 
 
@@ -210,5 +254,5 @@ def _without_limits(wallets: int) -> str:
     return f"{wallets:,} customers' accounts are under no limits; --json names them"
 
 
-def _named(found: trial_balance.TrialBalance | verification.Verification) -> dict[str, Any]:
+def _named(found: TrialBalance | Verification) -> dict[str, Any]:
     return {"wallets": found.without_limits, "ids": found.named_without_limits}

@@ -23,6 +23,7 @@ Provider = Literal["local", "aws-kms", "gcp-kms", "vault", "pkcs11"]
 JobName = Literal[
     "expire-holds",
     "seal",
+    "day-totals",
     "partitions",
     "evidence-expiry",
     "downgrades",

@@ -62,6 +62,7 @@ class AccountChangeRow(Table, table=True):
     ceiling: int | None = Field(sa_column=Column(BigInteger, info=NOT_PERSONAL))
     parent_id: UUID | None
     profile_id: UUID | None
+    was_under: UUID | None
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     at: datetime = timestamp_column()

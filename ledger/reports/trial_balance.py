@@ -12,6 +12,8 @@ from uuid import UUID
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
+from emoney.ledger.reports import tail
+from emoney.ledger.reports.tail import Start
 from emoney.ledger.transfers.chart import BACKING, OUTSTANDING, AccountKind, sign_of
 
 LISTED_MAX = 10_000
@@ -53,6 +55,8 @@ class TrialBalance:
     `without_limits`: how many open accounts of customers are under no profile or one without a bound, such as
     an import leaves them; `named_without_limits`: their ids, LISTED_MAX at most. The books hold all the same.
     `wrong_receipts`: the accounts of funds where that is so of receipts, or more is issued than was received.
+    `wrong_totals`: what of the day totals does not hold, in words. `start`: the total that the books were
+    checked from; None when they were from their beginning.
     """
 
     lines: tuple[Line, ...]
@@ -61,6 +65,8 @@ class TrialBalance:
     without_limits: int = 0
     named_without_limits: tuple[UUID, ...] = ()
     wrong_receipts: tuple[UUID, ...] = ()
+    wrong_totals: tuple[str, ...] = ()
+    start: Start | None = None
 
     @property
     def totals(self) -> tuple[CurrencyTotal, ...]:
@@ -86,6 +92,7 @@ class TrialBalance:
             not self.wrong_accounts
             and not self.wrong_transfers
             and not self.wrong_receipts
+            and not self.wrong_totals
             and all(total.debits == total.credits for total in self.totals)
         )
 
@@ -97,23 +104,42 @@ class TrialBalance:
 
 @reads_tuples
 def trial_balance(connection: Connection) -> TrialBalance:
-    """The trial balance at this moment, all of it read from one snapshot. Reads every entry."""
+    """The trial balance at this moment, all of it read from one snapshot. Reads every entry.
+
+    `ledger.totals.trial_balance` reads what was posted since the last day total.
+    """
     connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     return read(connection)
 
 
 @reads_tuples
-def read(connection: Connection) -> TrialBalance:
-    """The trial balance as the caller's transaction sees it."""
+def read(connection: Connection, start: Start | None = None) -> TrialBalance:
+    """The trial balance as the caller's transaction sees it. `start`: check the tail after this total."""
     without = connection.execute(_queries.without_limits.sql, {"most": LISTED_MAX}).fetchall()
+    unexplained: list[int] = []
+    if start is None:
+        accounts, transfers, receipts = (
+            [row[0] for row in connection.execute(query.sql)]
+            for query in (_queries.unbalanced_accounts, _queries.wrong_transfers, _queries.wrong_receipts)
+        )
+    else:
+        accounts, unexplained = tail.wrong_accounts(connection, start)
+        transfers = tail.wrong_transfers(connection, start)
+        receipts = tail.wrong_receipts(connection, start)
     return TrialBalance(
         tuple(
-            Line(currency, AccountKind(kind), accounts, debits, credits)
-            for currency, kind, accounts, debits, credits in connection.execute(_queries.totals.sql)
+            Line(currency, AccountKind(kind), accounts_, debits, credits)
+            for currency, kind, accounts_, debits, credits in connection.execute(_queries.totals.sql)
         ),
-        tuple(row[0] for row in connection.execute(_queries.unbalanced_accounts.sql)),
-        tuple(row[0] for row in connection.execute(_queries.wrong_transfers.sql)),
+        tuple(accounts),
+        tuple(transfers),
         without[0][1] if without else 0,
         tuple(row[0] for row in without),
-        tuple(row[0] for row in connection.execute(_queries.wrong_receipts.sql)),
+        tuple(receipts),
+        tuple(
+            f"part {part} of the accounts is not what it came to at day total {start.number}"
+            for part in unexplained
+            if start is not None
+        ),
+        start,
     )

@@ -1,15 +1,21 @@
+-- name: sort_in_memory
+-- For the rest of the transaction: what is summed by account has tens of thousands of groups, or more.
+SELECT set_config('work_mem', '64MB', true);
+
 -- name: pending
--- Accounts whose pending sums are not what open holds reserve.
+-- Accounts whose pending sums are not what open holds reserve. Each open hold is looked up by its id, however many there were.
 SELECT 'ledger.account', a.id::text, 'pending sums follow from open holds',
        concat_ws(' and ', coalesce(o.amount, 0), coalesce(i.amount, 0)), concat_ws(' and ', a.debits_pending, a.credits_pending)
 FROM ledger.account AS a
 LEFT JOIN (
     SELECT h.debit_account AS id, sum(p.remaining) AS amount
-    FROM ledger.open_hold AS p JOIN ledger.hold AS h ON h.id = p.id GROUP BY 1
+    FROM ledger.open_hold AS p
+    CROSS JOIN LATERAL (SELECT h.debit_account FROM ledger.hold AS h WHERE h.id = p.id OFFSET 0) AS h GROUP BY 1
 ) AS o ON o.id = a.id
 LEFT JOIN (
     SELECT h.credit_account AS id, sum(p.remaining) AS amount
-    FROM ledger.open_hold AS p JOIN ledger.hold AS h ON h.id = p.id GROUP BY 1
+    FROM ledger.open_hold AS p
+    CROSS JOIN LATERAL (SELECT h.credit_account FROM ledger.hold AS h WHERE h.id = p.id OFFSET 0) AS h GROUP BY 1
 ) AS i ON i.id = a.id
 WHERE (a.debits_pending, a.credits_pending) <> (coalesce(o.amount, 0), coalesce(i.amount, 0));
 
@@ -22,43 +28,44 @@ LEFT JOIN ledger.open_hold AS o ON o.id = h.id
 LEFT JOIN (SELECT hold_id, sum(amount) AS gone FROM ledger.hold_event GROUP BY 1) AS e ON e.hold_id = h.id
 WHERE h.amount - coalesce(e.gone, 0) <> coalesce(o.remaining, 0);
 
+-- name: holds_of_tail
+-- The same of the holds that are open, and of those that were placed or that something became of in the tail.
+SELECT 'ledger.open_hold', h.id::text, 'what a hold reserves follows from what became of it',
+       (h.amount - e.gone)::text, coalesce(o.remaining, 0)::text
+FROM (
+    SELECT id FROM ledger.open_hold
+    UNION SELECT id FROM ledger.hold WHERE xact >= :xact
+    UNION SELECT hold_id FROM ledger.hold_event WHERE xact >= :xact
+) AS t
+CROSS JOIN LATERAL (SELECT h.id, h.amount FROM ledger.hold AS h WHERE h.id = t.id OFFSET 0) AS h
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(e.amount), 0) AS gone FROM ledger.hold_event AS e WHERE e.hold_id = t.id
+) AS e
+LEFT JOIN ledger.open_hold AS o ON o.id = t.id
+WHERE h.amount - e.gone <> coalesce(o.remaining, 0);
+
 -- name: usage
 -- Wallets of which something else is counted than their transfers and holds come to.
-SELECT 'ledger.account', a.id::text || coalesce(' with ' || b.other_id, ''), 'counted on ' || b.day || ', ' || b.what,
+SELECT 'ledger.account', b.account_id::text || coalesce(' with ' || b.other_id, ''), 'counted on ' || b.day || ', ' || b.what,
        b.expected::text, b.found::text
-FROM ledger.account AS a, ledger.usage_breaches_v1(a.id) AS b
-WHERE a.profile_id IS NOT NULL;
+FROM ledger.usage_breaches_v1() AS b;
 
--- name: limits
--- Windows in which a wallet moved more than a rule of its profile allows: such as began since the wallet came under that
--- profile, and since the rule is in force. By day, what was moved in the window so far.
-WITH moved AS (
-    SELECT m.account_id, m.other_id, m.day, r.number, r.id, r.most, r.span, r.starts_on, r.ends_on, sum(m.moved) AS moved,
-           ledger.window_first(r.span, m.day, p.fiscal_year_starts) AS first,
-           (SELECT max((c.at AT TIME ZONE p.time_zone)::date) FROM ledger.account_change AS c
-            WHERE c.account_id = a.id AND c.kind = 'profile') AS changed_on
-    FROM ledger.usage_moved AS m
-    JOIN ledger.account AS a ON a.id = m.account_id
-    JOIN ledger.limit_profile AS p ON p.id = a.profile_id
-    JOIN ledger.limit_rule AS r
-        ON r.profile_id = p.id AND r.slot = m.slot AND (r.scope = 'payee') = (m.other_id IS NOT NULL)
-        AND r.scope IN ('wallet', 'payee') AND r.after_months IS NULL
-    GROUP BY m.account_id, m.other_id, m.day, r.number, r.id, r.most, r.span, r.starts_on, r.ends_on, a.id, p.time_zone,
-        p.fiscal_year_starts
-), summed AS (
-    SELECT m.*, CASE WHEN m.span IN ('rolling_30d', 'rolling_12m') THEN (
-            SELECT sum(o.moved) FROM moved AS o
-            WHERE o.account_id = m.account_id AND o.number = m.number AND o.other_id IS NOT DISTINCT FROM m.other_id
-              AND o.day BETWEEN m.first AND m.day
-        ) ELSE sum(m.moved) OVER (PARTITION BY m.account_id, m.other_id, m.number, m.first ORDER BY m.day) END AS so_far
-    FROM moved AS m
-)
-SELECT 'ledger.account', s.account_id::text, s.id || ' on ' || min(s.day), s.most::text, max(s.so_far)::text
-FROM summed AS s
-WHERE s.so_far > s.most AND s.day < s.ends_on
-  AND s.first >= CASE WHEN s.starts_on < '1900-01-01' THEN '-infinity' ELSE s.starts_on END
-  AND (s.changed_on IS NULL OR s.first > s.changed_on)
-GROUP BY s.account_id, s.number, s.id, s.other_id, s.first, s.most;
+-- name: usage_of_tail
+-- The same of the wallets that moved, held or came under another profile in the tail, for the days that it reaches.
+SELECT 'ledger.account', b.account_id::text || coalesce(' with ' || b.other_id, ''), 'counted on ' || b.day || ', ' || b.what,
+       b.expected::text, b.found::text
+FROM ledger.usage_breaches_v1(ARRAY(
+    SELECT debit_account FROM ledger.transfer WHERE xact >= :xact
+    UNION SELECT credit_account FROM ledger.transfer WHERE xact >= :xact
+    UNION SELECT debit_account FROM ledger.hold WHERE xact >= :xact
+    UNION SELECT credit_account FROM ledger.hold WHERE xact >= :xact
+    UNION
+    SELECT s.id FROM ledger.hold_event AS e
+    CROSS JOIN LATERAL (SELECT h.debit_account, h.credit_account FROM ledger.hold AS h WHERE h.id = e.hold_id OFFSET 0) AS h
+    CROSS JOIN LATERAL (VALUES (h.debit_account), (h.credit_account)) AS s (id)
+    WHERE e.xact >= :xact
+    UNION SELECT account_id FROM ledger.account_change WHERE kind = 'profile' AND xact >= :xact
+), :first) AS b;
 
 -- name: rules
 -- The rules of profiles as the database has compiled them.

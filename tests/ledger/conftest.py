@@ -1,9 +1,14 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from uuid import UUID
 
 import pytest
-from books import Books
+from books import Books, Force
 
-from emoney.ledger import Database
+from emoney.ledger import Database, Transfer
+from emoney.ledger.posting import locked, optimistic
+from emoney.ledger.posting.account_state import Accounts
+from emoney.ledger.posting.decide import Decision, decide
 from emoney.testing import copy_of
 
 
@@ -20,3 +25,31 @@ def shared_books(template: str) -> Iterator[Books]:
         database = Database(url)
         yield Books(database, url)
         database.close()
+
+
+@pytest.fixture
+def force(books: Books, monkeypatch: pytest.MonkeyPatch) -> Force:
+    """Post what limits forbid, as one could who held guard and decision down for a moment."""
+    lax = (
+        "UPDATE ledger.guard SET day_most = array_fill(NULL::bigint, ARRAY[slots]), single_out_most = NULL,"
+        " span_most = array_fill(NULL::bigint, ARRAY[slots]), balance_most = NULL, apart_codes = 0"
+    )
+
+    def decide_nothing_refused(todo: Sequence[Transfer], states: Accounts, now: datetime) -> list[Decision]:
+        for state in states.values():
+            state.profile = None
+        return list(decide(todo, states, now))
+
+    def post(payer: UUID, payee: UUID, amount: int) -> UUID:
+        books.owner("CREATE TABLE kept AS SELECT * FROM ledger.guard", lax)
+        transfer = books.transfer(payer, payee, amount)
+        with monkeypatch.context() as patched:
+            patched.setattr(locked, "decide", decide_nothing_refused)
+            patched.setattr(optimistic, "decide", decide_nothing_refused)
+            books.posted(transfer)
+        books.owner(
+            "DELETE FROM ledger.guard", "INSERT INTO ledger.guard SELECT * FROM kept", "DROP TABLE kept"
+        )
+        return transfer.id
+
+    return post

@@ -117,7 +117,8 @@ CREATE TABLE ledger.account_freeze (
 -- A freeze or unfreeze is of one kind: freeze_debit and freeze_credit are what that kind stops from then on, frozen_debit
 -- and frozen_credit what all kinds together do. approval_id: the decision on which it, or limits, are lifted, where that
 -- takes two.
--- Bounds hold both bounds. id: by which the change's leaf in the proof log names it; left to the database.
+-- Bounds hold both bounds. was_under: the profile before a change of it, as the database knows it, so that what an account
+-- was under at any time is on record. id: by which the change's leaf in the proof log names it; left to the database.
 CREATE TABLE ledger.account_change (
     account_id uuid NOT NULL,
     number integer NOT NULL CHECK (number > 0),
@@ -132,6 +133,7 @@ CREATE TABLE ledger.account_change (
     ceiling bigint,
     parent_id uuid,
     profile_id uuid,
+    was_under uuid,
     actor text NOT NULL CHECK (length(actor) BETWEEN 1 AND 200),
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     at timestamptz NOT NULL,
@@ -144,7 +146,7 @@ CREATE TABLE ledger.account_change (
         AND (kind IN ('unfreeze', 'profile') OR approval_id IS NULL)
         AND (kind = 'bounds' OR (floor IS NULL AND ceiling IS NULL))
         AND (kind = 'parent' OR parent_id IS NULL)
-        AND (kind = 'profile' OR profile_id IS NULL)
+        AND (kind = 'profile' OR (profile_id IS NULL AND was_under IS NULL))
     )
 );
 
@@ -381,6 +383,24 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.change_account_v1() FROM PUBLIC;
+
+-- The account is locked first, as change_account_v1 does, so nobody comes between.
+CREATE FUNCTION ledger.keep_former_profile_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_RELID <> 'ledger.account_change'::regclass THEN
+        RAISE EXCEPTION 'ledger: accounts are changed from ledger.account_change only'
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    SELECT a.profile_id INTO NEW.was_under FROM ledger.account AS a WHERE a.id = NEW.account_id FOR NO KEY UPDATE;
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.keep_former_profile_v1() FROM PUBLIC;
+CREATE TRIGGER keep_former_profile BEFORE INSERT ON ledger.account_change
+    FOR EACH ROW WHEN (NEW.kind = 'profile') EXECUTE FUNCTION ledger.keep_former_profile_v1();
 
 CREATE TRIGGER change_account AFTER INSERT ON ledger.account_change
     FOR EACH ROW EXECUTE FUNCTION ledger.change_account_v1();

@@ -40,7 +40,7 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
     (11, 'ledger.account_change', 1, 'id', ARRAY[
         'account_id uuid', 'number integer', 'kind text', 'frozen_debit json', 'frozen_credit json', 'freeze_kind text',
         'freeze_debit json', 'freeze_credit json', 'approval_id uuid', 'floor integer', 'ceiling integer',
-        'parent_id uuid', 'profile_id uuid', 'actor text', 'reason text', 'at time']),
+        'parent_id uuid', 'profile_id uuid', 'was_under uuid', 'actor text', 'reason text', 'at time']),
     (12, 'ledger.transfer_note', 1, 'id', ARRAY['key text', 'metadata json']),
     (13, 'ledger.kept_request', 1, 'id', ARRAY[
         'salt uuid', 'action text', 'subject uuid', 'target text', 'details json', 'actor text', 'reason text',

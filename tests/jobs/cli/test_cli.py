@@ -152,6 +152,22 @@ def test_a_trial_balance_that_is_wrong_exits_with_1(with_wallet: Command, owner_
     assert "NOT balanced" in out
 
 
+def test_checks_begin_at_the_last_sealed_day_total_and_deep_ones_at_the_beginning(
+    with_wallet: Command,
+) -> None:
+    assert json.loads(with_wallet("verify", "--json")[1])["since"] is None
+    code, out, _ = with_wallet("jobs", "run", "day-totals", "--json")
+    assert (code, json.loads(out)) == (0, {"job": "day-totals", "transfers": 3, "day total": 1})
+    assert with_wallet("proof", "seal")[0] == 0
+    for command in ("verify", "trial-balance"):
+        code, out, _ = with_wallet(command, "--json")
+        assert (code, json.loads(out)["since"]["day_total"]) == (0, 1)
+        code, out, _ = with_wallet(command, "--deep", "--json")
+        assert (code, json.loads(out)["since"]) == (0, None)
+    assert "read from day total 1 on" in with_wallet("verify")[1]
+    assert "everything was read" in with_wallet("trial-balance", "--deep")[1]
+
+
 def test_monitoring_runs_and_runs_again(with_wallet: Command) -> None:
     code, out, _ = with_wallet("aml", "run", "--json")
     assert code == 0

@@ -48,6 +48,7 @@ TABLES = {
     17: ("ledger.receipt_match", "receipt_id"),
     18: ("ledger.receipt_withdrawal", "request_id"),
     19: ("ledger.receipt_policy", "id"),
+    20: ("ledger.day_total", "id"),
     21: ("ledger.clock_policy", "id"),
     32: ("privacy.key_event", "id"),
     33: ("privacy.opening", "id"),

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from logs import Log
 
-from emoney.ledger import Operation, account_changes, disputes, holds, periods, reversals, two_persons
+from emoney.ledger import Operation, account_changes, disputes, holds, periods, reversals, totals, two_persons
 from emoney.ledger.base.ids import new_id
 
 BY: dict[str, str] = {"actor": "ops-1", "reason": "test"}
@@ -24,6 +24,7 @@ ALTER = {
     "ledger.account_change": "actor = 'nobody'",
     "ledger.kept_request": "reason = 'another'",
     "ledger.kept_request_decision": "actor = 'nobody'",
+    "ledger.day_total": "transfers = transfers + 1",
     "ledger.kept_request_done": "done_at = done_at + interval '1 day'",
 }
 
@@ -65,6 +66,7 @@ def live(log: Log) -> None:
     periods.close(ledger, "2026-01", actor="accountant-1")
     books.now += timedelta(hours=2)
     assert holds.expire_due(ledger) == 1
+    assert totals.make(ledger.database) is not None
     log.seal()
     log.check()
 
