@@ -24,6 +24,7 @@ from benchmarks import (
     proofs,
     report,
     sealing,
+    ways,
 )
 from benchmarks.figures import Figure
 from benchmarks.scale import FULL, SMOKE
@@ -31,6 +32,7 @@ from emoney.ledger.base.errors import EmoneyError
 
 POSTING = "posting"
 OTHERS = {
+    "ways": ways.measure,
     "command-line": command_line.measure,
     "limits": limits.measure,
     "import": import_rate.measure,

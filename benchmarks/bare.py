@@ -1,7 +1,8 @@
 """What PostgreSQL can write: the baselines of posting, on tables like the ledger's without its rules.
 
 - `Ceiling`: a batch as two COPYs of finished rows and one update of balances, in one durable transaction;
-- `Function`: a transfer as one `SELECT function()` round trip that commits by itself.
+- `Function`: a transfer as one `SELECT function()` round trip that commits by itself;
+- `Walk`: a batch as one such round trip: locked and read once, walked in order, a statement for each table.
 
 The tables have the ledger's columns, defaults, indexes and fill factors; no checks, triggers or limits.
 """
@@ -14,6 +15,7 @@ from uuid import UUID
 
 import psycopg
 from psycopg import sql
+from psycopg.types.numeric import Int8
 
 from emoney.ledger import Transfer
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -56,6 +58,7 @@ def make_tables(url: str, accounts: Sequence[UUID]) -> None:
             "INSERT INTO bare.account SELECT * FROM ledger.account WHERE id = ANY(%s)", (list(accounts),)
         )
         owner.execute(_queries.function.sql)
+        owner.execute(_queries.walk_function.sql)
 
 
 class Ceiling:
@@ -151,6 +154,32 @@ class Function:
         ).fetchone()
         assert row is not None
         return bool(row[0])
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Walk:
+    """Posts one batch a call."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    def post(self, batch: Sequence[Transfer]) -> None:
+        """Post a batch of which nothing may be refused; committed when this returns."""
+        first = batch[0]
+        self._connection.execute(
+            "SELECT bare.walk(%b, %b, %b, %b, %s, %s, %s)",
+            (
+                [t.id for t in batch],
+                [t.debit_account for t in batch],
+                [t.credit_account for t in batch],
+                [Int8(t.amount) for t in batch],
+                first.currency,
+                first.operation.value,
+                first.reference,
+            ),
+        )
 
     def close(self) -> None:
         self._connection.close()

@@ -8,16 +8,23 @@ it holds. Its version and balance are the database's to say, and many may pay it
 """
 
 from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
 
 from emoney.ledger.base.clock import Clock
+from emoney.ledger.base.errors import EmoneyError, Unavailable
 from emoney.ledger.base.postgres import cursors as kept
 from emoney.ledger.base.postgres.binary_arrays import Binary, encode_time
 from emoney.ledger.base.postgres.binary_rows import LENGTH, decided_row, open_row, text
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits.profiles import ProfileCache
-from emoney.ledger.posting.account_cache import AccountCache, DecidedAlone
-from emoney.ledger.posting.account_state import WriteMark
+from emoney.ledger.posting import locked as posting
+from emoney.ledger.posting.account_cache import FAILURES_MAX, AccountCache
+from emoney.ledger.posting.account_state import AccountState, WriteMark
+from emoney.ledger.posting.decide import Accepted, decide
 from emoney.ledger.posting.optimistic import StaleDecision, as_stale
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome, Transfer
@@ -36,7 +43,7 @@ class SinglePosts:
 
     def __init__(self, database: Database, clock: Clock, profiles: ProfileCache) -> None:
         self._database, self._clock, self._profiles = database, clock, profiles
-        self._caches: list[AccountCache] = []
+        self._caches: list[_Remembered] = []
 
     def post(self, transfer: Transfer) -> Outcome | None:
         """The outcome of a transfer that is posted; None, and nothing is written, where it had better be
@@ -47,10 +54,10 @@ class SinglePosts:
         try:
             cache = self._caches.pop()
         except IndexError:
-            cache = AccountCache(self._clock, self._profiles)
+            cache = _Remembered(self._clock, self._profiles)
         try:
             with self._database.autocommit() as connection:
-                return self._post(connection, cache, transfer)
+                return _post(connection, cache, transfer)
         except BaseException:
             cache.invalidate()
             raise
@@ -58,25 +65,111 @@ class SinglePosts:
             if len(self._caches) < CACHES_MAX:
                 self._caches.append(cache)
 
-    def _post(self, connection: Connection, cache: AccountCache, transfer: Transfer) -> Outcome | None:
-        for _ in range(ATTEMPTS):
-            decided = cache.decide_alone(transfer, lambda: nullcontext(connection))
-            if decided is None:
-                return None
-            try:
-                with as_stale(decided.posted_at):
-                    written = _write(connection, decided)
-            except StaleDecision:  # the id was sent before, or the database was busy
-                cache.forget_sides(transfer)
-                return None
-            if written is not None:
-                cache.written_alone(decided, WriteMark(written))
-                return Outcome(transfer.id)
-            cache.stale_alone(transfer)
-        return None
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """A transfer that is accepted and not written, and by which transactions its accounts were written.
+
+    `credit_written_by`: None for an account that takes whatever comes.
+    """
+
+    accepted: Accepted
+    posted_at: datetime
+    debit_written_by: int
+    credit_written_by: int | None
 
 
-def _write(connection: Connection, decided: DecidedAlone) -> int | None:
+class _Remembered(AccountCache):
+    """Accounts as this cache's own posts have left them; used by one call at a time.
+
+    Those that took whatever came are remembered without their mark: what they hold is not known.
+    """
+
+    def decide_one(self, transfer: Transfer, connection: Connection) -> _Decided | None:
+        """Decided on what is remembered and read; None where it is refused, or that is not enough. Its
+        accounts are then forgotten.
+        """
+        if self._skip_next:
+            self._skip_next -= 1
+            self.forget_sides(transfer)
+        decided = self._decide_one(transfer, connection)
+        if decided is None:
+            self.forget_sides(transfer)
+        return decided
+
+    def _decide_one(self, transfer: Transfer, connection: Connection) -> _Decided | None:
+        sides = {side.int: side for side in (transfer.debit_account, transfer.credit_account)}
+        for number, takes_all in zip(sides, (_never, _takes_all), strict=False):
+            state = self._accounts.get(number)
+            if state is not None and state.last_written_by is None and not takes_all(state):
+                del self._accounts[number]
+        try:
+            transfer.check()
+            now = self._ready([transfer], sides, lambda: nullcontext(connection))
+        except Unavailable:
+            raise
+        except (EmoneyError, psycopg.Error, posting.Impossible):
+            return None  # posting finds it, too, and says it in its own words
+        if now is None:
+            return None
+        payer, payee = (self._accounts[number] for number in sides)
+        debit_mark, credit_mark = payer.last_written_by, payee.last_written_by
+        assert debit_mark is not None
+        assert debit_mark.transaction is not None
+        decisions = list(decide([transfer], self._accounts, now))
+        if len(decisions) != 1 or not isinstance(decision := decisions[0], Accepted):
+            return None
+        compared = None if _takes_all(payee) or credit_mark is None else credit_mark.transaction
+        return _Decided(decision, now, debit_mark.transaction, compared)
+
+    def written_one(self, decided: _Decided, mark: WriteMark) -> None:
+        """What was decided has been written."""
+        t = decided.accepted.transfer
+        self._accounts[t.debit_account.int].last_written_by = mark
+        known = decided.credit_written_by is not None
+        self._accounts[t.credit_account.int].last_written_by = mark if known else None
+        if not self._skip_next:
+            self._failures = 0
+
+    def stale_one(self, transfer: Transfer) -> None:
+        """Its accounts were no longer as they were: they, and those of the next ones, are read anew."""
+        self.forget_sides(transfer)
+        self._skip_next = self._failures = min(max(1, 2 * self._failures), FAILURES_MAX)
+
+    def forget_sides(self, transfer: Transfer) -> None:
+        """Remember nothing of a transfer's accounts."""
+        for side in (transfer.debit_account, transfer.credit_account):
+            self._accounts.pop(side.int, None)
+
+
+def _takes_all(account: AccountState) -> bool:
+    """Whether what the account holds and moves stops no credit to it."""
+    return account.profile is None and account.sign < 0 and account.ceiling is None
+
+
+def _never(_: AccountState) -> bool:
+    return False
+
+
+def _post(connection: Connection, cache: _Remembered, transfer: Transfer) -> Outcome | None:
+    for _ in range(ATTEMPTS):
+        decided = cache.decide_one(transfer, connection)
+        if decided is None:
+            return None
+        try:
+            with as_stale(decided.posted_at):
+                written = _write(connection, decided)
+        except StaleDecision:  # the id was sent before, or the database was busy
+            cache.forget_sides(transfer)
+            return None
+        if written is not None:
+            cache.written_one(decided, WriteMark(written))
+            return Outcome(transfer.id)
+        cache.stale_one(transfer)
+    return None
+
+
+def _write(connection: Connection, decided: _Decided) -> int | None:
     """Write and commit; the number of the transaction, None where an account is no longer as it was."""
     t, _, debit_version, debit_balance, credit_version, credit_balance = decided.accepted
     words = _words.get((t.currency, t.operation))
@@ -84,20 +177,19 @@ def _write(connection: Connection, decided: DecidedAlone) -> int | None:
         words = _words[t.currency, t.operation] = text(t.currency) + text(t.operation._value_)
     words += text(t.reference)
     sides = (t.id, t.debit_account, t.credit_account, t.amount, debit_version, debit_balance)
-    row = (
-        open_row(*sides, words, t.effective_at)
-        if decided.open_ended
-        else Binary(decided_row(*sides, credit_version, credit_balance, words, None, t.effective_at)[LENGTH:])
-    )
+    seen = decided.credit_written_by
+    if seen is None:
+        row = open_row(*sides, words, t.effective_at)
+    else:
+        whole = decided_row(*sides, credit_version, credit_balance, words, None, t.effective_at)
+        row = Binary(whole[LENGTH:])
     ((transaction,),) = kept.rows(
         connection,
         _WRITE,
         {
             "debit_written_by": Binary(decided.debit_written_by.to_bytes(4)),
-            "credit_written_by": None
-            if decided.open_ended
-            else Binary(decided.credit_written_by.to_bytes(4)),
-            "posted_at": Binary(encode_time(decided.posted_at)[4:]),
+            "credit_written_by": None if seen is None else Binary(seen.to_bytes(4)),
+            "posted_at": Binary(encode_time(decided.posted_at)[LENGTH:]),
             "decided": row,
         },
     )

@@ -6,7 +6,7 @@ import pytest
 from books import Books, Force
 
 from emoney.ledger import Database, Ledger, Transfer
-from emoney.ledger.posting import account_cache, locked, optimistic
+from emoney.ledger.posting import locked, optimistic, single
 from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import Decision, decide
 from emoney.testing import copy_of
@@ -46,7 +46,7 @@ def force(books: Books, monkeypatch: pytest.MonkeyPatch) -> Force:
         with monkeypatch.context() as patched:
             patched.setattr(locked, "decide", decide_nothing_refused)
             patched.setattr(optimistic, "decide", decide_nothing_refused)
-            patched.setattr(account_cache, "decide", decide_nothing_refused)
+            patched.setattr(single, "decide", decide_nothing_refused)
             forced = Ledger(books.database, lambda: books.now)  # what it remembers is wrong, and forgotten
             assert forced.post([transfer])[0].posted
         books.owner(

@@ -285,12 +285,24 @@ BEGIN
             credits_posted = a.credits_posted + t.credits,
             version = t.last,
             last_posted_at = at,
-            counted_on = CASE WHEN g.slots > 0 AND t.out_mask | t.in_mask <> 0
-                THEN greatest(a.counted_on, (at AT TIME ZONE g.time_zone)::date) ELSE a.counted_on END,
-            counters = CASE WHEN g.slots > 0 AND t.out_mask | t.in_mask <> 0 THEN ledger.counted_v1(
-                a.id, a.counted_on, a.counters, g, (at AT TIME ZONE g.time_zone)::date, t.out_mask, t.out_amount,
-                t.out_number, t.in_mask, t.in_amount, t.in_number, t.codes, t.amounts) ELSE a.counters END
-        FROM unnest(totals) AS t, ledger.guard AS g, ledger.kind_operations AS k
+            counted_on = CASE WHEN c.counts THEN greatest(a.counted_on, c.day) ELSE a.counted_on END,
+            counters = CASE
+                WHEN NOT c.counts THEN a.counters
+                WHEN a.counted_on >= c.day AND c.added IS NOT NULL THEN ARRAY[a.counters[1] + c.added, a.counters[2]]
+                ELSE ledger.counted_v1(
+                    a.id, a.counted_on, a.counters, g, c.day, t.out_mask, t.out_amount, t.out_number, t.in_mask, t.in_amount,
+                    t.in_number, t.codes, t.amounts)
+                END
+        FROM unnest(totals) AS t, ledger.guard AS g, ledger.kind_operations AS k,
+            -- added: of a single slot, where all of a direction counts in it or none; most wallets' is
+            LATERAL (
+                SELECT (at AT TIME ZONE g.time_zone)::date AS day, g.slots > 0 AND t.out_mask | t.in_mask <> 0 AS counts,
+                    CASE WHEN g.slots = 1 AND g.masks[1] & t.out_mask IN (0, t.out_mask) AND g.masks[1] & t.in_mask IN (0, t.in_mask)
+                        THEN CASE WHEN g.masks[1] & t.out_mask = 0 THEN 0 WHEN g.numbers[1] THEN t.out_number ELSE t.out_amount END
+                            + CASE WHEN g.masks[1] & t.in_mask = 0 THEN 0 WHEN g.numbers[1] THEN t.in_number ELSE t.in_amount END
+                    END AS added
+                OFFSET 0
+            ) AS c
         WHERE a.id = t.account_id
           AND k.kind = a.kind AND t.all_codes & ~k.codes = 0
           AND t.first = a.version + 1 AND t.last - t.first + 1 = t.entries
@@ -304,6 +316,8 @@ BEGIN
           AND g.ends_at > at AND g.starts_at <= at
           AND (t.peak > g.balance_most) IS NOT TRUE
           AND (t.largest_out > g.single_out_most) IS NOT TRUE AND (t.largest_in > g.single_in_most) IS NOT TRUE
+          AND (c.counts AND c.added > 0 AND a.counted_on >= c.day
+               AND (a.counters[1] + c.added > g.day_most[1] OR a.counters[1] + a.counters[2] + c.added > g.span_most[1])) IS NOT TRUE
         RETURNING t.all_codes & g.apart_codes <> 0 OR (late AND a.profile_id IS NOT NULL) AS apart
     )
     SELECT count(*), coalesce(bool_or(written.apart), false) INTO updated, apart FROM written;

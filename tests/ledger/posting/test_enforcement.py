@@ -17,8 +17,8 @@ from emoney.ledger.base.errors import EmoneyError, IntegrityViolation
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Connection, connect
 from emoney.ledger.limits.rules import Bound, Direction, Metric, Scope, Window
-from emoney.ledger.posting import account_cache, optimistic
 from emoney.ledger.posting import locked as posting
+from emoney.ledger.posting import optimistic, single
 from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import Accepted, Decision, Rejected, decide
 from emoney.ledger.transfers.transfer import Refusal
@@ -34,7 +34,7 @@ def decide_by(patched: pytest.MonkeyPatch, decider: Callable[..., list[Decision]
 
     patched.setattr(posting, "decide", decide_so)
     patched.setattr(optimistic, "decide", decide_so)
-    patched.setattr(account_cache, "decide", decide_so)
+    patched.setattr(single, "decide", decide_so)
 
 
 def accepted(decisions: list[Decision]) -> list[Accepted]:

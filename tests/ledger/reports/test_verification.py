@@ -10,7 +10,7 @@ from emoney.ledger import Ledger, Operation, Transfer, holds
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
-from emoney.ledger.posting import account_cache, locked, optimistic
+from emoney.ledger.posting import locked, optimistic, single
 from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import Decision, decide
 from emoney.ledger.reports.verification import Breach, verify
@@ -122,7 +122,7 @@ def test_a_limit_that_was_passed_on_a_past_day_is_named(
     with monkeypatch.context() as patched:
         patched.setattr(locked, "decide", decide_nothing_refused)
         patched.setattr(optimistic, "decide", decide_nothing_refused)
-        patched.setattr(account_cache, "decide", decide_nothing_refused)
+        patched.setattr(single, "decide", decide_nothing_refused)
         forced = Ledger(lived.database, lambda: lived.now)  # what it remembers is wrong, and forgotten
         assert forced.post([lived.transfer(found["payer"].id, found["payee"].id, 501)])[0].posted
     lived.owner("UPDATE ledger.guard SET day_most = array_replace(day_most, 5000, 500)")
