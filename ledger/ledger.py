@@ -55,7 +55,7 @@ class Ledger:
         self._history = database.role == IMPORT_ROLE
         self.profiles = ProfileCache()
         self.reading = Reading(database, clock)
-        self._singles = SinglePosts(database, clock, self.profiles)
+        self._singles = SinglePosts(database, lambda: self.clock(), self.profiles)
 
     def open_account(
         self,

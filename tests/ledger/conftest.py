@@ -35,7 +35,9 @@ def force(books: Books, monkeypatch: pytest.MonkeyPatch) -> Force:
         " span_most = array_fill(NULL::bigint, ARRAY[slots]), balance_most = NULL, apart_codes = 0"
     )
 
-    def decide_nothing_refused(todo: Sequence[Transfer], states: Accounts, now: datetime) -> list[Decision]:
+    def decide_nothing_refused(
+        todo: Sequence[Transfer], states: Accounts, now: datetime, **_: bool
+    ) -> list[Decision]:
         for state in states.values():
             state.profile = None
         return list(decide(todo, states, now))

@@ -145,7 +145,7 @@ def test_money_moves_on(snapshot: Snapshot, emoney: Emoney, clock: SetClock) -> 
         [dispute] = [
             disputes.find(connection, id_)
             for (id_,) in connection.execute("SELECT id FROM ledger.dispute ORDER BY opened_at").fetchall()
-            if disputes.find(connection, id_).state is disputes.DisputeState.OPEN
+            if disputes.find(connection, id_, at=ledger.clock()).state is disputes.DisputeState.OPEN
         ]
     assert disputes.uphold(ledger, dispute.id, new_id(), actor="clerk-3", reason="seen").posted
     assert Consumer(emoney.database, "warehouse", clock=clock).read()

@@ -111,7 +111,8 @@ def _unread(path: Path) -> set[str]:
         for name, node in functions.items()
         if not name.startswith("_")
         and "connection" in [each.arg for each in node.args.args]
-        and not {"all_or_nothing", "reads_tuples"} & {getattr(each, "id", "") for each in node.decorator_list}
+        and not {"all_or_nothing", "reads_tuples", "without_expired"}
+        & {getattr(each, "id", "") for each in node.decorator_list}
         and asks(name)
     }
 
