@@ -20,7 +20,7 @@ from benchmarks import growth, writer
 from benchmarks import population as people
 from benchmarks.scale import Scale, Tell
 from benchmarks.scratch import Fresh
-from emoney.ledger import Database
+from emoney.ledger import Database, clock_policy
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.proofs import seal, signing_key
 

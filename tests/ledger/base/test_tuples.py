@@ -33,6 +33,9 @@ OF_BASE = {
 }
 
 
+READING = {"all_or_nothing", "reads_tuples", "without_expired"}
+
+
 @pytest.fixture
 def own(books: Books) -> Iterator[Any]:
     with psycopg.connect(books.owner_url, row_factory=dict_row) as connection:
