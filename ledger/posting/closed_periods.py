@@ -1,6 +1,6 @@
 """The watermark: the end of the last closed period (`ledger.periods`). No transfer counts before it any more.
 
-Posting asks here for a typed error before anything is written. The database asks again, by a trigger on each
+Posting asks here for a typed error before anything is written. The database asks again, at the end of each
 batch; what holds the two apart in time, a close between the question and the write, comes out as the same
 error.
 

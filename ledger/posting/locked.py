@@ -8,8 +8,8 @@
 | claim  | ids and groups not seen before are taken; others get their earlier  | 0 (+1 for replayed ids)|
 |        | outcome                                                             |                        |
 | decide | `decide`, in Python, in order                                       | 0                      |
-| write  | all of it in one call; entries, balances and usage follow in the    | 1                      |
-|        | database's trigger                                                  |                        |
+| write  | all of it in one call, whose function writes and checks entries,    | 1                      |
+|        | balances and usage                                                  |                        |
 | commit | the caller's transaction ends                                       | 1                      |
 
 Python works while PostgreSQL does: the accounts are made ready while the ids are claimed.

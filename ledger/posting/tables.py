@@ -172,6 +172,15 @@ class ReversalRow(Table, table=True):
     xact: int = xact()
 
 
+class UnmatchedReturnRow(Table, table=True):
+    """Transfers that give back, until their transaction ends."""
+
+    __tablename__ = "unmatched_return"
+    __table_args__ = {"schema": "ledger", "info": BOOKS}
+
+    transfer_id: UUID = Field(sa_column=Column(Uuid, primary_key=True))
+
+
 class DisputeRow(Table, table=True):
     """A transfer that its payer disputes, under the id of the hold on its receiver."""
 

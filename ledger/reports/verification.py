@@ -181,6 +181,7 @@ def _rule(rule: LimitRule) -> tuple[Any, ...]:
 
 _CHECKS: dict[str, _Check] = {
     "holds": _asked("pending", "holds", tail=("pending", "holds_of_tail")),
+    "returns": _asked("returns", tail=("returns_of_tail",)),
     "usage": _asked("usage", tail=("usage_of_tail",)),
     "profiles": _compiled,
     "guards": _asked("missing_guards", "guards"),

@@ -44,6 +44,19 @@ CROSS JOIN LATERAL (
 LEFT JOIN ledger.open_hold AS o ON o.id = t.id
 WHERE h.amount - e.gone <> coalesce(o.remaining, 0);
 
+-- name: returns
+-- Transfers that give back, under no limits, and name nothing that was moved.
+SELECT 'ledger.transfer', t.id::text, 'what gives back names what it gives back', NULL, NULL
+FROM ledger.transfer AS t
+WHERE t.operation IN ('refund', 'reversal') AND NOT EXISTS (SELECT FROM ledger.reversal AS r WHERE r.transfer_id = t.id);
+
+-- name: returns_of_tail
+-- The same of those of the tail.
+SELECT 'ledger.transfer', t.id::text, 'what gives back names what it gives back', NULL, NULL
+FROM ledger.transfer AS t
+WHERE t.xact >= :xact AND t.operation IN ('refund', 'reversal')
+  AND NOT EXISTS (SELECT FROM ledger.reversal AS r WHERE r.transfer_id = t.id);
+
 -- name: usage
 -- Wallets of which something else is counted than their transfers and holds come to.
 SELECT 'ledger.account', b.account_id::text || coalesce(' with ' || b.other_id, ''), 'counted on ' || b.day || ', ' || b.what,

@@ -194,6 +194,9 @@ BEGIN
                 t.credit_account, t.debit_account, code, t.amount, t.credit_balance, counts_at, NOT in_time, captured);
         END IF;
     END IF;
+    IF gives_back THEN
+        INSERT INTO ledger.unmatched_return (transfer_id) VALUES (t.id);
+    END IF;
     IF d.sign > c.sign OR gives_back THEN
         PERFORM ledger.check_issues_v1(ARRAY[t]);
     END IF;
@@ -363,6 +366,10 @@ BEGIN
         IF wrong IS NOT NULL THEN
             PERFORM ledger.refuse_float_v1(wrong::uuid);
         END IF;
+    END IF;
+    IF issues THEN
+        INSERT INTO ledger.unmatched_return (transfer_id)
+        SELECT t.id FROM unnest(decided) AS t WHERE t.operation IN ('refund', 'reversal');
     END IF;
     IF unreceipted OR issues THEN
         PERFORM ledger.check_issues_v1(decided);

@@ -13,6 +13,33 @@ CREATE TABLE ledger.reversal (
 CREATE INDEX reversal_original ON ledger.reversal (original_id);
 CREATE INDEX reversal_xact ON ledger.reversal USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
+-- Transfers that give back, from their posting to the end of its transaction: by then ledger.reversal says of what. They
+-- pass no limits, so none is without an original. Emptied by the trigger.
+CREATE TABLE ledger.unmatched_return (
+    transfer_id uuid PRIMARY KEY
+);
+
+CREATE FUNCTION ledger.match_return_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_RELID <> 'ledger.unmatched_return'::regclass THEN
+        RAISE EXCEPTION 'ledger: returns are matched from ledger.unmatched_return only'
+            USING ERRCODE = 'integrity_constraint_violation';
+    ELSIF NOT EXISTS (SELECT FROM ledger.reversal AS r WHERE r.transfer_id = NEW.transfer_id) THEN
+        RAISE EXCEPTION 'ledger: transfer % gives back what no transfer moved', NEW.transfer_id
+            USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    DELETE FROM ledger.unmatched_return AS u WHERE u.transfer_id = NEW.transfer_id;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.match_return_v1() FROM PUBLIC;
+
+CREATE CONSTRAINT TRIGGER match_return AFTER INSERT ON ledger.unmatched_return
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.match_return_v1();
+
 -- A reversal mirrors its original and, with all others of it, never passes its amount. Both accounts are locked by
 -- the posting of the transfer, so reversals of one transfer come one after the other.
 -- What limits counted of the original is given back to the day that it counted on: a capture's, to its hold's.

@@ -33,7 +33,7 @@ CREATE TABLE ledger.period_total (
 
 -- Closing waits until every posting under way has ended, and postings wait until the close has: each posting holds
 -- ROW EXCLUSIVE on ledger.transfer from its insert to its end, and this lock conflicts with it and with itself.
--- So a transfer was committed before the close, and is in its totals, or its trigger below sees the close.
+-- So a transfer was committed before the close, and is in its totals, or its posting sees the close, below.
 CREATE FUNCTION ledger.close_period_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -318,6 +318,19 @@ def test_a_limit_that_a_hold_would_pass_is_enforced(books: Books, metric: Metric
     assert books.dump() == before
 
 
+@pytest.mark.parametrize("operation", [Operation.REFUND, Operation.REVERSAL])
+def test_what_gives_back_without_an_original_is_refused(full: Books, operation: Operation) -> None:
+    """It passes no limits, so by plain SQL it would move anything."""
+    limited = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.DAY))
+    a, b = full.funded(5_000, profile=limited), full.account()
+    before = full.dump()
+    with connect(full.owner_url, role="emoney_app") as app:
+        post_by_sql(app, full.now, replace(full.transfer(a, b, 5_000), operation=operation), 2, 0, 1, 5_000)
+        with pytest.raises(errors.IntegrityConstraintViolation, match="gives back what no transfer moved"):
+            app.commit()
+    assert full.dump() == before
+
+
 def test_counters_that_were_changed_are_found(books: Books) -> None:
     limited = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.CALENDAR_MONTH))
     a, b = books.funded(500, profile=limited), books.account()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from books import Books, profile, rule
 
-from emoney.ledger import Ledger, Operation, Transfer, holds
+from emoney.ledger import AccountKind, Ledger, Operation, Transfer, holds, reversals
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
@@ -163,3 +163,16 @@ def test_a_limit_that_was_raised_on_a_day_is_asked_until_then(books: Books) -> N
     books.now += timedelta(days=3)
     books.posted(books.transfer(payer, payee, 150))
     assert breaches(books) == []
+
+
+def test_what_gives_back_without_an_original_is_named(lived: Books) -> None:
+    payer, shop = lived.funded(50), lived.account(AccountKind.MERCHANT)
+    paid = lived.transfer(payer, shop, 20, Operation.PAY)
+    lived.posted(paid)
+    refund = new_id()
+    assert reversals.refund(lived.ledger, paid.id, refund, reason="returned").posted
+    assert breaches(lived) == []
+    lived.owner(f"DELETE FROM ledger.reversal WHERE transfer_id = '{refund}'")
+    assert ("ledger.transfer", str(refund), "what gives back names what it gives back") in {
+        (found.table, found.key, found.rule) for found in breaches(lived)
+    }
