@@ -66,17 +66,23 @@ ACCOUNTS = [
 
 
 @pytest.fixture(scope="module")
-def untouched(template):
-    """A database for files of which nothing is written: each test of one sees to it that nothing was."""
+def shared(template):
     with copy_of(template) as url:
         opened = Database(url)
         yield opened
         opened.close()
 
 
+@pytest.fixture
+def untouched(shared, dump):
+    """A database for files of which nothing is written, which is seen to after each test."""
+    before = dump(shared)
+    yield shared
+    assert dump(shared) == before
+
+
 @pytest.mark.parametrize(("row", "column", "said"), TRANSFERS)
-def test_a_bad_transfer(untouched, operator, dump, row, column, said):
-    before = dump(untouched)
+def test_a_bad_transfer(untouched, operator, row, column, said):
     operator.transfers[1:2] = [row.replace("T1,", "X1,", 1)]
     with pytest.raises(BadFile) as caught:
         operator.run(untouched)
@@ -85,18 +91,15 @@ def test_a_bad_transfer(untouched, operator, dump, row, column, said):
     )
     assert said in str(caught.value)
     assert "; " in str(caught.value)  # what would be right
-    assert dump(untouched) == before
 
 
 @pytest.mark.parametrize(("row", "column", "said"), ACCOUNTS)
-def test_a_bad_account(untouched, operator, dump, row, column, said):
-    before = dump(untouched)
+def test_a_bad_account(untouched, operator, row, column, said):
     operator.accounts.append(row)
     with pytest.raises(BadFile) as caught:
         operator.run(untouched)
     assert (caught.value.file, caught.value.line, caught.value.column) == ("accounts.csv", 8, column)
     assert said in str(caught.value)
-    assert dump(untouched) == before
 
 
 def test_a_reference_in_the_log_of_the_error_is_cut(untouched, operator):
@@ -108,8 +111,7 @@ def test_a_reference_in_the_log_of_the_error_is_cut(untouched, operator):
 
 @pytest.mark.parametrize("file", ["transfers", "accounts"])
 @pytest.mark.parametrize("position", [0, 3])
-def test_a_missing_or_repeated_column(untouched, operator, dump, file, position):
-    before = dump(untouched)
+def test_a_missing_or_repeated_column(untouched, operator, file, position):
     lines = getattr(operator, file)
     name = lines[0].split(",")[position]
     needed = name
@@ -119,19 +121,15 @@ def test_a_missing_or_repeated_column(untouched, operator, dump, file, position)
             operator.run(untouched)
         assert caught.value.line == 1
         lines[0] = lines[0].replace("other", name)
-    assert dump(untouched) == before
 
 
-def test_time_that_runs_backwards(untouched, operator, dump):
-    before = dump(untouched)
+def test_time_that_runs_backwards(untouched, operator):
     operator.transfers[4], operator.transfers[5] = operator.transfers[5], operator.transfers[4]
     with pytest.raises(BadFile, match=r"transactions\.csv:6: column ts: .* is before the row above"):
         operator.run(untouched)
-    assert dump(untouched) == before
 
 
-def test_a_transaction_id_used_twice(untouched, operator, dump):
-    before = dump(untouched)
+def test_a_transaction_id_used_twice(untouched, operator):
     operator.transfers += [
         "T9,2026-01-05T06:00:00,P2P,1.00,W1,W2,,R1,D2",
         "T2,2026-01-05T06:00:00,P2P,1.00,W1,W2,,R1,D2",
@@ -139,19 +137,16 @@ def test_a_transaction_id_used_twice(untouched, operator, dump):
     ]
     with pytest.raises(BadFile, match=r"transactions\.csv:9: column tx_id: 'T2' is on line 3 already"):
         operator.run(untouched)
-    assert dump(untouched) == before
 
 
 @pytest.mark.parametrize(
     ("kind", "said"),
     [("CASH_IN", "cash_in from customer to customer"), ("CASH_OUT", "cash_out from customer to customer")],
 )
-def test_an_operation_between_the_wrong_accounts(untouched, operator, dump, kind, said):
-    before = dump(untouched)
+def test_an_operation_between_the_wrong_accounts(untouched, operator, kind, said):
     operator.transfers.append(f"T9,2026-01-05T06:00:00,{kind},1.00,W1,W2,,R1,D2")
     with pytest.raises(BadFile, match=rf"transactions\.csv:8: column from_account: a {said} is not possible"):
         operator.run(untouched)
-    assert dump(untouched) == before
 
 
 def test_of_two_faults_the_first_is_reported(untouched, operator):
@@ -178,17 +173,15 @@ def test_of_two_faults_the_first_is_reported(untouched, operator):
         (lambda good: b"PAR1" + good, 1, "the header lacks it"),
     ],
 )
-def test_a_file_that_is_wrong_as_a_file(untouched, operator, dump, spoil, line, said):
-    before = dump(untouched)
+def test_a_file_that_is_wrong_as_a_file(untouched, operator, spoil, line, said):
     transfers, accounts = operator.write()
     transfers.write_bytes(spoil(transfers.read_bytes()))
     with pytest.raises(BadFile) as caught:
         run_import(untouched, transfers, accounts_file=accounts, format="mobile-money", currency="GHS")
     assert (caught.value.line, said in str(caught.value)) == (line, True), caught.value
-    assert dump(untouched) == before
 
 
-def test_a_line_of_a_gigabyte_is_not_read_into_memory(untouched, operator, dump):
+def test_a_line_of_a_gigabyte_is_not_read_into_memory(untouched, operator):
     transfers, accounts = operator.write()
     with transfers.open("ab") as file:
         file.truncate(2**30)  # zeros, without a line end, and without a disk full of them
@@ -331,9 +324,7 @@ def test_a_safeguarding_account_that_is_something_else(database, operator, dump)
     assert dump(database) == before
 
 
-def test_a_customer_named_like_the_safeguarding_account(untouched, operator, dump):
+def test_a_customer_named_like_the_safeguarding_account(untouched, operator):
     operator.accounts.append("safeguarding:GHS,wallet,0,2025-02-01,R1,D2,C2,50.00")
-    before = dump(untouched)
     with pytest.raises(BadFile, match=r"accounts\.csv:8: column account_id: .* keeps for itself"):
         operator.run(untouched)
-    assert dump(untouched) == before
