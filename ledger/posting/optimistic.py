@@ -91,10 +91,14 @@ def decide_on(accounts: Accounts, transfers: Sequence[Transfer], now: datetime, 
             state.last_written_by = by
     refused = refusals(decisions)
     parameters["decided"] = rows(decisions)
-    parameters["refused"] = Binary(_JSONB_VERSION + json.dumps(refused).encode()) if refused else None
-    noted = notes(transfers)
-    parameters["noted"] = Binary(_JSONB_VERSION + json.dumps(noted).encode()) if noted else None
+    parameters["refused"] = as_jsonb(refused)
+    parameters["noted"] = as_jsonb(notes(transfers))
     return Decided(decisions, now, parameters, before, by)
+
+
+def as_jsonb(content: list[dict[str, Any]]) -> Binary | None:
+    """Rows as a parameter; None where there are none."""
+    return Binary(_JSONB_VERSION + json.dumps(content).encode()) if content else None
 
 
 def write(connection: Connection, decided: Decided) -> None:

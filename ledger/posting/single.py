@@ -25,7 +25,8 @@ from emoney.ledger.posting import locked as posting
 from emoney.ledger.posting.account_cache import FAILURES_MAX, AccountCache
 from emoney.ledger.posting.account_state import AccountState, WriteMark
 from emoney.ledger.posting.decide import Accepted, decide
-from emoney.ledger.posting.optimistic import StaleDecision, as_stale
+from emoney.ledger.posting.optimistic import StaleDecision, as_jsonb, as_stale
+from emoney.ledger.posting.write import notes
 from emoney.ledger.transfers.operations import Operation
 from emoney.ledger.transfers.transfer import Outcome, Transfer
 
@@ -49,7 +50,7 @@ class SinglePosts:
         """The outcome of a transfer that is posted; None, and nothing is written, where it had better be
         posted in another way. Raises as `optimistic.write`, but for StaleDecision.
         """
-        if type(transfer) is not Transfer or transfer.group or transfer.key or transfer.metadata:
+        if type(transfer) is not Transfer or transfer.group is not None:
             return None
         try:
             cache = self._caches.pop()
@@ -164,7 +165,7 @@ def _post(connection: Connection, cache: _Remembered, transfer: Transfer) -> Out
             return None
         if written is not None:
             cache.written_one(decided, WriteMark(written))
-            return Outcome(transfer.id)
+            return Outcome(transfer.id, key=transfer.key)
         cache.stale_one(transfer)
     return None
 
@@ -191,6 +192,7 @@ def _write(connection: Connection, decided: _Decided) -> int | None:
             "credit_written_by": None if seen is None else Binary(seen.to_bytes(4)),
             "posted_at": Binary(encode_time(decided.posted_at)[LENGTH:]),
             "decided": row,
+            "noted": None if t.key is None and t.metadata is None else as_jsonb(notes([t])),
         },
     )
     return None if transaction is None else int.from_bytes(transaction)

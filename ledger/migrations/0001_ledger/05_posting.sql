@@ -589,7 +589,7 @@ REVOKE EXECUTE ON FUNCTION ledger.write_decided_v1 FROM PUBLIC;
 -- violation: claims come after accounts, as for everybody. credit_written_by: null for an account that takes whatever comes
 -- (ledger.post_one_v1).
 CREATE FUNCTION ledger.write_one_v1(
-    debit_written_by xid, credit_written_by xid, posted_at timestamptz, decided ledger.decided_row
+    debit_written_by xid, credit_written_by xid, posted_at timestamptz, decided ledger.decided_row, noted jsonb
 ) RETURNS xid
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -604,6 +604,9 @@ BEGIN
         RETURN NULL;
     END IF;
     INSERT INTO ledger.claim (id) VALUES (decided.id);
+    IF noted IS NOT NULL THEN
+        PERFORM ledger.write_notes_v1(noted);
+    END IF;
     RETURN pg_current_xact_id()::xid;
 END
 $$;

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoney.ledger import AccountKind, Ledger, Operation, Transfer, holds, profile_changes
-from emoney.ledger.base.ids import new_id
+from emoney.ledger.base.errors import IdempotencyConflict
+from emoney.ledger.base.ids import Key, new_id
 from emoney.ledger.holds import Hold
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import Direction, Metric, Window
@@ -168,6 +169,21 @@ def test_a_clock_that_is_a_day_behind_is_decided_on_that_day(books: Books) -> No
     assert said(tomorrow, books.transfer(b, shop, 1, Operation.PAY)) is None
     assert said(books.ledger, books.transfer(a, shop, 100, Operation.PAY)) is None
     assert said(books.ledger, books.transfer(a, shop, 1, Operation.PAY)) == "flow-out-day"
+    books.check()
+
+
+def test_a_key_and_metadata_are_kept_with_it(books: Books, locks: list[int]) -> None:
+    a, b = books.funded(10), books.account(AccountKind.MERCHANT)
+    locks.clear()
+    sent = Transfer(Key("order-1"), a, b, 5, "EUR", Operation.PAY, metadata={"till": 7})
+    (outcome,) = books.ledger.post([sent])
+    assert (outcome.posted, outcome.key) == (True, "order-1")
+    assert locks == []
+    found = books.ledger.reading.transfer(Key("order-1"))
+    assert (found.key, found.metadata) == ("order-1", {"till": 7})
+    assert books.ledger.post([sent])[0].replayed
+    with pytest.raises(IdempotencyConflict):
+        books.ledger.post([Transfer(Key("order-1"), a, b, 5, "EUR", Operation.PAY, metadata={"till": 8})])
     books.check()
 
 
