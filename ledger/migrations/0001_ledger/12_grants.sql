@@ -13,7 +13,7 @@ GRANT SELECT ON
     ledger.kind_operations, ledger.limit_profile, ledger.limit_counter, ledger.limit_rule, ledger.guard, ledger.usage_day, ledger.usage_moved,
     ledger.operation_number,
     ledger.hold, ledger.hold_event, ledger.open_hold,
-    ledger.reversal, ledger.dispute, ledger.dispute_outcome,
+    ledger.reversal, ledger.unmatched_return, ledger.dispute, ledger.dispute_outcome,
     ledger.request_action, ledger.request, ledger.request_decision, ledger.request_done,
     ledger.kept_request, ledger.kept_request_decision, ledger.kept_request_done,
     ledger.closed_period, ledger.period_sum, ledger.period_total,
