@@ -92,7 +92,7 @@ def test_sql_gives_nothing_back_that_was_not_redeemed(
     treasury.record("slip 1", 100)
     before = treasury.books.dump()
     insert(app, treasury.books, treasury.issue(5, "slip 1", operation))
-    with pytest.raises(psycopg.IntegrityError, match="receipt_return_gives_back|gives back what no transfer moved"):
+    with pytest.raises(psycopg.IntegrityError, match=r"receipt_return_gives_back|gives back what"):
         app.commit()
     assert treasury.books.dump() == before
 
