@@ -22,13 +22,15 @@ from emoney.ledger import Database, Ledger, Transfer
 
 PROCESSES, BATCH, A_TURN = 8, 1_000, 10
 START_S, TURN_S = 0.5, 2.0
+A_CLIENT = 1_500
+"""Transfers made for a second of one of eight clients, more than any machine posted yet."""
 
 Post = Callable[[Transfer], bool]
 
 
 def measure(*, smoke: bool) -> list[Figure]:
     """Rates of each way, with their ratio to the plain function."""
-    wallets, turns, turn_s = (500, 1, 0.2) if smoke else (10_000, 5, TURN_S)
+    wallets, turns, turn_s = (500, 1, 0.2) if smoke else (10_000, 3, TURN_S)
     with scratch_server() as fresh:
         database = fresh("ways")
         ledger = Ledger(database)
@@ -39,7 +41,7 @@ def measure(*, smoke: bool) -> list[Figure]:
         with closing(Function(database.url)) as function, closing(Walk(database.url)) as walk:
 
             def alone(post: Post) -> float:
-                made = people.batch(pairs, int(10_000 * turn_s), chance)
+                made = people.batch(pairs, int(6_000 * turn_s), chance)
                 since, posted = time.perf_counter(), 0
                 for transfer in made:
                     assert post(transfer)
@@ -121,7 +123,7 @@ def _client(
 ) -> None:
     make = people.between(wallets) if merchant is None else people.to_merchant(wallets, merchant)
     chance = random.Random(1_000 * number + time.time_ns())
-    transfers = people.batch(make, int(5_000 * (START_S + turn_s)), chance)
+    transfers = people.batch(make, int(A_CLIENT * (START_S + turn_s)), chance)
     ledger = Ledger(Database(url))
     function = Function(url)
     post: Post = function.post if plain else lambda t: ledger.post([t])[0].posted
