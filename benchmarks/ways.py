@@ -56,8 +56,8 @@ def measure(*, smoke: bool) -> list[Figure]:
                 post(made)
                 return BATCH * len(made) / (time.perf_counter() - since)
 
-            def together(plain: bool, to: UUID | None = None, writers: int = PROCESSES) -> float:
-                return _together(database.url, ids, to, turn_s, plain=plain, processes=writers)
+            def together(plain: bool, to: UUID | None = None) -> float:
+                return _together(database.url, to, turn_s, plain=plain, processes=PROCESSES)
 
             ways: dict[str, Callable[[], float]] = {
                 "function": lambda: alone(function.post),
@@ -91,15 +91,14 @@ def measure(*, smoke: bool) -> list[Figure]:
     ]
 
 
-def _together(
-    url: str, wallets: list[UUID], merchant: UUID | None, turn_s: float, *, plain: bool, processes: int
-) -> float:
+def _together(url: str, merchant: UUID | None, turn_s: float, *, plain: bool, processes: int) -> float:
     """Transfers a second of several processes, each of which has begun before the clock starts."""
-    spawn = multiprocessing.get_context("spawn")
-    barrier, told = spawn.Barrier(processes), spawn.Queue()
+    served = multiprocessing.get_context("forkserver")
+    served.set_forkserver_preload([__name__])  # else each client would import everything anew
+    barrier, told = served.Barrier(processes), served.Queue()
     started = [
-        spawn.Process(
-            target=_client, args=(url, wallets, merchant, turn_s, plain, number, barrier, told), daemon=True
+        served.Process(
+            target=_client, args=(url, merchant, turn_s, plain, number, barrier, told), daemon=True
         )
         for number in range(processes)
     ]
@@ -113,7 +112,6 @@ def _together(
 
 def _client(
     url: str,
-    wallets: list[UUID],
     merchant: UUID | None,
     turn_s: float,
     plain: bool,
@@ -121,10 +119,12 @@ def _client(
     barrier: Barrier,
     told: Any,
 ) -> None:
+    database = Database(url)
+    wallets = people.wallets_of(database)
     make = people.between(wallets) if merchant is None else people.to_merchant(wallets, merchant)
     chance = random.Random(1_000 * number + time.time_ns())
     transfers = people.batch(make, int(A_CLIENT * (START_S + turn_s)), chance)
-    ledger = Ledger(Database(url))
+    ledger = Ledger(database)
     function = Function(url)
     post: Post = function.post if plain else lambda t: ledger.post([t])[0].posted
     barrier.wait(timeout=120)
