@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from unicodedata import is_normalized
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from emoney.ledger.base.names import REFERENCE_MAX, has_hidden, is_reference
 _TEXT = re.compile(r"[0-9a-fA-F]{8}(-?)[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{4}\1[0-9a-fA-F]{12}")
 _VERSION_7 = 0x7 << 76
 _VARIANT = 0x2 << 62
+_EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
 def new_id() -> UUID:
@@ -48,7 +49,7 @@ def derived_id(at: datetime, *parts: str) -> UUID:
         digest.update(len(encoded).to_bytes(4, "big") + encoded)
     noise = int.from_bytes(digest.digest()[:10], "big") >> 6
     high, low = noise >> 62, noise & ((1 << 62) - 1)
-    milliseconds = int(at.timestamp() * 1000) & ((1 << 48) - 1)
+    milliseconds = (at - _EPOCH) // _MILLISECOND & ((1 << 48) - 1)  # in whole numbers: a float may be less
     return UUID(int=(milliseconds << 80) | _VERSION_7 | (high << 64) | _VARIANT | low)
 
 
