@@ -20,7 +20,7 @@ from benchmarks import growth, writer
 from benchmarks import population as people
 from benchmarks.scale import Scale, Tell
 from benchmarks.scratch import Fresh
-from emoney.ledger import Database, clock_policy
+from emoney.ledger import Database
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.proofs import seal, signing_key
 
@@ -40,9 +40,6 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
             "choose a smaller --growth, or set TMPDIR"
         )
     database = fresh("history")
-    clock_policy.set_policy(
-        database.url, clock_policy.UNBOUNDED, actor="bench", reason="a hundred days in minutes"
-    )
     first = datetime.now(UTC) - writer.days(scale.written) - timedelta(days=100)
     people.open_wallets(database, scale.wallets, at=first - timedelta(minutes=1))
     before = _sizes(database)

@@ -14,7 +14,8 @@ from psycopg.conninfo import make_conninfo
 
 from emoney.jobs.migrate import upgrade
 from emoney.jobs.testing.prefunded import prefund
-from emoney.ledger import Database, clock_policy
+from emoney.jobs.testing.set_clocks import free_clock
+from emoney.ledger import Database
 from emoney.ledger.base.postgres import embedded
 
 Fresh = Callable[[str], Database]
@@ -64,7 +65,7 @@ def _server() -> str:
     url = embedded.start(folder)
     upgrade(url)
     prefund(url)
-    clock_policy.set_policy(url, clock_policy.UNBOUNDED, actor="bench", reason="months are posted in minutes")
+    free_clock(url, actor="bench", reason="months are posted in minutes")
     return url
 
 

@@ -50,6 +50,9 @@ class AccountCache:
     def invalidate(self) -> None:
         """What was decided is stale."""
         self._clear()
+        self._back_off()
+
+    def _back_off(self) -> None:
         self._skip_next = self._failures = min(max(1, 2 * self._failures), FAILURES_MAX)
 
     def forget(self) -> None:

@@ -17,17 +17,16 @@ from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.errors import EmoneyError, Unavailable
 from emoney.ledger.base.postgres import cursors as kept
 from emoney.ledger.base.postgres.binary_arrays import Binary, encode_time
-from emoney.ledger.base.postgres.binary_rows import LENGTH, decided_row, open_row, text
+from emoney.ledger.base.postgres.binary_rows import LENGTH
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.posting import locked as posting
-from emoney.ledger.posting.account_cache import FAILURES_MAX, AccountCache
+from emoney.ledger.posting.account_cache import AccountCache
 from emoney.ledger.posting.account_state import AccountState, WriteMark
 from emoney.ledger.posting.decide import Accepted, decide
 from emoney.ledger.posting.optimistic import StaleDecision, as_jsonb, as_stale
-from emoney.ledger.posting.write import notes
-from emoney.ledger.transfers.operations import Operation
+from emoney.ledger.posting.write import notes, row
 from emoney.ledger.transfers.transfer import Outcome, Transfer
 
 CACHES_MAX = 4
@@ -35,8 +34,6 @@ CACHES_MAX = 4
 ATTEMPTS = 2
 
 _WRITE: str = queries_beside(__file__).write_one.sql
-
-_words: dict[tuple[str, Operation], bytes] = {}
 
 
 class SinglePosts:
@@ -100,9 +97,10 @@ class _Remembered(AccountCache):
 
     def _decide_one(self, transfer: Transfer, connection: Connection) -> _Decided | None:
         sides = {side.int: side for side in (transfer.debit_account, transfer.credit_account)}
-        for number, takes_all in zip(sides, (_never, _takes_all), strict=False):
+        for number in sides:  # what holds an unknown sum is read, but to take whatever comes
             state = self._accounts.get(number)
-            if state is not None and state.last_written_by is None and not takes_all(state):
+            takes = number == transfer.credit_account.int and state is not None and _takes_all(state)
+            if state is not None and state.last_written_by is None and not takes:
                 del self._accounts[number]
         try:
             transfer.check()
@@ -135,7 +133,7 @@ class _Remembered(AccountCache):
     def stale_one(self, transfer: Transfer) -> None:
         """Its accounts were no longer as they were: they, and those of the next ones, are read anew."""
         self.forget_sides(transfer)
-        self._skip_next = self._failures = min(max(1, 2 * self._failures), FAILURES_MAX)
+        self._back_off()
 
     def forget_sides(self, transfer: Transfer) -> None:
         """Remember nothing of a transfer's accounts."""
@@ -146,10 +144,6 @@ class _Remembered(AccountCache):
 def _takes_all(account: AccountState) -> bool:
     """Whether what the account holds and moves stops no credit to it."""
     return account.profile is None and account.sign < 0 and account.ceiling is None
-
-
-def _never(_: AccountState) -> bool:
-    return False
 
 
 def _post(connection: Connection, cache: _Remembered, transfer: Transfer) -> Outcome | None:
@@ -172,18 +166,7 @@ def _post(connection: Connection, cache: _Remembered, transfer: Transfer) -> Out
 
 def _write(connection: Connection, decided: _Decided) -> int | None:
     """Write and commit; the number of the transaction, None where an account is no longer as it was."""
-    t, _, debit_version, debit_balance, credit_version, credit_balance = decided.accepted
-    words = _words.get((t.currency, t.operation))
-    if words is None:
-        words = _words[t.currency, t.operation] = text(t.currency) + text(t.operation._value_)
-    words += text(t.reference)
-    sides = (t.id, t.debit_account, t.credit_account, t.amount, debit_version, debit_balance)
-    seen = decided.credit_written_by
-    if seen is None:
-        row = open_row(*sides, words, t.effective_at)
-    else:
-        whole = decided_row(*sides, credit_version, credit_balance, words, None, t.effective_at)
-        row = Binary(whole[LENGTH:])
+    t, seen = decided.accepted.transfer, decided.credit_written_by
     ((transaction,),) = kept.rows(
         connection,
         _WRITE,
@@ -191,7 +174,7 @@ def _write(connection: Connection, decided: _Decided) -> int | None:
             "debit_written_by": Binary(decided.debit_written_by.to_bytes(4)),
             "credit_written_by": None if seen is None else Binary(seen.to_bytes(4)),
             "posted_at": Binary(encode_time(decided.posted_at)[LENGTH:]),
-            "decided": row,
+            "decided": Binary(row(decided.accepted, credit_known=seen is not None)[LENGTH:]),
             "noted": None if t.key is None and t.metadata is None else as_jsonb(notes([t])),
         },
     )

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -61,31 +62,30 @@ def write(
 
 def rows(decisions: Iterable[Decision]) -> Rows:
     """The accepted ones, as the database takes them."""
-    known: dict[tuple[str, Operation], bytes] = {}
-    made = []
-    for decision in decisions:
-        if not isinstance(decision, Accepted):
-            continue
-        t, _, debit_version, debit_balance, credit_version, credit_balance = decision
-        words = known.get((t.currency, t.operation))
-        if words is None:
-            words = known[t.currency, t.operation] = text(t.currency) + text(t.operation._value_)
-        made.append(
-            decided_row(
-                t.id,
-                t.debit_account,
-                t.credit_account,
-                t.amount,
-                debit_version,
-                debit_balance,
-                credit_version,
-                credit_balance,
-                words + text(t.reference),
-                t.group,
-                t.effective_at,
-            )
-        )
-    return Rows(DECIDED, made)
+    return Rows(DECIDED, [row(each) for each in decisions if isinstance(each, Accepted)])
+
+
+def row(accepted: Accepted, *, credit_known: bool = True) -> bytes:
+    """One, its length first. `credit_known`: else the database says what the credited account reaches."""
+    t, _, debit_version, debit_balance, credit_version, credit_balance = accepted
+    return decided_row(
+        t.id,
+        t.debit_account,
+        t.credit_account,
+        t.amount,
+        debit_version,
+        debit_balance,
+        credit_version if credit_known else None,
+        credit_balance,
+        _kind(t.currency, t.operation) + text(t.reference),
+        t.group,
+        t.effective_at,
+    )
+
+
+@lru_cache
+def _kind(currency: str, operation: Operation) -> bytes:
+    return text(currency) + text(operation.value)
 
 
 def notes(transfers: Iterable[Transfer]) -> list[dict[str, Any]]:

@@ -28,10 +28,9 @@ _NO_TEXT, _NO_UUID, _NO_TIME = (_HEAD(of, -1) for of in (_TEXT, _UUID, _TIME))
 _A_UUID, _A_TIME = _HEAD(_UUID, 16), Struct(">I").pack(_TIME)
 
 # the length and the number of columns first
-_DECIDED_START = Struct(">iiIi16sIi16sIi16sIiqIiqIiqIiqIiq").pack
-_DECIDED_FIXED = Struct(">iIi16sIi16sIi16sIiqIiqIiqIiqIiq").size
-_OPEN_START = Struct(">iIi16sIi16sIi16sIiqIiqIiqIiIi").pack
-_NO_NUMBER = -1
+_DECIDED_START = Struct(">iiIi16sIi16sIi16sIiqIiqIiq").pack
+_DECIDED_FIXED = Struct(">iIi16sIi16sIi16sIiqIiqIiq").size
+_CREDIT, _NO_CREDIT = Struct(">IiqIiq").pack, 2 * _HEAD(_BIGINT, -1)
 
 
 class Rows:
@@ -69,29 +68,6 @@ def text(value: str | None) -> bytes:
     return _HEAD(_TEXT, len(encoded)) + encoded
 
 
-def open_row(
-    id: UUID,
-    debit_account: UUID,
-    credit_account: UUID,
-    amount: int,
-    debit_version: int,
-    debit_balance: int,
-    words: bytes,
-    effective_at: datetime | None,
-) -> Binary:
-    """A row of DECIDED alone, of no group, without the credited account's version and balance."""
-    effective = _NO_TIME if effective_at is None else _A_TIME + encode_time(effective_at)
-    # fmt: off
-    start = _OPEN_START(
-        13,
-        _UUID, 16, id.bytes, _UUID, 16, debit_account.bytes, _UUID, 16, credit_account.bytes,
-        _BIGINT, 8, amount, _BIGINT, 8, debit_version, _BIGINT, 8, debit_balance,
-        _BIGINT, _NO_NUMBER, _BIGINT, _NO_NUMBER,
-    )
-    # fmt: on
-    return Binary(start + words + _NO_UUID + effective)
-
-
 def decided_row(
     id: UUID,
     debit_account: UUID,
@@ -99,21 +75,28 @@ def decided_row(
     amount: int,
     debit_version: int,
     debit_balance: int,
-    credit_version: int,
+    credit_version: int | None,
     credit_balance: int,
     words: bytes,
     group_id: UUID | None,
     effective_at: datetime | None,
 ) -> bytes:
-    """A row of DECIDED. `words`: the columns of the currency, the operation and the reference, by `text`."""
+    """A row of DECIDED. `words`: the columns of the currency, the operation and the reference, by `text`.
+
+    `credit_version`: None leaves it and `credit_balance` to the database.
+    """
     group = _NO_UUID if group_id is None else _A_UUID + group_id.bytes
     effective = _NO_TIME if effective_at is None else _A_TIME + encode_time(effective_at)
+    credit = (
+        _NO_CREDIT
+        if credit_version is None
+        else _CREDIT(_BIGINT, 8, credit_version, _BIGINT, 8, credit_balance)
+    )
     # fmt: off
     start = _DECIDED_START(
-        _DECIDED_FIXED + len(words) + len(group) + len(effective), 13,
+        _DECIDED_FIXED + len(credit) + len(words) + len(group) + len(effective), 13,
         _UUID, 16, id.bytes, _UUID, 16, debit_account.bytes, _UUID, 16, credit_account.bytes,
         _BIGINT, 8, amount, _BIGINT, 8, debit_version, _BIGINT, 8, debit_balance,
-        _BIGINT, 8, credit_version, _BIGINT, 8, credit_balance,
     )
     # fmt: on
-    return b"".join((start, words, group, effective))
+    return b"".join((start, credit, words, group, effective))
