@@ -86,9 +86,7 @@ def test_what_another_process_moved_is_read_again(books: Books, reads: list[int]
     books.check()
 
 
-def test_one_that_is_stale_says_that_the_others_may_be(
-    books: Books, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_is_stale_says_that_the_others_may_be(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where another process moves every account, only the first call finds that out by being refused."""
     pairs = [(books.funded(100), books.account()) for _ in range(6)]
     stale: list[object] = []
