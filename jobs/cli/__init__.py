@@ -114,9 +114,20 @@ def _options(
             help="Where the officer's password stands; else it is asked for, or comes from .pgpass.",
         ),
     ] = None,
+    officer_key: Annotated[
+        Path | None,
+        typer.Option(envvar="EMONEY_OFFICER_KEY", help="The officer's key, to sign what takes two persons."),
+    ] = None,
+    officer_passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="EMONEY_OFFICER_PASSPHRASE_FILE",
+            help="Where the passphrase of that key stands; else it is asked for.",
+        ),
+    ] = None,
 ) -> None:
     """The e-money ledger: limits inside the posting, KYC, AML monitoring, privacy assessments."""
-    ctx.with_resource(acting_as(Acting(officer, officer_password_file)))
+    ctx.with_resource(acting_as(Acting(officer, officer_password_file, officer_key, officer_passphrase_file)))
     if log_level is not None:
         ctx.with_resource(logged(log_level))
 

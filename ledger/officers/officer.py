@@ -7,6 +7,7 @@ who has lost a colleague or a password is helped by the owner, and everybody see
 """
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import DEFAULT, Connection, connect, libpq_url
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.queries import queries_beside
+from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.tuples import reads_tuples
 
 GROUP = "emoney_officer"
@@ -30,6 +32,7 @@ LOGIN = "emoney_officer_"
 """What the names of officers' logins begin with."""
 PASSWORD_MIN, PASSWORD_MAX = 12, 200
 HISTORY_MAX = 1_000
+KEY_BYTES = 32
 
 _queries = queries_beside(__file__)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
@@ -62,12 +65,13 @@ class OfficerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Officer:
-    """An officer as it is now, since when."""
+    """An officer as it is now, since when. `key`: its public key in base64; None: it signs nothing."""
 
     name: str
     login: str
     state: OfficerState
     roles: tuple[OfficerRole, ...]
+    key: str | None
     since: datetime
 
 
@@ -79,6 +83,7 @@ class OfficerChange:
     number: int
     state: OfficerState
     roles: tuple[OfficerRole, ...]
+    key: str | None
     actor: str
     reason: str
     by_login: str
@@ -116,8 +121,8 @@ def acting(connection: Connection) -> Officer | None:
 def history(connection: Connection, *, most: int = HISTORY_MAX) -> list[OfficerChange]:
     """What was changed about officers, the newest first."""
     return [
-        OfficerChange(name, number, OfficerState(state), _roles(roles), *rest)
-        for name, number, state, roles, *rest in connection.execute(_queries.history.sql, {"most": most})
+        OfficerChange(name, number, OfficerState(state), _roles(roles), _told(key), *rest)
+        for name, number, state, roles, key, *rest in connection.execute(_queries.history.sql, {"most": most})
     ]
 
 
@@ -146,7 +151,7 @@ def add(
             raise InvalidRequest(f"there is an officer {name} already")
         _make_login(connection, login, password)
         connection.execute(_queries.add.sql, {"name": name, "login": login})
-        return _changed(connection, name, OfficerState.ACTIVE, chosen, actor, reason)
+        return _changed(connection, name, OfficerState.ACTIVE, chosen, None, actor, reason)
 
 
 def suspend(url: str, name: str, *, actor: str, reason: str, pool: PoolOptions = DEFAULT) -> Officer:
@@ -154,7 +159,9 @@ def suspend(url: str, name: str, *, actor: str, reason: str, pool: PoolOptions =
     with _owned(url, pool) as connection:
         officer = _demanded(connection, name)
         connection.execute(sql.SQL("ALTER ROLE {} NOLOGIN").format(sql.Identifier(officer.login)))
-        changed = _changed(connection, name, OfficerState.SUSPENDED, officer.roles, actor, reason)
+        changed = _changed(
+            connection, name, OfficerState.SUSPENDED, officer.roles, officer.key, actor, reason
+        )
         connection.commit()  # before they end, so that they do not begin anew
         connection.execute(_queries.end_sessions.sql, {"login": officer.login})
         return changed
@@ -165,7 +172,7 @@ def reinstate(url: str, name: str, *, actor: str, reason: str, pool: PoolOptions
     with _owned(url, pool) as connection:
         officer = _demanded(connection, name)
         connection.execute(sql.SQL("ALTER ROLE {} LOGIN").format(sql.Identifier(officer.login)))
-        return _changed(connection, name, OfficerState.ACTIVE, officer.roles, actor, reason)
+        return _changed(connection, name, OfficerState.ACTIVE, officer.roles, officer.key, actor, reason)
 
 
 def change_roles(
@@ -175,7 +182,55 @@ def change_roles(
     chosen = _chosen(roles)
     with _owned(url, pool) as connection:
         officer = _demanded(connection, name)
-        return _changed(connection, name, officer.state, chosen, actor, reason)
+        return _changed(connection, name, officer.state, chosen, officer.key, actor, reason)
+
+
+@all_or_nothing
+def register_key(connection: Connection, key: bytes, *, reason: str) -> None:
+    """Register the Ed25519 public key of the officer whose login this is: from now on it signs.
+
+    Another in its place is the owner's to register (`replace_key`). Raises OfficerRefused, InvalidRequest.
+    """
+    connection.execute(_queries.register_key.sql, {"key": _checked_key(key), "reason": Reason(reason)})
+
+
+def replace_key(
+    url: str, name: str, key: bytes, *, actor: str, reason: str, pool: PoolOptions = DEFAULT
+) -> Officer:
+    """Give an officer another key, as when its own is lost. What was signed before still verifies. Raises
+    as `add`."""
+    told = b64encode(_checked_key(key)).decode()
+    with _owned(url, pool) as connection:
+        officer = _demanded(connection, name)
+        return _changed(connection, name, officer.state, officer.roles, told, actor, reason)
+
+
+@reads_tuples
+def keys(connection: Connection, name: str) -> list[bytes]:
+    """The public keys that an officer has had, the newest first."""
+    return [key for (key,) in connection.execute(_queries.keys.sql, {"name": name})]
+
+
+def demand_signatures(
+    url: str, demanded: bool, *, actor: str, reason: str, pool: PoolOptions = DEFAULT
+) -> None:
+    """Whether all officers sign what takes two persons, or only those who have a key. Raises as `add`."""
+    row = {"demanded": bool(demanded), "actor": Actor(actor), "reason": Reason(reason)}
+    with _owned(url, pool) as connection:
+        connection.execute(_queries.demand_signatures.sql, row)
+
+
+@reads_tuples
+def signatures_demanded(connection: Connection) -> bool:
+    """Whether officers without a key cannot ask or decide."""
+    row = connection.execute(_queries.signatures_demanded.sql).fetchone()
+    return row is not None and row[0]
+
+
+def _checked_key(key: bytes) -> bytes:
+    if not isinstance(key, bytes) or len(key) != KEY_BYTES:
+        raise InvalidRequest(f"an Ed25519 public key has {KEY_BYTES} bytes")
+    return key
 
 
 @contextmanager
@@ -209,10 +264,18 @@ def _changed(
     name: str,
     state: OfficerState,
     roles: tuple[OfficerRole, ...],
+    key: str | None,
     actor: str,
     reason: str,
 ) -> Officer:
-    row = {"name": name, "state": state, "roles": [*roles], "actor": Actor(actor), "reason": Reason(reason)}
+    row = {
+        "name": name,
+        "state": state,
+        "roles": [*roles],
+        "key": None if key is None else b64decode(key),
+        "actor": Actor(actor),
+        "reason": Reason(reason),
+    }
     connection.execute(_queries.change.sql, row)
     return _demanded(connection, name)
 
@@ -244,5 +307,9 @@ def _roles(names: Iterable[str]) -> tuple[OfficerRole, ...]:
 
 
 def _officer(row: tuple[Any, ...]) -> Officer:
-    name, login, state, roles, since = row
-    return Officer(name, login, OfficerState(state), _roles(roles), since)
+    name, login, state, roles, key, since = row
+    return Officer(name, login, OfficerState(state), _roles(roles), _told(key), since)
+
+
+def _told(key: bytes | None) -> str | None:
+    return None if key is None else b64encode(key).decode()

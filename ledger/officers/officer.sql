@@ -1,22 +1,35 @@
 -- name: listed
-SELECT name, login, state, roles, since FROM ledger.officer_now ORDER BY name;
+SELECT name, login, state, roles, key, since FROM ledger.officer_now ORDER BY name;
 
 -- name: found
-SELECT name, login, state, roles, since FROM ledger.officer_now WHERE name = :name;
+SELECT name, login, state, roles, key, since FROM ledger.officer_now WHERE name = :name;
 
 -- name: acting
-SELECT name, login, state, roles, since FROM ledger.officer_now WHERE login = session_user;
+SELECT name, login, state, roles, key, since FROM ledger.officer_now WHERE login = session_user;
 
 -- name: history
-SELECT officer, number, state, roles, actor, reason, by_login, at FROM ledger.officer_change
+SELECT officer, number, state, roles, key, actor, reason, by_login, at FROM ledger.officer_change
 ORDER BY at DESC, officer, number DESC LIMIT :most;
 
 -- name: add!
 INSERT INTO ledger.officer (name, login) VALUES (:name, :login);
 
 -- name: change!
-INSERT INTO ledger.officer_change (officer, number, state, roles, actor, reason)
-SELECT :name::ledger.actor, count(*) + 1, :state, :roles, :actor, :reason FROM ledger.officer_change WHERE officer = :name;
+INSERT INTO ledger.officer_change (officer, number, state, roles, key, actor, reason)
+SELECT :name::ledger.actor, count(*) + 1, :state, :roles, :key, :actor, :reason
+FROM ledger.officer_change WHERE officer = :name;
+
+-- name: register_key
+SELECT ledger.register_key_v1(:key, :reason);
+
+-- name: keys
+SELECT key FROM ledger.officer_change WHERE officer = lower(:name COLLATE "C") AND key IS NOT NULL ORDER BY number DESC;
+
+-- name: demand_signatures!
+INSERT INTO ledger.signature_rule (demanded, actor, reason) VALUES (:demanded, :actor, :reason);
+
+-- name: signatures_demanded
+SELECT demanded FROM ledger.signature_rule ORDER BY number DESC LIMIT 1;
 
 -- name: login
 -- A role that is there already, as another ledger of this server may have made it: who may log in and is an officer's.

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, Integer, Text, Uuid
+from sqlalchemy import Column, Integer, LargeBinary, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
@@ -40,6 +40,24 @@ class OfficerChangeRow(Table, table=True):
     id: UUID = Field(sa_column=Column(Uuid, nullable=False, unique=True))
     state: str = Field(sa_column=Column(Text, nullable=False))
     roles: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    key: bytes | None = Field(sa_column=Column(LargeBinary))
+    actor: str = Field(sa_column=Column(Text, nullable=False))
+    reason: str = Field(sa_column=Column(Text, nullable=False))
+    by_login: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = timestamp_column()
+    xact: int = xact()
+    salt: UUID = salt()
+
+
+class SignatureRuleRow(Table, table=True):
+    """Whether all that takes two persons is signed; the last row counts."""
+
+    __tablename__ = "signature_rule"
+    __table_args__ = {"schema": "ledger", "info": _OFFICERS}
+
+    number: int = Field(sa_column=Column(Integer, primary_key=True))
+    id: UUID = Field(sa_column=Column(Uuid, nullable=False, unique=True))
+    demanded: bool
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     by_login: str = Field(sa_column=Column(Text, nullable=False))

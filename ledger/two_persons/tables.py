@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Interval, Text, Uuid
+from sqlalchemy import Column, Interval, LargeBinary, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
@@ -48,6 +48,7 @@ class RequestRow(Table, table=True):
     requested_at: datetime = timestamp_column()
     expires_at: datetime = timestamp_column()
     kept: bool
+    signature: bytes | None = Field(sa_column=Column(LargeBinary))
     xact: int = xact()
     salt: UUID = salt()
 
@@ -69,6 +70,7 @@ class RequestDecisionRow(Table, table=True):
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     decided_at: datetime = timestamp_column()
+    signature: bytes | None = Field(sa_column=Column(LargeBinary))
     xact: int = xact()
     salt: UUID = salt()
 

@@ -1,5 +1,6 @@
 """`emoney officers`: who acts under a login of their own."""
 
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import AsJson, fail, json_of, listing, print_json, screen, utc
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
-from emoney.jobs.cli.terminal.passwords import prompted, read_password
+from emoney.jobs.cli.terminal.passwords import passphrase, prompted, read_password
 from emoney.ledger import officers
 from emoney.ledger.officers import Officer, OfficerRole
 
@@ -26,6 +27,12 @@ PasswordFile = Annotated[
     ),
 ]
 
+KeyPath = Annotated[Path, typer.Argument(help="Where the key goes; nothing there is replaced.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(help="Where its passphrase stands, in a file of mode 0600; else it is asked for."),
+]
+
 
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
@@ -39,10 +46,11 @@ def list_(as_json: AsJson = False) -> None:
             "name": "name",
             "state": "state",
             "roles": lambda each: ", ".join(each.roles),
+            "signs": lambda each: "" if each.key is None else "yes",
             "since": lambda each: utc(each.since),
         },
         as_json,
-        printed={name: name for name in ("name", "state", "roles", "since")},
+        printed={name: name for name in ("name", "state", "roles", "key", "since")},
     )
 
 
@@ -120,8 +128,67 @@ def roles(name: Name, role: Roles, actor: Actor, reason: Reason, as_json: AsJson
     _tell(changed, as_json)
 
 
+@app.command("make-key")
+def make_key(file: KeyPath, passphrase_file: PassphraseFile = None) -> None:
+    """Make a key to sign with, in a new file, and print what is public of it."""
+    secret = passphrase(file, passphrase_file, confirm=True)
+    if secret is None:
+        fail("give the key's passphrase with --passphrase-file, or at a terminal", 2)
+    made = officers.KeyFile.make(file, secret)
+    screen.print(b64encode(made.public_key).decode(), highlight=False, markup=False)
+
+
+@app.command("register-key")
+def register_key(
+    public: Annotated[str, typer.Argument(help="The public key, as make-key prints it.")],
+    reason: Reason,
+) -> None:
+    """Register the key of the officer who runs this (emoney --officer NAME): from now on it signs."""
+    with opened_connection() as (_, connection):
+        officers.register_key(connection, _public(public), reason=reason)
+    screen.print("What you ask for and decide is signed from now on: emoney --officer-key FILE")
+
+
+@app.command("replace-key")
+def replace_key(
+    name: Name,
+    public: Annotated[str, typer.Argument(help="The public key, as make-key prints it.")],
+    actor: Actor,
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
+    """Give an officer another key, as when its own is lost; as the owner of the database."""
+    with opened() as emoney:
+        pool = emoney.settings.database.pool
+        changed = officers.replace_key(
+            emoney.url, name, _public(public), actor=actor, reason=reason, pool=pool
+        )
+    _tell(changed, as_json)
+
+
+@app.command()
+def signatures(
+    demand: Annotated[bool, typer.Option(help="All sign what takes two persons, or only who has a key.")],
+    actor: Actor,
+    reason: Reason,
+) -> None:
+    """Demand signatures of all officers, or only of those with a key; as the owner of the database."""
+    with opened() as emoney:
+        pool = emoney.settings.database.pool
+        officers.demand_signatures(emoney.url, demand, actor=actor, reason=reason, pool=pool)
+    screen.print("All officers sign." if demand else "Officers who have a key sign.")
+
+
+def _public(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        fail("a public key is the line of base64 that make-key prints", 2)
+
+
 def _tell(officer: Officer, as_json: bool) -> None:
     if as_json:
         print_json(json_of(officer))
     else:
-        screen.print(f"Officer {officer.name} is {officer.state}: {', '.join(officer.roles)}.")
+        signs = "no key" if officer.key is None else "signs with a key"
+        screen.print(f"Officer {officer.name} is {officer.state}, {signs}: {', '.join(officer.roles)}.")

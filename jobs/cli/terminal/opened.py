@@ -1,7 +1,7 @@
 """The installation that a command works on, opened once and closed when the command ends."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """The officer under whose login a command runs, and the file with the password, if it stands in one."""
+    """The officer under whose login a command runs, and with which key it signs.
+
+    The files: where the password stands, the key, and its passphrase; what is in none is asked for.
+    """
 
     officer: str | None = None
     password_file: Path | None = None
+    key_file: Path | None = None
+    passphrase_file: Path | None = None
 
 
 _NOBODY = Acting()
@@ -46,7 +51,10 @@ def opened() -> Iterator["Emoney"]:
 
     acting = _acting.get()
     name, password = acting.officer, None if acting.officer is None else _password(acting)
-    with Emoney.open(keys_at_once=False, officer=name, officer_password=password) as emoney:
+    with (
+        _signing(acting),
+        Emoney.open(keys_at_once=False, officer=name, officer_password=password) as emoney,
+    ):
         yield emoney
 
 
@@ -64,3 +72,13 @@ def _password(acting: Acting) -> str | None:
     if acting.password_file is not None:
         return read_password(acting.password_file)
     return prompted(f"Password of {acting.officer} (none: the one in .pgpass)")
+
+
+def _signing(acting: Acting) -> AbstractContextManager[None]:
+    """Within this the command signs, where it was given a key."""
+    if acting.key_file is None:
+        return nullcontext()
+    from emoney.jobs.cli.terminal.passwords import passphrase
+    from emoney.ledger.officers import KeyFile, signing_with
+
+    return signing_with(KeyFile.load(acting.key_file, passphrase(acting.key_file, acting.passphrase_file)))

@@ -33,3 +33,10 @@ def prompted(text: str, *, confirm: bool = False) -> str | None:
         text, hide_input=True, default="", show_default=False, err=True, confirmation_prompt=confirm
     )
     return given or None
+
+
+def passphrase(key: Path, file: Path | None, *, confirm: bool = False) -> str | None:
+    """The passphrase of the key in a file: what another file says, or whoever sits at the terminal."""
+    if file is not None:
+        return read_password(file)
+    return prompted(f"Passphrase of {key.name}", confirm=confirm)

@@ -14,6 +14,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON ledger.request_action
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 -- It is about a subject, which has a uuid, or a target, which has another name. kept: the action has no removal.
+-- signature: by the key of the officer who asks (ledger/officers/signing.py), where it has one; a decision has its own.
 -- salt: what a leaf of the proof log commits to cannot be guessed from it.
 CREATE TABLE ledger.request (
     id uuid PRIMARY KEY,
@@ -26,6 +27,7 @@ CREATE TABLE ledger.request (
     requested_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL CHECK (expires_at > requested_at),
     kept boolean NOT NULL DEFAULT true,
+    signature bytea CHECK (length(signature) = 64),
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt uuid NOT NULL DEFAULT gen_random_uuid(),
     CONSTRAINT request_about CHECK (num_nonnulls(subject, target) = 1),
@@ -70,6 +72,7 @@ CREATE TABLE ledger.request_decision (
     actor ledger.actor NOT NULL,
     reason ledger.reason NOT NULL,
     decided_at timestamptz NOT NULL,
+    signature bytea CHECK (length(signature) = 64),
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt uuid NOT NULL DEFAULT gen_random_uuid(),
     FOREIGN KEY (request_id, action, asked_by, requested_at, expires_at, kept)
@@ -173,9 +176,9 @@ REVOKE ALL ON FUNCTION ledger.remove_requests_v1 FROM PUBLIC;
 
 -- What stays for good are leaves of the proof log (10_proofs.sql); a row that may go would be missed there.
 CREATE VIEW ledger.kept_request AS
-SELECT id, action, subject, target, details, actor, reason, requested_at, expires_at, xact, salt
+SELECT id, action, subject, target, details, actor, reason, requested_at, expires_at, signature, xact, salt
 FROM ledger.request WHERE kept;
 CREATE VIEW ledger.kept_request_decision AS
-SELECT request_id, outcome, actor, reason, decided_at, xact, salt FROM ledger.request_decision WHERE kept;
+SELECT request_id, outcome, actor, reason, decided_at, signature, xact, salt FROM ledger.request_decision WHERE kept;
 CREATE VIEW ledger.kept_request_done AS
 SELECT request_id, done_at, xact, salt FROM ledger.request_done WHERE kept;

@@ -7,7 +7,8 @@ CREATE TABLE ledger.officer (
     name ledger.actor PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9._-]{0,39}$'),
     login name NOT NULL UNIQUE
 );
--- What an officer is from then on. by_login: who changed it, as the database knows it.
+-- What an officer is from then on. key: an Ed25519 public key, with which it signs what it asks for and decides; one that
+-- was registered once verifies what was signed with it for good. by_login: who changed it, as the database knows it.
 CREATE TABLE ledger.officer_change (
     officer ledger.actor NOT NULL REFERENCES ledger.officer (name),
     number integer NOT NULL CHECK (number > 0),
@@ -16,6 +17,7 @@ CREATE TABLE ledger.officer_change (
     roles text[] NOT NULL CHECK (cardinality(roles) > 0 AND roles <@ ARRAY[
         'maker', 'checker', 'investigator', 'compliance_officer', 'key_custodian', 'auditor', 'dpo', 'assessor', 'security',
         'legal', 'reviewer', 'decision_maker', 'owner']),
+    key bytea CHECK (length(key) = 32),
     actor ledger.actor NOT NULL,
     reason ledger.reason NOT NULL,
     by_login name NOT NULL DEFAULT session_user,
@@ -24,6 +26,20 @@ CREATE TABLE ledger.officer_change (
     salt uuid NOT NULL DEFAULT gen_random_uuid(),
     PRIMARY KEY (officer, number)
 );
+-- Whether all that takes two persons is signed, also by officers who have not registered a key. The last row counts.
+CREATE TABLE ledger.signature_rule (
+    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
+    demanded boolean NOT NULL,
+    actor ledger.actor NOT NULL,
+    reason ledger.reason NOT NULL,
+    by_login name NOT NULL DEFAULT session_user,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid()
+);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.signature_rule
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE INDEX officer_change_xact ON ledger.officer_change USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.officer
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
@@ -31,7 +47,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.officer
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 CREATE VIEW ledger.officer_now AS
-SELECT o.name, o.login, c.state, c.roles, c.at AS since
+SELECT o.name, o.login, c.state, c.roles, c.key, c.at AS since
 FROM ledger.officer AS o
 CROSS JOIN LATERAL (
     SELECT * FROM ledger.officer_change AS each WHERE each.officer = o.name ORDER BY each.number DESC LIMIT 1
@@ -108,6 +124,11 @@ BEGIN
         PERFORM ledger.refuse_officer_v1(
             format('officer %s decides on no %s: that takes one of the roles %s', acting.name, replace(NEW.action, '_', ' '),
                 array_to_string(wanted, ', ')), 'officer_role');
+    ELSIF NEW.signature IS NULL AND (acting.key IS NOT NULL OR EXISTS (
+        SELECT FROM ledger.signature_rule WHERE demanded AND number = (SELECT max(number) FROM ledger.signature_rule)))
+    THEN
+        PERFORM ledger.refuse_officer_v1(
+            format('officer %s signs what takes two persons with its key', acting.name), 'officer_signature');
     END IF;
     RETURN NEW;
 END
@@ -116,6 +137,26 @@ CREATE TRIGGER officer BEFORE INSERT ON ledger.request
     FOR EACH ROW EXECUTE FUNCTION ledger.demand_officer_v1();
 CREATE TRIGGER officer BEFORE INSERT ON ledger.request_decision
     FOR EACH ROW EXECUTE FUNCTION ledger.demand_officer_v1();
+
+-- The officer's first key, registered under its own login. Another in its place is the owner's to register.
+CREATE FUNCTION ledger.register_key_v1(of_key bytea, because ledger.reason) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    acting constant ledger.officer_now := ledger.acting_officer_v1();
+BEGIN
+    IF acting.name IS NULL THEN
+        PERFORM ledger.refuse_officer_v1('an officer registers its key under its own login', 'officer_missing');
+    ELSIF EXISTS (SELECT FROM ledger.officer_change WHERE officer = acting.name AND key IS NOT NULL) THEN
+        PERFORM ledger.refuse_officer_v1(
+            format('officer %s has a key: the owner of the database registers another', acting.name), 'officer_key');
+    END IF;
+    INSERT INTO ledger.officer_change (officer, number, state, roles, key, actor, reason)
+    SELECT acting.name, count(*) + 1, acting.state, acting.roles, of_key, acting.name, because
+    FROM ledger.officer_change WHERE officer = acting.name;
+END
+$$;
 
 -- Every table that says who acted is put under the comparison; of_columns: as schema.table.column.
 CREATE FUNCTION ledger.compare_actors_v1(of_columns text[]) RETURNS void
@@ -131,4 +172,4 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.refuse_officer_v1, ledger.acting_officer_v1, ledger.compare_actor_v1, ledger.demand_officer_v1,
-    ledger.compare_actors_v1 FROM PUBLIC;
+    ledger.register_key_v1, ledger.compare_actors_v1 FROM PUBLIC;

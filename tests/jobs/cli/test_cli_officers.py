@@ -93,3 +93,22 @@ def test_without_a_password_or_an_actor_it_is_misused(command: Command, password
     )
     assert (code, "0600" in err) == (1, True)
     assert command("accounts", "lift-limits", "a-float", "--reason", "none says who").code == 2
+
+
+def test_an_officer_signs_with_a_key_of_its_own(
+    command: Command, passwords: dict[str, str], tmp_path: Path
+) -> None:
+    command("officers", "add", AMA, "--role", "maker", "--password-file", passwords[AMA], *SET_UP)
+    key = str(tmp_path / "ama.key")
+    made = command("officers", "make-key", key, "--passphrase-file", passwords[KOFI])
+    assert made.code == 0
+    as_ama = ("--officer", AMA, "--officer-password-file", passwords[AMA])
+    signing = ("--officer-key", key, "--officer-passphrase-file", passwords[KOFI])
+    registered = command(*as_ama, "officers", "register-key", made.out.strip(), "--reason", "my key")
+    assert registered.code == 0, registered.err
+    assert asked(command, "officers", "list")[0]["key"] == made.out.strip()
+    lift = ("accounts", "lift-limits", "a-float", "--reason", "own money")
+    assert command(*as_ama, *lift).code == 1
+    asked(command, *as_ama, *signing, *lift)
+    assert command("officers", "signatures", "--demand", *SET_UP).code == 0
+    assert command("officers", "register-key", "no key", "--reason", "x").code == 2

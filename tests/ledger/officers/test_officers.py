@@ -1,62 +1,18 @@
 """Officers: under their own logins they act in their own names, and nobody else does."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from collections.abc import Callable
 
 import psycopg
 import pytest
-from psycopg import sql
+from officer_logins import PASSWORD, WHY, Hired, approve, as_officer, ask
 from psycopg.errors import InsufficientPrivilege
 
-from emoney.ledger import AccountKind, Database, Ledger, account_changes, officers, two_persons
+from emoney.ledger import AccountKind, Database, Ledger, account_changes, officers
 from emoney.ledger.base.errors import ConfigurationError, InvalidRequest, OfficerRefused
-from emoney.ledger.base.postgres.database import Connection, connect
-from emoney.ledger.officers import Officer, OfficerRole
+from emoney.ledger.base.postgres.database import connect
+from emoney.ledger.officers import OfficerRole
 from emoney.ledger.two_persons import SamePerson
-
-PASSWORD = "as long as it takes"
-ACTION = "lifting_limits"
-WHY = {"actor": "owner", "reason": "set up"}
-
-Hired = Callable[..., Officer]
-
-
-@pytest.fixture
-def hired(owner_url: str) -> Iterator[Hired]:
-    """Makes officers, whose logins go with the test: they are the server's."""
-    made: list[Officer] = []
-
-    def hire(name: str, *roles: str) -> Officer:
-        officer = officers.add(owner_url, f"{name}.{os.getpid()}", roles or ("checker",), PASSWORD, **WHY)
-        made.append(officer)
-        return officer
-
-    yield hire
-    with psycopg.connect(owner_url, autocommit=True) as owner:
-        for officer in made:
-            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(officer.login)))
-
-
-@contextmanager
-def as_officer(owner_url: str, officer: Officer) -> Iterator[Connection]:
-    with connect(officers.with_login(owner_url, officer.name, PASSWORD), role="emoney_app") as connection:
-        yield connection
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def ask(connection: Connection, actor: str) -> UUID:
-    return two_persons.ask(connection, ACTION, uuid4(), {}, actor=actor, reason="needed", at=now())
-
-
-def approve(connection: Connection, request: UUID, actor: str) -> str | None:
-    approved = two_persons.approve(connection, request, [ACTION], actor=actor, reason="seen", at=now())
-    return approved.decided_by
 
 
 def test_two_officers_decide_under_their_logins(owner_url: str, hired: Hired) -> None:
