@@ -32,7 +32,7 @@ NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 FLOW = LimitRule(
     "flow", Metric.FLOW, Bound.CAPPED, 50, Direction.OUT, frozenset(), Window.DAY, OnExceed.DENY, "text"
 )
-LIMITED = LimitProfile("tier", "EUR", "Europe/Brussels", (FLOW,), frozenset({(Direction.OUT, Window.DAY)}))
+LIMITED = LimitProfile("tier", "EUR", "Europe/Brussels", (FLOW,))
 
 
 def use(url: str, treasury: str | None = None) -> None:

@@ -240,6 +240,20 @@ def connect(url: str, *, role: str | None = None, options: PoolOptions = DEFAULT
     return connection
 
 
+@contextmanager
+def in_role(connection: Connection, role: str) -> Iterator[None]:
+    """What is done in it is done by `role`, in the transaction at hand; then by the one before.
+
+    Where it raises, the transaction has to be undone. Raises psycopg's InsufficientPrivilege for a login that
+    is no member of it.
+    """
+    take = "SELECT current_setting('role'), set_config('role', %s, true)"
+    row = connection.execute(take, (role,)).fetchone()
+    assert row is not None
+    yield
+    connection.execute(take, (row[0],))
+
+
 def demand_readable(url: str) -> None:
     """Raises ConfigurationError unless `url` can be read; it need not lead anywhere."""
     try:
