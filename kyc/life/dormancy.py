@@ -36,7 +36,7 @@ from emoney.ledger import outbox
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import Account
 from emoney.ledger.accounts.tables import AccountRow
-from emoney.ledger.base.clock import Clock
+from emoney.ledger.base.clock import Clock, from_then
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
