@@ -19,6 +19,7 @@ from uuid import UUID
 from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 from psycopg.types.json import Jsonb
 
+from emoney.ledger.base.clock import raise_if_skewed
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
