@@ -138,7 +138,7 @@ def test_one_who_is_no_member_is_told_so(operator: str) -> None:
 
 def test_a_role_that_exists_already_needs_no_right_to_make_it(external: str, operator: str) -> None:
     with psycopg.connect(external, autocommit=True) as connection:
-        connection.execute("CREATE ROLE modest LOGIN IN ROLE emoney_app, emoney_receipts")
+        connection.execute("CREATE ROLE modest LOGIN IN ROLE emoney_app, emoney_policy, emoney_receipts")
         connection.execute("CREATE DATABASE modest OWNER modest")
     url = external.replace("root_of_all@/postgres", "modest@/modest")
     assert upgrade(url)
