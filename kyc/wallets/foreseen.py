@@ -67,7 +67,8 @@ def _features(pack: Pack) -> Iterator[Features]:
     tiers = [tier for each in pack.chain for tier in each.tiers]
     told: set[Feature] = {
         *chain.from_iterable((*tier.requires, *tier.requires_if_reloadable) for tier in tiers),
-        *chain.from_iterable(rule.applies_if for tier in tiers for rule in (*tier.rules, *tier.denied)),
+        *chain.from_iterable(rule.applies_if for tier in tiers for rule in tier.rules),
+        *chain.from_iterable(denied.applies_if for tier in tiers for denied in tier.denied),
     }
     cohorts = sorted({override.cohort for each in pack.chain for override in each.overrides})
     # what is said to be so is enforced whatever the pack says, but that a wallet is reloadable
