@@ -10,7 +10,6 @@ from uuid import UUID
 from psycopg.errors import (
     CheckViolation,
     ForeignKeyViolation,
-    InsufficientPrivilege,
     IntegrityConstraintViolation,
     UniqueViolation,
 )
@@ -153,14 +152,12 @@ def open_without_limits(connection: Connection, accounts: Sequence[NewAccount]) 
     For carrying an operator's history over, and for tests. Raises ConfigurationError for a login that is no
     member of IMPORT_ROLE.
     """
-    try:
-        with in_role(connection, IMPORT_ROLE):
-            return open_accounts(connection, accounts)
-    except InsufficientPrivilege as error:
-        raise ConfigurationError(
-            "To open customers' accounts without limits takes the import's right: "
-            f"GRANT {IMPORT_ROLE} to the login, or run it as the owner of the database."
-        ) from error
+    denied = ConfigurationError(
+        "To open customers' accounts without limits takes the import's right: "
+        f"GRANT {IMPORT_ROLE} to the login, or run it as the owner of the database."
+    )
+    with in_role(connection, IMPORT_ROLE, denied):
+        return open_accounts(connection, accounts)
 
 
 def id_of_reference(external_ref: str) -> UUID:

@@ -51,25 +51,23 @@ def store(connection: Connection, profile: LimitProfile) -> UUID:
 @all_or_nothing
 def store_all(connection: Connection, profiles: Iterable[LimitProfile]) -> int:
     """As `store`, of many; returns how many did not stand yet."""
-    names, rows = {}, {}
-    for profile in profiles:
-        content = _content(profile)
-        rows[_id_of(content)] = content
-        names[_id_of(content)] = profile.name
+    rows = {_id_of(content): content for content in map(_content, profiles)}
     known = connection.execute("SELECT id FROM ledger.limit_profile WHERE id = ANY(%s)", (list(rows),))
     missing = sorted(rows.keys() - {row[0] for row in known})  # in one order, whoever stores
     if not missing:
         return 0
-    with savepoint(connection, own=True):
-        try:
-            with in_role(connection, POLICY_ROLE), connection.cursor() as cursor:
-                cursor.executemany(
-                    "SELECT ledger.store_profile_v1(%(id)s, %(name)s, %(currency)s, %(time_zone)s, %(rules)s,"
-                    " %(fiscal_year_starts)s)",
-                    [{**rows[id_], "id": id_, "rules": Jsonb(rows[id_]["rules"])} for id_ in missing],
-                )
-        except InsufficientPrivilege as error:
-            raise _denied(f"The limit profile {names[missing[0]]} is not stored, and this") from error
+    statement = (
+        "SELECT ledger.store_profile_v1(%(id)s, %(name)s, %(currency)s, %(time_zone)s, %(rules)s,"
+        " %(fiscal_year_starts)s)"
+    )
+    new = [{**rows[each], "id": each, "rules": Jsonb(rows[each]["rules"])} for each in missing]
+    denied = _denied(f"The limit profile {new[0]['name']} is not stored, and this")
+    with (
+        savepoint(connection, own=True),
+        in_role(connection, POLICY_ROLE, denied),
+        connection.cursor() as cursor,
+    ):
+        cursor.executemany(statement, new)
     return len(missing)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, Interval, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
@@ -21,13 +21,14 @@ _TWO_PERSONS = declare(
 
 
 class RequestActionRow(Table, table=True):
-    """What may be asked for, for how long, and what says that its rows may go."""
+    """What may be asked for, for how long, by whom it is decided, and what says that its rows may go."""
 
     __tablename__ = "request_action"
     __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
 
     name: str = Field(sa_column=Column(Text, primary_key=True))
     open_at_most: timedelta = Field(sa_column=Column(Interval, nullable=False))
+    deciders: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     removal: str | None = Field(sa_column=Column(Text))
 
 

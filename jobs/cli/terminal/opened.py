@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,12 +12,41 @@ if TYPE_CHECKING:
     from emoney.ledger.base.postgres.database import Connection
 
 
+@dataclass(frozen=True, slots=True)
+class Acting:
+    """The officer under whose login a command runs, and the file with the password, if it stands in one."""
+
+    officer: str | None = None
+    password_file: Path | None = None
+
+
+_NOBODY = Acting()
+_acting: ContextVar[Acting] = ContextVar("acting", default=_NOBODY)
+
+
+@contextmanager
+def acting_as(acting: Acting) -> Iterator[None]:
+    """Within this, installations are opened under an officer's login."""
+    token = _acting.set(acting)
+    try:
+        yield
+    finally:
+        _acting.reset(token)
+
+
+def officer() -> str | None:
+    """The officer under whose login the command runs; None: under that of the installation."""
+    return _acting.get().officer
+
+
 @contextmanager
 def opened() -> Iterator["Emoney"]:
     """The installation of this environment. Its keys are read when the command first needs them."""
     from emoney.jobs.installation import Emoney
 
-    with Emoney.open(keys_at_once=False) as emoney:
+    acting = _acting.get()
+    name, password = acting.officer, None if acting.officer is None else _password(acting)
+    with Emoney.open(keys_at_once=False, officer=name, officer_password=password) as emoney:
         yield emoney
 
 
@@ -23,3 +55,12 @@ def opened_connection() -> Iterator[tuple["Emoney", "Connection"]]:
     """The installation and one transaction in it, committed at the end and rolled back on an error."""
     with opened() as emoney, emoney.sole_connection() as connection:
         yield emoney, connection
+
+
+def _password(acting: Acting) -> str | None:
+    """None: libpq looks for one in its password file."""
+    from emoney.jobs.cli.terminal.passwords import prompted, read_password
+
+    if acting.password_file is not None:
+        return read_password(acting.password_file)
+    return prompted(f"Password of {acting.officer} (none: the one in .pgpass)")

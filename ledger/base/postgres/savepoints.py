@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 
 from emoney.ledger.base.clock import raise_if_skewed
 from emoney.ledger.base.errors import TransactionFailed
-from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.database import Connection, as_refused
 from emoney.ledger.base.postgres.tuples import place_of_connection, tuples
 
 Given = ParamSpec("Given")
@@ -38,6 +38,18 @@ def savepoint(connection: Connection, *, own: bool = False) -> Iterator[None]:
         with attempt(connection) if own else nullcontext():
             yield
         return
+    try:
+        with _savepoint(connection):
+            yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise as_refused(error) from error
+    except psycopg.errors.CheckViolation as error:
+        raise_if_skewed(error)
+        raise
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
     if connection.info.transaction_status == TransactionStatus.INERROR:
         raise TransactionFailed(
             "a statement failed in this transaction: roll it back first, or to a savepoint"
@@ -55,9 +67,6 @@ def savepoint(connection: Connection, *, own: bool = False) -> Iterator[None]:
                     if not connection.closed:
                         connection.rollback()  # before it, there was nothing in the transaction
                     raise
-    except psycopg.errors.CheckViolation as error:
-        raise_if_skewed(error)
-        raise
     finally:
         _guarded.discard(connection)
 

@@ -1,11 +1,13 @@
 -- What takes two persons: one asks, another decides, and it is done once. All append-only. What an action does, its
 -- package knows; the tables that it writes refer to the decision by a foreign key, with its action, subject and outcome.
 
--- What may be asked for. open_at_most: for how long a request waits. removal: a function (action text, subject uuid) that
+-- What may be asked for. open_at_most: for how long a request waits. deciders: the roles of officers of which the second
+-- person has one, where there are officers. removal: a function (action text, subject uuid) that
 -- says whether the rows about a subject may go, as when a person is erased; none: they stay for good.
 CREATE TABLE ledger.request_action (
     name text PRIMARY KEY CHECK (name ~ '^[a-z_]{1,40}$'),
     open_at_most interval NOT NULL DEFAULT '7 days' CHECK (open_at_most > interval '0'),
+    deciders text[] NOT NULL DEFAULT '{checker, compliance_officer}' CHECK (cardinality(deciders) > 0),
     removal text CHECK (removal ~ '^[a-z_]{1,63}\.[a-z0-9_]{1,63}$')
 );
 CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON ledger.request_action

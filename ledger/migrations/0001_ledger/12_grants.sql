@@ -16,6 +16,7 @@ GRANT SELECT ON
     ledger.reversal, ledger.unmatched_return, ledger.dispute, ledger.dispute_outcome,
     ledger.request_action, ledger.request, ledger.request_decision, ledger.request_done,
     ledger.kept_request, ledger.kept_request_decision, ledger.kept_request_done,
+    ledger.officer, ledger.officer_change, ledger.officer_now,
     ledger.closed_period, ledger.period_sum, ledger.period_total,
     ledger.event, ledger.consumer, ledger.dead_letter, ledger.redelivery,
     ledger.leaf_source, ledger.leaf_block, ledger.leaf, ledger.tree_node, ledger.checkpoint,
