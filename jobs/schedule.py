@@ -172,8 +172,9 @@ def _expire_evidence(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         packs=packs,
         policies=policies,
         progress=progress,
+        clock=emoney.clock,
     )
-    moved += following.end_overrides(emoney.database, at, packs=packs, policies=policies)
+    moved += following.end_overrides(emoney.database, at, packs=packs, policies=policies, clock=emoney.clock)
     return {"persons": persons, "wallets moved": len(moved)}
 
 
@@ -184,6 +185,7 @@ def _advance_downgrades(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         packs=emoney.packs.reread(),
         policies=downgrades(emoney.home),
         progress=progress,
+        clock=emoney.clock,
     )
     return {"restricted": done.seen, "debits stopped": done.debits_stopped, "lifted": done.lifted}
 
@@ -195,6 +197,7 @@ def _rebind(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         packs=emoney.packs.reread(),
         policies=downgrades(emoney.home),
         progress=progress,
+        clock=emoney.clock,
     )
     left = sum(done.left.values())
     return {"wallets": done.seen, "bound anew": sum(done.rebound.values()), "left as they were": left}
@@ -208,6 +211,7 @@ def _end_of_day(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         steps=end_of_day.end_of_day(emoney.home),
         policies=downgrades(emoney.home),
         progress=progress,
+        clock=emoney.clock,
     )
     return {
         "days": done.days,
@@ -224,6 +228,7 @@ def _dormancy(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         dormancy_rules(emoney.home),
         emoney.clock(),
         progress=progress,
+        clock=emoney.clock,
     )
     return {"steps": sum(made.values()), **made}
 

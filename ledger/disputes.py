@@ -29,7 +29,7 @@ from emoney.ledger.acts import original as originals
 from emoney.ledger.acts.batch import Batch
 from emoney.ledger.acts.hold import Hold
 from emoney.ledger.acts.original import Original
-from emoney.ledger.base.clock import system_clock
+from emoney.ledger.base.clock import raise_if_skewed, system_clock
 from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
 from emoney.ledger.base.ids import Id, Key, as_id, key_of
 from emoney.ledger.base.names import Reason, checked_name
@@ -324,6 +324,7 @@ def _write(connection: Connection, statement: str, parameters: dict[str, Any]) -
     try:
         connection.execute(statement, parameters)
     except psycopg.IntegrityError as error:
+        raise_if_skewed(error)
         raise IntegrityViolation(f"The database refused the dispute: {error.diag.message_primary}") from error
 
 

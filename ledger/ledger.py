@@ -69,8 +69,9 @@ class Ledger:
 
         For the accounts of the chart and of businesses; customers' wallets are opened by `kyc`, at a tier, or
         here under `profile`, the limits of an account that is opened. Raises LimitsMissing for a customer's
-        without limits that two persons have not approved (`ledger.profile_changes`), and InvalidInput when
-        the reference belongs to an account of another kind or currency.
+        without limits that two persons have not approved (`ledger.profile_changes`), ProfilesDenied for a
+        `profile` that is not stored where the login may not store it, and InvalidInput when the reference
+        belongs to an account of another kind or currency.
         """
         kind = accounts.checked_kind(kind)
         account_id = accounts.id_of_reference(external_ref)

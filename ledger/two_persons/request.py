@@ -21,6 +21,7 @@ from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 from psycopg.types.json import Jsonb
 
 from emoney.ledger import officers
+from emoney.ledger.base.clock import raise_if_skewed
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
@@ -265,7 +266,8 @@ def _decide(
             connection.execute(_queries.decide.sql, row)
     except UniqueViolation:
         raise RequestClosed(f"request {request_id} was decided at the same moment by another one") from None
-    except CheckViolation:
+    except CheckViolation as error:
+        raise_if_skewed(error)
         raise RequestClosed(
             f"request {request_id} is of {wanted.requested_at}, which {at} is before"
         ) from None

@@ -252,6 +252,22 @@ def connect(url: str, *, role: str | None = None, options: PoolOptions = DEFAULT
     return connection
 
 
+@contextmanager
+def in_role(connection: Connection, role: str, denied: ConfigurationError) -> Iterator[None]:
+    """What is done in it is done by `role`, in the transaction at hand; then by the one before.
+
+    Raises `denied` for a login that is no member of it. Where it raises, the transaction has to be undone.
+    """
+    take = "SELECT current_setting('role'), set_config('role', %s, true)"
+    try:
+        row = connection.execute(take, (role,)).fetchone()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise denied from error
+    assert row is not None
+    yield
+    connection.execute(take, (row[0],))
+
+
 def demand_readable(url: str) -> None:
     """Raises ConfigurationError unless `url` can be read; it need not lead anywhere."""
     try:

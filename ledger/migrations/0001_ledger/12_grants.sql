@@ -34,7 +34,6 @@ GRANT INSERT, UPDATE (metadata, changed_at) ON ledger.account_metadata TO emoney
 
 -- Transfers and limits. Transfers, refusals, notes and what limits count are written by the posting functions alone.
 GRANT INSERT ON ledger.claim TO emoney_app;
-GRANT INSERT ON ledger.limit_profile TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.make_partitions_v1, ledger.usage_breaches_v1, ledger.recounted_v1, ledger.counting_v1, ledger.look_v1, ledger.write_refusals_v1,
     ledger.write_notes_v1, ledger.write_posted_v1, ledger.write_decided_v1, ledger.write_one_v1 TO emoney_app;
 
@@ -69,3 +68,8 @@ GRANT INSERT (request_id, action, subject, asked_by, requested_at, expires_at, k
 GRANT INSERT (request_id, decided_at, kept, done_at) ON ledger.request_done TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.remove_requests_v1 TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.register_key_v1 TO emoney_app;
+
+-- The policy's right: limits are stored by it, and by nothing else.
+GRANT USAGE ON SCHEMA ledger, emoney_migrations TO emoney_policy;
+GRANT SELECT ON emoney_migrations.alembic_version, ledger.limit_profile TO emoney_policy;
+GRANT EXECUTE ON FUNCTION ledger.store_profile_v1 TO emoney_policy;
