@@ -141,7 +141,7 @@ def test_an_act_that_cannot_be_done_reaches_its_own_caller_only(
         assert all(futures[number].result(PATIENCE_S).posted for number in (0, 2, 4))
         assert commits.carry_out(holds[0]).replayed
         with pytest.raises(InvalidInput):
-            commits.carry_out(books.transfer(payer, shop, 1))  # type: ignore[arg-type]
+            commits.carry_out([holds[0]])  # type: ignore[arg-type]
     books.check()
 
 
