@@ -189,7 +189,7 @@ class Batch:
         expiry.check(self._connection, refused, self._states, self._now)
         changes, self._changes = self._changes, []
         if changes:
-            change.write(self._connection, changes, self._now)
+            change.write(self._connection, changes, self._states, self._now)
 
     def _outcome(self, decision: Decision) -> Outcome:
         request = decision.transfer

@@ -1,5 +1,12 @@
-"""What was decided, as it is written: what follows each other and is alike as one set, and not waited for."""
+"""What was decided, as it is written: in sets of what is alike, by statements that are sent without waiting.
 
+What is done on an account stays in its order, so do its events. Between other accounts a change goes into an
+earlier set of its kind, so a batch of many customers is written by about as many statements as one of them
+asks for. Limits allow that: what is given back was not counted on by what was decided with it (`Batch`), and
+wallets that share limits are kept in one order.
+"""
+
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
@@ -13,6 +20,7 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.outbox import append_to_each
 from emoney.ledger.posting import expiry
 from emoney.ledger.posting import write as writing
+from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import Accepted, Decision, Rejected
 from emoney.ledger.transfers.transfer import Transfer
 
@@ -81,16 +89,48 @@ Change = Decision | Placed | Ended | Taken | Given | Opened | Upheld | Dismissed
 """A plain transfer or a refusal is written as it was decided."""
 
 
-def write(connection: Connection, changes: Iterable[Change], now: datetime) -> None:
-    """Write what was decided at `now`, in order, in one round trip. Errors as `writing.write`."""
+def write(connection: Connection, changes: Iterable[Change], accounts: Accounts, now: datetime) -> None:
+    """Write what was decided at `now` on these accounts, in one round trip. Errors as `writing.write`."""
     writer = _Writer(connection, now)
     with writing.as_ledger_errors(now), packing(connection).pipeline():
-        for kind, alike in groupby(changes, _kind):
-            writer.write(kind, list(alike))
+        for kind, alike in _sets(changes, accounts):
+            writer.write(kind, alike)
 
 
-def _kind(change: Change) -> type:
-    return Accepted if isinstance(change, Rejected) else type(change)
+def _sets(changes: Iterable[Change], accounts: Accounts) -> list[tuple[type, list[Change]]]:
+    """The changes by their kind, each in the first set that stands behind those before it on its accounts."""
+    sets: list[tuple[type, list[Change]]] = []
+    places: dict[type, list[int]] = {}  # of the sets of each kind
+    last: dict[int, int] = {}  # the place of what came last on each account
+    for change in changes:
+        kind, between = _kind_and_sides(change)
+        touched = set[int]()
+        for side in between:
+            touched.add(side.int)
+            touched.update(sibling.id.int for sibling in accounts[side.int].siblings)
+        own = places.setdefault(kind, [])
+        number = bisect_left(own, max(last.get(each, 0) for each in touched))
+        if number == len(own):
+            own.append(len(sets))
+            sets.append((kind, []))
+        sets[own[number]][1].append(change)
+        last.update(dict.fromkeys(touched, own[number]))
+    return sets
+
+
+def _kind_and_sides(change: Change) -> tuple[type, tuple[UUID, UUID]]:
+    """Refusals are written with the transfers that are posted beside them."""
+    between: Hold | Transfer
+    match change:
+        case Accepted(transfer=between) | Rejected(transfer=between):
+            return Accepted, (between.debit_account, between.credit_account)
+        case Given(accepted=accepted):
+            between = accepted.transfer
+        case Placed(hold=between) | Ended(hold=between) | Taken(hold=between) | Opened(hold=between):
+            pass
+        case Upheld(taken=settled) | Dismissed(ended=settled):
+            between = settled.hold
+    return type(change), (between.debit_account, between.credit_account)
 
 
 class _Writer:

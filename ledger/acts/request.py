@@ -299,20 +299,22 @@ class _Asked:
 
 def _named(acts: Sequence[Act]) -> tuple[set[UUID], set[UUID]]:
     """The holds and the transfers that acts are about, but for those that come of acts before them."""
-    holds, originals, made = set[UUID](), set[UUID](), set[UUID]()
+    holds, originals, placed, posted = set[UUID](), set[UUID](), set[UUID](), set[UUID]()
     for act in acts:
         if isinstance(act, Capture | Void):
-            holds.update({as_id(act.hold_id)} - made)
+            holds.update({as_id(act.hold_id)} - placed)
         elif isinstance(act, Uphold | Reject):
-            holds.update({as_id(act.dispute_id)} - made)
+            holds.update({as_id(act.dispute_id)} - placed)
         elif isinstance(act, Refund | OpenDispute):
-            originals.update({as_id(act.original_id)} - made)
-        if isinstance(act, Transfer | Hold):
-            made.add(act.id)
-        elif isinstance(act, OpenDispute):
-            made.add(as_id(act.dispute_id))
+            originals.update({as_id(act.original_id)} - posted)
+        if isinstance(act, Transfer):
+            posted.add(act.id)
         elif isinstance(act, Capture | Refund | Uphold):
-            made.add(as_id(act.transfer_id))
+            posted.add(as_id(act.transfer_id))
+        elif isinstance(act, Hold):
+            placed.add(act.id)
+        elif isinstance(act, OpenDispute):
+            placed.add(as_id(act.dispute_id))
     return holds, originals
 
 

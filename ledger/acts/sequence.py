@@ -9,7 +9,7 @@
 | earlier outcomes of ids sent before                | 1 for transfers, 1 for all others   |
 | the watermark for a past time; receipts of issues  | 0 or 1; 0, 2 or 3                   |
 | whether an expired hold is behind a refusal        | 0 or 1                              |
-| all that is written                                | 1, with the statements of each act  |
+| all that is written                                | 1, with statements for each kind    |
 
 However many acts there are, but for one case: before a limit, or the want of a receipt, refuses where
 something was given back since the last time, all that is decided is written and the accounts are read again:
@@ -72,7 +72,7 @@ def carry_out_in(ledger: Ledger, connection: Connection, acts: Sequence[Act]) ->
     else:
         locked = locks.lock(connection, sides, ledger.profiles)
     known = _earlier(connection, asked, transfers, fresh)
-    todo = [each for each in asked if each.id not in known]
+    todo = [each for each in asked if each.id is None or each.id not in known]
     now = locks.posting_time(ledger.clock, locked)
     # what comes of this batch, and what was refused before, does not stand yet
     absent = {id_ for id_, outcome in known.items() if not outcome.posted}.union(
@@ -91,23 +91,33 @@ def carry_out_in(ledger: Ledger, connection: Connection, acts: Sequence[Act]) ->
         awaited=originals & absent,
         bounded=not ledger.history,
     )
+    outcomes = _decided(batch, asked, known, transfers)
+    batch.write()
+    return outcomes
+
+
+def _decided(
+    batch: Batch, asked: Sequence[Request], known: dict[UUID, Outcome], transfers: Sequence[Transfer]
+) -> list[Outcome]:
+    """The outcomes, in order; of what is `known` before, that."""
     groups: dict[UUID | None, list[Transfer]] = {}
     for transfer in transfers:
         groups.setdefault(transfer.group, []).append(transfer)
-    together: dict[UUID | None, Outcome] = {}  # of groups, which are decided at their first
+    together: dict[UUID, Outcome] = {}  # of groups, which are decided at their first
     outcomes: list[Outcome] = []
     for each in asked:
-        outcome = known.get(each.id) or together.get(each.id)
+        outcome = None
+        if each.id is not None:
+            outcome = known.get(each.id) or together.get(each.id)
         if outcome is None and isinstance(each.act, Transfer):
             linked = groups[each.act.group] if each.act.group else [each.act]
             together |= {made.transfer_id: made for made in batch.post(linked)}
-            outcome = together[each.id]
+            outcome = together[each.act.id]
         elif outcome is None:
             outcome = _carried_out(batch, each)
         if each.id is not None:
             known[each.id] = replace(outcome, replayed=True)  # where it stands in the batch again
         outcomes.append(outcome)
-    batch.write()
     return outcomes
 
 
@@ -132,7 +142,7 @@ def _earlier(
     asked: Sequence[Request],
     transfers: Sequence[Transfer],
     fresh: AbstractSet[UUID],
-) -> dict[UUID | None, Outcome]:
+) -> dict[UUID, Outcome]:
     """The outcomes of what was sent before. Raises IdempotencyConflict, SplitGroup."""
     sent = {
         each.id: (each.content, each.key)
@@ -141,7 +151,7 @@ def _earlier(
     }
     found = posting.earlier_outcomes(connection, transfers, fresh)
     posting.check_groups(transfers, fresh)
-    return {**found, **earlier_outcomes(connection, sent)}
+    return found | earlier_outcomes(connection, sent)
 
 
 def _carried_out(batch: Batch, asked: Request) -> Outcome:
