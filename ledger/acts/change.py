@@ -2,8 +2,7 @@
 
 What is done on an account stays in its order, so do its events. Between other accounts a change goes into an
 earlier set of its kind, so a batch of many customers is written by about as many statements as one of them
-asks for. Limits allow that: what is given back was not counted on by what was decided with it (`Batch`), and
-wallets that share limits are kept in one order.
+asks for. Wallets that share limits are kept in one order, too.
 """
 
 from bisect import bisect_left

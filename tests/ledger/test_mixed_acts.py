@@ -74,7 +74,7 @@ def rules(outcomes: Sequence[Outcome]) -> list[str | None]:
     return [outcome.refusal.rule if outcome.refusal else None for outcome in outcomes]
 
 
-def told(books: Books, kind: str) -> list[tuple[str, str, dict[str, Any]]]:
+def events_of(books: Books, kind: str) -> list[tuple[str, str, dict[str, Any]]]:
     """The events of a kind: type, subject and what they say, but for ids."""
     found = [event for event in Consumer(books.database, "test").read(1_000) if event.type.startswith(kind)]
     return [
@@ -159,7 +159,9 @@ def test_a_batch_of_disputes_is_what_single_calls_are(books: Books) -> None:
             )
             for each in sorted(found, key=lambda each: each.amount)
         ]
-        events = [(what, says) for what, subject, says in told(books, "dispute.") if subject == str(shop)]
+        events = [
+            (what, says) for what, subject, says in events_of(books, "dispute.") if subject == str(shop)
+        ]
         events.sort(key=lambda each: each[0])  # of one kind in their order
         stands.append((rules(outcomes), books.balance(payer), books.balance(shop), states, events))
     assert stands[0] == stands[1]
@@ -392,6 +394,47 @@ def test_a_receipt_pays_again_for_what_the_batch_itself_reversed(books: Books) -
     assert books.balance(wallet) == 70
 
 
+def test_wallets_of_one_person_are_written_in_one_order(books: Books) -> None:
+    """What one of them pays makes room for what the other gets, whatever else is written at once."""
+    full = profile(rule(Metric.BALANCE, 100, None, scope=Scope.PERSON))
+    holder = new_id()
+    first, second = books.funded(90, profile=full, holder=holder), books.account(profile=full, holder=holder)
+    payer, shop, other = books.funded(100), books.account(), books.account()
+    hold = hold_of(books, first, shop, 50)
+    acts: list[Act] = [books.transfer(payer, other, 1), hold, Capture(hold.id, new_id())]
+    paid = books.transfer(payer, second, 60)
+    assert rules(carry_out(books.ledger, [*acts, paid, books.transfer(payer, second, 1)])) == [
+        *(None, None, None, None, "balance"),
+    ]
+    books.check()
+
+
+def test_each_account_is_told_what_it_does_in_its_order(books: Books) -> None:
+    """However the acts of one customer lie among those of others."""
+    pairs = [(books.funded(100), books.account()) for _ in range(3)]
+    pair_of = {str(account): number for number, pair in enumerate(pairs) for account in pair}
+    asked: list[list[Act]] = []
+    for payer, shop in pairs:
+        pay, hold = books.transfer(payer, shop, 10), hold_of(books, payer, shop, 5)
+        asked.append([pay, hold, books.transfer(payer, shop, 200), Capture(hold.id, new_id(), 2)])
+        asked[-1] += [Refund(pay.id, new_id(), 1, "returned"), dispute_of(books, pay.id, 4)]
+    expected = [
+        *("transfer.posted", "hold.placed", "transfer.refused", "transfer.posted", "hold.released"),
+        *("transfer.posted", "dispute.opened"),
+    ]
+    one, two, three = asked
+    consumer = Consumer(books.database, "test")
+    while events := consumer.read(100):
+        consumer.acknowledge(events[-1])
+    carry_out(books.ledger, [one[0], *two[:4], one[1], three[0], *one[2:], two[4], *three[1:], two[5]])
+    told: dict[int, list[str]] = {0: [], 1: [], 2: []}
+    for event in consumer.read(1_000):
+        subject = event.data["subject"] if "subject" in event.data else event.data["debit"]["account"]
+        told[pair_of[subject]].append(event.type)
+    assert told == {0: expected, 1: expected, 2: expected}
+    books.check()
+
+
 # -- whatever comes -----------------------------------------------------------------------------------
 
 Step = tuple[str, int, int, int]
@@ -518,7 +561,7 @@ class Town:
 
     def stand(self) -> dict[str, list[Any]]:
         """What the wallets hold and have reserved and counted, and what was made, but for ids and times."""
-        with psycopg.connect(self.books.owner_url) as connection:
+        with self.books.database.connection() as connection:
             asked = {"wallets": self.wallets}
             return {name: connection.execute(query, asked).fetchall() for name, query in STANDS.items()}
 
@@ -538,7 +581,7 @@ class Town:
         return outcomes
 
 
-@on_database(30)
+@on_database(25)
 @given(STEPS, st.integers(1, 3))
 def test_a_mixed_batch_comes_to_what_its_acts_come_to_one_by_one(
     shared_books: Books, steps: list[Step], parts: int
