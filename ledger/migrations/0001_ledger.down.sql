@@ -4,6 +4,13 @@ REVOKE USAGE ON SCHEMA emoney_migrations FROM emoney_app, emoney_receipts;
 -- The roles stay when other databases of the server use them.
 DO $$
 BEGIN
+    DROP ROLE emoney_officer;
+EXCEPTION
+    WHEN dependent_objects_still_exist OR undefined_object THEN NULL;
+END
+$$;
+DO $$
+BEGIN
     DROP ROLE emoney_import;
     DROP ROLE emoney_app;
 EXCEPTION

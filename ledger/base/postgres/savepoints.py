@@ -15,7 +15,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from emoney.ledger.base.errors import TransactionFailed
-from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.database import Connection, as_refused
 from emoney.ledger.base.postgres.tuples import place_of_connection, tuples
 
 Given = ParamSpec("Given")
@@ -36,6 +36,15 @@ def savepoint(connection: Connection, *, own: bool = False) -> Iterator[None]:
         with attempt(connection) if own else nullcontext():
             yield
         return
+    try:
+        with _savepoint(connection):
+            yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise as_refused(error) from error
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
     if connection.info.transaction_status == TransactionStatus.INERROR:
         raise TransactionFailed(
             "a statement failed in this transaction: roll it back first, or to a savepoint"

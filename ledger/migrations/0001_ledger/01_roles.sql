@@ -26,6 +26,19 @@ EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
 END
 $$;
+-- Officers, each with a login of its own (01_two_persons_officers.sql): may what the application may, under its own name.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_officer') THEN
+        CREATE ROLE emoney_officer NOLOGIN;
+    END IF;
+    IF NOT pg_has_role('emoney_officer', 'emoney_app', 'USAGE') THEN
+        GRANT emoney_app TO emoney_officer;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
 DO $$
 BEGIN
     IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
