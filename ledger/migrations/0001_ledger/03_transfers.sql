@@ -46,6 +46,13 @@ CREATE TABLE ledger.transfer (
 CREATE INDEX transfer_xact ON ledger.transfer USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX transfer_position ON ledger.transfer USING brin (position) WITH (pages_per_range = 32, autosummarize = on);
 
+-- What counts at a time before it was posted, by account: what a balance by effective time differs in from the one by
+-- time of posting. All that is read is in it. Transfers that count when they are posted pay nothing for it.
+CREATE INDEX transfer_late_debit ON ledger.transfer (debit_account, posted_at) INCLUDE (effective_at, amount)
+    WHERE effective_at < posted_at;
+CREATE INDEX transfer_late_credit ON ledger.transfer (credit_account, posted_at) INCLUDE (effective_at, amount)
+    WHERE effective_at < posted_at;
+
 -- The two sides of each transfer. amount: positive where it debits the account and negative where it credits it, so
 -- that the two entries of a transfer cancel. The time of posting, by which the partitions go, is in the key before the
 -- version: a balance at a moment is one probe of one partition's index.
