@@ -1,4 +1,4 @@
-"""Partitions: claims, transfers and entries lie by month (UTC), so that posting stays as quick as history grows.
+"""Partitions: claims, transfers and entries lie by month (UTC), so that posting stays quick as history grows.
 
 Those of the months to come are made by a job; posting at a moment that has none makes it and goes on. Who
 posts waits for a new one no longer than for the moment it is attached.
@@ -90,7 +90,9 @@ def retire_claims(url: str, before: datetime, pool: PoolOptions = DEFAULT) -> li
         except psycopg.errors.InvalidParameterValue as error:
             raise InvalidInput(f"{error.diag.message_primary}; nothing was retired") from error
         except psycopg.errors.LockNotAvailable as error:
-            raise Unavailable("The claims are in use by something long: nothing was retired; do it again") from error
+            raise Unavailable(
+                "The claims are in use by something long: nothing was retired; do it again"
+            ) from error
 
 
 def _index_kept(connection: Connection, name: str, *, valid: bool | None) -> None:
@@ -100,9 +102,9 @@ def _index_kept(connection: Connection, name: str, *, valid: bool | None) -> Non
         connection.execute(sql.SQL("DROP INDEX CONCURRENTLY ledger.{}").format(index))
     if not valid:
         connection.execute(
-            sql.SQL(
-                "CREATE INDEX CONCURRENTLY {} ON ledger.{} (id) WHERE NOT ledger.tells_time(id)"
-            ).format(index, sql.Identifier(name))
+            sql.SQL("CREATE INDEX CONCURRENTLY {} ON ledger.{} (id) WHERE NOT ledger.tells_time(id)").format(
+                index, sql.Identifier(name)
+            )
         )
 
 
@@ -116,8 +118,8 @@ def raise_if_retired(error: psycopg.Error) -> None:
     """Raise IdRetired when this is what the database refused a claim for."""
     if error.diag.constraint_name == _RETIRED:
         raise IdRetired(
-            "an id tells a time whose ids are retired: whether it was used is no longer known, so it never is "
-            "again; nothing was written"
+            "An id tells a time whose ids are retired: whether it was used is no longer known, so it is not "
+            "taken. Nothing was written"
         ) from error
 
 

@@ -4,7 +4,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Computed, DateTime, FetchedValue, Integer, LargeBinary, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    FetchedValue,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -98,7 +109,7 @@ class TransferNoteRow(Table, table=True):
 
 
 class PartitionStartRow(Table, table=True):
-    """Up to where the first partition of a table reaches. `retired`: what told a time there was taken away."""
+    """Up to where the first partition of a table reaches. `retired`: what told a time there is gone."""
 
     __tablename__ = "partition_start"
     __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}

@@ -103,7 +103,9 @@ def balance(
 
 
 @reads_tuples
-def effective_by(connection: Connection, account_id: UUID, moments: list[datetime]) -> list[EffectivePosition]:
+def effective_by(
+    connection: Connection, account_id: UUID, moments: list[datetime]
+) -> list[EffectivePosition]:
     """What of the account is effective by each of `moments`, in their order, read at once.
 
     Raises UnknownAccount.

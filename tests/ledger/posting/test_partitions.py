@@ -85,7 +85,8 @@ def test_rows_go_into_partitions_as_they_are(books: Books) -> None:
             " a.attisdropped, a.attlen, a.attalign"
             " FROM pg_class AS p JOIN pg_attribute AS a ON a.attrelid = p.oid"
             " WHERE p.relkind IN ('r', 'p') AND a.attnum > 0"
-            " AND pg_partition_root(p.oid) IN ('ledger.claim'::regclass, 'ledger.transfer'::regclass, 'ledger.entry'::regclass)"
+            " AND pg_partition_root(p.oid) = ANY"
+            "(ARRAY['ledger.claim', 'ledger.transfer', 'ledger.entry']::regclass[])"
         ).fetchall()
     columns: dict[str, dict[str, set[object]]] = {}
     for table, part, *column in rows:

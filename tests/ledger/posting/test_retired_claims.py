@@ -201,7 +201,10 @@ def test_retiring_again_goes_on_from_there_and_keeps_what_is_no_time(old: Books)
     with old.database.connection() as connection:
         assert partitions.make(connection, month(6), 6) == 0
     for verb in ("DELETE FROM", "TRUNCATE"):
-        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState), psycopg.connect(old.owner_url) as owner:
+        with (
+            pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState),
+            psycopg.connect(old.owner_url) as owner,
+        ):
             owner.execute(f"{verb} ledger.claim_before")
 
 
@@ -242,7 +245,10 @@ def test_what_was_sent_before_its_month_had_come_moves_to_the_month(books: Books
     for table in ("transfer", "claim"):
         for each in (ahead, random):
             assert partition_of(books, table, "id", each) == f"ledger.{table}_{month(-20):%Y_%m}"
-        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState), psycopg.connect(books.owner_url) as owner:
+        with (
+            pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState),
+            psycopg.connect(books.owner_url) as owner,
+        ):
             owner.execute(f"DELETE FROM ledger.{table}_ahead")
     assert all(outcome.replayed for outcome in books.post(*transfers))
     books.check()
