@@ -66,8 +66,8 @@ def test_the_balance_at_any_moment_is_the_replay_of_the_entries(
             assert effective == sum(amount for _, at, amount in sent if at <= moment)
 
 
-# Batches after a step of the clock: amounts in and out of a wallet, and by how much each is late: seconds, or years,
-# as of an imported history.
+# Batches after a step of the clock: amounts in and out of a wallet, and by how many seconds each is late, or
+# months, as of an imported history.
 mixtures = st.lists(
     st.tuples(
         st.integers(0, 3),
