@@ -19,6 +19,7 @@ from benchmarks import (
     enrolment,
     import_rate,
     limits,
+    past_balances,
     plot,
     posting,
     proofs,
@@ -41,6 +42,7 @@ OTHERS = {
     "proofs": proofs.measure,
     "sealing": sealing.measure,
     "checking": checking.measure,
+    "past-balances": past_balances.measure,
 }
 
 

@@ -28,6 +28,8 @@ PARTS: dict[str, dict[str, str]] = {
         "import": "Replay an operator's history: opening balances, then its rows as transfers, in order.",
         "trial-balance": "Check the books, from the last sealed day total on.",
         "verify": "Check balances, holds, limits and their counters, from the last sealed day total on.",
+        "partitions": "The partitions of claims, entries and transfers, in order of time.",
+        "retire-claims": "Take the claims of ids before a month out of the ledger; such ids are refused.",
     },
     "statement": {
         "statement": "An account's entries, oldest first, each with the balance after it.",

@@ -1,4 +1,4 @@
-"""`emoney import`, `emoney trial-balance` and `emoney verify`; statements are in `statement`."""
+"""`emoney import`, `trial-balance`, `verify`, `partitions`, `retire-claims`; `statement` is beside."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from emoney.jobs.cli.output import AsJson, amount, fail, print_json, progress, screen, table
+from emoney.jobs.cli.output import AsJson, Cell, amount, fail, listing, print_json, progress, screen, table
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.jobs.importing import DEFAULT_START, ImportResult, formats, run_import
 from emoney.jobs.installation import policy_packs
 from emoney.ledger import totals
+from emoney.ledger.posting import partitions
 from emoney.ledger.proofs import PublicKey, SigningKey
 from emoney.ledger.proofs.errors import SigningKeyMissing, SigningKeyUnsafe
 from emoney.ledger.reports.tail import Start
@@ -32,6 +33,8 @@ def register(app: typer.Typer) -> None:
     app.command("import")(import_)
     app.command("trial-balance")(show_trial_balance)
     app.command("verify")(verify)
+    app.command("partitions")(show_partitions)
+    app.command("retire-claims")(retire_claims)
 
 
 def import_(
@@ -248,6 +251,43 @@ def _trial_balance_json(found: TrialBalance) -> dict[str, Any]:
         "wrong_totals": found.wrong_totals,
         "since": _since(found.start),
     }
+
+
+def show_partitions(as_json: AsJson = False) -> None:
+    """The partitions of claims, entries and transfers, in order of time."""
+    with opened_connection() as (_, connection):
+        found = partitions.partitions(connection)
+    columns: dict[str, Cell] = {
+        "table": "table",
+        "partition": "name",
+        "rows, about": lambda each: f"{each.rows:,}",
+        "bytes": lambda each: f"{each.size:,}",
+    }
+    listing("Partitions", found, columns, as_json, right=("rows, about", "bytes"))
+
+
+def retire_claims(
+    before: Annotated[datetime, typer.Argument(formats=["%Y-%m"], help="A month, UTC: those before it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it: there is no way back.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take the claims of ids before a month out of the ledger; such ids are refused.
+
+    As the database's owner. Prints the tables that have them from then on, in the schema ledger: keep them
+    elsewhere, and drop them.
+    """
+    if not yes:
+        fail("ids before that month are refused for ever afterwards: say --yes", 2)
+    with opened() as emoney:
+        tables = partitions.retire_claims(
+            emoney.url, before.replace(tzinfo=UTC), emoney.settings.database.pool
+        )
+    if as_json:
+        print_json({"tables": tables})
+    elif tables:
+        screen.print(f"retired: {', '.join(tables)}", highlight=False)
+    else:
+        screen.print("there is nothing to retire before that month", highlight=False)
 
 
 def _without_limits(wallets: int) -> str:

@@ -119,6 +119,10 @@ class IdempotencyConflict(InvalidInput):
     """An id that was used before, now sent with other content."""
 
 
+class IdRetired(InvalidInput):
+    """An id that tells a time whose ids were retired: whether it was used is no longer known."""
+
+
 class SelfTransfer(InvalidInput):
     """A transfer that debits and credits the same account."""
 

@@ -22,6 +22,7 @@ from emoney.ledger.limits.profiles import ProfileCache
 from emoney.ledger.limits.rules import LimitProfile
 from emoney.ledger.limits.usage import Usage
 from emoney.ledger.posting.account_state import Accounts, AccountState, WriteMark
+from emoney.ledger.posting.partitions import claiming
 
 _queries = queries_beside(__file__)
 _LOOK: str = _queries.look.sql
@@ -52,7 +53,7 @@ def lock_and_claim(
 
     `contents`: the ids with the hashes of what is sent under them, None for a transfer's.
     """
-    with packing(connection).pipeline():
+    with claiming(), packing(connection).pipeline():
         siblings = profiles.per_person
         asked = _lock(connection, accounts, siblings=siblings)
         connection.pgconn.send_flush_request()  # this answer may come while the ids are claimed

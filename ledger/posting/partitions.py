@@ -1,20 +1,35 @@
-"""Partitions: transfers and entries lie by month (UTC), so that posting stays as quick as history grows.
+"""Partitions: claims, transfers and entries lie by month (UTC), so that posting stays quick as history grows.
 
 Those of the months to come are made by a job; posting at a moment that has none makes it and goes on. Who
 posts waits for a new one no longer than for the moment it is attached.
+
+Claims of months long past can be retired: taken out of the ledger, to be kept elsewhere. An id that tells a
+time there is then refused (IdRetired), whether it was used or not, so that nothing is posted twice; ids that
+tell no time, such as a Key's, are known for ever.
 """
 
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import psycopg
+from psycopg import sql
 
-from emoney.ledger.base.errors import Unavailable
-from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.errors import ConfigurationError, IdRetired, InvalidInput, Unavailable
+from emoney.ledger.base.postgres.database import DEFAULT, Connection, connect
+from emoney.ledger.base.postgres.pool import PoolOptions
+from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 
 MONTHS_AHEAD = 3
+MONTHS_KEPT = 3
+"""Of so many whole months before this one, claims stay."""
 
 _MISSING = "no partition of relation"
+_RETIRED = "claim_retired"
+
+_queries = queries_beside(__file__)
 
 
 class PartitionMissing(Unavailable):
@@ -28,6 +43,23 @@ class PartitionMissing(Unavailable):
         self.at = at
 
 
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """A partition of `table`. `name`: its own, in the schema ledger. `rows`: about how many, as PostgreSQL
+    last counted; `size`: bytes, indexes included."""
+
+    table: str
+    name: str
+    rows: int
+    size: int
+
+
+@reads_tuples
+def partitions(connection: Connection) -> list[Partition]:
+    """All that there are, by table and in order of time."""
+    return [Partition(*row) for row in connection.execute(_queries.partitions.sql)]
+
+
 @reads_tuples
 def make(connection: Connection, first: datetime, months: int = 1) -> int:
     """Make the partitions of `months` months, 1 to 36, from that of `first` on; how many were missing."""
@@ -35,7 +67,67 @@ def make(connection: Connection, first: datetime, months: int = 1) -> int:
     return row[0] if row else 0
 
 
+def retire_claims(url: str, before: datetime, pool: PoolOptions = DEFAULT) -> list[str]:
+    """Retire the claims of ids that tell a time before the month of `before` (UTC); gives the tables that
+    have them now, in the schema ledger and nothing of the ledger's any more: keep them elsewhere, then drop.
+
+    `url`: of the database's owner, ConfigurationError for any other. Raises InvalidInput where `before` has
+    no time zone, or is later than the third whole month before this one. Looks through these claims, which
+    nobody waits for, and then detaches them, which postings do for a moment. There is no way back.
+    """
+    if before.tzinfo is None:
+        raise InvalidInput("claims are retired before a moment with a time zone, such as +00:00")
+    with connect(url, options=pool) as connection:
+        connection.autocommit = True
+        try:
+            for name, valid in connection.execute(
+                _queries.retirable.sql, {"before": f"claim_{before.astimezone(UTC):%Y_%m}"}
+            ).fetchall():
+                _index_kept(connection, name, valid=valid)
+            return [row[0] for row in connection.execute(_queries.retire_claims.sql, {"before": before})]
+        except psycopg.errors.InsufficientPrivilege:
+            raise ConfigurationError("claims are retired by the owner of the database alone") from None
+        except psycopg.errors.InvalidParameterValue as error:
+            raise InvalidInput(f"{error.diag.message_primary}; nothing was retired") from error
+        except psycopg.errors.LockNotAvailable as error:
+            raise Unavailable(
+                "The claims are in use by something long: nothing was retired; do it again"
+            ) from error
+
+
+def _index_kept(connection: Connection, name: str, *, valid: bool | None) -> None:
+    """Index what is kept of a table. `valid`: whether there is such an index; None for none."""
+    index = sql.Identifier(f"{name}_kept")
+    if valid is False:  # it was interrupted
+        connection.execute(sql.SQL("DROP INDEX CONCURRENTLY ledger.{}").format(index))
+    if not valid:
+        connection.execute(
+            sql.SQL("CREATE INDEX CONCURRENTLY {} ON ledger.{} (id) WHERE NOT ledger.tells_time(id)").format(
+                index, sql.Identifier(name)
+            )
+        )
+
+
 def raise_if_missing(error: psycopg.Error, at: datetime) -> None:
     """Raise PartitionMissing when this is what the database refused a posting at `at` for."""
     if isinstance(error, psycopg.errors.CheckViolation) and _MISSING in (error.diag.message_primary or ""):
         raise PartitionMissing(at) from error
+
+
+def raise_if_retired(error: psycopg.Error) -> None:
+    """Raise IdRetired when this is what the database refused a claim for."""
+    if error.diag.constraint_name == _RETIRED:
+        raise IdRetired(
+            "An id tells a time whose ids are retired: whether it was used is no longer known, so it is not "
+            "taken. Nothing was written"
+        ) from error
+
+
+@contextmanager
+def claiming() -> Iterator[None]:
+    """Around what claims ids: raises IdRetired for those that are."""
+    try:
+        yield
+    except psycopg.errors.CheckViolation as error:
+        raise_if_retired(error)
+        raise

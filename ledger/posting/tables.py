@@ -4,7 +4,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Computed, DateTime, FetchedValue, Integer, LargeBinary, Text, Uuid
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Computed,
+    DateTime,
+    FetchedValue,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -98,13 +109,14 @@ class TransferNoteRow(Table, table=True):
 
 
 class PartitionStartRow(Table, table=True):
-    """Up to where the first partition of a table reaches."""
+    """Up to where the first partition of a table reaches. `retired`: what told a time there is gone."""
 
     __tablename__ = "partition_start"
     __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
 
     name: str = Field(sa_column=Column(Text, primary_key=True))
     until: datetime = timestamp_column()
+    retired: bool = Field(sa_column=Column(Boolean, nullable=False))
 
 
 class HoldRow(Table, table=True):

@@ -119,6 +119,7 @@ def as_ledger_errors(now: datetime) -> Iterator[None]:
         if error.diag.constraint_name == "effective_time":
             raise WrongTime(f"{error.diag.message_primary}; nothing was written") from error
         partitions.raise_if_missing(error, now)
+        partitions.raise_if_retired(error)
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused the batch: {why}") from error
 

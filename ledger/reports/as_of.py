@@ -4,8 +4,8 @@ By **posting time** the answer is final once the transactions that were open at 
 are never changed and none is added before them. It costs one probe of the entries' key, since the entries of
 an account are in the order of their posting times.
 
-By **effective time** a backdated transfer changes the answer for the past. It costs a read of all the
-account's entries and their transfers; nothing shorter is kept.
+By **effective time** a backdated transfer changes the answer for the past. It costs the same probe, and a
+read in an index of the account's late transfers that were posted after the moment: none, where none was.
 
 A moment is inclusive everywhere: an entry posted at it counts. PostgreSQL's times are whole microseconds.
 """
@@ -43,6 +43,16 @@ class Position:
     units."""
 
     version: int
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class EffectivePosition:
+    """What of an account is effective by a moment. `until`: its last version, when this was read. `entries`:
+    how many are effective by the moment. `balance`: of these, minor units."""
+
+    until: int
+    entries: int
     balance: int
 
 
@@ -88,12 +98,24 @@ def balance(
     if basis is TimeBasis.POSTED:
         return position(connection, account_id, moment).balance
     _check(moment)
-    row = connection.execute(
-        _queries.balance_by_effective_time.sql, {"account": account_id, "moment": moment}
-    ).fetchone()
-    if row is None:
+    (found,) = effective_by(connection, account_id, [moment])
+    return found.balance
+
+
+@reads_tuples
+def effective_by(
+    connection: Connection, account_id: UUID, moments: list[datetime]
+) -> list[EffectivePosition]:
+    """What of the account is effective by each of `moments`, in their order, read at once.
+
+    Raises UnknownAccount.
+    """
+    rows = connection.execute(
+        _queries.effective_by.sql, {"account": account_id, "moments": moments}
+    ).fetchall()
+    if not rows:
         raise UnknownAccount(f"there is no account {account_id}")
-    return int(row[0])
+    return [EffectivePosition(*row) for row in rows]
 
 
 @reads_tuples

@@ -10,14 +10,32 @@ LEFT JOIN LATERAL (
 ) AS e ON true
 WHERE a.id = :account;
 
--- name: balance_by_effective_time
--- The sum of an account's entries whose transfers are effective up to a moment: reads them all.
-SELECT coalesce(sum(a.sign * e.amount) FILTER (WHERE t.effective_at <= :moment), 0)::bigint
+-- name: effective_by
+-- Of an account at each of some moments: its last version, how many of its entries are effective by then, and its balance
+-- of these. Nothing counts before it is effective, so that is what was posted by then, and what of that posted later
+-- counts by then, which is late.
+SELECT a.version, coalesce(e.version, 0) + late.entries, coalesce(e.balance_after, 0) + (a.sign * late.amount)::bigint
 FROM ledger.account AS a
-LEFT JOIN ledger.entry AS e ON e.account_id = a.id
-LEFT JOIN ledger.transfer AS t ON t.id = e.transfer_id
+CROSS JOIN unnest(:moments::timestamptz[]) WITH ORDINALITY AS m (moment, number)
+LEFT JOIN LATERAL (
+    SELECT version, balance_after FROM ledger.entry
+    WHERE account_id = a.id AND posted_at <= m.moment
+    ORDER BY posted_at DESC, version DESC LIMIT 1
+) AS e ON true
+CROSS JOIN LATERAL (
+    SELECT count(*) AS entries, coalesce(sum(s.amount), 0) AS amount
+    FROM (
+        SELECT t.amount FROM ledger.transfer AS t
+        WHERE t.debit_account = a.id AND t.effective_at < t.posted_at
+          AND t.posted_at > m.moment AND t.effective_at <= m.moment
+        UNION ALL
+        SELECT -t.amount FROM ledger.transfer AS t
+        WHERE t.credit_account = a.id AND t.effective_at < t.posted_at
+          AND t.posted_at > m.moment AND t.effective_at <= m.moment
+    ) AS s
+) AS late
 WHERE a.id = :account
-GROUP BY a.id;
+ORDER BY m.number;
 
 -- name: totals_by_posting_time
 -- Every account's balance at a moment, summed by kind and currency: what it holds now less what was posted later,

@@ -111,6 +111,7 @@ class EffectiveStatement:
                     "end": self.end,
                     "until": self.until,
                     "after": after,
+                    "opening": self.opening,
                 },
             )
             yield from map(_line, cursor)
@@ -136,10 +137,10 @@ def effective_between(
     Errors as `between`.
     """
     _check_period(start, end)
-    bounds = connection.execute(
-        _queries.effective_bounds.sql, {"account": account.id, "start": start, "end": end}
-    ).fetchone()
-    return EffectiveStatement(account, start, end, *(bounds or (0, 0, 0, 0)))
+    moments = [as_of.just_before(start), as_of.just_before(end)]
+    opening, closing = as_of.effective_by(connection, account.id, moments)
+    lines = closing.entries - opening.entries
+    return EffectiveStatement(account, start, end, closing.until, opening.balance, closing.balance, lines)
 
 
 def _check_period(start: datetime, end: datetime) -> None:

@@ -11,34 +11,36 @@ WHERE e.account_id = :account AND e.posted_at >= :since AND e.version > :after A
 ORDER BY e.posted_at, e.version
 LIMIT :limit;
 
--- name: effective_bounds
--- Of an account's entries: the last version, what was effective before two moments, and how many lie between them.
-SELECT coalesce(max(e.version), 0),
-       coalesce(sum(a.sign * e.amount) FILTER (WHERE t.effective_at < :start), 0)::bigint,
-       coalesce(sum(a.sign * e.amount) FILTER (WHERE t.effective_at < :end), 0)::bigint,
-       count(*) FILTER (WHERE t.effective_at >= :start AND t.effective_at < :end)
-FROM ledger.entry AS e
-JOIN ledger.account AS a ON a.id = e.account_id
-JOIN ledger.transfer AS t ON t.id = e.transfer_id
-WHERE e.account_id = :account;
-
 -- name: effective_lines
 -- The entries of an account up to a version that are effective in a period, each with the balance by effective time,
--- after the entry of another version in this order.
-SELECT version, posted_at, effective_at, operation, reference, transfer_id, change, balance, counterparty, counterparty_id
-FROM (
-    SELECT e.version, e.posted_at, t.effective_at, t.operation, t.reference, e.transfer_id, a.sign * e.amount AS change,
-           (sum(a.sign * e.amount) OVER (ORDER BY t.effective_at, e.version))::bigint AS balance,
-           coalesce(o.external_ref, o.id::text) AS counterparty, o.id AS counterparty_id
+-- after the entry of another version in this order. What counts in the period was posted in it or, late, after it.
+WITH line AS (
+    SELECT e.version, e.posted_at, t.effective_at, t.operation, t.reference, e.transfer_id, e.amount,
+           CASE WHEN e.amount > 0 THEN t.credit_account ELSE t.debit_account END AS other
     FROM ledger.entry AS e
-    JOIN ledger.account AS a ON a.id = e.account_id
     JOIN ledger.transfer AS t ON t.id = e.transfer_id
-    JOIN ledger.account AS o ON o.id = CASE WHEN e.amount > 0 THEN t.credit_account ELSE t.debit_account END
-    WHERE e.account_id = :account AND e.version <= :until AND t.effective_at < :end
-) AS line
-WHERE effective_at >= :start
-  AND (:after = 0 OR (effective_at, version) > (
-      SELECT t.effective_at, e.version FROM ledger.entry AS e JOIN ledger.transfer AS t ON t.id = e.transfer_id
-      WHERE e.account_id = :account AND e.version = :after
-  ))
-ORDER BY effective_at, version;
+    WHERE e.account_id = :account AND e.posted_at >= :start AND e.posted_at < :end AND e.version <= :until
+      AND t.effective_at >= :start
+    UNION ALL
+    SELECT t.debit_version, t.posted_at, t.effective_at, t.operation, t.reference, t.id, t.amount, t.credit_account
+    FROM ledger.transfer AS t
+    WHERE t.debit_account = :account AND t.effective_at < t.posted_at AND t.posted_at >= :end
+      AND t.effective_at >= :start AND t.effective_at < :end AND t.debit_version <= :until
+    UNION ALL
+    SELECT t.credit_version, t.posted_at, t.effective_at, t.operation, t.reference, t.id, -t.amount, t.debit_account
+    FROM ledger.transfer AS t
+    WHERE t.credit_account = :account AND t.effective_at < t.posted_at AND t.posted_at >= :end
+      AND t.effective_at >= :start AND t.effective_at < :end AND t.credit_version <= :until
+), summed AS (
+    SELECT l.*, a.sign * l.amount AS change,
+           (:opening + sum(a.sign * l.amount) OVER (ORDER BY l.effective_at, l.version))::bigint AS balance
+    FROM line AS l JOIN ledger.account AS a ON a.id = :account
+)
+SELECT s.version, s.posted_at, s.effective_at, s.operation, s.reference, s.transfer_id, s.change, s.balance,
+       coalesce(o.external_ref, o.id::text) AS counterparty, o.id AS counterparty_id
+FROM summed AS s JOIN ledger.account AS o ON o.id = s.other
+WHERE :after = 0 OR (s.effective_at, s.version) > (
+    SELECT t.effective_at, e.version FROM ledger.entry AS e JOIN ledger.transfer AS t ON t.id = e.transfer_id
+    WHERE e.account_id = :account AND e.version = :after
+)
+ORDER BY s.effective_at, s.version;

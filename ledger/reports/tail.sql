@@ -49,7 +49,8 @@ WHERE ledger.part_of(a.id) = ANY(:parts::smallint[])
 
 -- name: wrong_transfers
 -- Of the tail: transfers without the debit and the credit entry that they name; entries that no transfer names, whose
--- transfer may be older than the tail and is then looked up by its id; what was posted, refused or held without a claim.
+-- transfer may be older than the tail and is then looked up by its id; what was posted, refused or held without a claim,
+-- but for retired ones.
 SELECT t.id
 FROM ledger.transfer AS t
 LEFT JOIN ledger.entry AS d
@@ -81,7 +82,10 @@ FROM (
     UNION ALL SELECT id FROM ledger.hold WHERE xact >= :xact
 ) AS o
 GROUP BY o.id
-HAVING count(*) <> 1 OR (SELECT c.id FROM ledger.claim AS c WHERE c.id = o.id) IS NULL
+HAVING count(*) <> 1
+    OR (SELECT c.id FROM ledger.claim AS c WHERE c.id = o.id) IS NULL
+       AND (o.id < (SELECT ledger.first_id(until) FROM ledger.partition_start WHERE name = 'claim' AND retired)
+            AND ledger.tells_time(o.id)) IS NOT TRUE
 LIMIT 100;
 
 -- name: wrong_receipts

@@ -189,6 +189,16 @@ class Books(testing.Books):
                     assert floor is None or running >= floor
 
 
+def partition_of(books: Books, table: str, column: str, value: UUID) -> str:
+    """The name of the partition that holds a row."""
+    with psycopg.connect(books.owner_url) as connection:
+        row = connection.execute(
+            f"SELECT tableoid::regclass::text FROM ledger.{table} WHERE {column} = %s LIMIT 1", (value,)
+        ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
 def rule(
     metric: Metric,
     amount: int | None,

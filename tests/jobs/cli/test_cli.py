@@ -168,6 +168,20 @@ def test_checks_begin_at_the_last_sealed_day_total_and_deep_ones_at_the_beginnin
     assert "everything was read" in with_wallet("trial-balance", "--deep")[1]
 
 
+def test_partitions_are_listed_and_claims_retired_once_one_says_so(with_wallet: Command) -> None:
+    code, out, _ = with_wallet("partitions", "--json")
+    names = [each["name"] for each in json.loads(out) if each["table"] == "claim"]
+    assert code == 0
+    assert names[0] == "claim_before"
+    assert {"claim_other", "claim_ahead"} < set(names)
+    assert "claim_before" in with_wallet("partitions")[1]
+    assert with_wallet("retire-claims", "2020-01")[0] == 2
+    assert with_wallet("retire-claims", "2999-01", "--yes")[0] == 1
+    code, out, _ = with_wallet("retire-claims", "2020-01", "--yes", "--json")
+    assert (code, json.loads(out)) == (0, {"tables": []})
+    assert "nothing to retire" in with_wallet("retire-claims", "2020-01", "--yes")[1]
+
+
 def test_monitoring_runs_and_runs_again(with_wallet: Command) -> None:
     code, out, _ = with_wallet("aml", "run", "--json")
     assert code == 0

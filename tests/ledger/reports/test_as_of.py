@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoney.ledger import AccountKind, Operation
+from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import InvalidInput, UnknownAccount
 from emoney.ledger.base.ids import new_id
-from emoney.ledger.reports import as_of
+from emoney.ledger.reports import as_of, statements
 from emoney.ledger.reports.as_of import Position, TimeBasis
 
 SECOND = timedelta(seconds=1)
@@ -63,6 +64,64 @@ def test_the_balance_at_any_moment_is_the_replay_of_the_entries(
             assert as_of.balance(connection, wallet, moment) == found.balance
             effective = as_of.balance(connection, wallet, moment, basis=TimeBasis.EFFECTIVE)
             assert effective == sum(amount for _, at, amount in sent if at <= moment)
+
+
+# Batches after a step of the clock: amounts in and out of a wallet, and by how many seconds each is late, or
+# months, as of an imported history.
+mixtures = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.lists(
+            st.tuples(
+                st.integers(-9, 9).filter(bool),
+                st.one_of(st.integers(0, 5), st.just(0), st.integers(10**7, 10**7 + 5)),
+            ),
+            min_size=1,
+            max_size=6,
+        ),
+    ),
+    max_size=6,
+)
+
+
+@given(mixture=mixtures)
+@on_database(30)
+def test_balances_and_statements_by_effective_time_are_the_sums_of_what_counts(
+    shared_books: Books, mixture: list[tuple[int, list[tuple[int, int]]]]
+) -> None:
+    books = shared_books
+    books.now = NOON
+    other, wallet = books.funded(1000), books.funded(1000)
+    sent, lines = [(NOON, 1, 1000)], 1
+    for step, batch in mixture:
+        books.now += step * SECOND
+        for amount, back in batch:
+            payer, payee = (other, wallet) if amount > 0 else (wallet, other)
+            at = books.now - back * SECOND
+            books.posted(books.transfer(payer, payee, abs(amount), at=at))
+            lines += 1
+            sent.append((at, lines, amount))
+    sent.sort()
+    moments = sorted({at + d * SECOND for at, _, _ in sent for d in (-1, 0, 1)})
+    with books.database.connection() as connection:
+        account = accounts.get(connection, wallet)
+        for moment in moments:
+            assert as_of.balance(connection, wallet, moment, basis=TimeBasis.EFFECTIVE) == sum(
+                amount for at, _, amount in sent if at <= moment
+            )
+        for start, end in (
+            (moments[0], moments[-1]),
+            (moments[len(moments) // 3], moments[len(moments) // 2]),
+        ):
+            found = statements.effective_between(connection, account, start, end)
+            expected = [(at, n, amount) for at, n, amount in sent if start <= at < end]
+            told = list(found.lines(connection))
+            assert [(line.effective_at, line.version, line.change) for line in told] == expected
+            assert [line.balance for line in told] == [
+                sum(amount for *key, amount in sent if key <= [line.effective_at, line.version])
+                for line in told
+            ]
+            assert found.line_count == len(told)
 
 
 @given(data=st.data())
