@@ -29,7 +29,6 @@ from sqlmodel import Session
 
 from emoney.jobs.cli import main
 from emoney.jobs.demo import run_demo
-from emoney.jobs.demo.home import stop_server
 from emoney.jobs.demo.population import personal_values, populate
 from emoney.jobs.demo.run import START
 from emoney.jobs.installation import Emoney
@@ -143,7 +142,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     finally:
         root.removeHandler(handler)
         root.setLevel(before)
-        stop_server(home)
+        embedded.stop(home)
         patch.undo()
 
 

@@ -18,7 +18,7 @@ import pytest
 from rich.console import Console
 
 from emoney.jobs.demo import DemoResult, OccupiedDirectory, render, run_demo
-from emoney.jobs.demo.home import MARKER, fresh_home, stop_server
+from emoney.jobs.demo.home import MARKER, fresh_home
 from emoney.jobs.demo.laundering import reporting_threshold
 from emoney.jobs.demo.population import LOOK_ALIKES, SCENARIO_OF, Population, Role, personal_values, populate
 from emoney.jobs.demo.run import START
@@ -115,7 +115,7 @@ def test_launderers_stay_under_the_limits(ran: Ran, people: Population, out: Pat
             (launderers,),
         ).fetchone()
     database.close()
-    assert stop_server(out / "home")
+    assert embedded.stop(out / "home")
     assert refused == (0,)
 
 
