@@ -81,7 +81,9 @@ def _run(url: str, target: str, *, up: bool) -> bool:
         waiting[:] = steps(target, stored)
         return [*waiting]
 
-    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(as_owner(url)), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(as_owner(url)), poolclass=NullPool
+    )
     with engine.connect() as connection:
         driver = cast(Connection, connection.connection.driver_connection)
         connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_KEY})")

@@ -1,5 +1,5 @@
-"""What an installation is told, or in production refused: a way to the database that others can read, and keys
-that lie open beside what they open.
+"""What an installation is told, or in production refused: a way to the database that others can read, and
+keys that lie open beside what they open.
 """
 
 import ipaddress

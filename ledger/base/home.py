@@ -11,7 +11,7 @@ from emoney.ledger.base.errors import ConfigurationError
 
 
 def default_home() -> Path:
-    """The platform's directory for a user's data; as root, one that the embedded server's user can come to."""
+    """The platform's directory for a user's data; as root, one that the embedded server's user may enter."""
     if os.geteuid() == 0 and sys.platform == "linux":
         return Path("/var/lib/emoney")
     return Path(platformdirs.user_data_dir("emoney"))
@@ -41,7 +41,7 @@ def _demand_own(home: Path) -> None:
         raise NotADirectoryError(0, "it is no directory")
     if found.st_uid not in (os.geteuid(), 0):
         raise ConfigurationError(
-            f"The home {home} belongs to another user ({found.st_uid}, not {os.geteuid()}), who could replace "
+            f"The home {home} belongs to another user ({found.st_uid}, not {os.geteuid()}), who could change "
             "the keys and the settings: set EMONEY_HOME to a directory of this user's."
         )
     if found.st_mode & 0o022:

@@ -4,8 +4,8 @@
 `raw(session)` is the psycopg connection under a session, so that both can share one transaction.
 `sole_connection(url)` is one connection without the pool, for a process that ends after a question: the pool
 is SQLAlchemy's, which takes longer to load than the answer to find, and is imported where it is needed.
-Every connection takes a role, `emoney_app` as a rule, which can neither alter nor delete what is append-only. On
-the embedded server it is that role's login, which can be nothing else (`logins`).
+Every connection takes a role, `emoney_app` as a rule, which can neither alter nor delete what is append-only.
+On the embedded server its login is that role's own, which can be nothing else (`logins`).
 A forked process has connections of its own: it leaves its parent's alone, and makes others at need.
 """
 

@@ -20,7 +20,7 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from psycopg import sql
@@ -41,9 +41,16 @@ OWNER = "emoney_owner"
 SUPERUSER = "postgres"
 DIRECTORY = "logins"
 
+_MADE = ("CREATE ROLE {login} LOGIN PASSWORD {stored} IN ROLE {role}",)
+_PUT_BACK = (
+    "ALTER ROLE {login} LOGIN PASSWORD {stored}",
+    "ALTER ROLE {login} RESET ALL",
+    "ALTER ROLE {login} IN DATABASE {database} RESET ALL",
+)
+
 _FILE_BYTES_MAX = 4096
 _STRETCHED = 1
-"""Rounds of SCRAM's hash. A password of 256 random bits needs none against guessing; each costs a login time."""
+"""Rounds of SCRAM's hash: a password of 256 random bits needs none against guessing, and each costs time."""
 
 
 def login_of(role: str) -> str:
@@ -51,7 +58,8 @@ def login_of(role: str) -> str:
     return f"{role}_login"
 
 
-LOGINS = (*map(login_of, ROLES), OWNER, SUPERUSER)
+MEMBERS = tuple(map(login_of, ROLES))
+LOGINS = (*MEMBERS, OWNER, SUPERUSER)
 """All logins of an embedded server."""
 
 
@@ -66,31 +74,34 @@ def url_of(home: Path, socket_directory: Path, database: str, role: str = APPLIC
 
 
 def for_role(url: str, role: str | None) -> str:
-    """`url` with the login of `role`, where it is of the house's logins; else as it is."""
-    return _as(url, login_of(role)) if role in ROLES else url
+    """`url` with the login of `role`, where it is of another role's login of the house; else as it is.
+
+    One of the owner's, or the superuser's, stays: it was chosen for all that is done by it.
+    """
+    return _as(url, login_of(role), MEMBERS) if role in ROLES else url
 
 
 def as_owner(url: str) -> str:
     """`url` with the login of the database's owner, where it is of the house's logins; else as it is."""
-    return _as(url, OWNER)
+    return _as(url, OWNER, MEMBERS)
 
 
 def as_superuser(url: str) -> str:
     """`url` with the superuser's login, where it is of the house's logins; else as it is."""
-    return _as(url, SUPERUSER)
+    return _as(url, SUPERUSER, LOGINS)
 
 
-def of_house(url: str) -> Path | None:
-    """The directory of the logins' files, where `url` is of the house's logins."""
+def _directory(url: str, known: Sequence[str]) -> Path | None:
+    """The directory of the logins' files, where `url` is of one of the `known` logins and names its file."""
     if "passfile" not in url:
         return None
     given = conninfo_to_dict(url)
     file = Path(str(given.get("passfile") or ""))
-    return file.parent if file.name == given.get("user") and file.name in LOGINS else None
+    return file.parent if file.name == given.get("user") and file.name in known else None
 
 
-def _as(url: str, login: str) -> str:
-    directory = of_house(url)
+def _as(url: str, login: str, known: Sequence[str]) -> str:
+    directory = _directory(url, known)
     return url if directory is None else make_conninfo(url, user=login, passfile=str(directory / login))
 
 
@@ -99,22 +110,26 @@ def make_passwords(home: Path) -> dict[str, str]:
     return {login: _verifier(_password(home / DIRECTORY, login)) for login in LOGINS}
 
 
-def make_logins(connection: CachingConnection, url: str) -> None:
-    """Have the server know each role's login, in the transaction of the owner, with the roles made.
+def make_logins(owner: CachingConnection, url: str) -> None:
+    """Have the server know each role's login, in the transaction of its `owner`, with the roles made.
 
-    Nothing where `url` is not of the house's logins.
+    A login may change its own password and settings: both are put back. Nothing where `url` is not of the
+    house's logins.
     """
-    directory = of_house(url)
+    directory = _directory(url, LOGINS)
     if directory is None:
         return
-    known = {name for (name,) in connection.execute("SELECT rolname FROM pg_catalog.pg_roles")}
+    known = {name for (name,) in owner.execute("SELECT rolname FROM pg_catalog.pg_roles")}
     for role in ROLES:
-        if (login := login_of(role)) in known:
-            continue
-        names = {"login": sql.Identifier(login), "role": sql.Identifier(role)}
-        stored = sql.Literal(_verifier(_password(directory, login)))
-        made = sql.SQL("CREATE ROLE {login} LOGIN PASSWORD {stored} IN ROLE {role}")
-        connection.execute(made.format(**names, stored=stored))
+        login = login_of(role)
+        named = {
+            "login": sql.Identifier(login),
+            "role": sql.Identifier(role),
+            "stored": sql.Literal(_verifier(_password(directory, login))),
+            "database": sql.Identifier(owner.info.dbname),
+        }
+        for statement in _PUT_BACK if login in known else _MADE:
+            owner.execute(sql.SQL(statement).format(**named))
 
 
 def _password(directory: Path, login: str) -> str:

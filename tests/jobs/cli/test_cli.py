@@ -295,6 +295,7 @@ def test_the_installed_command_reports_misuse() -> None:
 
 def test_a_terminated_command_leaves_no_server_running() -> None:
     home = Path(tempfile.mkdtemp(prefix="emoney-"))
+    home.chmod(0o711)
     postmaster = home / "postgres" / "postmaster.pid"
     environment = {name: value for name, value in os.environ.items() if name != "EMONEY_DATABASE_URL"}
     enrolling = subprocess.Popen(

@@ -17,8 +17,6 @@ from typing import Any, NamedTuple
 from emoney.ledger.base.errors import ConfigurationError
 
 SYSTEM_USER = "embedded_postgres"
-_PASSED_ON = ("LANG", "LANGUAGE", "TZ", "LC_ALL", "LC_COLLATE", "LC_CTYPE", "LC_MESSAGES")
-"""The variables that decide the language, the order of texts and the time zone of a new server."""
 
 
 class User(NamedTuple):
@@ -57,7 +55,7 @@ def server_user() -> User | None:
     except KeyError:
         made = ["useradd", "--system", "--user-group", "--no-create-home", "--shell", "/bin/false"]
         try:
-            subprocess.run([*made, SYSTEM_USER], check=True, capture_output=True)
+            subprocess.run([*made, SYSTEM_USER], check=True, capture_output=True)  # noqa: S603 - constants
         except (OSError, subprocess.CalledProcessError) as error:
             raise ConfigurationError(
                 f"As root the embedded PostgreSQL runs as the system user {SYSTEM_USER}, and useradd could "
@@ -72,7 +70,7 @@ def server_user() -> User | None:
 def run(name: str, *arguments: str, user: User | None, given: str = "") -> None:
     """Run one of the programs to its end, on `given` as standard input. Raises Failed."""
     with tempfile.TemporaryFile() as said:  # no pipe: a server would hold it open, and this wait for its end
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - the wheel's programs, and no shell
             [str(directory() / name), *arguments],
             input=given.encode(),
             stdout=subprocess.DEVNULL,
@@ -84,15 +82,9 @@ def run(name: str, *arguments: str, user: User | None, given: str = "") -> None:
             raise Failed(said.read().decode(errors="replace").strip())
 
 
-def environment() -> dict[str, str]:
-    """All variables that a program gets."""
-    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    return {"PATH": os.defpath} | kept
-
-
 def _apart(user: User | None) -> dict[str, Any]:
     """How a process is started that has nothing of this one."""
-    plain: dict[str, Any] = {"env": environment(), "cwd": "/"}
+    plain: dict[str, Any] = {"env": {"PATH": os.defpath}, "cwd": "/"}
     if user is None:
         return plain
     return plain | {"user": user.uid, "group": user.gid, "extra_groups": []}
@@ -112,7 +104,7 @@ def demand_reachable(home: Path, user: User | None) -> None:
     )
     for path, what in wanted:
         test = 'cd "$1"' if path == home else '"$1" --version'
-        tried = subprocess.run(
+        tried = subprocess.run(  # noqa: S603 - the path is an argument, and no text of the shell's
             ["/bin/sh", "-c", test, "sh", str(path)], capture_output=True, check=False, **_apart(user)
         )
         if tried.returncode == 0:

@@ -28,8 +28,9 @@ from pathlib import Path
 
 from emoney.ledger.base import forks
 from emoney.ledger.base.errors import ConfigurationError
-from emoney.ledger.base.postgres import logins, programs
-from emoney.ledger.base.postgres.programs import User
+from emoney.ledger.base.postgres import logins
+from emoney.ledger.base.postgres.embedded import programs
+from emoney.ledger.base.postgres.embedded.programs import User
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,9 @@ START_S = 120
 SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_PATH_BYTES_MAX = 103
 """What every supported system takes for the path of a socket."""
+
+_ORDER = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
+"""How texts are ordered: the same on every machine and under any user's language."""
 
 _SHELL_QUOTABLE = re.compile(r"""[^"$`\\\n]+""")
 """Data directories that pg_ctl can name to a shell: it puts them in double quotes, and no more."""
@@ -63,11 +67,7 @@ def start(home: Path) -> str:
         )
     try:
         with _turn(home):
-            if (found := _running(data)) is None:
-                _start(home, data)
-                found = _running(data)
-            if found is None:
-                raise programs.Failed("it ended again")
+            found = _running(data) or _start(home, data)
             _users.join(home)
     except ConfigurationError:
         raise
@@ -194,7 +194,8 @@ def _answers(path: Path) -> bool:
     return True
 
 
-def _start(home: Path, data: Path) -> None:
+def _start(home: Path, data: Path) -> Path:
+    """Start the server; the directory of its socket."""
     user = programs.server_user()
     programs.demand_reachable(home, user)
     if not (data / "PG_VERSION").exists():
@@ -202,11 +203,13 @@ def _start(home: Path, data: Path) -> None:
     elif not (home / logins.DIRECTORY).exists():
         raise ConfigurationError(
             f"The database under {data} was made by an earlier version, whose server asked for no password, "
-            "and did not start: nothing was changed. Set EMONEY_HOME to a new directory and run `emoney init`."
+            "and was not started: nothing was changed. Set EMONEY_HOME to a new directory and run "
+            "`emoney init`."
         )
     where = _socket_directory(data)
     arguments = ("-D", str(data), "-w", "-t", str(START_S), "-o", '-h ""', "-o", f"-k {where}")
     programs.run("pg_ctl", *arguments, "-l", str(data / "log"), "start", user=user)
+    return where
 
 
 def _stop(data: Path) -> None:
@@ -240,7 +243,7 @@ def _make(home: Path, data: Path, user: User | None) -> None:
                 os.chown(each, *user)
         authentication = ("--auth-local=scram-sha-256", "--auth-host=scram-sha-256", f"--pwfile={password}")
         named = (f"--username={logins.SUPERUSER}", "--encoding=UTF8", "--no-instructions")
-        programs.run("initdb", "-D", str(made), *authentication, *named, user=user)
+        programs.run("initdb", "-D", str(made), *authentication, *named, *_ORDER, user=user)
         statements = "".join(f"{each};\n" for each in logins.first_statements(stored, DATABASE))
         # alone with its files, over no socket: nobody can log in before all is as it has to be
         alone = ("--single", "-c", "exit_on_error=true", "-D", str(made), "template1")
