@@ -117,7 +117,8 @@ def set_policy(
 
     `url`: of the database's owner, for no login of the application's sets how far its own clock is trusted:
     ConfigurationError for any other; on the embedded server the owner logs in for it. Nothing is recorded
-    where the policy stands already. Raises InvalidInput, InvalidRequest for an actor or a reason that cannot be stored.
+    where the policy stands already. Raises InvalidInput, InvalidRequest for an actor or a reason that cannot
+    be stored.
     """
     if not isinstance(policy, ClockPolicy):
         raise InvalidInput(f"a policy is a ClockPolicy, not a {type(policy).__name__}")

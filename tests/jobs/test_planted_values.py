@@ -429,7 +429,6 @@ def short() -> Iterator[Path]:
 
 def test_a_demo_leaves_no_personal_value_in_any_file(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EMONEY_DATABASE_URL", raising=False)
-    monkeypatch.setenv("PGOPTIONS", LOUD)
     people = populate(Random(7), 60, START.date())
     run_demo(short / "demo", seed=7, persons=60, days=7)
     left = list(files(short / "demo"))
