@@ -24,6 +24,7 @@ from emoney.jobs import revisions
 from emoney.jobs.revisions import PACKAGES as PACKAGES
 from emoney.jobs.revisions import VERSIONS, of_another_version
 from emoney.jobs.revisions import is_current as is_current  # beside what brings a database there
+from emoney.ledger.base import turns
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.postgres.database import Connection, connect
 from emoney.ledger.base.postgres.logins import as_owner, make_logins
@@ -31,8 +32,7 @@ from emoney.privacy import privileges
 
 _log = logging.getLogger(__name__)
 
-_LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
-
+_WORK = "emoney.migrations"  # two starts at once migrate one after the other
 
 _WITH_VALUES = "22"
 """The class of SQLSTATEs whose messages quote what was in a row."""
@@ -86,7 +86,7 @@ def _run(url: str, target: str, *, up: bool) -> bool:
     )
     with engine.connect() as connection:
         driver = cast(Connection, connection.connection.driver_connection)
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_KEY})")
+        turns.take(driver, _WORK, for_session=True)
         if connection.exec_driver_sql(f"SELECT to_regnamespace('{VERSIONS}')").scalar() is None:
             connection.exec_driver_sql(f"CREATE SCHEMA {VERSIONS}")
         context = MigrationContext.configure(
@@ -107,7 +107,7 @@ def _run(url: str, target: str, *, up: bool) -> bool:
         elif not after:
             connection.exec_driver_sql(f"DROP SCHEMA {VERSIONS} CASCADE")
         connection.commit()
-        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK_KEY})")
+        turns.give_back(driver, _WORK)
         connection.commit()
     engine.dispose()
     if set(before) != set(after):

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import psycopg
 
+from emoney.ledger.base import turns
 from emoney.ledger.base.errors import Unavailable
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -30,7 +31,11 @@ class PartitionMissing(Unavailable):
 
 @reads_tuples
 def make(connection: Connection, first: datetime, months: int = 1) -> int:
-    """Make the partitions of `months` months, 1 to 36, from that of `first` on; how many were missing."""
+    """Make the partitions of `months` months, 1 to 36, from that of `first` on; how many were missing.
+
+    Raises LockHeld.
+    """
+    turns.take(connection, "ledger.make_partitions")
     row = connection.execute("SELECT ledger.make_partitions_v1(%s, %s)", (first, months)).fetchone()
     return row[0] if row else 0
 
