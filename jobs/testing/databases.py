@@ -46,12 +46,15 @@ def server() -> Iterator[str]:
     where = MEMORY if in_memory else None
     with tempfile.TemporaryDirectory(prefix="emoney-server-", dir=where, ignore_cleanup_errors=True) as home:
         Path(home).chmod(0o711)  # as root the server runs as a user of its own
-        url = as_superuser(embedded.start(Path(home)))
-        with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as admin:
-            for name, value in QUICK.items():
-                admin.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value))
-            admin.execute("SELECT pg_reload_conf()")
-        yield url
+        try:
+            url = as_superuser(embedded.start(Path(home)))
+            with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as admin:
+                for name, value in QUICK.items():
+                    admin.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value))
+                admin.execute("SELECT pg_reload_conf()")
+            yield url
+        finally:
+            embedded.stop(Path(home))  # before its files go, and not when the process ends
 
 
 @contextmanager

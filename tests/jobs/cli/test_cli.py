@@ -242,14 +242,15 @@ def test_a_user_without_rights_is_told_so(
 ) -> None:
     name = f"stranger_{os.getpid()}"
     with psycopg.connect(owner_url, autocommit=True) as owner:
-        owner.execute(f"CREATE ROLE {name} LOGIN")
+        owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'stranger'")
+    stranger = {"user": name, "password": "stranger"}
     try:
-        monkeypatch.setenv("EMONEY_DATABASE_URL", make_conninfo(owner_url, user=name))
+        monkeypatch.setenv("EMONEY_DATABASE_URL", make_conninfo(owner_url, **stranger))
         code, _, err = run("trial-balance")
         assert (code, "not a member of the role emoney_app" in err) == (1, True)
-        empty = make_conninfo(owner_url, user=name, dbname="postgres")
-        monkeypatch.setenv("EMONEY_DATABASE_URL", empty)
-        code, _, err = run("init")
+        with copy_of(owner_url, "template1") as empty:
+            monkeypatch.setenv("EMONEY_DATABASE_URL", make_conninfo(empty, **stranger))
+            code, _, err = run("init")
         assert (code, "owner's URL" in err, "Traceback" in err) == (1, True, False)
     finally:
         with psycopg.connect(owner_url, autocommit=True) as owner:
