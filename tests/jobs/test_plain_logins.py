@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +14,9 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from emoney import Emoney
+from emoney.jobs.importing import run_import
 from emoney.jobs.installation import init
-from emoney.ledger import AccountKind, Database
+from emoney.ledger import AccountKind, Database, clock_policy
 from emoney.ledger.base.errors import Unavailable
 from emoney.ledger.base.postgres import embedded
 from emoney.ledger.base.postgres.logins import (
@@ -256,6 +258,10 @@ def test_a_login_that_locked_itself_out_is_put_back_by_init(house: House) -> Non
         assert connection.execute("SHOW search_path").fetchone() == ('"$user", public',)
     with Emoney.open(home=house.home) as opened:
         assert opened.ledger.open_account(AccountKind.SAFEGUARDING, "EUR", "bank-1")
+        policy = clock_policy.ClockPolicy(late=timedelta(hours=1))
+        clock_policy.set_policy(opened.url, policy, actor="ama", reason="offline")  # as the owner
+        with opened.sole_connection() as connection:
+            assert clock_policy.current(connection) == policy
 
 
 def test_a_table_of_the_applications_own_is_made_by_the_owner(house: House) -> None:
@@ -291,3 +297,19 @@ def test_a_url_of_the_house_is_each_roles_own() -> None:
         assert (given["host"], given["dbname"]) == ("db.internal", "wallets")
     assert for_role(url, None) == for_role(url, "emoney_auditor") == url
     assert for_role(as_owner(url), IMPORT_ROLE) == as_owner(url)
+
+
+def test_a_history_comes_in_by_the_imports_login(house: House, tmp_path: Path) -> None:
+    accounts, transactions = tmp_path / "accounts.csv", tmp_path / "transactions.csv"
+    accounts.write_text(
+        "account_id,kind,kyc_tier,opened,customer_id,opening_balance\n"
+        "A1,agent,2,2025-01-01,C1,1000.00\nW1,wallet,1,2025-02-01,C2,50.00\n"
+    )
+    transactions.write_text(
+        "tx_id,ts,type,amount,from_account,to_account\nT1,2025-03-01T10:00:00,CASH_IN,10.00,A1,W1\n"
+    )
+    with Emoney.open(home=house.home) as opened:
+        done = run_import(
+            opened.database, transactions, accounts_file=accounts, format="mobile-money", currency="GHS"
+        )
+        assert (done.accounts_created, done.openings_posted, done.posted) == (2, 2, 1)

@@ -19,6 +19,7 @@ from emoney.jobs.installation import Emoney
 from emoney.ledger import AccountKind, Database, Operation, Transfer
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.transfers import everyday as ops
+from emoney.testing import copy_of
 
 PERSON = {
     "external_ref": "ama",
