@@ -67,7 +67,7 @@ class DatabaseSettings(Section):
     pool_wait_s: float = setting(30, "How long a caller waits for one to come free, seconds", gt=0, le=3600)
     connect_timeout_s: int = setting(10, "How long connecting may take, seconds", ge=2, le=3600)
     statement_timeout_s: Milliseconds | None = setting(None, "When the server ends a statement, seconds")
-    lock_timeout_s: Milliseconds | None = setting(60, "When it ends waiting for a lock, seconds")
+    lock_timeout_s: Milliseconds | None = setting(None, "When it ends waiting for a lock, seconds")
     idle_in_transaction_timeout_s: Milliseconds | None = setting(
         None, "When it ends a transaction in which nothing is asked, seconds"
     )

@@ -22,12 +22,13 @@ import hmac
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from emoney.ledger.base.errors import ConfigurationError
-from emoney.ledger.base.postgres.cursors import CachingConnection
 from emoney.ledger.base.secret_file import SecretFile
 
 APPLICATION_ROLE = "emoney_app"
@@ -110,7 +111,7 @@ def make_passwords(home: Path) -> dict[str, str]:
     return {login: _verifier(_password(home / DIRECTORY, login)) for login in LOGINS}
 
 
-def make_logins(owner: CachingConnection, url: str) -> None:
+def make_logins(owner: psycopg.Connection[Any], url: str) -> None:
     """Have the server know each role's login, in the transaction of its `owner`, with the roles made.
 
     A login may change its own password and settings: both are put back. Nothing where `url` is not of the
