@@ -1,7 +1,7 @@
 """Run the benchmarks: `python -m benchmarks [NAMES] [--smoke] [--json]`.
 
-`--smoke` runs each on little data, to see that it works; its figures mean nothing. Otherwise the posting
-benchmark's plot in docs/benchmarks is drawn anew.
+`--smoke` runs each on little data, to see that it works; its figures mean nothing. Otherwise the plots of
+posting and of the ways of calling in docs/benchmarks are drawn anew.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from benchmarks.figures import Figure
 from benchmarks.scale import FULL, SMOKE
 from emoney.ledger.base.errors import EmoneyError
 
-POSTING = "posting"
+POSTING, WAYS = "posting", "ways"
 OTHERS = {
-    "ways": ways.measure,
+    WAYS: ways.measure,
     "command-line": command_line.measure,
     "limits": limits.measure,
     "import": import_rate.measure,
@@ -64,7 +64,10 @@ def main() -> None:
                 plot.draw(result, posting.PLOT)
         else:
             tell(f"measuring {name}")
-            figures += OTHERS[name](smoke=options.smoke)
+            measured = OTHERS[name](smoke=options.smoke)
+            figures += measured
+            if name == WAYS and not options.smoke:
+                plot.draw_ways(measured, ways.PLOT)
     if options.as_json:
         both = {"posting": result, "others": [figure.to_json() for figure in figures]}
         json.dump({name: value for name, value in both.items() if value}, sys.stdout, indent=2)
@@ -84,11 +87,13 @@ def _show(title: str, figures: list[Figure]) -> None:
         ("unit", "left"),
         ("ratio", "right"),
         ("to", "left"),
+        ("wanted", "right"),
     ):
         table.add_column(column, justify=side)  # type: ignore[arg-type]
     for figure in figures:
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-        table.add_row(figure.name, f"{figure.value:,.0f}", figure.unit, ratio, figure.baseline or "")
+        wanted = "" if figure.wanted is None else f"{figure.wanted:.2f}"
+        table.add_row(figure.name, f"{figure.value:,.0f}", figure.unit, ratio, figure.baseline or "", wanted)
     Console().print(table)
 
 

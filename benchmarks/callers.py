@@ -18,7 +18,7 @@ beside it.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -42,6 +42,8 @@ MADE_PER_S = 30_000
 FEWEST = 2
 """Calls of a turn that are measured at least, however slow the machine is: a percentile needs two."""
 
+Post = Callable[[Transfer], bool]
+Apost = Callable[[Transfer], Awaitable[bool]]
 Way = Callable[[Iterator[Transfer], float, float], list[float]]
 """Posts one after the other until a moment; gives the latency of each begun since another, in seconds."""
 
@@ -55,13 +57,14 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
     pair, payment = people.between(wallets), people.to_merchant(wallets, people.open_merchant(ledger))
     make_tables(alone.url, own)
     with closing(Function(alone.url)) as function, GroupCommit(ledger) as commits:
+        commit, acommit = through(commits)
         ways: dict[str, tuple[Make, Way]] = {
             "function": (own_pair, partial(_caller, function.post)),
             "single": (own_pair, partial(_caller, lambda t: singly.post([t])[0].posted)),
-            "threads": (pair, partial(_threads, commits, CALLERS)),
-            "hot": (payment, partial(_threads, commits, CALLERS)),
-            "tasks": (pair, partial(_tasks, commits, CALLERS)),
-            "many tasks": (pair, partial(_tasks, commits, CALLERS_MANY)),
+            "threads": (pair, partial(threads, commit, CALLERS)),
+            "hot": (payment, partial(threads, commit, CALLERS)),
+            "tasks": (pair, partial(tasks, acommit, CALLERS)),
+            "many tasks": (pair, partial(tasks, acommit, CALLERS_MANY)),
         }
         turns = Turns(ways)
         p99: dict[str, list[float]] = {name: [] for name in ways}
@@ -107,9 +110,7 @@ def measure(fresh: Fresh, scale: Scale, tell: Tell) -> dict[str, Any]:
     }
 
 
-def _caller(
-    post: Callable[[Transfer], bool], transfers: Iterator[Transfer], since: float, until: float
-) -> list[float]:
+def _caller(post: Post, transfers: Iterator[Transfer], since: float, until: float) -> list[float]:
     """One caller, in this thread."""
     latencies = []
     for transfer in transfers:
@@ -124,25 +125,35 @@ def _caller(
     return latencies
 
 
-def _threads(
-    commits: GroupCommit, callers: int, transfers: Iterator[Transfer], since: float, until: float
+def through(commits: GroupCommit) -> tuple[Post, Apost]:
+    """Ways to post through group commit, for threads and for tasks: whether it was posted."""
+
+    async def apost(transfer: Transfer) -> bool:
+        return (await commits.apost(transfer)).posted
+
+    return lambda transfer: commits.post(transfer).posted, apost
+
+
+def threads(
+    post: Post, callers: int, transfers: Iterator[Transfer], since: float, until: float
 ) -> list[float]:
+    """Callers in threads, each with one transfer after the other."""
     with ThreadPoolExecutor(callers) as pool:
-        work = partial(_caller, lambda t: commits.post(t).posted, transfers, since, until)
+        work = partial(_caller, post, transfers, since, until)
         started = [pool.submit(work) for _ in range(callers)]
         return [each for some in started for each in some.result()]
 
 
-def _tasks(
-    commits: GroupCommit, callers: int, transfers: Iterator[Transfer], since: float, until: float
+def tasks(
+    post: Apost, callers: int, transfers: Iterator[Transfer], since: float, until: float
 ) -> list[float]:
+    """The same in tasks of one event loop."""
     latencies: list[float] = []
 
     async def work() -> None:
         for transfer in transfers:
             began = time.perf_counter()
-            outcome = await commits.apost(transfer)
-            assert outcome.posted
+            assert await post(transfer)
             now = time.perf_counter()
             if began >= since:
                 latencies.append(now - began)

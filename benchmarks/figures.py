@@ -10,13 +10,16 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`value` in `unit`; `ratio` to `baseline`, both measured in the same run, where there is one."""
+    """`value` in `unit`; `ratio` to `baseline`, both measured in the same run, where there is one; `wanted`:
+    what the ratio should reach, where that is stated.
+    """
 
     name: str
     value: float
     unit: str
     ratio: float | None = None
     baseline: str | None = None
+    wanted: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""

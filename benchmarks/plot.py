@@ -1,8 +1,11 @@
 """The posting benchmark's report as a plot: a panel for each question. Needs matplotlib, of the dev extra."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from benchmarks.figures import Figure
 
 MEASURED, BASELINE, HOT, INK = "#1f6f8b", "#b9c5cc", "#c8773a", "#333333"
 SMALL_SHARE = 0.03
@@ -18,23 +21,7 @@ def can_draw() -> bool:
 
 def draw(report: dict[str, Any], path: Path) -> None:
     """Draw what the report has to `path`, in the format of its suffix."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    mpl.rcParams |= {
-        "svg.hashsalt": "emoney",
-        "font.size": 9,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "axes.titlesize": 10,
-        "axes.titlelocation": "left",
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "xtick.color": INK,
-        "ytick.color": INK,
-    }
+    plt = _styled()
     panels = [
         panel
         for part, panel in (
@@ -62,6 +49,47 @@ def draw(report: dict[str, Any], path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=110)
     plt.close(figure)
+
+
+def draw_ways(figures: Sequence[Figure], path: Path) -> None:
+    """Draw the ratios of the ways of calling to `path`, each beside the one that is wanted."""
+    plt = _styled()
+    shown = [each for each in figures if each.wanted is not None]
+    ratios, wanted = [each.ratio or 0.0 for each in shown], [each.wanted or 0.0 for each in shown]
+    figure, axis = plt.subplots(figsize=(8, 0.45 * len(shown) + 1.4), layout="constrained")
+    labels = [f"{each.name}\nto {each.baseline}" for each in shown]
+    drawn = axis.barh(labels, ratios, color=MEASURED, height=0.6)
+    texts = [f"{each.ratio:.2f}  ({each.value:,.0f} a second)" for each in shown]
+    axis.bar_label(drawn, labels=texts, padding=3)
+    axis.scatter(wanted, range(len(shown)), marker="|", s=260, color=HOT, zorder=3, label="wanted")
+    axis.invert_yaxis()
+    axis.set_xlim(0, 1.35 * max(*wanted, *ratios))
+    axis.set_xlabel("transfers a second, as a ratio to the plain function's in the same run")
+    axis.legend(frameon=False, loc="lower right")
+    axis.set_title("Every way of calling, limits on, beside plain functions without limits")
+    figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None, dpi=150)
+    plt.close(figure)
+
+
+def _styled() -> Any:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    mpl.rcParams |= {
+        "svg.hashsalt": "emoney",
+        "font.size": 9,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.titlesize": 10,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "xtick.color": INK,
+        "ytick.color": INK,
+    }
+    return plt
 
 
 def _batches(axis: Any, report: dict[str, Any]) -> None:

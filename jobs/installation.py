@@ -109,6 +109,8 @@ class Emoney:
         *,
         settings: Settings | Mapping[str, Any] | None = None,
         keys_at_once: bool = True,
+        officer: str | None = None,
+        officer_password: str | None = None,
     ) -> Self:
         """Open the installation at `home` on the database at `url`.
 
@@ -117,8 +119,9 @@ class Emoney:
         from `settings.toml` in the home (docs/settings.md). Without a URL the embedded PostgreSQL of this
         home is started, and its schema brought up to date. An operator's own database is not changed here:
         raises ConfigurationError until `emoney init` has been run on it, and for settings that are wrong.
-        `keys_at_once`: else packs and keys are read when they are first used, and a process that never does
-        starts sooner.
+        `officer`: act as this officer, over connections of its own login; without a password libpq looks for
+        one in its password file. `keys_at_once`: else packs and keys are read when they are first used, and a
+        process that never does starts sooner.
         """
         chosen = settled(settings, url, home)
         for slip in unknown_variables(known()):
@@ -129,6 +132,10 @@ class Emoney:
             _bring_up_to_date(own, chosen)
         elif not revisions.is_current(own):
             raise ConfigurationError("The database is not at this version's schema: run `emoney init`.")
+        if officer is not None:
+            from emoney.ledger.officers import with_login
+
+            own = with_login(own, officer, officer_password)
         opened = cls(own, chosen, clock, keys_at_once=keys_at_once)
         _log.info(
             "opened %s on %s database, for %s",

@@ -176,8 +176,9 @@ def _expire_evidence(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         packs=packs,
         policies=policies,
         progress=progress,
+        clock=emoney.clock,
     )
-    moved += following.end_overrides(emoney.database, at, packs=packs, policies=policies)
+    moved += following.end_overrides(emoney.database, at, packs=packs, policies=policies, clock=emoney.clock)
     return {"persons": persons, "wallets moved": len(moved)}
 
 
@@ -188,6 +189,7 @@ def _advance_downgrades(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         packs=emoney.packs.reread(),
         policies=downgrades(emoney.home),
         progress=progress,
+        clock=emoney.clock,
     )
     return {"restricted": done.seen, "debits stopped": done.debits_stopped, "lifted": done.lifted}
 
@@ -199,6 +201,7 @@ def _rebind(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         packs=emoney.packs.reread(),
         policies=downgrades(emoney.home),
         progress=progress,
+        clock=emoney.clock,
     )
     left = sum(done.left.values())
     return {"wallets": done.seen, "bound anew": sum(done.rebound.values()), "left as they were": left}
@@ -212,6 +215,7 @@ def _end_of_day(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         steps=end_of_day.end_of_day(emoney.home),
         policies=downgrades(emoney.home),
         progress=progress,
+        clock=emoney.clock,
     )
     return {
         "days": done.days,
@@ -228,6 +232,7 @@ def _dormancy(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         dormancy_rules(emoney.home),
         emoney.clock(),
         progress=progress,
+        clock=emoney.clock,
     )
     return {"steps": sum(made.values()), **made}
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from emoney.ledger.base.postgres.pool import PoolOptions
     from emoney.ledger.group_commit.commit import GroupCommit
     from emoney.ledger.ledger import Ledger
+    from emoney.ledger.limits.profiles import POLICY_ROLE
     from emoney.ledger.limits.rules import LimitProfile, LimitRule
     from emoney.ledger.reading import Page, Reading
     from emoney.ledger.receipts import Receipts
@@ -44,6 +45,7 @@ else:
             "NewAccount": "accounts.account",
             "Account": "accounts.account",
             "IMPORT_ROLE": "accounts.account",
+            "POLICY_ROLE": "limits.profiles",
             "LimitProfile": "limits.rules",
             "LimitRule": "limits.rules",
         },
@@ -70,6 +72,7 @@ __all__ = [
     "NewAccount",
     "Account",
     "IMPORT_ROLE",
+    "POLICY_ROLE",
     "LimitProfile",
     "LimitRule",
 ]

@@ -249,6 +249,7 @@ def _change(
     checked_name(actor)
     Reason(reason)
 
+    @all_or_nothing
     def changing(connection: Connection) -> Change:
         now = ledger.clock()
         if kind in ("bounds", "close"):  # what expired holds reserve is in nobody's way

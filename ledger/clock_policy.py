@@ -1,10 +1,12 @@
 """The operator's policy on time: how far clocks may be apart, and how late a transfer may come.
 
-The database asks it of every posting and hold (`ledger.check_times_v1`), against its own clock:
+The database asks it of every posting and hold, of reversals and disputes, of accounts that are opened or
+changed and of what two persons decide (`ledger.check_times_v1`, `ledger.check_moment_v1`), against its own
+clock:
 
 | what                                                        | a new ledger's | refused with |
 |-------------------------------------------------------------|----------------|--------------|
-| the posting time, or a hold's, is ahead of the database's   | 5 s            | ClockSkew    |
+| the time is ahead of the database's                         | 5 s            | ClockSkew    |
 | it is behind                                                | 30 s           | ClockSkew    |
 | a transfer counts (`effective_at`) before it is posted      | 15 min         | WrongTime    |
 

@@ -52,7 +52,7 @@ class Ledger:
     def __init__(self, database: Database, clock: Clock = system_clock) -> None:
         self.database = database
         self.clock = clock
-        self._history = database.role == IMPORT_ROLE
+        self.history = database.role == IMPORT_ROLE
         self.profiles = ProfileCache()
         self.reading = Reading(database, clock)
         self._singles = SinglePosts(database, lambda: self.clock(), self.profiles)
@@ -69,8 +69,9 @@ class Ledger:
 
         For the accounts of the chart and of businesses; customers' wallets are opened by `kyc`, at a tier, or
         here under `profile`, the limits of an account that is opened. Raises LimitsMissing for a customer's
-        without limits that two persons have not approved (`ledger.profile_changes`), and InvalidInput when
-        the reference belongs to an account of another kind or currency.
+        without limits that two persons have not approved (`ledger.profile_changes`), ProfilesDenied for a
+        `profile` that is not stored where the login may not store it, and InvalidInput when the reference
+        belongs to an account of another kind or currency.
         """
         kind = accounts.checked_kind(kind)
         account_id = accounts.id_of_reference(external_ref)
@@ -142,7 +143,7 @@ class Ledger:
 
     def account_cache(self) -> AccountCache:
         """An empty cache of accounts of this ledger."""
-        return AccountCache(self.clock, self.profiles, history=self._history)
+        return AccountCache(self.clock, self.profiles, history=self.history)
 
     def post_all(self, batches: Iterable[Sequence[Transfer]]) -> Generator[list[Outcome], None, None]:
         """Post many batches in a row, each in a transaction of its own; gives the outcomes of each, in order.
@@ -164,7 +165,7 @@ class Ledger:
         first posting of a month that the job `partitions` has not prepared. Costs a savepoint, two short
         round trips, where the transaction had begun; the accounts stay locked until it ends.
         """
-        return posting.post(connection, transfers, self.clock, self.profiles, history=self._history)
+        return posting.post(connection, transfers, self.clock, self.profiles, history=self.history)
 
     def run(self, work: Callable[[Connection], Result], *, claims: bool = False) -> Result:
         """Do `work` in a transaction of its own; again when another transaction was in the way, or the

@@ -2,6 +2,7 @@
 
 import emoney.ledger.accounts.tables
 import emoney.ledger.limits.tables
+import emoney.ledger.officers.tables
 import emoney.ledger.outbox.tables
 import emoney.ledger.posting.tables
 import emoney.ledger.proofs.tables

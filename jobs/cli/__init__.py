@@ -6,6 +6,7 @@ the line for people on standard error; docs/errors.md lists the codes.
 
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ import typer
 from emoney.jobs.cli.output import JSON_OPTION, complain, print_json, tell_error
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.logs import LogLevel, logged
+from emoney.jobs.cli.terminal.opened import Acting, acting_as
 from emoney.jobs.cli.terminal.screens import notices, screen
 from emoney.ledger.base.errors import EmoneyError
 from emoney.ledger.base.extras import demanded
@@ -43,8 +45,11 @@ PARTS: dict[str, dict[str, str]] = {
     "safeguarding.receipts": {
         "receipts": "Receipts: what arrived at the bank, which e-money is issued against.",
     },
-    "clock": {
+    "control.clock": {
         "clock": "The clock: how far others may be from the database's, and how late a transfer may come.",
+    },
+    "control.officers": {
+        "officers": "Officers: who acts under a login of their own, and decides what takes two persons.",
     },
     "proof": {
         "proof": "Proofs that nothing was changed: a signed log of all that happened.",
@@ -98,8 +103,31 @@ def _options(
             envvar="EMONEY_LOG_LEVEL", case_sensitive=False, help="Log to standard error from this level on."
         ),
     ] = None,
+    officer: Annotated[
+        str | None,
+        typer.Option(envvar="EMONEY_OFFICER", help="Act as this officer, under the officer's own login."),
+    ] = None,
+    officer_password_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="EMONEY_OFFICER_PASSWORD_FILE",
+            help="Where the officer's password stands; else it is asked for, or comes from .pgpass.",
+        ),
+    ] = None,
+    officer_key: Annotated[
+        Path | None,
+        typer.Option(envvar="EMONEY_OFFICER_KEY", help="The officer's key, to sign what takes two persons."),
+    ] = None,
+    officer_passphrase_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="EMONEY_OFFICER_PASSPHRASE_FILE",
+            help="Where the passphrase of that key stands; else it is asked for.",
+        ),
+    ] = None,
 ) -> None:
     """The e-money ledger: limits inside the posting, KYC, AML monitoring, privacy assessments."""
+    ctx.with_resource(acting_as(Acting(officer, officer_password_file, officer_key, officer_passphrase_file)))
     if log_level is not None:
         ctx.with_resource(logged(log_level))
 

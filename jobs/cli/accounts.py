@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from emoney.jobs.cli.kyc.approvals import tell_request
-from emoney.jobs.cli.options import Actor, Reason
+from emoney.jobs.cli.options import Actor, ActorOrAnybody, Reason
 from emoney.jobs.cli.output import AsJson, amount, fail, print_json, screen, table
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
@@ -28,7 +28,6 @@ from emoney.ledger.transfers.money import format_amount, to_decimal, to_minor
 app = group("Accounts: shown, frozen, bounded, moved, closed; the chart as a tree.")
 
 Ref = Annotated[str, typer.Argument(help="The account's external reference, or its id.")]
-ANYBODY = "command line"
 
 
 @app.command()
@@ -102,7 +101,8 @@ def freeze(
     reason: Reason,
     debit: Annotated[bool, typer.Option(help="Refuse what goes out.")] = True,
     credit: Annotated[bool, typer.Option(help="Refuse what comes in.")] = True,
-    actor: Actor = ANYBODY,
+    *,
+    actor: ActorOrAnybody,
     as_json: AsJson = False,
 ) -> None:
     """Refuse debits and credits from now on; --no-credit or --no-debit leaves one side as it is."""
@@ -115,7 +115,8 @@ def unfreeze(
     reason: Reason,
     debit: Annotated[bool, typer.Option(help="Take what goes out again.")] = True,
     credit: Annotated[bool, typer.Option(help="Take what comes in again.")] = True,
-    actor: Actor = ANYBODY,
+    *,
+    actor: ActorOrAnybody,
     as_json: AsJson = False,
 ) -> None:
     """Lift the operator's own freeze; --no-credit or --no-debit leaves one side as it is.
@@ -126,7 +127,7 @@ def unfreeze(
 
 
 @app.command()
-def close(account_ref: Ref, reason: Reason, actor: Actor = ANYBODY, as_json: AsJson = False) -> None:
+def close(account_ref: Ref, reason: Reason, actor: ActorOrAnybody, as_json: AsJson = False) -> None:
     """Close an account for good. Refused unless it holds nothing and nothing is held on it or for it."""
     with opened() as emoney:
         account = _find(emoney, account_ref)
@@ -143,7 +144,8 @@ def bounds(
         typer.Option(help="The least it may hold, such as 25.00; what its kind asks for by default."),
     ] = None,
     ceiling: Annotated[str | None, typer.Option(help="The most it may hold; no ceiling by default.")] = None,
-    actor: Actor = ANYBODY,
+    *,
+    actor: ActorOrAnybody,
     as_json: AsJson = False,
 ) -> None:
     """Set both bounds of an account's balance; one that is not named is taken away."""
@@ -163,7 +165,8 @@ def move(
     below: Annotated[
         str | None, typer.Option(help="The account to stand below; below none by default.")
     ] = None,
-    actor: Actor = ANYBODY,
+    *,
+    actor: ActorOrAnybody,
     as_json: AsJson = False,
 ) -> None:
     """Place an account, with all that stands below it, below another one of its currency and side."""

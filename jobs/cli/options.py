@@ -1,11 +1,31 @@
 """Options that several commands have."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from emoney.jobs.cli.terminal.opened import officer
+
+
+def _acting(otherwise: str | None) -> Callable[[], str]:
+    def name() -> str:
+        if (acting := officer() or otherwise) is None:
+            raise typer.BadParameter("say who does it: --actor, or emoney --officer NAME ...")
+        return acting
+
+    return name
+
+
+_ACTOR = "Who does it: an id of your own, no name of a person; with --officer that officer."
 Actor = Annotated[
-    str, typer.Option(envvar="EMONEY_ACTOR", help="Who does it: an id of your own; no name of a person.")
+    str,
+    typer.Option(envvar="EMONEY_ACTOR", help=_ACTOR, default_factory=_acting(None), show_default=False),
+]
+ANYBODY = "command line"
+ActorOrAnybody = Annotated[
+    str,
+    typer.Option(envvar="EMONEY_ACTOR", help=_ACTOR, default_factory=_acting(ANYBODY), show_default=ANYBODY),
 ]
 Reason = Annotated[str, typer.Option(help="Why, in up to 500 characters, without personal data.")]
 Person = Annotated[str, typer.Argument(help="The person's reference or id.")]

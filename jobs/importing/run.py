@@ -154,7 +154,7 @@ class _Posting:
         account's.
         """
         ref = safeguarding_ref(self._currency)
-        with self._database.connection() as connection:
+        with self._history.connection() as connection:
             found = accounts.find(connection, [ref]).get(ref)
             if found is not None:
                 if (found.kind, found.currency) != (AccountKind.SAFEGUARDING, self._currency):
@@ -167,7 +167,7 @@ class _Posting:
                 new = NewAccount(
                     self._payer, AccountKind.SAFEGUARDING, self._currency, EPOCH, external_ref=ref
                 )
-                accounts.open_accounts(connection, [new])
+                accounts.open_without_limits(connection, [new])  # in the past, too, by the import's right
 
     def open_accounts(self) -> None:
         """Those the ledger does not hold yet. An account without an opening date opens with the file."""
@@ -254,7 +254,7 @@ class _Posting:
         """Customers who are under no limits yet come under those of their tier."""
         for page in self._staging.batches("unlimited_batch", 0, "", self._batch_rows):
             given = [GivenTier(account_id, tiers[word]) for _, account_id, word in page]
-            with self._database.connection() as connection:
+            with self._history.connection() as connection:
                 adopt_wallets(connection, pack, given, at=self._carried_over_at)
 
     def post_transfers(self) -> None:

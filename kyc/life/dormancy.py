@@ -36,6 +36,7 @@ from emoney.ledger import outbox
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.accounts.account import Account
 from emoney.ledger.accounts.tables import AccountRow
+from emoney.ledger.base.clock import Clock, from_then
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
@@ -79,14 +80,23 @@ class _DormantWallet:
     amount: int
 
 
-def run(ledger: Ledger, rules: DormancyRules, at: datetime, *, progress: Progress = silent) -> dict[str, int]:
+def run(
+    ledger: Ledger,
+    rules: DormancyRules,
+    at: datetime,
+    *,
+    progress: Progress = silent,
+    clock: Clock | None = None,
+) -> dict[str, int]:
     """Make every step that is due at `at`; returns how many wallets came to each stage, and those skipped.
 
-    Skipped: exempt, with money reserved by a hold that is not over, or frozen for another cause.
+    Skipped: exempt, with money reserved by a hold that is not over, or frozen for another cause. `clock`: for
+    a run of more than a moment (`ledger.base.clock.from_then`).
     """
     made: dict[str, int] = {}
+    now = from_then(at, clock)
     for account_id in _due(ledger, at):
-        done = ledger.run(partial(_advance, ledger, account_id, rules, at))
+        done = ledger.run(partial(_advance, ledger, account_id, rules, now()))
         made[done] = made.get(done, 0) + 1
         progress("dormancy", sum(made.values()), None)
     for pack, rule in rules.packs.items():
@@ -94,7 +104,7 @@ def run(ledger: Ledger, rules: DormancyRules, at: datetime, *, progress: Progres
         inactive = pages(ledger.database, _queries.inactive.sql, {"pack": pack})
         for account_id, last in chain.from_iterable(inactive):
             if moment_months_after(last, begins) <= at:
-                done = ledger.run(partial(_notify, account_id, rule, at))
+                done = ledger.run(partial(_notify, account_id, rule, now()))
                 made[done] = made.get(done, 0) + 1
                 progress("dormancy", sum(made.values()), None)
     return made

@@ -12,7 +12,6 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from emoney.kyc.limits.counting import counting_of
 from emoney.kyc.limits.features import ORDINARY, Features
 from emoney.kyc.packs.rules import Allowed, Denied, Feature, PackRule, PackScope, Sourced
 from emoney.kyc.packs.schema import Pack, Tier, Transition
@@ -76,18 +75,8 @@ def compile_profile(
     rules = list(_outside(stages))
     for stage in stages:
         rules += _stage_rules(stage, features, unmet)
-    counting = counting_of(pack, tier, features)
-    return LimitProfile(
-        f"{pack.id}/{tier.id}",
-        pack.currency,
-        pack.time_zone,
-        tuple(rules),
-        counting.windows,
-        counting.windows_per_payee,
-        pack.fiscal_year_starts or 1,
-        counting.operations_per_payee,
-        counting.operations,
-    )
+    name, year = f"{pack.id}/{tier.id}", pack.fiscal_year_starts or 1
+    return LimitProfile(name, pack.currency, pack.time_zone, tuple(rules), year)
 
 
 def _stages(pack: Pack, tier: Tier) -> Iterator[_Stage]:

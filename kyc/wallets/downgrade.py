@@ -13,6 +13,7 @@ from uuid import UUID
 from emoney.kyc.packs.library import PackLibrary
 from emoney.kyc.wallets.restrictions import Downgrades, RestrictionStage, downgrades
 from emoney.kyc.wallets.wallet import review_restriction
+from emoney.ledger.base.clock import Clock, from_then
 from emoney.ledger.base.paging import FIRST, PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -54,17 +55,21 @@ def advance(
     packs: PackLibrary,
     policies: Downgrades | None = None,
     progress: Progress = silent,
+    clock: Clock | None = None,
 ) -> Advanced:
-    """Bring every restricted wallet into the stage it should be in at `at`."""
-    policies = policies or downgrades()
+    """Bring every restricted wallet into the stage it should be in at `at`.
+
+    `clock`: for a run of more than a moment (`ledger.base.clock.from_then`).
+    """
+    policies, now = policies or downgrades(), from_then(at, clock)
     counted = stopped = lifted = 0
     for account_id, pack_id in chain.from_iterable(pages(database, _queries.restricted.sql)):
         with database.connection() as connection:
             pack = packs.pack(pack_id)
-            now = review_restriction(connection, account_id, pack, at=at, policy=policies.of(pack_id))
+            stage = review_restriction(connection, account_id, pack, at=now(), policy=policies.of(pack_id))
         counted += 1
-        stopped += now is not None and now.stage is RestrictionStage.DEBITS_STOPPED
-        lifted += now is None
+        stopped += stage is not None and stage.stage is RestrictionStage.DEBITS_STOPPED
+        lifted += stage is None
         progress("restricted wallets", counted, None)
     return Advanced(counted, stopped, lifted)
 

@@ -26,6 +26,7 @@ from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, per_person
 from emoney.kyc.wallets.tables import EndOfDayExcessRow, EndOfDayRunRow
 from emoney.ledger import outbox
+from emoney.ledger.base.clock import Clock, from_then
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.paging import PAGE_ROWS, pages
 from emoney.ledger.base.postgres.database import Connection, Database
@@ -109,13 +110,15 @@ def run(
     steps: EndOfDay | None = None,
     policies: Downgrades | None = None,
     progress: Progress = silent,
+    clock: Clock | None = None,
 ) -> Ended:
     """Deal with every day that has ended by `at` in a pack's time zone and was not dealt with yet.
 
-    The days of a broken pack wait until it is mended.
+    The days of a broken pack wait until it is mended. `clock`: for a run of more than a moment
+    (`ledger.base.clock.from_then`).
     """
     steps, policies, done = steps or end_of_day(), policies or downgrades(), Ended()
-    cache = ProfileCache()
+    cache, now = ProfileCache(), from_then(at, clock)
     done.broken = len(packs.broken())
     for pack in filter(_measures, packs.packs()):
         for day in _days(database, pack, at):
@@ -124,7 +127,7 @@ def run(
                 for account_id, rule, held in page:
                     if rule is not None:
                         above += 1
-                        about_it = (pack, account_id, rule, held, day, at)
+                        about_it = (pack, account_id, rule, held, day, now())
                         done.stopped += _deal_with(database, *about_it, steps.of(pack.id), policies)
                 wallets += len(page)
                 progress("end of the day", done.wallets + wallets, None)

@@ -24,14 +24,17 @@ from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.assignment import LockedWallet
 from emoney.kyc.wallets.restrictions import Downgrades, caps, downgrades, restricted
 from emoney.ledger import profile_changes
+from emoney.ledger.base.clock import Clock, from_then
 from emoney.ledger.base.paging import pages
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.limits import profiles
+from emoney.ledger.limits.profiles import ProfilesDenied
 from emoney.ledger.limits.rules import LimitProfile
 
 BECAUSE = "limits of the pack changed"
+NOT_STORED = "its limits as they are now are not stored: emoney kyc pack store"
 
 _queries = queries_beside(__file__)
 
@@ -62,13 +65,17 @@ def rebind(
     packs: PackLibrary,
     policies: Downgrades | None = None,
     progress: Progress = silent,
+    clock: Clock | None = None,
 ) -> Rebound:
     """Bind anew every wallet whose limits are not what they should be at `at`.
 
+    `clock`: for a run of more than a moment (`ledger.base.clock.from_then`).
+
     Reads packs and rates anew. Wallets of a pack that is not there any more, is broken, lacks their tier, or
-    is not accepted as it is, keep their limits and are told of.
+    is not accepted as it is, keep their limits and are told of; so do those whose limits as they are now are
+    not stored, where this login may not store them (`kyc.wallets.foreseen`).
     """
-    run = _Run(database, at, packs.reread(), policies or downgrades())
+    run = _Run(database, at, from_then(at, clock), packs.reread(), policies or downgrades())
     for page in pages(database, _queries.wallets.sql):
         run.batch([row[0] for row in page])
         progress("comparing wallets", run.done.seen, None)
@@ -78,13 +85,16 @@ def rebind(
 class _Run:
     """One run: packs, profiles and their ids are worked out once."""
 
-    def __init__(self, database: Database, at: datetime, packs: PackLibrary, policies: Downgrades) -> None:
+    def __init__(
+        self, database: Database, at: datetime, clock: Clock, packs: PackLibrary, policies: Downgrades
+    ) -> None:
         self._database = database
-        self._at = at
+        self._at, self._clock = at, clock
         self._library = packs
         self._policies = policies
         self._packs: dict[str, Pack | str] = {}
         self._profiles: dict[object, tuple[LimitProfile, UUID]] = {}
+        self._denied: set[object] = set()
         self._evidence: dict[UUID, list[Evidence]] = {}
         self.done = Rebound()
 
@@ -110,7 +120,9 @@ class _Run:
                 wallet = binding.lock(connection, each.wallet.account_id)
                 pack = self._library.pack(wallet.pack_id)
                 policy = self._policies.of(pack.id)
-                moved = binding.rebind(connection, wallet, pack, reason=BECAUSE, at=self._at, policy=policy)
+                moved = binding.rebind(
+                    connection, wallet, pack, reason=BECAUSE, at=self._clock(), policy=policy
+                )
             self.done.rebound[pack.id] += moved
 
     def _read(self, connection: Connection, ids: Sequence[UUID]) -> list[_Bound]:
@@ -135,7 +147,11 @@ class _Run:
         if isinstance(pack, str):
             self.done.left[wallet.pack_id, pack] += tell
             return False
-        return self._expected(connection, each, pack)[1] != each.profile_id
+        try:
+            return self._expected(connection, each, pack)[1] != each.profile_id
+        except ProfilesDenied:
+            self.done.left[wallet.pack_id, NOT_STORED] += tell
+            return False
 
     def _pack(self, connection: Connection, pack_id: str) -> Pack | str:
         """The pack, or why its wallets keep their limits."""
@@ -168,8 +184,14 @@ class _Run:
             profile = compile_profile(pack, tier, wallet.features, unmet)
             if stage is not None:
                 profile = restricted(profile, stage, policy, verified=sure)
-            # in the transaction at hand: where that fails, the run has ended
-            self._profiles[key] = profile, profiles.store(connection, profile)
+            if key in self._denied:
+                raise ProfilesDenied(NOT_STORED)
+            try:
+                # in the transaction at hand: where that fails, the run has ended
+                self._profiles[key] = profile, profiles.store(connection, profile)
+            except ProfilesDenied:
+                self._denied.add(key)
+                raise
         return self._profiles[key]
 
     def _restriction_moves(self, connection: Connection, each: _Bound) -> bool:
@@ -192,5 +214,6 @@ class _Run:
             self.done.rebound[pack.id] += 1
         ids = [each.wallet.account_id for each in wallets]
         limits = dict(zip(ids, bound, strict=True))
-        profile_changes.put_under(connection, limits, actor=binding.AUTOMATIC, reason=BECAUSE, at=self._at)
-        binding.record_rebinding(connection, ids, bound, reason=BECAUSE, at=self._at)
+        at = self._clock()
+        profile_changes.put_under(connection, limits, actor=binding.AUTOMATIC, reason=BECAUSE, at=at)
+        binding.record_rebinding(connection, ids, bound, reason=BECAUSE, at=at)

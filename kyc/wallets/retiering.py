@@ -22,6 +22,7 @@ from emoney.kyc.wallets.assignment import AUTOMATIC, lock, rebind
 from emoney.kyc.wallets.restrictions import Downgrades, downgrades
 from emoney.kyc.wallets.tables import WalletRow
 from emoney.kyc.wallets.wallet import change_tier
+from emoney.ledger.base.clock import Clock, from_then
 from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -120,20 +121,33 @@ def expire_evidence(
     packs: PackLibrary,
     policies: Downgrades | None = None,
     progress: Progress = silent,
+    clock: Clock | None = None,
 ) -> tuple[int, list[Moved]]:
     """Expire what is past its last day, and let the tiers follow: one person, one transaction.
+
+    `clock`: for a run of more than a moment (`ledger.base.clock.from_then`).
 
     Gives how many persons it concerned, at most PERSONS_MAX a run, and the wallets that moved.
     """
     with database.connection() as connection:
         persons = evidence_records.persons_due(connection, at, most=PERSONS_MAX)
-    return len(persons), _follow_each(database, persons, at, "evidence expired", packs, policies, progress)
+    now = from_then(at, clock)
+    return len(persons), _follow_each(database, persons, now, "evidence expired", packs, policies, progress)
 
 
 def end_overrides(
-    database: Database, at: datetime, *, packs: PackLibrary, policies: Downgrades | None = None
+    database: Database,
+    at: datetime,
+    *,
+    packs: PackLibrary,
+    policies: Downgrades | None = None,
+    clock: Clock | None = None,
 ) -> list[Moved]:
-    """Let the wallets whose override has ended follow their evidence again; gives those that moved."""
+    """Let the wallets whose override has ended follow their evidence again; gives those that moved.
+
+    `clock`: as `expire_evidence`.
+    """
+    now = from_then(at, clock)
     over = select(WalletRow.account_id, WalletRow.person_id).where(col(WalletRow.override_until) <= at)
     over = over.order_by(col(WalletRow.override_until))
     with database.connection() as connection:
@@ -144,7 +158,7 @@ def end_overrides(
             connection.execute(_queries.end_override.sql, {"account": account_id, "at": at})
             if person_id is not None:
                 moved += follow(
-                    connection, person_id, packs=packs, at=at, reason="override ended", policies=policies
+                    connection, person_id, packs=packs, at=now(), reason="override ended", policies=policies
                 )
     return moved
 
@@ -152,7 +166,7 @@ def end_overrides(
 def _follow_each(
     database: Database,
     persons: Sequence[UUID],
-    at: datetime,
+    clock: Clock,
     reason: str,
     packs: PackLibrary,
     policies: Downgrades | None,
@@ -161,6 +175,6 @@ def _follow_each(
     moved: list[Moved] = []
     for number, person_id in enumerate(persons, 1):
         with database.connection() as connection:
-            moved += follow(connection, person_id, packs=packs, at=at, reason=reason, policies=policies)
+            moved += follow(connection, person_id, packs=packs, at=clock(), reason=reason, policies=policies)
         progress("expiring evidence", number, len(persons))
     return moved

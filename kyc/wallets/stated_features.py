@@ -19,16 +19,12 @@ from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import assignment as binding
 from emoney.kyc.wallets.restrictions import DowngradePolicy
 from emoney.kyc.wallets.tables import WalletFeaturesRow
-from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import read
-from emoney.ledger.limits import profiles
-from emoney.ledger.limits.rules import Direction
-from emoney.ledger.limits.windows import Window
 
 COHORTS_MAX = 20
 
@@ -60,8 +56,8 @@ def state(
 ) -> bool:
     """State what a wallet is: its limits follow with the next transfer. False when it is that already.
 
-    Raises UnknownWallet; InvalidDecision for a cohort that the pack does not have, where it is said to be
-    reloadable again, or not reloadable after it was loaded without its loads being counted.
+    What it moved so far counts in limits that follow from it, too. Raises UnknownWallet; InvalidDecision for
+    a cohort that the pack does not have, or where it is said to be reloadable again.
     """
     wallet = binding.lock(connection, account_id)
     pack = packs.pack(wallet.pack_id)
@@ -70,8 +66,6 @@ def state(
     _demand_known(pack, features)
     if wallet.features.reloadable is False and features.reloadable is not False:
         raise InvalidDecision("an instrument that is not reloadable stays so: open another one")
-    if features.reloadable is False and wallet.features.reloadable is not False:
-        _demand_loads_counted(connection, account_id)
     record(connection, {account_id: features}, actor=actor, reason=reason, at=at)
     binding.rebind(
         connection,
@@ -138,15 +132,3 @@ def _demand_known(pack: Pack, features: Features) -> None:
     if unknown := sorted(features.cohorts - known):
         there_are = ", ".join(sorted(known)) or "none"
         raise InvalidDecision(f"pack {pack.id} has no cohort {unknown[0][:40]!r}; there are {there_are}")
-
-
-def _demand_loads_counted(connection: Connection, account_id: UUID) -> None:
-    account = accounts.get(connection, account_id)
-    if account.version == 0 or account.profile_id is None:
-        return
-    profile = profiles.load(connection, [account.profile_id])[account.profile_id]
-    if (Direction.IN, Window.LIFETIME) not in profile.counted:
-        raise InvalidDecision(
-            f"account {account_id} was loaded before its loads were counted: an instrument that is not "
-            "reloadable is opened as one"
-        )

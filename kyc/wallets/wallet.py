@@ -15,10 +15,9 @@ from sqlalchemy import func
 from sqlmodel import col, select
 
 from emoney.kyc.errors import InvalidDecision, ReferenceTaken, UnfitAccount
-from emoney.kyc.limits.compile import compile_profile
 from emoney.kyc.limits.features import ORDINARY, Features
 from emoney.kyc.packs.evidence import KINDS_MAX
-from emoney.kyc.packs.schema import Pack, Tier
+from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import stated_features as wallet_features
 from emoney.kyc.wallets.assignment import AUTOMATIC, assign, limits_at, lock, profile_id
 from emoney.kyc.wallets.restrictions import Cause, DowngradePolicy, Restriction
@@ -33,7 +32,6 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.sessions import add, read
-from emoney.ledger.limits import profiles
 from emoney.ledger.transfers.chart import AccountKind
 
 WALLETS_MAX = 10_000
@@ -220,7 +218,6 @@ def change_tier(
         raise InvalidDecision(
             f"account {account_id} is at its tier since {wallet.since}: {at} is before that"
         )
-    _demand_counted(connection, account, pack, limits, wallet.features)
     under = limits_at(connection, wallet, account, pack, limits, at, no_tier=no_tier, policy=policy)
     if under.profile_id == account.profile_id:
         return False
@@ -239,27 +236,6 @@ def change_tier(
     add(connection, decision)
     assign(connection, wallet, account, under, actor=actor, reason=reason, at=at)
     return True
-
-
-def _demand_counted(
-    connection: Connection, account: accounts.Account, pack: Pack, tier: Tier, features: Features
-) -> None:
-    """That a kind of instrument which only the operator assigns finds counted what it limits.
-
-    All tiers that evidence leads to keep the same counters; such a kind may need more of them, from the first
-    transfer on.
-    """
-    if tier.assigned == "by_evidence" or account.profile_id is None or account.version == 0:
-        return
-    needs = compile_profile(pack, tier, features)
-    before = profiles.load(connection, [account.profile_id])[account.profile_id]
-    missing = (needs.counted - before.counted) | (needs.counted_per_payee - before.counted_per_payee)
-    if missing:
-        said = ", ".join(f"money {direction} by {window}" for direction, window in sorted(missing))
-        raise UnfitAccount(
-            f"account {account.id} has moved money already and cannot become {pack.id}/{tier.id}, for which "
-            f"was not counted so far: {said}; open another wallet"
-        )
 
 
 @all_or_nothing

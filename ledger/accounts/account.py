@@ -10,7 +10,6 @@ from uuid import UUID
 from psycopg.errors import (
     CheckViolation,
     ForeignKeyViolation,
-    InsufficientPrivilege,
     IntegrityConstraintViolation,
     UniqueViolation,
 )
@@ -26,7 +25,7 @@ from emoney.ledger.base.errors import (
 )
 from emoney.ledger.base.ids import Id, as_id, content_id
 from emoney.ledger.base.names import REFERENCE_MAX, has_hidden, is_reference
-from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.database import Connection, in_role
 from emoney.ledger.base.postgres.logins import IMPORT_ROLE as IMPORT_ROLE
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -152,17 +151,12 @@ def open_without_limits(connection: Connection, accounts: Sequence[NewAccount]) 
     For carrying an operator's history over, and for tests. Raises ConfigurationError for a login that is no
     member of IMPORT_ROLE.
     """
-    try:
-        row = connection.execute(_queries.take_role.sql, {"role": IMPORT_ROLE}).fetchone()
-    except InsufficientPrivilege as error:
-        raise ConfigurationError(
-            "To open customers' accounts without limits takes the import's right: "
-            f"GRANT {IMPORT_ROLE} to the login, or run it as the owner of the database."
-        ) from error
-    assert row is not None
-    opened = open_accounts(connection, accounts)
-    connection.execute(_queries.take_role.sql, {"role": row[0]})
-    return opened
+    denied = ConfigurationError(
+        "To open customers' accounts without limits takes the import's right: "
+        f"GRANT {IMPORT_ROLE} to the login, or run it as the owner of the database."
+    )
+    with in_role(connection, IMPORT_ROLE, denied):
+        return open_accounts(connection, accounts)
 
 
 def id_of_reference(external_ref: str) -> UUID:

@@ -18,10 +18,6 @@ WITH opened AS (
 )
 SELECT count(*) FROM opened;
 
--- name: take_role
--- For the rest of the transaction; gives the role before.
-SELECT current_setting('role'), set_config('role', :role, true);
-
 -- name: find_by_ref
 SELECT id, kind, currency, opened_at, external_ref, holder, profile_id,
        sign * (debits_posted - credits_posted) AS balance,

@@ -1,12 +1,23 @@
-"""Acts that are no plain transfers, many in one transaction: holds placed, captured, voided; refunds.
+"""Acts of all kinds, many in one transaction: transfers; holds, captures, voids; refunds; disputes.
 
-    outcomes = carry_out(ledger, [hold, Capture(Key("hold-7"), Key("capture-7")), Void(Key("hold-8"))])
+    outcomes = carry_out(ledger, [pay, hold, Capture(hold.id, Key("capture-7")), Refund(pay.id, back_id)])
 
 Each is decided as if it came alone after those before it, by the functions that decide transfers.
 """
 
-from emoney.ledger.acts.act import Act, Capture, Refund, Void
+from emoney.ledger.acts.act import Act, Capture, OpenDispute, Refund, Reject, Uphold, Void
 from emoney.ledger.acts.hold import Hold
 from emoney.ledger.acts.sequence import carry_out, carry_out_in
 
-__all__ = ["Act", "Capture", "Hold", "Refund", "Void", "carry_out", "carry_out_in"]
+__all__ = [
+    "Act",
+    "Hold",
+    "Capture",
+    "Void",
+    "Refund",
+    "OpenDispute",
+    "Uphold",
+    "Reject",
+    "carry_out",
+    "carry_out_in",
+]

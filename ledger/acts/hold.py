@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from emoney.ledger.base.errors import InvalidInput, UnknownHold
-from emoney.ledger.base.ids import Id, as_id
+from emoney.ledger.base.ids import Id, Key, as_id
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -64,6 +64,10 @@ class Hold:
         """Whether it is a dispute's."""
         return self.operation in GIVES_BACK
 
+    def as_request(self) -> Transfer:
+        """The transfer that all of the hold is for, under its own id."""
+        return self.as_transfer(self.id if self.key is None else Key(self.key), self.amount)
+
     def as_transfer(self, transfer_id: Id, amount: int) -> Transfer:
         """The transfer that captures `amount` of the hold."""
         return Transfer(
@@ -80,7 +84,8 @@ class Hold:
 @dataclass(frozen=True, slots=True)
 class PlacedHold:
     """A hold as it stands: `remaining` is still reserved, `captured` was moved, of which `returned` was given
-    back; minor units. `last_event`: what became of it last, None while nothing has."""
+    back; minor units. `last_event`: what became of it last, None while nothing has. `original_id`: of a
+    dispute's, the transfer that is disputed."""
 
     hold: Hold
     placed_at: datetime
@@ -89,24 +94,25 @@ class PlacedHold:
     returned: int
     events: int
     last_event: str | None = None
+    original_id: UUID | None = None
 
 
 def find(connection: Connection, hold_id: Id) -> PlacedHold:
     """A hold as it stands. Raises UnknownHold."""
     hold_id = as_id(hold_id, "hold_id")
-    return find_all(connection, [hold_id])[hold_id]
+    found = find_all(connection, [hold_id])
+    if hold_id not in found:
+        raise UnknownHold(f"there is no hold {hold_id}")
+    return found[hold_id]
 
 
 @reads_tuples
 def find_all(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, PlacedHold]:
-    """Holds as they stand. Raises UnknownHold where one is none."""
+    """Holds as they stand, without those of ids that no hold has."""
     asked = list(ids)
     found: dict[UUID, PlacedHold] = {}
     for row in connection.execute(_queries.find.sql, {"ids": asked}) if asked else ():
         id_, debit, credit, amount, currency, operation, reference, placed_at, expires_at, key, *state = row
         hold = Hold(id_, debit, credit, amount, currency, Operation(operation), expires_at, reference, key)
         found[id_] = PlacedHold(hold, placed_at, *state)
-    for each in asked:
-        if each not in found:
-            raise UnknownHold(f"there is no hold {each}")
     return found

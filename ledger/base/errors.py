@@ -157,3 +157,9 @@ class ConnectionLost(Unavailable):
 
 class ClockSkew(Unavailable):
     """This process's clock is too far from the database's. Nothing was written; set the clock and retry."""
+
+
+class OfficerRefused(InvalidInput):
+    """An officer's name without that officer's login, or another name under it; an officer who is suspended,
+    or has none of the roles that a decision takes. Nothing was written.
+    """

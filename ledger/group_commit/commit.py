@@ -15,8 +15,8 @@ before the answer to the first. From threads and asyncio.
 |           | stale accounts is posted by `Ledger.post`                                 | not waited for    |
 | answer    | one lock released per thread; one call into each event loop               | about 1 us a call |
 
-Acts (`ledger.acts`: holds, captures, voids, refunds) of one batch share a transaction of their own, under
-locks, behind that of its transfers.
+Acts (`ledger.acts`: holds, captures, voids, refunds, disputes) of one batch share a transaction of their own,
+under locks, behind that of its transfers.
 
 Order: first come, first posted, over all callers; what one caller sends in turn is posted in that order. A
 group is never split over batches, and two callers' groups of one name never meet in one batch.
@@ -45,7 +45,7 @@ from types import TracebackType
 from typing import Self
 
 from emoney.ledger.acts.act import Act
-from emoney.ledger.acts.sequence import check_act
+from emoney.ledger.acts.request import check_act
 from emoney.ledger.base.errors import BatchTooLarge, ConfigurationError, InvalidInput
 from emoney.ledger.group_commit.calls import Call, Closed, Overloaded, unanswered
 from emoney.ledger.group_commit.writer import Writer
@@ -139,7 +139,7 @@ class GroupCommit:
         return self._call(self._check_group(transfers))
 
     def carry_out(self, act: Act) -> Outcome:
-        """Carry out one act and wait, as `post`: its outcome is durable when this returns.
+        """Carry out one act and wait, as `post`, which a plain transfer goes to: durable when this returns.
 
         Raises what `acts.carry_out` does of this act, and what `post` does.
         """
@@ -171,7 +171,9 @@ class GroupCommit:
             raise InvalidInput(f"transfer {transfer.id} is of group {transfer.group}; send the group whole")
         return (transfer,)
 
-    def _check_act(self, act: Act) -> Act:
+    def _check_act(self, act: Act) -> Sequence[Transfer] | Act:
+        if isinstance(act, Transfer):
+            return self._check_single(act)
         check_act(act)
         return act
 

@@ -1,22 +1,25 @@
-"""Limit profiles in the database: stored once, never edited, read through a cache."""
+"""Limit profiles in the database: stored once, by a right of its own, never edited, read through a cache."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import InsufficientPrivilege
 from psycopg.types.json import Jsonb
 
-from emoney.ledger.base.errors import IntegrityViolation
+from emoney.ledger.base.errors import ConfigurationError, IntegrityViolation
 from emoney.ledger.base.ids import content_id
-from emoney.ledger.base.postgres.database import Connection
-from emoney.ledger.base.postgres.savepoints import all_or_nothing
+from emoney.ledger.base.postgres.database import DEFAULT, Connection, in_role, sole_connection
+from emoney.ledger.base.postgres.logins import POLICY_ROLE as POLICY_ROLE
+from emoney.ledger.base.postgres.pool import PoolOptions
+from emoney.ledger.base.postgres.savepoints import all_or_nothing, savepoint
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits import usage
 from emoney.ledger.limits.rules import (
     Bound,
-    Counted,
     Direction,
     LimitProfile,
     LimitRule,
@@ -29,22 +32,61 @@ from emoney.ledger.limits.usage import Layout
 from emoney.ledger.transfers.operations import Operation
 
 
-@all_or_nothing
+class ProfilesDenied(ConfigurationError):
+    """A limit profile that is not stored, and a login that may not store it: no member of `emoney_policy`."""
+
+
 def store(connection: Connection, profile: LimitProfile) -> UUID:
-    """Store `profile` unless it is there; returns its id, which follows from its content."""
-    content = _content(profile)
-    profile_id = _id_of(content)
-    values = {key: Jsonb(value) if isinstance(value, list) else value for key, value in content.items()}
-    connection.execute(
-        "INSERT INTO ledger.limit_profile"
-        " (id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts,"
-        " payee_operations, counted_operations)"
-        " VALUES (%(id)s, %(name)s, %(currency)s, %(time_zone)s, %(rules)s, %(counted)s,"
-        " %(counted_per_payee)s, %(fiscal_year_starts)s, %(payee_operations)s, %(counted_operations)s)"
-        " ON CONFLICT (id) DO NOTHING",
-        values | {"id": profile_id},
+    """The id of `profile`, which follows from its content; it is stored, unless it stands already.
+
+    To store takes a right apart from posting: that the login is a member of POLICY_ROLE, whatever role the
+    connection is in. Raises ProfilesDenied where it is not.
+    """
+    store_all(connection, [profile])
+    return _id_of(_content(profile))
+
+
+@all_or_nothing
+def store_all(connection: Connection, profiles: Iterable[LimitProfile]) -> int:
+    """As `store`, of many; returns how many did not stand yet."""
+    rows = {_id_of(content): content for content in map(_content, profiles)}
+    known = connection.execute("SELECT id FROM ledger.limit_profile WHERE id = ANY(%s)", (list(rows),))
+    missing = sorted(rows.keys() - {row[0] for row in known})  # in one order, whoever stores
+    if not missing:
+        return 0
+    statement = (
+        "SELECT ledger.store_profile_v1(%(id)s, %(name)s, %(currency)s, %(time_zone)s, %(rules)s,"
+        " %(fiscal_year_starts)s)"
     )
-    return profile_id
+    new = [{**rows[each], "id": each, "rules": Jsonb(rows[each]["rules"])} for each in missing]
+    denied = _denied(f"The limit profile {new[0]['name']} is not stored, and this")
+    with (
+        savepoint(connection, own=True),
+        in_role(connection, POLICY_ROLE, denied),
+        connection.cursor() as cursor,
+    ):
+        cursor.executemany(statement, new)
+    return len(missing)
+
+
+@contextmanager
+def policy_connection(url: str, pool: PoolOptions = DEFAULT) -> Iterator[Connection]:
+    """One transaction in the role that stores profiles. Raises ProfilesDenied, Unavailable."""
+    try:
+        with sole_connection(url, pool, role=POLICY_ROLE) as connection:
+            yield connection
+    except ConfigurationError as error:
+        if not isinstance(error.__cause__, InsufficientPrivilege):
+            raise
+        raise _denied("This") from error
+
+
+def _denied(this: str) -> ProfilesDenied:
+    return ProfilesDenied(
+        f"{this} login may not store limit profiles: it is no member of {POLICY_ROLE}, a right apart from "
+        "posting. Store what a policy pack allows with `emoney kyc pack store`, by a login that is, or as "
+        "the owner of the database."
+    )
 
 
 def _content(profile: LimitProfile) -> dict[str, Any]:
@@ -53,11 +95,7 @@ def _content(profile: LimitProfile) -> dict[str, Any]:
         "currency": profile.currency,
         "time_zone": profile.time_zone,
         "rules": [_rule_to_json(rule) for rule in profile.rules],
-        "counted": _counted_to_json(profile.counted),
-        "counted_per_payee": _counted_to_json(profile.counted_per_payee),
         "fiscal_year_starts": profile.fiscal_year_starts,
-        "payee_operations": sorted(operation.value for operation in profile.payee_operations),
-        "counted_operations": sorted([each.value, what.value] for each, what in profile.counted_operations),
     }
 
 
@@ -111,8 +149,8 @@ class ProfileCache:
 def load(connection: Connection, ids: list[UUID]) -> dict[UUID, LimitProfile]:
     """The stored profiles of `ids`; unknown ids are left out."""
     rows = connection.execute(
-        "SELECT id, name, currency, time_zone, rules, counted, counted_per_payee, fiscal_year_starts,"
-        " payee_operations, counted_operations FROM ledger.limit_profile WHERE id = ANY(%s)",
+        "SELECT id, name, currency, time_zone, rules, fiscal_year_starts"
+        " FROM ledger.limit_profile WHERE id = ANY(%s)",
         (ids,),
     )
     return {row[0]: _profile(*row[1:]) for row in rows}
@@ -123,33 +161,11 @@ def _profile(
     currency: str,
     time_zone: str,
     rules: list[dict[str, Any]],
-    counted: list[list[str]],
-    counted_per_payee: list[list[str]],
     fiscal_year_starts: int,
-    payee_operations: list[str],
-    counted_operations: list[list[str]],
 ) -> LimitProfile:
     return LimitProfile(
-        name,
-        currency,
-        time_zone,
-        tuple(_rule_from_json(rule) for rule in rules),
-        _counted_from_json(counted),
-        _counted_from_json(counted_per_payee),
-        fiscal_year_starts,
-        frozenset(Operation(operation) for operation in payee_operations),
-        frozenset(
-            (Direction(direction), Operation(operation)) for direction, operation in counted_operations
-        ),
+        name, currency, time_zone, tuple(_rule_from_json(rule) for rule in rules), fiscal_year_starts
     )
-
-
-def _counted_to_json(counted: Counted) -> list[list[str]]:
-    return sorted([direction.value, window.value] for direction, window in counted)
-
-
-def _counted_from_json(stored: list[list[str]]) -> Counted:
-    return frozenset((Direction(direction), Window(window)) for direction, window in stored)
 
 
 def _rule_to_json(rule: LimitRule) -> dict[str, Any]:

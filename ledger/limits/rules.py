@@ -162,9 +162,6 @@ class Counter(NamedTuple):
     window: Window | None
 
 
-Counted = frozenset[tuple[Direction, Window]]
-
-
 class WalletUsage(Protocol):
     """What a wallet holds and has moved, as far as a profile's rules ask for it. Sums in minor units."""
 
@@ -183,28 +180,18 @@ class WalletUsage(Protocol):
 class LimitProfile:
     """The rules of one tier under one policy pack and what follows it.
 
-    `counted`, `counted_per_payee`: the directions and windows whose usage is kept for wallets of this
-    profile. They cover every tier of the pack, so that a change of tier finds its counters filled. A rule
-    over a window that is not counted would never be reached: InvalidInput. `fiscal_year_starts`: a month.
-    `payee_operations`: those that are counted per payee; empty means every operation. `counted_operations`:
-    those that are counted at all, by direction; empty means every one.
+    `fiscal_year_starts`: a month.
     """
 
     name: str
     currency: str
     time_zone: str
     rules: tuple[LimitRule, ...]
-    counted: Counted
-    counted_per_payee: Counted = frozenset()
     fiscal_year_starts: int = 1
-    payee_operations: frozenset[Operation] = frozenset()
-    counted_operations: frozenset[tuple[Direction, Operation]] = frozenset()
     per_person: bool = field(init=False, repr=False, compare=False)
     """Whether some rule measures all wallets of the holder."""
     by_age: bool = field(init=False, repr=False, compare=False)
     """Whether some rule asks when the wallet was opened."""
-    counts: dict[Direction, frozenset[Operation]] = field(init=False, repr=False, compare=False)
-    """The operations that are counted in each direction."""
     _last_day: tuple[datetime | None, date] = field(
         default=(None, date.min), init=False, repr=False, compare=False
     )
@@ -217,43 +204,12 @@ class LimitProfile:
         object.__setattr__(self, "per_person", any(rule.scope is Scope.PERSON for rule in self.rules))
         by_age = any(rule.after_months is not None for rule in self.rules)
         object.__setattr__(self, "by_age", by_age)
-        counted = self.counted | self.counted_per_payee
-        counts = {
-            direction: frozenset(
-                operation
-                for operation in Operation
-                if not self.counted_operations or (direction, operation) in self.counted_operations
-            )
-            if any(direction is each for each, _ in counted)
-            else frozenset()
-            for direction in Direction
-        }
-        object.__setattr__(self, "counts", counts)
         try:
             ZoneInfo(self.time_zone)
         except (KeyError, ValueError, OSError):
             raise InvalidInput(f"profile {self.name}: {self.time_zone!r} is not a time zone") from None
         if not 1 <= self.fiscal_year_starts <= 12:
             raise InvalidInput(f"profile {self.name}: a fiscal year starts in a month from 1 to 12")
-        for rule in self.rules:
-            if rule.window is None:
-                continue
-            kept = self.counted_per_payee if rule.scope is Scope.PAYEE else self.counted
-            directions = (rule.direction,) if rule.direction else tuple(Direction)
-            uncounted = rule.scope is Scope.PAYEE and not all(
-                map(self.counts_payee, rule.operations or Operation)
-            )
-            uncounted = uncounted or not all(
-                self.counts[direction].issuperset(rule.operations or Operation) for direction in directions
-            )
-            if uncounted or not kept.issuperset((direction, rule.window) for direction in directions):
-                raise InvalidInput(f"profile {self.name}: rule {rule.id} measures what is not counted")
-
-    def counts_payee(self, operation: Operation) -> bool:
-        """Whether what moves by this operation is counted per payee."""
-        return bool(self.counted_per_payee) and (
-            not self.payee_operations or operation in self.payee_operations
-        )
 
     def local_day(self, at: datetime) -> date:
         """The day that a moment falls on where the profile is in force."""

@@ -24,11 +24,7 @@ class LimitProfileRow(Table, table=True):
     currency: str = Field(sa_column=Column(Text, nullable=False))
     time_zone: str = Field(sa_column=Column(Text, nullable=False))
     rules: list[dict[str, Any]] = Field(sa_column=Column(JSONB, nullable=False))
-    counted: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
-    counted_per_payee: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
     fiscal_year_starts: int = Field(sa_column=Column(SmallInteger, nullable=False))
-    payee_operations: list[str] = Field(sa_column=Column(JSONB, nullable=False))
-    counted_operations: list[list[str]] = Field(sa_column=Column(JSONB, nullable=False))
     created_at: datetime = timestamp_column()
 
 

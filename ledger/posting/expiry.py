@@ -18,6 +18,7 @@ from uuid import UUID
 
 import psycopg
 
+from emoney.ledger.base.clock import raise_if_skewed
 from emoney.ledger.base.errors import IntegrityViolation
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -27,7 +28,6 @@ from emoney.ledger.limits.rules import Direction
 from emoney.ledger.outbox import append_to_each
 from emoney.ledger.posting.account_state import Accounts
 from emoney.ledger.posting.decide import FUNDS, LEDGER_RULE, Decision, Rejected
-from emoney.ledger.posting.write import raise_if_skewed
 from emoney.ledger.transfers.operations import GIVES_BACK, Operation
 
 Given = ParamSpec("Given")

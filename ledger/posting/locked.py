@@ -93,13 +93,11 @@ def post(
     sides = {side.int: side for t in unique for side in (t.debit_account, t.credit_account)}
     claims = dict.fromkeys(claimed(unique))
     fresh, locked = lock_and_claim(connection, list(sides.values()), claims, profiles)
-    earlier = {} if len(fresh) == len(claims) else _earlier_outcomes(connection, unique, fresh)
-    _check_groups(unique, fresh)
+    earlier = {} if len(fresh) == len(claims) else earlier_outcomes(connection, unique, fresh)
+    check_groups(unique, fresh)
     todo = [transfer for transfer in unique if transfer.id in fresh] if earlier else unique
     now = posting_time(clock, locked)
     states = states_for(connection, todo, locked, now)
-    watermark.check_open(connection, todo, now)
-    _read_funding(connection, todo, states)
     decisions = list(decide(todo, states, now, bounded=not history))
     expiry.check(connection, decisions, states, now)
     write(connection, decisions, now)
@@ -109,12 +107,14 @@ def post(
 def states_for(
     connection: Connection, transfers: Sequence[Transfer], locked: Locked, now: datetime
 ) -> Accounts:
-    """The locked accounts as the decision needs them, with what their limits have counted.
+    """The locked accounts as the decision needs them: with what limits have counted, and what may be issued.
 
-    Raises what `check_accounts` does for transfers that these accounts cannot make.
+    Raises what `check_accounts` does for transfers that these accounts cannot make; ClosedPeriod.
     """
     check_accounts(transfers, locked.states)
     _read_days(connection, transfers, locked, now)
+    watermark.check_open(connection, transfers, now)
+    _read_funding(connection, transfers, locked.states)
     return locked.states
 
 
@@ -148,12 +148,14 @@ def check(transfers: Sequence[Transfer]) -> list[Transfer]:
     return list(unique.values())
 
 
-def _earlier_outcomes(
+def earlier_outcomes(
     connection: Connection, unique: Sequence[Transfer], fresh: AbstractSet[UUID]
 ) -> dict[UUID, Outcome]:
     """The outcomes of ids claimed by an earlier call. Raises IdempotencyConflict for other content."""
     outcomes: dict[UUID, Outcome] = {}
     seen = {transfer.id: transfer for transfer in unique if transfer.id not in fresh}
+    if not seen:
+        return outcomes
     for transfer_id, of_a_transfer, posted, rule, decision, source, numbers, *stored in connection.execute(
         _queries.earlier_outcomes.sql, {"ids": Uuids.of(seen)}
     ):
@@ -183,7 +185,7 @@ def _same(sent: Transfer, stored: Sequence[Any]) -> bool:
     )
 
 
-def _check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
+def check_groups(unique: Sequence[Transfer], fresh: AbstractSet[UUID]) -> None:
     """A group is sent whole and in one batch, at a retry too: else it could not stand or fall together."""
     sent = {(transfer.group, transfer.id in fresh) for transfer in unique if transfer.group}
     for group, new in sent:

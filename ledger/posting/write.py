@@ -14,7 +14,8 @@ from uuid import UUID
 import psycopg
 from psycopg.types.json import Jsonb
 
-from emoney.ledger.base.errors import ClockSkew, IntegrityViolation, InvalidInput
+from emoney.ledger.base.clock import raise_if_skewed
+from emoney.ledger.base.errors import IntegrityViolation, InvalidInput
 from emoney.ledger.base.postgres.binary_arrays import packing
 from emoney.ledger.base.postgres.binary_rows import DECIDED, Rows, decided_row, text
 from emoney.ledger.base.postgres.database import Connection
@@ -120,15 +121,6 @@ def as_ledger_errors(now: datetime) -> Iterator[None]:
         partitions.raise_if_missing(error, now)
         why = error.diag.message_primary
         raise IntegrityViolation(f"The database refused the batch: {why}") from error
-
-
-def raise_if_skewed(error: psycopg.Error) -> None:
-    """Raise ClockSkew where the database refused a time that is too far from its own."""
-    if error.diag.constraint_name == "clock_skew":
-        raise ClockSkew(
-            f"{error.diag.message_primary}: nothing was written. Set this machine's clock by a time service; "
-            "a retry with the same ids is safe"
-        ) from error
 
 
 def refusals(decisions: Sequence[Decision]) -> list[dict[str, Any]]:

@@ -18,6 +18,9 @@ from emoney.ledger.transfers.operations import Operation
 _queries = queries_beside(__file__)
 _OPENING, _ISSUE = "opening", "issue"
 
+RECEIPT_AMOUNT = "receipt.amount"
+"""The rule of an issue beyond what was received."""
+
 
 @dataclass(slots=True)
 class Drawn:
@@ -65,7 +68,7 @@ class Funding:
             return Short("receipt.unknown")
         for drawn in (receipt, total):
             if drawn is not None and amount > drawn.left:
-                return Short("receipt.amount", drawn.received, drawn.drawn, max(0, drawn.left))
+                return Short(RECEIPT_AMOUNT, drawn.received, drawn.drawn, max(0, drawn.left))
         return None
 
     def draw(self, operation: Operation, reference: str | None, amount: int) -> None:

@@ -1,6 +1,6 @@
 """What takes two persons: one asks, another decides, and it is done once."""
 
-from emoney.ledger.two_persons.errors import NotApproved, RequestClosed, SamePerson
+from emoney.ledger.two_persons.errors import NotApproved, RequestClosed, SamePerson, WrongSignature
 from emoney.ledger.two_persons.request import (
     APPROVED,
     REJECTED,
@@ -8,6 +8,7 @@ from emoney.ledger.two_persons.request import (
     agreed,
     approve,
     ask,
+    demand_signatures,
     done,
     every,
     find,
@@ -34,4 +35,6 @@ __all__ = [
     "NotApproved",
     "SamePerson",
     "RequestClosed",
+    "WrongSignature",
+    "demand_signatures",
 ]

@@ -13,3 +13,7 @@ class SamePerson(NotApproved):
 
 class RequestClosed(NotApproved):
     """A request that was decided or carried out before, or has expired."""
+
+
+class WrongSignature(NotApproved):
+    """What stands beside a request or a decision is no signature of its officer over it."""

@@ -10,6 +10,7 @@ What an action does is its package's matter; here it is a word that the package 
 `ledger.request_action`. Every caller says which actions it knows, and finds no request for another.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,8 @@ from uuid import UUID
 from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 from psycopg.types.json import Jsonb
 
+from emoney.ledger import officers
+from emoney.ledger.base.clock import raise_if_skewed
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
@@ -26,7 +29,8 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.tuples import reads_tuples
-from emoney.ledger.two_persons.errors import NotApproved, RequestClosed, SamePerson
+from emoney.ledger.officers.signing import decision_bytes, is_signed, request_bytes, signed
+from emoney.ledger.two_persons.errors import NotApproved, RequestClosed, SamePerson, WrongSignature
 
 OPEN_FOR = timedelta(days=7)
 OPEN_FOR_MIN = timedelta(minutes=1)
@@ -93,16 +97,22 @@ def ask(
     if isinstance(about, str) and not (0 < len(about) <= TARGET_MAX and about.isprintable()):
         raise InvalidRequest(f"what a request is about is named in 1 to {TARGET_MAX} printable characters")
     request_id = new_id()
+    who, why, expires_at = Actor(actor), Reason(reason), at + open_for
+    message = request_bytes(request_id, str(action), about, _plain(details), who, why, at, expires_at)
+    signature = signed(message)
+    if signature is not None:
+        _demand_signature(request_id, who, message, signature, officers.keys(connection, who)[:1])
     row = {
         "id": request_id,
         "action": str(action),
         "subject": about if isinstance(about, UUID) else None,
         "target": None if isinstance(about, UUID) else about,
         "details": Jsonb(details),
-        "reason": Reason(reason),
-        "actor": Actor(actor),
+        "reason": why,
+        "actor": who,
         "at": at,
-        "expires_at": at + open_for,
+        "expires_at": expires_at,
+        "signature": signature,
     }
     try:
         connection.execute(_queries.ask.sql, row)
@@ -164,6 +174,7 @@ def agreed(connection: Connection, request_id: UUID, action: str, *, at: datetim
     assert row is not None
     if at >= row[0]:
         raise RequestClosed(f"the approval of request {request_id} was to be used before {row[0]}: ask anew")
+    demand_signatures(connection, found)
     return found
 
 
@@ -240,17 +251,92 @@ def _decide(
         raise RequestClosed(f"request {request_id} was {wanted.outcome} by {wanted.decided_by} already")
     if at >= wanted.expires_at:
         raise RequestClosed(f"request {request_id} expired at {wanted.expires_at}: ask anew")
-    row = {"id": request_id, "outcome": outcome, "actor": who, "reason": why, "at": at}
+    message = decision_bytes(_asked_bytes(wanted), outcome, who, why, at)
+    signature = signed(message)
+    row = {
+        "id": request_id,
+        "outcome": outcome,
+        "actor": who,
+        "reason": why,
+        "at": at,
+        "signature": signature,
+    }
     try:
         with attempt(connection):
             connection.execute(_queries.decide.sql, row)
     except UniqueViolation:
         raise RequestClosed(f"request {request_id} was decided at the same moment by another one") from None
-    except CheckViolation:
+    except CheckViolation as error:
+        raise_if_skewed(error)
         raise RequestClosed(
             f"request {request_id} is of {wanted.requested_at}, which {at} is before"
         ) from None
-    return find(connection, request_id, [wanted.action])
+    decided = find(connection, request_id, [wanted.action])
+    demand_signatures(connection, decided)
+    _demand_signature(request_id, who, message, signature, officers.keys(connection, who)[:1])
+    return decided
+
+
+@reads_tuples
+def demand_signatures(connection: Connection, request: Request) -> None:
+    """Raises WrongSignature unless what stands beside a request and its decision are those officers' own
+    signatures over them, with a key that they had. What was not signed passes: the database says who had to.
+    """
+    asked_signature, decided_signature = _signatures(connection, request.id)
+    known = officers.keys(connection, request.requested_by)
+    _demand_signature(request.id, request.requested_by, _asked_bytes(request), asked_signature, known)
+    if request.decided_by is not None:
+        known = officers.keys(connection, request.decided_by)
+        _demand_signature(request.id, request.decided_by, _decided_bytes(request), decided_signature, known)
+
+
+def _demand_signature(
+    request_id: UUID, officer: str, message: bytes, signature: bytes | None, known: list[bytes]
+) -> None:
+    if signature is not None and not is_signed(message, signature, known):
+        raise WrongSignature(
+            f"what stands beside request {request_id} is no signature of {officer} over it: "
+            "it was changed, or signed with another key than the registered one"
+        )
+
+
+def _signatures(connection: Connection, request_id: UUID) -> tuple[bytes | None, bytes | None]:
+    row = connection.execute(_queries.signatures.sql, {"id": request_id}).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def _asked_bytes(request: Request) -> bytes:
+    return request_bytes(
+        request.id,
+        request.action,
+        request.about,
+        request.details,
+        request.requested_by,
+        request.reason,
+        request.requested_at,
+        request.expires_at,
+    )
+
+
+def _decided_bytes(request: Request) -> bytes:
+    assert request.outcome is not None
+    assert request.decided_by is not None
+    assert request.decision_reason is not None
+    assert request.decided_at is not None
+    return decision_bytes(
+        _asked_bytes(request),
+        request.outcome,
+        request.decided_by,
+        request.decision_reason,
+        request.decided_at,
+    )
+
+
+def _plain(details: dict[str, Any]) -> dict[str, Any]:
+    """As the database gives them back."""
+    plain: dict[str, Any] = json.loads(json.dumps(details))
+    return plain
 
 
 def _demand_zone(at: datetime) -> None:

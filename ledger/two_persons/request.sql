@@ -1,11 +1,11 @@
 -- name: ask!
-INSERT INTO ledger.request (id, action, subject, target, details, actor, reason, requested_at, expires_at)
-VALUES (:id, :action, :subject, :target, :details, :actor, :reason, :at, :expires_at);
+INSERT INTO ledger.request (id, action, subject, target, details, actor, reason, requested_at, expires_at, signature)
+VALUES (:id, :action, :subject, :target, :details, :actor, :reason, :at, :expires_at, :signature);
 
 -- name: decide!
 INSERT INTO ledger.request_decision
-    (request_id, action, subject, asked_by, requested_at, expires_at, kept, outcome, actor, reason, decided_at)
-SELECT id, action, subject, actor, requested_at, expires_at, kept, :outcome, :actor, :reason, :at
+    (request_id, action, subject, asked_by, requested_at, expires_at, kept, outcome, actor, reason, decided_at, signature)
+SELECT id, action, subject, actor, requested_at, expires_at, kept, :outcome, :actor, :reason, :at, :signature
 FROM ledger.request WHERE id = :id;
 
 -- name: done!
@@ -69,3 +69,7 @@ SELECT r.id FROM ledger.request AS r JOIN ledger.request_decision AS d ON d.requ
 WHERE (r.subject = :subject OR r.target = :target) AND r.action = :action AND r.details = :details
   AND d.outcome = 'approved'
 ORDER BY d.decided_at DESC LIMIT 1;
+
+-- name: signatures
+SELECT r.signature, d.signature FROM ledger.request AS r
+LEFT JOIN ledger.request_decision AS d ON d.request_id = r.id WHERE r.id = :id;

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Column, Interval, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Column, Interval, LargeBinary, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
@@ -21,13 +21,14 @@ _TWO_PERSONS = declare(
 
 
 class RequestActionRow(Table, table=True):
-    """What may be asked for, for how long, and what says that its rows may go."""
+    """What may be asked for, for how long, by whom it is decided, and what says that its rows may go."""
 
     __tablename__ = "request_action"
     __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
 
     name: str = Field(sa_column=Column(Text, primary_key=True))
     open_at_most: timedelta = Field(sa_column=Column(Interval, nullable=False))
+    deciders: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
     removal: str | None = Field(sa_column=Column(Text))
 
 
@@ -47,6 +48,7 @@ class RequestRow(Table, table=True):
     requested_at: datetime = timestamp_column()
     expires_at: datetime = timestamp_column()
     kept: bool
+    signature: bytes | None = Field(sa_column=Column(LargeBinary))
     xact: int = xact()
     salt: UUID = salt()
 
@@ -68,6 +70,7 @@ class RequestDecisionRow(Table, table=True):
     actor: str = Field(sa_column=Column(Text, nullable=False))
     reason: str = Field(sa_column=Column(Text, nullable=False))
     decided_at: datetime = timestamp_column()
+    signature: bytes | None = Field(sa_column=Column(LargeBinary))
     xact: int = xact()
     salt: UUID = salt()
 

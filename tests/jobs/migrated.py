@@ -26,13 +26,10 @@ from emoney.ledger.limits.rules import Bound, Direction, LimitProfile, LimitRule
 from emoney.ledger.receipts import Receipts
 from emoney.ledger.reports.trial_balance import trial_balance
 
-NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-
-
 FLOW = LimitRule(
     "flow", Metric.FLOW, Bound.CAPPED, 50, Direction.OUT, frozenset(), Window.DAY, OnExceed.DENY, "text"
 )
-LIMITED = LimitProfile("tier", "EUR", "Europe/Brussels", (FLOW,), frozenset({(Direction.OUT, Window.DAY)}))
+LIMITED = LimitProfile("tier", "EUR", "Europe/Brussels", (FLOW,))
 
 
 def use(url: str, treasury: str | None = None) -> None:
@@ -40,7 +37,7 @@ def use(url: str, treasury: str | None = None) -> None:
 
     `treasury`: the login that records what arrived, where the one at `url` may only post.
     """
-    funds, a, b = new_id(), new_id(), new_id()
+    funds, a, b, now = new_id(), new_id(), new_id(), datetime.now(UTC)
     database = Database(url)
     try:
         with database.connection() as connection:
@@ -48,9 +45,9 @@ def use(url: str, treasury: str | None = None) -> None:
             accounts.open_accounts(
                 connection,
                 [
-                    NewAccount(funds, AccountKind.SAFEGUARDING, "EUR", NOW),
-                    NewAccount(a, AccountKind.CUSTOMER, "EUR", NOW, str(a), new_id(), profile_id),
-                    NewAccount(b, AccountKind.CUSTOMER, "EUR", NOW, profile_id=profile_id),
+                    NewAccount(funds, AccountKind.SAFEGUARDING, "EUR", now),
+                    NewAccount(a, AccountKind.CUSTOMER, "EUR", now, str(a), new_id(), profile_id),
+                    NewAccount(b, AccountKind.CUSTOMER, "EUR", now, profile_id=profile_id),
                 ],
             )
         by = {"actor": "treasury-1", "reason": "credited"}
@@ -82,8 +79,9 @@ def change_accounts(ledger: Ledger, a: UUID, b: UUID, paid: UUID) -> None:
     account_changes.move(ledger, a, b, **actor)
     with ledger.database.connection() as connection:
         tighter = profiles.store(connection, replace(LIMITED, name="tighter"))
-        profile_changes.put_under(connection, {a: tighter}, at=NOW, **actor)
-        accounts.set_metadata(connection, a, {"branch": "north"}, at=NOW)
+        now = ledger.clock()
+        profile_changes.put_under(connection, {a: tighter}, at=now, **actor)
+        accounts.set_metadata(connection, a, {"branch": "north"}, at=now)
     opened = disputes.open_dispute(
         ledger, paid, new_id(), reason_code="10.4", expires_at=ledger.clock() + timedelta(days=1), actor="x"
     )

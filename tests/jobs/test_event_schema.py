@@ -98,7 +98,7 @@ def test_events_as_consumers_read_them_are_as_it_says(database: Database) -> Non
     account_changes.move(ledger, agent, shop, **SAID)
     deny = LimitRule("one", Metric.SINGLE, Bound.CAPPED, 1, None, frozenset(), None, OnExceed.DENY, "text")
     with database.connection() as connection:
-        limits = profiles.store(connection, LimitProfile("tier", "GHS", "UTC", (deny,), frozenset()))
+        limits = profiles.store(connection, LimitProfile("tier", "GHS", "UTC", (deny,)))
         profile_changes.put_under(connection, {agent: limits}, at=system_clock(), **SAID)
     events = [event.to_json() for event in Consumer(database, "schema").read(1_000)]
     seen = set()

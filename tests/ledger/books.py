@@ -218,6 +218,5 @@ def rule(
 def profile(
     *rules: LimitRule, time_zone: str = "UTC", name: str = "tier", currency: str = "EUR", **more: Any
 ) -> LimitProfile:
-    """A profile that counts every window both ways. `more`: as LimitProfile has it."""
-    counted = frozenset((d, w) for d in Direction for w in Window)
-    return LimitProfile(name, currency, time_zone, rules, counted, **more)
+    """A profile of these rules. `more`: as LimitProfile has it."""
+    return LimitProfile(name, currency, time_zone, rules, **more)

@@ -137,7 +137,7 @@ def test_one_that_no_state_could_accept_undoes_all(books: Books) -> None:
         (InvalidInput, [fine, hold_of(books, payer, payee, 5, until=books.now)]),
         (InvalidInput, [fine, Refund(paid.id, new_id(), 1, "")]),
         (InvalidInput, [fine, Refund(paid.id, new_id(), 1, "no", operation=Operation.P2P)]),
-        (InvalidInput, [fine, paid]),
+        (InvalidInput, [fine, "paid"]),
         (IdempotencyConflict, [fine, other]),
         (BatchTooLarge, [Void(fine.id)] * (BATCH_MAX + 1)),
     ]

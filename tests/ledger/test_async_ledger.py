@@ -23,7 +23,7 @@ from emoney.ledger import (
     reversals,
     transfers,
 )
-from emoney.ledger.acts import Void
+from emoney.ledger.acts import OpenDispute, Refund, Reject, Uphold, Void
 from emoney.ledger.async_ledger import AsyncReading
 from emoney.ledger.base.errors import ConfigurationError, InvalidInput
 from emoney.ledger.group_commit.commit import Closed, Overloaded
@@ -74,6 +74,14 @@ def test_everything_from_tasks(books: Books) -> None:
             assert all(each.posted for each in await asyncio.gather(*map(ledger.carry_out, placed)))
             voided = await ledger.carry_out_batch([Void(each.id) for each in placed])
             assert [each.replayed for each in voided] == [False] * 4
+            said = {"reason_code": "1", "expires_at": NOON + timedelta(days=1), "actor": "a"}
+            disputed = [OpenDispute(Key(f"p{n}"), Key(f"d{n}"), 5, **said) for n in range(4)]
+            assert all(each.posted for each in await asyncio.gather(*map(ledger.carry_out, disputed)))
+            assert (await ledger.carry_out(Uphold(Key("d0"), Key("u0"), **SAID))).key == "u0"
+            paid = transfers.pay(**pay)
+            mixed = [paid, Refund(paid.id, Key("r1"), 10, "returned"), Reject(Key("d1"), **SAID)]
+            assert all(each.posted for each in await ledger.carry_out_batch(mixed))
+            assert (await ledger.carry_out(paid)).replayed
             await ledger.freeze(shop, **SAID)
             with pytest.raises(InvalidInput):
                 await ledger.close_account(shop, **SAID)
@@ -81,7 +89,7 @@ def test_everything_from_tasks(books: Books) -> None:
                 ledger.reading.transfers(account="shop", limit=5), ledger.reading.balances(["shop", "fees"])
             )
             assert len(page.items) == 5
-            assert (balances["shop"].balance, balances["fees"].balance) == (220 + 30, 1)
+            assert (balances["shop"].balance, balances["fees"].balance) == (220 + 30 - 5, 1)
         with pytest.raises(Closed):
             await ledger.reading.transfer(Key("c"))
         with pytest.raises(Closed):

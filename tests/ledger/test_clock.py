@@ -333,10 +333,7 @@ def test_a_balance_is_bounded_as_it_is_where_it_arrives(days: Days) -> None:
 
 @pytest.mark.parametrize("scope", [Scope.PERSON, Scope.PAYEE])
 def test_a_persons_and_a_payees_limits_are_asked_of_both_days(days: Days, scope: Scope) -> None:
-    counted = frozenset((d, w) for d in Direction for w in Window)
-    limits = profile(
-        rule(Metric.FLOW, 100, Direction.OUT, Window.DAY, name="sent", scope=scope), counted_per_payee=counted
-    )
+    limits = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.DAY, name="sent", scope=scope))
     holder = new_id()
     one, two = days.wallet(limits, holder), days.wallet(limits, holder)
     second = two if scope is Scope.PERSON else one

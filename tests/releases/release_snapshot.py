@@ -80,7 +80,7 @@ class Snapshot:
         """Bring the empty database at `url`, and `home`, to where the snapshot was taken."""
         facts = self.facts
         with psycopg.connect(url, autocommit=True) as owner:
-            for role in (APPLICATION_ROLE, "emoney_import", "emoney_receipts", *Reader):
+            for role in (APPLICATION_ROLE, "emoney_import", "emoney_officer", "emoney_receipts", *Reader):
                 if not owner.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
                     owner.execute(f"CREATE ROLE {role} NOLOGIN".encode())
         restore(url, gzip.decompress((self.folder / "database.sql.gz").read_bytes()))

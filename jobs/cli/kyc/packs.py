@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from emoney.jobs.cli.output import AsJson, json_of, named, notices, print_json, screen, table
 from emoney.jobs.cli.terminal.groups import group
-from emoney.jobs.cli.terminal.opened import opened_connection
+from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.jobs.installation import policy_packs
 from emoney.kyc.packs.contradictions import demand_none_between
 from emoney.kyc.packs.library import BrokenPack, PackLibrary, pack_schema
@@ -265,6 +265,33 @@ def accept(
     screen.print(f"content {accepted.content_hash}", highlight=False)
     for other in missing:
         screen.print(f"{other}, which follows it, is not accepted yet", highlight=False)
+
+
+@app.command()
+def store(
+    pack_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Packs' ids, such as gh-bog-2024.")],
+    as_json: AsJson = False,
+) -> None:
+    """Store the limits that wallets under packs come to be under, by a right apart from posting.
+
+    For your own database, whose application enrols by a login that may not: as a member of emoney_policy, or
+    the owner. Again after a pack, a rate or the downgrades changed.
+    """
+    from emoney.kyc.wallets import foreseen
+    from emoney.kyc.wallets.restrictions import downgrades
+    from emoney.ledger.limits.profiles import policy_connection
+
+    stored = {}
+    with opened() as emoney:
+        packs, policies = [emoney.packs.pack(each) for each in pack_ids], downgrades(emoney.home)
+        with policy_connection(emoney.url, emoney.settings.database.pool) as connection:
+            for pack in packs:
+                stored[pack.id] = foreseen.store(connection, pack, policies.of(pack.id))
+    if as_json:
+        print_json([{"pack": pack_id, **each._asdict()} for pack_id, each in stored.items()])
+        return
+    for pack_id, each in stored.items():
+        screen.print(f"{pack_id}: {each.profiles} limit profiles, {each.new} of them new", highlight=False)
 
 
 @app.command()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import typer
 
-from emoney.jobs.cli.options import Actor
+from emoney.jobs.cli.options import ActorOrAnybody
 from emoney.jobs.cli.output import AsJson, fail, print_json, screen, table, utc
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened_connection
@@ -85,7 +85,8 @@ def register_(
     notified_at: NotifiedAt = None,
     late_reason: LateReason = None,
     no_risk_reason: NoRiskReason = None,
-    actor: Actor = "command line",
+    *,
+    actor: ActorOrAnybody,
     as_json: AsJson = False,
 ) -> None:
     """Enter a breach in the register."""
@@ -118,7 +119,8 @@ def amend(
     late_reason: LateReason = None,
     no_risk_reason: NoRiskReason = None,
     risk_found: Annotated[bool, typer.Option("--risk-found", help="A risk is likely after all.")] = False,
-    actor: Actor = "command line",
+    *,
+    actor: ActorOrAnybody,
     as_json: AsJson = False,
 ) -> None:
     """Add what has become known of a breach, or that the authority was notified. Earlier entries stay."""

@@ -21,6 +21,9 @@ CREATE TABLE kyc.pack_acceptance (
 );
 CREATE INDEX pack_acceptance_content ON kyc.pack_acceptance (pack_id, content_hash);
 GRANT SELECT, INSERT ON kyc.pack_acceptance TO emoney_app;
+-- In production a pack's limits are stored as two accepted it, by the policy's right.
+GRANT USAGE ON SCHEMA kyc TO emoney_policy;
+GRANT SELECT ON kyc.pack_acceptance TO emoney_policy;
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.pack_acceptance
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

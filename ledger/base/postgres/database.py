@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from emoney.ledger.base import forks
-from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, Unavailable
+from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, OfficerRefused, Unavailable
 from emoney.ledger.base.postgres.binary_arrays import ADAPTERS
 from emoney.ledger.base.postgres.cursors import CachingConnection
 from emoney.ledger.base.postgres.logins import APPLICATION_ROLE as APPLICATION_ROLE
@@ -42,6 +42,7 @@ ENDED_BY_CLOCK = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors
 """Errors by which the server ended a transaction, whose commit did not come to it."""
 
 _GAVE_WAY = (psycopg.OperationalError, *ENDED_BY_CLOCK)
+_OFFICER = "officer_"  # how the refusals of `ledger.refuse_officer_v1` are named
 _LOST = ("08", "57P")  # classes of SQLSTATE: the connection failed, the server shuts down or has crashed
 
 DEFAULT = PoolOptions()
@@ -106,6 +107,8 @@ class Database:
         except _GAVE_WAY as error:
             pooled.invalidate()
             raise _said(error) from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise as_refused(error) from error
         finally:
             pooled.close()
 
@@ -147,8 +150,17 @@ def sole_connection(
         connection.commit()
     except _GAVE_WAY as error:
         raise _said(error) from error
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise as_refused(error) from error
     finally:
         connection.close()
+
+
+def as_refused(error: psycopg.errors.InsufficientPrivilege) -> Exception:
+    """OfficerRefused where the database says that an officer may not, or none does; any other as it is."""
+    if not (error.diag.constraint_name or "").startswith(_OFFICER):
+        return error
+    return OfficerRefused((error.diag.message_primary or "").removeprefix("ledger: "))
 
 
 def _said(error: psycopg.Error) -> Unavailable:
@@ -241,6 +253,22 @@ def connect(url: str, *, role: str | None = None, options: PoolOptions = DEFAULT
                 "run `emoney init` with an owner's URL first."
             ) from error
     return connection
+
+
+@contextmanager
+def in_role(connection: Connection, role: str, denied: ConfigurationError) -> Iterator[None]:
+    """What is done in it is done by `role`, in the transaction at hand; then by the one before.
+
+    Raises `denied` for a login that is no member of it. Where it raises, the transaction has to be undone.
+    """
+    take = "SELECT current_setting('role'), set_config('role', %s, true)"
+    try:
+        row = connection.execute(take, (role,)).fetchone()
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise denied from error
+    assert row is not None
+    yield
+    connection.execute(take, (row[0],))
 
 
 def demand_readable(url: str) -> None:

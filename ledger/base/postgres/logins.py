@@ -1,4 +1,4 @@
-"""Who logs in: each role of the house has a login of its own, which is a member of that role and of no other.
+"""Who logs in: each role of the house has a login of its own, a member of that role and of ALSO at most.
 
 A connection never gets more by giving its role back (RESET ROLE): its login is a plain member. The logins of
 the embedded server have passwords that nobody chose, each in a file of the login's name, beside the others in
@@ -9,6 +9,7 @@ one directory of the home. A URL names a login and its file (libpq's `passfile`)
 | `emoney_app_login`    | a member of `emoney_app`              | the application                            |
 | `emoney_import_login` | a member of `emoney_import`           | the import of a history                    |
 | `emoney_receipts_login` | a member of `emoney_receipts`       | who records what arrived at the bank       |
+| `emoney_policy_login` | a member of `emoney_policy`           | who stores limits, as the application may  |
 | `emoney_owner`        | the database's owner, no superuser    | `init`, migrations, policies on clocks     |
 | `postgres`            | the server's superuser                | nobody here; whoever administers by hand   |
 
@@ -34,15 +35,19 @@ from emoney.ledger.base.secret_file import SecretFile
 APPLICATION_ROLE = "emoney_app"
 IMPORT_ROLE = "emoney_import"
 RECEIPTS_ROLE = "emoney_receipts"
+POLICY_ROLE = "emoney_policy"
 
-ROLES = (APPLICATION_ROLE, IMPORT_ROLE, RECEIPTS_ROLE)
+ROLES = (APPLICATION_ROLE, IMPORT_ROLE, RECEIPTS_ROLE, POLICY_ROLE)
 """All roles that somebody logs in for. Migrations make them; the logins are made here."""
+
+ALSO = {APPLICATION_ROLE: (POLICY_ROLE,), IMPORT_ROLE: (POLICY_ROLE,)}
+"""What a login of the embedded server may be beside its own role: its application stores limits itself."""
 
 OWNER = "emoney_owner"
 SUPERUSER = "postgres"
 DIRECTORY = "logins"
 
-_MADE = ("CREATE ROLE {login} LOGIN PASSWORD {stored} IN ROLE {role}",)
+_MADE = ("CREATE ROLE {login} LOGIN PASSWORD {stored} IN ROLE {roles}",)
 _PUT_BACK = (
     "ALTER ROLE {login} LOGIN PASSWORD {stored}",
     "ALTER ROLE {login} RESET ALL",
@@ -92,6 +97,15 @@ def as_superuser(url: str) -> str:
     return _as(url, SUPERUSER, LOGINS)
 
 
+def for_another(url: str) -> str:
+    """`url` without the password file of the house's login: for a person's, who has one of their own."""
+    if _directory(url, LOGINS) is None:
+        return url
+    return make_conninfo(
+        **{name: value for name, value in conninfo_to_dict(url).items() if name != "passfile"}
+    )
+
+
 def _directory(url: str, known: Sequence[str]) -> Path | None:
     """The directory of the logins' files, where `url` is of one of the `known` logins and names its file."""
     if "passfile" not in url:
@@ -125,7 +139,7 @@ def make_logins(owner: psycopg.Connection[Any], url: str) -> None:
         login = login_of(role)
         named = {
             "login": sql.Identifier(login),
-            "role": sql.Identifier(role),
+            "roles": sql.SQL(", ").join(map(sql.Identifier, (role, *ALSO.get(role, ())))),
             "stored": sql.Literal(_verifier(_password(directory, login))),
             "database": sql.Identifier(owner.info.dbname),
         }
@@ -163,19 +177,24 @@ def _unsafe(text: str) -> ConfigurationError:
 def first_statements(stored: dict[str, str], database: str) -> Iterable[str]:
     """SQL that a new server is made ready by, in `template1` as its superuser, one statement a line.
 
-    No login but a superuser's makes a large object, which no privilege of a table governs; none ends another
-    connection; none but of the house's database.
+    No login but a superuser's makes a large object, which no privilege of a table governs; none but the
+    owner's ends another's connection; none comes into another database than the house's.
     """
     yield f"CREATE ROLE {OWNER} LOGIN CREATEROLE PASSWORD '{stored[OWNER]}'"
     yield f"REVOKE EXECUTE ON FUNCTION {', '.join(_SUPERUSERS_OWN)} FROM PUBLIC"
+    yield f"GRANT EXECUTE ON FUNCTION {', '.join(_ENDING)} TO {OWNER}"  # of an officer who is suspended
+    yield f"GRANT pg_signal_backend TO {OWNER}"
     yield f"CREATE DATABASE {database} OWNER {OWNER}"
     yield "REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC"
 
 
+_ENDING = (
+    "pg_catalog.pg_cancel_backend(integer)",
+    "pg_catalog.pg_terminate_backend(integer, bigint)",
+)
 _SUPERUSERS_OWN = (
     "pg_catalog.lo_creat(integer)",
     "pg_catalog.lo_create(oid)",
     "pg_catalog.lo_from_bytea(oid, bytea)",
-    "pg_catalog.pg_cancel_backend(integer)",
-    "pg_catalog.pg_terminate_backend(integer, bigint)",
+    *_ENDING,
 )

@@ -14,8 +14,9 @@ from weakref import WeakSet
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from emoney.ledger.base.clock import raise_if_skewed
 from emoney.ledger.base.errors import TransactionFailed
-from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.database import Connection, as_refused
 from emoney.ledger.base.postgres.tuples import place_of_connection, tuples
 
 Given = ParamSpec("Given")
@@ -30,12 +31,25 @@ def savepoint(connection: Connection, *, own: bool = False) -> Iterator[None]:
 
     On a connection in autocommit and in no transaction, it is one. Within it rows are tuples, whatever the
     connection's owner reads them as. `own`: also within another, which would undo both: for whoever goes on
-    after the error. Raises TransactionFailed where a statement of the caller's has failed.
+    after the error. Raises TransactionFailed where a statement of the caller's has failed, ClockSkew where
+    the database refuses a time.
     """
     if connection in _guarded:
         with attempt(connection) if own else nullcontext():
             yield
         return
+    try:
+        with _savepoint(connection):
+            yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise as_refused(error) from error
+    except psycopg.errors.CheckViolation as error:
+        raise_if_skewed(error)
+        raise
+
+
+@contextmanager
+def _savepoint(connection: Connection) -> Iterator[None]:
     if connection.info.transaction_status == TransactionStatus.INERROR:
         raise TransactionFailed(
             "a statement failed in this transaction: roll it back first, or to a savepoint"

@@ -1,4 +1,4 @@
--- The schema, the roles of the application and of an import, and the functions by which tables refuse changes.
+-- The schema, the roles of the application, of an import and of the policy, and the functions by which tables refuse changes.
 
 CREATE SCHEMA ledger;
 
@@ -26,10 +26,34 @@ EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL;
 END
 $$;
+-- Who puts policy packs in force: may store limit profiles, and post nothing. The application puts accounts under those
+-- that stand.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_policy') THEN
+        CREATE ROLE emoney_policy NOLOGIN;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
+-- Officers, each with a login of its own (01_two_persons_officers.sql): may what the application may, under its own name.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_officer') THEN
+        CREATE ROLE emoney_officer NOLOGIN;
+    END IF;
+    IF NOT pg_has_role('emoney_officer', 'emoney_app', 'USAGE') THEN
+        GRANT emoney_app TO emoney_officer;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL;
+END
+$$;
 DO $$
 BEGIN
     IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
-        GRANT emoney_app, emoney_import TO CURRENT_USER;
+        GRANT emoney_app, emoney_import, emoney_policy TO CURRENT_USER;
     END IF;
 EXCEPTION
     WHEN insufficient_privilege THEN NULL;

@@ -1,17 +1,20 @@
 -- What takes two persons: one asks, another decides, and it is done once. All append-only. What an action does, its
 -- package knows; the tables that it writes refer to the decision by a foreign key, with its action, subject and outcome.
 
--- What may be asked for. open_at_most: for how long a request waits. removal: a function (action text, subject uuid) that
+-- What may be asked for. open_at_most: for how long a request waits. deciders: the roles of officers of which the second
+-- person has one, where there are officers. removal: a function (action text, subject uuid) that
 -- says whether the rows about a subject may go, as when a person is erased; none: they stay for good.
 CREATE TABLE ledger.request_action (
     name text PRIMARY KEY CHECK (name ~ '^[a-z_]{1,40}$'),
     open_at_most interval NOT NULL DEFAULT '7 days' CHECK (open_at_most > interval '0'),
+    deciders text[] NOT NULL DEFAULT '{checker, compliance_officer}' CHECK (cardinality(deciders) > 0),
     removal text CHECK (removal ~ '^[a-z_]{1,63}\.[a-z0-9_]{1,63}$')
 );
 CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON ledger.request_action
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
 -- It is about a subject, which has a uuid, or a target, which has another name. kept: the action has no removal.
+-- signature: by the key of the officer who asks (ledger/officers/signing.py), where it has one; a decision has its own.
 -- salt: what a leaf of the proof log commits to cannot be guessed from it.
 CREATE TABLE ledger.request (
     id uuid PRIMARY KEY,
@@ -24,6 +27,7 @@ CREATE TABLE ledger.request (
     requested_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL CHECK (expires_at > requested_at),
     kept boolean NOT NULL DEFAULT true,
+    signature bytea CHECK (length(signature) = 64),
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt uuid NOT NULL DEFAULT gen_random_uuid(),
     CONSTRAINT request_about CHECK (num_nonnulls(subject, target) = 1),
@@ -68,6 +72,7 @@ CREATE TABLE ledger.request_decision (
     actor ledger.actor NOT NULL,
     reason ledger.reason NOT NULL,
     decided_at timestamptz NOT NULL,
+    signature bytea CHECK (length(signature) = 64),
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt uuid NOT NULL DEFAULT gen_random_uuid(),
     FOREIGN KEY (request_id, action, asked_by, requested_at, expires_at, kept)
@@ -171,9 +176,9 @@ REVOKE ALL ON FUNCTION ledger.remove_requests_v1 FROM PUBLIC;
 
 -- What stays for good are leaves of the proof log (10_proofs.sql); a row that may go would be missed there.
 CREATE VIEW ledger.kept_request AS
-SELECT id, action, subject, target, details, actor, reason, requested_at, expires_at, xact, salt
+SELECT id, action, subject, target, details, actor, reason, requested_at, expires_at, signature, xact, salt
 FROM ledger.request WHERE kept;
 CREATE VIEW ledger.kept_request_decision AS
-SELECT request_id, outcome, actor, reason, decided_at, xact, salt FROM ledger.request_decision WHERE kept;
+SELECT request_id, outcome, actor, reason, decided_at, signature, xact, salt FROM ledger.request_decision WHERE kept;
 CREATE VIEW ledger.kept_request_done AS
 SELECT request_id, done_at, xact, salt FROM ledger.request_done WHERE kept;

@@ -1,26 +1,35 @@
 -- Limits: what a profile allows.
 
--- What a profile allows. Never edited: a changed rule is another profile. counted and counted_per_payee: the directions
--- and windows that its rules measure, of the wallet and of it with each other account. payee_operations: those that
--- some tier of the pack limits by payee, as a row per wallet and payee is dear. counted_operations: what some tier
--- measures, by direction. Both empty: everything.
+-- What a profile allows. Never edited: a changed rule is another profile. What its rules measure, and how it is counted,
+-- is laid out from them (04_limits_guards.sql).
 CREATE TABLE ledger.limit_profile (
     id uuid PRIMARY KEY,
     name text NOT NULL,
     currency text NOT NULL,
     time_zone text NOT NULL,
     rules jsonb NOT NULL,
-    counted jsonb NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    counted_per_payee jsonb NOT NULL DEFAULT '[]',
     fiscal_year_starts smallint NOT NULL DEFAULT 1 CHECK (fiscal_year_starts BETWEEN 1 AND 12),
-    payee_operations jsonb NOT NULL DEFAULT '[]',
-    counted_operations jsonb NOT NULL DEFAULT '[]',
     UNIQUE (id, currency)
 );
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.limit_profile
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- Store a profile, unless one of its id is there; what it counts and forbids is compiled from it (04_limits_guards.sql).
+-- A right of its own: whoever posts makes no limits.
+CREATE FUNCTION ledger.store_profile_v1(
+    id uuid, name text, currency text, time_zone text, rules jsonb, fiscal_year_starts integer
+) RETURNS void
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    INSERT INTO ledger.limit_profile (id, name, currency, time_zone, rules, fiscal_year_starts)
+    VALUES (store_profile_v1.id, store_profile_v1.name, store_profile_v1.currency, store_profile_v1.time_zone,
+            store_profile_v1.rules, store_profile_v1.fiscal_year_starts)
+    ON CONFLICT ON CONSTRAINT limit_profile_pkey DO NOTHING;
+END;
+REVOKE EXECUTE ON FUNCTION ledger.store_profile_v1 FROM PUBLIC;
 
 -- The number by which counters name an operation. Never changed, only added to.
 CREATE TABLE ledger.operation_number (

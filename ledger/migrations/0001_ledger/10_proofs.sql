@@ -44,13 +44,18 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
     (12, 'ledger.transfer_note', 1, 'id', ARRAY['key text', 'metadata json']),
     (13, 'ledger.kept_request', 1, 'id', ARRAY[
         'salt uuid', 'action text', 'subject uuid', 'target text', 'details json', 'actor text', 'reason text',
-        'requested_at time', 'expires_at time']),
+        'requested_at time', 'expires_at time', 'signature bytes']),
     (14, 'ledger.kept_request_decision', 1, 'request_id', ARRAY[
-        'salt uuid', 'outcome text', 'actor text', 'reason text', 'decided_at time']),
+        'salt uuid', 'outcome text', 'actor text', 'reason text', 'decided_at time', 'signature bytes']),
     (15, 'ledger.kept_request_done', 1, 'request_id', ARRAY['salt uuid', 'done_at time']),
     (21, 'ledger.clock_policy', 1, 'id', ARRAY[
         'number integer', 'ahead_s integer', 'behind_s integer', 'late_s integer', 'late_by_operation json', 'actor text',
-        'reason text', 'at time']);
+        'reason text', 'at time']),
+    (22, 'ledger.officer_change', 1, 'id', ARRAY[
+        'salt uuid', 'officer text', 'number integer', 'state text', 'roles json', 'key bytes', 'actor text', 'reason text',
+        'by_login text', 'at time']),
+    (23, 'ledger.signature_rule', 1, 'id', ARRAY[
+        'salt uuid', 'number integer', 'demanded json', 'actor text', 'reason text', 'by_login text', 'at time']);
 
 -- Up to 256 consecutive leaves of the log, within one tile: leaves `first` to `next` - 1. Per leaf: its kind
 -- (1 byte), the id of the row it commits to (16) and its hash (32). A block starts where another ends, so the

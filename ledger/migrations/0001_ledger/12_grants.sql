@@ -16,6 +16,7 @@ GRANT SELECT ON
     ledger.reversal, ledger.unmatched_return, ledger.dispute, ledger.dispute_outcome,
     ledger.request_action, ledger.request, ledger.request_decision, ledger.request_done,
     ledger.kept_request, ledger.kept_request_decision, ledger.kept_request_done,
+    ledger.officer, ledger.officer_change, ledger.officer_now, ledger.signature_rule,
     ledger.closed_period, ledger.period_sum, ledger.period_total,
     ledger.event, ledger.consumer, ledger.dead_letter, ledger.redelivery,
     ledger.leaf_source, ledger.leaf_block, ledger.leaf, ledger.tree_node, ledger.checkpoint,
@@ -33,7 +34,6 @@ GRANT INSERT, UPDATE (metadata, changed_at) ON ledger.account_metadata TO emoney
 
 -- Transfers and limits. Transfers, refusals, notes and what limits count are written by the posting functions alone.
 GRANT INSERT ON ledger.claim TO emoney_app;
-GRANT INSERT ON ledger.limit_profile TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.make_partitions_v1, ledger.usage_breaches_v1, ledger.recounted_v1, ledger.counting_v1, ledger.look_v1, ledger.write_refusals_v1,
     ledger.write_notes_v1, ledger.write_posted_v1, ledger.write_decided_v1, ledger.write_one_v1 TO emoney_app;
 
@@ -61,8 +61,15 @@ GRANT INSERT ON ledger.bank_statement, ledger.bank_entry, ledger.reconciliation,
     ledger.reconciliation_account, ledger.reconciliation_item, ledger.safeguarding_event TO emoney_app;
 
 -- What takes two persons. Rows go by a function, when a person they are about is erased; a trigger demands that.
-GRANT INSERT (id, action, subject, target, details, actor, reason, requested_at, expires_at) ON ledger.request TO emoney_app;
-GRANT INSERT (request_id, action, subject, asked_by, requested_at, expires_at, kept, outcome, actor, reason, decided_at)
+GRANT INSERT (id, action, subject, target, details, actor, reason, requested_at, expires_at, signature)
+    ON ledger.request TO emoney_app;
+GRANT INSERT (request_id, action, subject, asked_by, requested_at, expires_at, kept, outcome, actor, reason, decided_at, signature)
     ON ledger.request_decision TO emoney_app;
 GRANT INSERT (request_id, decided_at, kept, done_at) ON ledger.request_done TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.remove_requests_v1 TO emoney_app;
+GRANT EXECUTE ON FUNCTION ledger.register_key_v1 TO emoney_app;
+
+-- The policy's right: limits are stored by it, and by nothing else.
+GRANT USAGE ON SCHEMA ledger, emoney_migrations TO emoney_policy;
+GRANT SELECT ON emoney_migrations.alembic_version, ledger.limit_profile TO emoney_policy;
+GRANT EXECUTE ON FUNCTION ledger.store_profile_v1 TO emoney_policy;

@@ -16,7 +16,8 @@ END;
 
 -- A key's request names its kind in the details and the key as the target (see ledger.request). The actions are here
 -- already where this schema was taken down before: requests stay.
-INSERT INTO ledger.request_action (name) VALUES ('destroy_key'), ('export_root'), ('reidentification')
+INSERT INTO ledger.request_action (name, deciders) VALUES
+    ('destroy_key', '{key_custodian}'), ('export_root', '{key_custodian}'), ('reidentification', '{dpo, compliance_officer}')
 ON CONFLICT (name) DO NOTHING;
 
 CREATE FUNCTION privacy.destruction_agreed(of_kind text, of_target text) RETURNS boolean

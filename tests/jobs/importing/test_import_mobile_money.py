@@ -10,7 +10,7 @@ from reader_logins import login_in
 from shipped import PACKS
 
 from emoney.jobs.importing import BadFile, run_import
-from emoney.ledger import Database, account_changes
+from emoney.ledger import Database, account_changes, clock_policy
 from emoney.ledger.accounts import account as accounts
 from emoney.ledger.base.errors import ConfigurationError, InvalidInput, UnknownCurrency
 from emoney.ledger.reports.trial_balance import trial_balance
@@ -69,7 +69,7 @@ def test_wallets_are_without_limits_by_the_imports_right_and_are_counted(databas
         teller.close()
     with database.connection() as connection:
         found = connection.execute("SELECT external_ref FROM ledger.account").fetchall()
-    assert found == [("safeguarding:GHS",)]
+    assert found == []
     with login_in(owner_url, "importer", ["emoney_app", "emoney_import"]) as url:
         importer = Database(url)
         assert operator.run(importer).accounts_created == 6
@@ -91,6 +91,17 @@ def test_wallets_under_a_pack_are_not_without_limits(database, operator):
     assert [[(c.kind, c.actor, c.reason) for c in of] for of in changes] == [
         [("profile", "adoption", "as given by the operator's file")]
     ] * 2
+
+
+def test_a_history_is_imported_whatever_the_clocks_policy(database, operator, owner_url):
+    policy = clock_policy.ClockPolicy()
+    clock_policy.set_policy(owner_url, policy, actor="owner-1", reason="as in production")
+    result = operator.run(
+        database, pack=PACKS.pack("gh-bog-2024"), tier_names={"0": "minimum", "1": "medium"}
+    )
+    assert (result.accounts_created, result.openings_posted) == (6, 4)
+    with database.connection() as connection:
+        assert trial_balance(connection).without_limits == 0
 
 
 def test_the_second_run_changes_nothing(database, operator, dump):

@@ -23,7 +23,7 @@ from books import PATIENCE_S, Books, profile, rule, until
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from emoney.ledger import AccountKind, Ledger, Operation, Outcome, Transfer
-from emoney.ledger.acts import Capture, Hold, Refund, Void
+from emoney.ledger.acts import Capture, Hold, OpenDispute, Refund, Reject, Uphold, Void
 from emoney.ledger.base.errors import (
     AccountClosed,
     BatchTooLarge,
@@ -40,6 +40,7 @@ from emoney.ledger.base.errors import (
     WrongAccount,
 )
 from emoney.ledger.base.ids import new_id
+from emoney.ledger.disputes import UnknownDispute
 from emoney.ledger.group_commit import commit as group_commit
 from emoney.ledger.group_commit import writer as group_writer
 from emoney.ledger.group_commit.commit import Closed, GroupCommit, Overloaded
@@ -102,10 +103,17 @@ def test_acts_and_transfers_of_many_callers_share_batches(books: Books, pool: Th
         for turn in range(4):
             hold = Hold(new_id(), payer, shop, 10, "EUR", Operation.P2P, books.now + HOUR)
             captured, paid = new_id(), books.transfer(payer, shop, 3)
-            outcomes += [commits.carry_out(hold), commits.post(paid)]
+            outcomes += [commits.carry_out(hold), commits.carry_out(paid)]
+            dispute = OpenDispute(
+                paid.id, new_id(), 2, reason_code="13.1", expires_at=books.now + HOUR, actor="agent-7"
+            )
+            outcomes.append(commits.carry_out(dispute))
             if turn % 2:
                 outcomes.append(commits.carry_out(Void(hold.id)))
+                outcomes.append(commits.carry_out(Reject(dispute.dispute_id, actor="agent-7", reason="no")))
             else:
+                upheld = Uphold(dispute.dispute_id, new_id(), 1, actor="agent-7", reason="yes")
+                outcomes.append(commits.carry_out(upheld))
                 outcomes += [commits.carry_out(Capture(hold.id, captured, 4))]
                 outcomes += [commits.carry_out(Refund(captured, new_id(), 1, "returned"))]
         return outcomes
@@ -113,7 +121,7 @@ def test_acts_and_transfers_of_many_callers_share_batches(books: Books, pool: Th
     with GroupCommit(books.ledger) as commits:
         told = [outcome for some in pool.map(caller, range(16)) for outcome in some]
     assert all(outcome.posted and not outcome.replayed for outcome in told)
-    assert books.balance(shop) == 16 * (4 * 3 + 2 * (4 - 1))
+    assert books.balance(shop) == 16 * (4 * 3 + 2 * (4 - 1) - 2)
     with psycopg.connect(books.owner_url) as connection:
         row = connection.execute("SELECT count(DISTINCT xact), count(*) FROM ledger.hold").fetchone()
     assert row is not None
@@ -131,17 +139,18 @@ def test_an_act_that_cannot_be_done_reaches_its_own_caller_only(
     with GroupCommit(books.ledger) as commits:
         with held(books, commits, pool):
             futures = []
-            for act in (holds[0], unknown, holds[1], gone, holds[2], Void(new_id())):
+            none = Reject(new_id(), actor="agent-7", reason="no")
+            for act in (holds[0], unknown, holds[1], gone, holds[2], Void(new_id()), none):
                 before = commits.waiting
                 futures.append(pool.submit(commits.carry_out, act))
                 until(lambda before=before: commits.waiting == before + 1)  # type: ignore[misc]
-        for number, error in ((1, UnknownHold), (3, InvalidInput), (5, UnknownHold)):
+        for number, error in ((1, UnknownHold), (3, InvalidInput), (5, UnknownHold), (6, UnknownDispute)):
             with pytest.raises(error):
                 futures[number].result(PATIENCE_S)
         assert all(futures[number].result(PATIENCE_S).posted for number in (0, 2, 4))
         assert commits.carry_out(holds[0]).replayed
         with pytest.raises(InvalidInput):
-            commits.carry_out(books.transfer(payer, shop, 1))  # type: ignore[arg-type]
+            commits.carry_out([holds[0]])  # type: ignore[arg-type]
     books.check()
 
 

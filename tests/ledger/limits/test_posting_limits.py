@@ -9,7 +9,7 @@ from books import Books, on_database, profile, rule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emoney.ledger import AccountKind, LimitProfile, LimitRule, Operation, Outcome, Transfer
+from emoney.ledger import AccountKind, LimitRule, Operation, Outcome, Transfer
 from emoney.ledger.base.errors import InvalidInput, UnknownCurrency
 from emoney.ledger.limits import profiles
 from emoney.ledger.limits.profiles import ProfileCache
@@ -324,12 +324,12 @@ def test_a_profile_comes_back_from_the_database_as_it_was_stored(books: Books) -
         assert profiles.store(connection, profile(name="other")) != stored
 
 
-def test_a_rule_whose_window_is_not_counted_is_no_profile() -> None:
-    """It would measure nothing, so allow everything."""
-    flow = rule(Metric.FLOW, 100, OUT, DAY)
-    for counted in (frozenset[tuple[Direction, Window]](), frozenset({(IN, DAY), (OUT, MONTH)})):
-        with pytest.raises(InvalidInput, match="not counted"):
-            LimitProfile("p", "EUR", "UTC", (flow,), counted)
+@pytest.mark.parametrize("window", Window)
+def test_whatever_a_rule_measures_is_counted(books: Books, window: Window) -> None:
+    """What is not would measure nothing, so allow everything."""
+    payer, payee = books.funded(500, profile=profile(rule(Metric.FLOW, 100, OUT, window))), books.account()
+    books.posted(books.transfer(payer, payee, 60))
+    assert not books.post(books.transfer(payer, payee, 41))[0].posted
 
 
 @pytest.mark.parametrize("zone", ["", "Europe/Bruxelles", "../UTC", "/etc/localtime"])

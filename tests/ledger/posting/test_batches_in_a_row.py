@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emoney.ledger import AccountKind, Operation, Outcome, Transfer, holds
-from emoney.ledger.base.errors import IdempotencyConflict, InvalidInput, SplitGroup, UnknownAccount
+from emoney.ledger.base.errors import IdempotencyConflict, SplitGroup, UnknownAccount
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.holds import Hold
 from emoney.ledger.limits.rules import Direction, Metric, Scope, Window
@@ -167,8 +167,6 @@ def test_limits_per_payee_hold_from_batch_to_batch(books: Books) -> None:
     month = (Direction.OUT, Window.CALENDAR_MONTH)
     limited = profile(
         rule(Metric.FLOW, 100, *month, Operation.P2P_REGISTERED, scope=Scope.PAYEE),
-        counted_per_payee=frozenset({month}),
-        payee_operations=frozenset({Operation.P2P_REGISTERED}),
     )
     payer, one, other = books.funded(1_000, profile=limited), books.account(), books.account()
     registered = Operation.P2P_REGISTERED
@@ -197,7 +195,6 @@ def test_limits_of_a_person_hold_over_wallets_and_batches(books: Books) -> None:
 def test_what_no_rule_measures_is_not_counted(books: Books) -> None:
     limited = profile(
         rule(Metric.FLOW, 100, Direction.OUT, Window.DAY, Operation.P2P_REGISTERED),
-        counted_operations=frozenset({(Direction.OUT, Operation.P2P_REGISTERED)}),
     )
     a, b = books.funded(500, profile=limited), books.funded(500, profile=limited)
     books.posted(books.transfer(a, b, 90, Operation.P2P_REGISTERED, reference="r"), books.transfer(a, b, 90))
@@ -208,11 +205,6 @@ def test_what_no_rule_measures_is_not_counted(books: Books) -> None:
             ([a, b],),
         ).fetchall()
     assert counted == [(a, 90)]
-    with pytest.raises(InvalidInput, match="not counted"):
-        profile(
-            rule(Metric.FLOW, 100, Direction.OUT, Window.DAY),
-            counted_operations=frozenset({(Direction.OUT, Operation.P2P_REGISTERED)}),
-        )
     books.check()
 
 

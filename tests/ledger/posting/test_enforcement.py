@@ -204,8 +204,7 @@ LIMITS = {
 def test_a_limit_that_the_decision_ignored_is_still_enforced(
     books: Books, monkeypatch: pytest.MonkeyPatch, limit: str, transfers: int
 ) -> None:
-    per_payee = frozenset({(Direction.OUT, Window.CALENDAR_YEAR)})
-    a, b = books.funded(500, profile=profile(LIMITS[limit], counted_per_payee=per_payee)), books.account()
+    a, b = books.funded(500, profile=profile(LIMITS[limit])), books.account()
     if limit != "unknown":
         books.posted(books.transfer(a, b, 50))
     before = books.dump()

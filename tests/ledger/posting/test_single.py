@@ -17,6 +17,7 @@ from emoney.ledger.limits import profiles
 from emoney.ledger.limits.rules import Direction, Metric, Window
 from emoney.ledger.posting import account_cache
 from emoney.ledger.posting import locked as posting
+from emoney.ledger.posting.single import _Remembered
 
 DAILY = profile(rule(Metric.FLOW, 100, Direction.OUT, Window.DAY))
 
@@ -82,6 +83,21 @@ def test_what_another_process_moved_is_read_again(books: Books, reads: list[int]
     assert said(books.ledger, books.transfer(a, b, 41)) == "flow-out-day"
     assert said(other, books.transfer(a, b, 40)) is None
     assert (books.balance(a), books.balance(b)) == (100, 100)
+    books.check()
+
+
+def test_one_that_is_stale_says_that_the_others_may_be(books: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another process moves every account, only the first call finds that out by being refused."""
+    pairs = [(books.funded(100), books.account()) for _ in range(6)]
+    stale: list[object] = []
+    forget = _Remembered.stale_one
+    monkeypatch.setattr(_Remembered, "stale_one", lambda self: (stale.append(self), forget(self)))
+    other = another(books)
+    for ledger in (books.ledger, other, books.ledger):
+        for a, b in pairs:
+            assert said(ledger, books.transfer(a, b, 10)) is None
+    assert len(stale) == 1
+    assert [books.balance(b) for _, b in pairs] == [30] * 6
     books.check()
 
 

@@ -74,7 +74,6 @@ def test_limits_of_a_person_and_of_a_payee_are_named(books: Books, force: Force)
     limited = profile(
         rule(Metric.FLOW, 100, OUT, Window.DAY, Operation.P2P, scope=Scope.PERSON, name="person"),
         rule(Metric.FLOW, 70, OUT, Window.CALENDAR_YEAR, scope=Scope.PAYEE, name="payee"),
-        counted_per_payee=frozenset({(OUT, Window.CALENDAR_YEAR)}),
     )
     wallets = [books.funded(1_000, profile=limited) for _ in range(2)]
     for wallet in wallets:
@@ -99,7 +98,6 @@ def _varied(most: int) -> LimitProfile:
         rule(Metric.COUNT, 20, OUT, Window.CALENDAR_MONTH, scope=Scope.PAYEE),
         rule(Metric.SINGLE, most // 2, OUT),
         rule(Metric.BALANCE, 20 * most, None),
-        counted_per_payee=frozenset({(OUT, Window.CALENDAR_MONTH)}),
         name=f"up to {most}",
     )
 

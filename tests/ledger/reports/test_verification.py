@@ -34,7 +34,6 @@ def lived(books: Books) -> Books:
         rule(Metric.FLOW, 800, out, Window.CALENDAR_MONTH, Operation.PAY, scope=Scope.PERSON),
         rule(Metric.FLOW, 2_000, out, Window.CALENDAR_YEAR, scope=Scope.PAYEE),
         rule(Metric.BALANCE, 5_000, None),
-        counted_per_payee=frozenset({(out, Window.CALENDAR_YEAR)}),
     )
     payer, payee = books.funded(2_000, profile=limited, ref="payer"), books.funded(10, ref="payee")
     for _ in range(3):

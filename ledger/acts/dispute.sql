@@ -1,16 +1,3 @@
--- name: disputed
--- What open disputes hold of a transfer.
-SELECT coalesce(sum(p.remaining), 0)::bigint
-FROM ledger.dispute AS d JOIN ledger.open_hold AS p ON p.id = d.id WHERE d.original_id = :original;
-
--- name: open!
-INSERT INTO ledger.dispute (id, original_id, reason_code, actor, opened_at)
-VALUES (:id, :original, :reason_code, :actor, :at);
-
--- name: decide!
-INSERT INTO ledger.dispute_outcome (dispute_id, kind, amount, transfer_id, actor, reason, at)
-VALUES (:id, :kind, :amount, :transfer, :actor, :reason, :at);
-
 -- name: find
 -- A hold that has ended, or whose deadline is past, without an outcome has expired.
 SELECT d.id, d.original_id, d.reason_code, d.actor, d.opened_at, h.expires_at, h.amount, h.currency,

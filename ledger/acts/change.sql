@@ -16,3 +16,15 @@ INSERT INTO ledger.reversal (transfer_id, original_id, amount, reason, at)
 SELECT transfer_id, original_id, amount, reason, :at
 FROM unnest(:transfers::uuid[], :originals::uuid[], :amounts::bigint[], :reasons::text[])
     AS new (transfer_id, original_id, amount, reason);
+
+-- name: open!
+INSERT INTO ledger.dispute (id, original_id, reason_code, actor, opened_at)
+SELECT id, original_id, reason_code, actor, :at
+FROM unnest(:ids::uuid[], :originals::uuid[], :reason_codes::text[], :actors::text[])
+    AS new (id, original_id, reason_code, actor);
+
+-- name: decide!
+INSERT INTO ledger.dispute_outcome (dispute_id, kind, amount, transfer_id, actor, reason, at)
+SELECT dispute_id, :kind, amount, transfer_id, actor, reason, :at
+FROM unnest(:ids::uuid[], :amounts::bigint[], :transfers::uuid[], :actors::text[], :reasons::text[])
+    AS new (dispute_id, amount, transfer_id, actor, reason);

@@ -1,0 +1,1 @@
+"""Commands that say who may act, and how far clocks are trusted."""

@@ -1,0 +1,45 @@
+"""Officers: who acts for the operator under a login of their own, so that the database knows who it is."""
+
+from emoney.ledger.officers.officer import (
+    Officer,
+    OfficerChange,
+    OfficerRole,
+    acting,
+    add,
+    change_roles,
+    demand_signatures,
+    history,
+    keys,
+    listed,
+    login_of,
+    register_key,
+    reinstate,
+    replace_key,
+    signatures_demanded,
+    suspend,
+    with_login,
+)
+from emoney.ledger.officers.signing import KeyFile, Signer, signing_with
+
+__all__ = [
+    "Officer",
+    "OfficerChange",
+    "OfficerRole",
+    "KeyFile",
+    "Signer",
+    "acting",
+    "add",
+    "change_roles",
+    "demand_signatures",
+    "history",
+    "keys",
+    "listed",
+    "login_of",
+    "register_key",
+    "reinstate",
+    "replace_key",
+    "signatures_demanded",
+    "signing_with",
+    "suspend",
+    "with_login",
+]

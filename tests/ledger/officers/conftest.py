@@ -1,0 +1,3 @@
+"""The officers of these tests."""
+
+from officer_logins import hired as hired
