@@ -17,6 +17,7 @@ from emoney.jobs.testing.prefunded import prefund
 from emoney.jobs.testing.set_clocks import free_clock
 from emoney.ledger import Database
 from emoney.ledger.base.postgres import embedded
+from emoney.ledger.base.postgres.logins import as_superuser
 
 Fresh = Callable[[str], Database]
 """Makes an empty, migrated database of this name."""
@@ -61,8 +62,8 @@ def _server() -> str:
     folder = Path(mkdtemp(prefix="emoney-bench-"))
     # registered before the server is, so it runs when the server has stopped, at this process's end
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    folder.chmod(0o755)  # as root, the server runs as a user of its own
-    url = embedded.start(folder)
+    folder.chmod(0o711)  # as root, the server runs as a user of its own
+    url = as_superuser(embedded.start(folder))
     upgrade(url)
     prefund(url)
     free_clock(url, actor="bench", reason="months are posted in minutes")

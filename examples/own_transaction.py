@@ -9,8 +9,9 @@ with Emoney.open() as em:
     bank = em.ledger.open_account(AccountKind.SAFEGUARDING, "GHS", "bank-1")
     em.receipts.record(bank, "slip 9", Money("94.20", "GHS"), actor="treasury-1", reason="credited")
     shop = em.ledger.open_account(AccountKind.MERCHANT, "GHS", "shop-1")
-    with psycopg.connect(em.database.url) as connection:
-        connection.execute("CREATE TABLE IF NOT EXISTS shop_order (number text PRIMARY KEY, state text)")
+    with psycopg.connect(em.owner_url) as owner:  # the application's login makes no tables
+        owner.execute("CREATE TABLE IF NOT EXISTS shop_order (number text PRIMARY KEY, state text)")
+        owner.execute("GRANT SELECT, INSERT, UPDATE ON shop_order TO emoney_app")
 
     def pay_in(number: str, load: Transfer) -> str:
         """Note an order and load the shop for it, together."""

@@ -8,13 +8,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from emoney.jobs import revisions
+from emoney.jobs import precautions, revisions
 from emoney.jobs.settings.settings import Settings, known, settled
 from emoney.jobs.settings.sources import unknown_variables
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.home import made
 from emoney.ledger.base.postgres.database import Connection, Database, sole_connection
+from emoney.ledger.base.postgres.logins import as_owner
 
 if TYPE_CHECKING:
     from emoney.kyc import Enrolment, PackLibrary
@@ -125,6 +126,7 @@ class Emoney:
         chosen = settled(settings, url, home)
         for slip in unknown_variables(known()):
             _log.warning("%s", slip)
+        precautions.take(chosen)
         own = _url(chosen)
         if chosen.database.url is None:
             _bring_up_to_date(own, chosen)
@@ -142,6 +144,15 @@ class Emoney:
             chosen.environment,
         )
         return opened
+
+    @property
+    def owner_url(self) -> str:
+        """The URL of the database's owner, who makes tables: on the embedded server a login of its own.
+
+        For an application's own schema beside emoney's, not for its daily work. An operator's own URL stands
+        as it is.
+        """
+        return as_owner(self.url)
 
     @property
     def history(self) -> Path:
@@ -187,7 +198,9 @@ def init(
     Arguments as `Emoney.open`.
     """
     chosen = settled(settings, url, home)
-    return _upgrade(_url(chosen), chosen)
+    precautions.take(chosen)
+    own = _url(chosen)
+    return _upgrade(own, chosen)
 
 
 def _url(settings: Settings) -> str:
@@ -203,11 +216,10 @@ def _url(settings: Settings) -> str:
 
 def _bring_up_to_date(url: str, settings: Settings) -> None:
     """The embedded database's schema, and what readers may see in it, as they are in this version."""
-    mark, here = settings.home / _READERS_MARK, revisions.readers_digest()
-    if mark.is_file() and mark.read_text() == here and revisions.is_current(url):
-        return
-    _upgrade(url, settings)
-    mark.write_text(here)
+    mark = settings.home / _READERS_MARK
+    known = mark.is_file() and mark.read_text() == revisions.readers_digest()
+    if not known or not revisions.is_current(url):  # a new database does not know the login that could ask
+        _upgrade(url, settings)
 
 
 def _upgrade(url: str, settings: Settings) -> bool:
@@ -217,4 +229,6 @@ def _upgrade(url: str, settings: Settings) -> bool:
 
     changed = migrate.upgrade(url)
     Receipts(url, settings.database.pool).begin_with(settings.safeguarding.receipts)
+    if settings.database.url is None:
+        (settings.home / _READERS_MARK).write_text(revisions.readers_digest())
     return changed

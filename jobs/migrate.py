@@ -24,14 +24,15 @@ from emoney.jobs import revisions
 from emoney.jobs.revisions import PACKAGES as PACKAGES
 from emoney.jobs.revisions import VERSIONS, of_another_version
 from emoney.jobs.revisions import is_current as is_current  # beside what brings a database there
+from emoney.ledger.base import turns
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.postgres.database import Connection, connect
+from emoney.ledger.base.postgres.logins import as_owner, make_logins
 from emoney.privacy import privileges
 
 _log = logging.getLogger(__name__)
 
-_LOCK_KEY = 0x656D6F6E6579  # two starts at once migrate one after the other
-
+_WORK = "emoney.migrations"  # two starts at once migrate one after the other
 
 _WITH_VALUES = "22"
 """The class of SQLSTATEs whose messages quote what was in a row."""
@@ -46,7 +47,8 @@ def upgrade(url: str) -> bool:
 
     What readers may see is made what `data/privileges.yaml` says, whether or not a migration was run.
 
-    `url` must be of a user that may create schemas and roles. Raises ConfigurationError where that is not so,
+    `url` must be of a user that may create schemas and roles; on the embedded server the owner logs in for
+    it, and the logins of roles that have none yet are made. Raises ConfigurationError where that is not so,
     and when a newer version of this library made the schema; MigrationFailed when a revision does not work,
     with nothing changed.
     """
@@ -79,10 +81,12 @@ def _run(url: str, target: str, *, up: bool) -> bool:
         waiting[:] = steps(target, stored)
         return [*waiting]
 
-    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool)
+    engine = create_engine(
+        "postgresql+psycopg://", creator=lambda: connect(as_owner(url)), poolclass=NullPool
+    )
     with engine.connect() as connection:
         driver = cast(Connection, connection.connection.driver_connection)
-        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_LOCK_KEY})")
+        turns.take(driver, _WORK, for_session=True)
         if connection.exec_driver_sql(f"SELECT to_regnamespace('{VERSIONS}')").scalar() is None:
             connection.exec_driver_sql(f"CREATE SCHEMA {VERSIONS}")
         context = MigrationContext.configure(
@@ -99,10 +103,11 @@ def _run(url: str, target: str, *, up: bool) -> bool:
         after = context.get_current_heads()
         if up:
             privileges.apply(driver)
+            make_logins(driver, url)
         elif not after:
             connection.exec_driver_sql(f"DROP SCHEMA {VERSIONS} CASCADE")
         connection.commit()
-        connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_LOCK_KEY})")
+        turns.give_back(driver, _WORK)
         connection.commit()
     engine.dispose()
     if set(before) != set(after):

@@ -137,7 +137,11 @@ def _seal(emoney: Emoney, progress: Progress) -> dict[str, Any]:
     with emoney.database.connection() as connection:
         key = proofs.signing_key(connection, emoney.home)
     sealed = proofs.seal(emoney.database, key, clock=emoney.clock, progress=progress)
-    return {"leaves added": sealed.added, "log size": sealed.size}
+    behind = sealed.behind
+    if behind is not None:
+        _log.warning("%s", behind.told)
+    waiting = behind.rows if behind else 0
+    return {"leaves added": sealed.added, "log size": sealed.size, "rows held up": waiting}
 
 
 def _day_totals(emoney: Emoney, progress: Progress) -> dict[str, Any]:
@@ -272,7 +276,13 @@ JOBS = {
     job.name: job
     for job in (
         Job("expire-holds", "Give back what is held past its deadline", "* * * * *", _expire_holds),
-        Job("seal", "Add what was written to the proof log, and sign it", "* * * * *", _seal),
+        Job(
+            "seal",
+            "Add what was written to the proof log, and sign it",
+            "* * * * *",
+            _seal,
+            alarms=("rows held up",),
+        ),
         Job("day-totals", "Total the day that is over, for what is checked later", "10 0 * * *", _day_totals),
         Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),
         Job("evidence-expiry", "Expire evidence and overrides; tiers follow", "10 * * * *", _expire_evidence),

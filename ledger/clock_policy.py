@@ -30,6 +30,7 @@ from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConfigurationError, InvalidInput
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import DEFAULT, Connection, connect
+from emoney.ledger.base.postgres.logins import as_owner
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -117,8 +118,9 @@ def set_policy(
     """Set the policy, from the next posting on; gives all changes, the newest first.
 
     `url`: of the database's owner, for no login of the application's sets how far its own clock is trusted:
-    ConfigurationError for any other. Nothing is recorded where the policy stands already. Raises
-    InvalidInput, InvalidRequest for an actor or a reason that cannot be stored.
+    ConfigurationError for any other; on the embedded server the owner logs in for it. Nothing is recorded
+    where the policy stands already. Raises InvalidInput, InvalidRequest for an actor or a reason that cannot
+    be stored.
     """
     if not isinstance(policy, ClockPolicy):
         raise InvalidInput(f"a policy is a ClockPolicy, not a {type(policy).__name__}")
@@ -132,7 +134,7 @@ def set_policy(
         "reason": Reason(reason),
         "at": clock(),
     }
-    with connect(url, options=pool) as connection:
+    with connect(as_owner(url), options=pool) as connection:
         try:
             connection.execute(_queries.set_policy.sql, row)
         except psycopg.errors.InsufficientPrivilege as error:

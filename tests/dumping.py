@@ -4,7 +4,7 @@ import subprocess
 import warnings
 from pathlib import Path
 
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import make_conninfo
 
 
 def dumped(url: str, *options: str) -> bytes:
@@ -29,6 +29,4 @@ def program(name: str) -> Path:
 
 def place(url: str) -> list[str]:
     """The options by which these programs are told of a database."""
-    where = {name: str(value) for name, value in conninfo_to_dict(url).items()}
-    options = {"host": "host", "port": "port", "username": "user", "dbname": "dbname"}
-    return [f"--{name}={where[key]}" for name, key in options.items() if key in where]
+    return [f"--dbname={make_conninfo(url)}"]

@@ -24,6 +24,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from emoney.aml.alerts.episodes import Episode
 from emoney.aml.alerts.tables import AlertAccountRow, AlertRow, AlertTransferRow
+from emoney.ledger.base import turns
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.ids import derived_id
 from emoney.ledger.base.postgres.database import Connection
@@ -97,7 +98,7 @@ def store(
     connection: Connection, scenario: str, version: str, episodes: Iterable[Episode], now: datetime
 ) -> Stored:
     """Store `episodes` (those of one subject next to each other) of a scenario as alerts."""
-    connection.execute(_queries.lock_alerts.sql)
+    turns.take(connection, "aml.alert")
     subjects = groupby(episodes, key=lambda episode: episode.subject)
     grouped = ((subject, list(found)) for subject, found in subjects)
     total = Stored()

@@ -1,7 +1,3 @@
--- name: lock_alerts
--- One monitoring writes alerts at a time; released when the transaction ends.
-SELECT pg_advisory_xact_lock(hashtext('aml.alert'));
-
 -- name: add_transfers!
 -- Evidence is only ever added.
 INSERT INTO aml.alert_transfer (alert_id, transfer_id, reference, part, at)

@@ -36,6 +36,7 @@ from sqlmodel import select
 from emoney.aml.errors import HistoryError
 from emoney.aml.history.gate import QualityGate
 from emoney.aml.history.tables import ExtractionRow, HistoryRow
+from emoney.ledger.base import turns
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.files import replace_file, sync
 from emoney.ledger.base.ids import new_id
@@ -98,7 +99,7 @@ def extract(
     and HistoryError when the directory belongs to another database; neither admits anything.
     """
     with database.connection() as connection:
-        connection.execute(queries.lock_extraction.sql)
+        turns.take(connection, "aml.extraction")
         _claim_directory(connection, directory)
         from_xact, _, _ = _admitted(connection)
         to_xact = _one(connection, queries.horizon.sql)[0]

@@ -1,7 +1,3 @@
--- name: lock_extraction
--- One extraction at a time; released when the transaction ends.
-SELECT pg_advisory_xact_lock(hashtext('aml.extraction'));
-
 -- name: admitted
 -- The watermark, and how many rows and files lie below it.
 SELECT coalesce(max(to_xact), 0), coalesce(sum(rows), 0)::bigint, coalesce(sum(files), 0)::bigint FROM aml.extraction;

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from emoney.jobs.cli.output import AsJson, amount, fail, json_of, print_json, progress, screen, table
+from emoney.jobs.cli.output import AsJson, amount, fail, json_of, notices, print_json, progress, screen, table
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.ledger import proofs
@@ -34,6 +34,9 @@ def seal(
         print_json(sealed)
     else:
         screen.print(f"{sealed.added:,} leaves added; the log has {sealed.size:,}", highlight=False)
+    if sealed.behind is not None:
+        notices.print(sealed.behind.told, markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1)
 
 
 @app.command()

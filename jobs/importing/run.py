@@ -154,7 +154,7 @@ class _Posting:
         account's.
         """
         ref = safeguarding_ref(self._currency)
-        with self._database.connection() as connection:
+        with self._history.connection() as connection:
             found = accounts.find(connection, [ref]).get(ref)
             if found is not None:
                 if (found.kind, found.currency) != (AccountKind.SAFEGUARDING, self._currency):
@@ -183,7 +183,7 @@ class _Posting:
                 )
                 for ref, account_id, kind, opened, holder in page
             ]
-            with self._database.connection() as connection:
+            with self._history.connection() as connection:
                 self._result.accounts_created += accounts.open_without_limits(connection, new)
             self._tell("opening", self._result.accounts_created, None)
 

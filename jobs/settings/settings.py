@@ -54,7 +54,8 @@ class Settings(BaseSettings):
     )
     environment: Literal["production", "development"] = setting(
         "development",
-        "In production no wallet is put under a policy pack that two persons must accept and have not",
+        "In production no wallet is put under a policy pack that two persons must accept and have not, and "
+        "an open way to the database or a root key beside the keys is refused",
         variable="EMONEY_ENV",
     )
     database: DatabaseSettings = DatabaseSettings()

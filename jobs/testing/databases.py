@@ -20,6 +20,7 @@ from emoney.jobs.testing.prefunded import prefund
 from emoney.jobs.testing.set_clocks import free_clock
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.postgres import embedded
+from emoney.ledger.base.postgres.logins import as_superuser
 
 QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_wal_size": "512MB"}
 """Tests kill processes, not machines: what was written survives in the operating system."""
@@ -35,7 +36,8 @@ _left: dict[str, deque[str]] = {}
 
 @contextmanager
 def server() -> Iterator[str]:
-    """The URL of a running embedded server, with an empty database; the server and its files go at the end.
+    """The URL of a running embedded server, with an empty database, as its superuser; the server and its
+    files go at the end.
 
     It does not wait for the disk: what it holds is lost when the machine stops.
     """
@@ -43,13 +45,16 @@ def server() -> Iterator[str]:
     in_memory = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_MIN
     where = MEMORY if in_memory else None
     with tempfile.TemporaryDirectory(prefix="emoney-server-", dir=where, ignore_cleanup_errors=True) as home:
-        Path(home).chmod(0o755)
-        url = embedded.start(Path(home))
-        with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as admin:
-            for name, value in QUICK.items():
-                admin.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value))
-            admin.execute("SELECT pg_reload_conf()")
-        yield url
+        Path(home).chmod(0o711)  # as root the server runs as a user of its own
+        try:
+            url = as_superuser(embedded.start(Path(home)))
+            with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as admin:
+                for name, value in QUICK.items():
+                    admin.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), value))
+                admin.execute("SELECT pg_reload_conf()")
+            yield url
+        finally:
+            embedded.stop(Path(home))  # before its files go, and not when the process ends
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import psycopg
 
+from emoney.ledger.base.postgres.logins import as_owner
 from emoney.ledger.base.postgres.queries import queries_beside
 
 _queries = queries_beside(__file__)
@@ -12,6 +13,6 @@ def prefund(url: str) -> None:
 
     `url`: of a migrated database, as its owner. For tests and measurements, never for money.
     """
-    with psycopg.connect(url) as owner:
+    with psycopg.connect(as_owner(url)) as owner:
         for query in (_queries.policy, _queries.receive, _queries.revoke, _queries.at_opening):
             owner.execute(query.sql)

@@ -26,6 +26,7 @@ from emoney.ledger.base.errors import (
 from emoney.ledger.base.ids import Id, as_id, content_id
 from emoney.ledger.base.names import REFERENCE_MAX, has_hidden, is_reference
 from emoney.ledger.base.postgres.database import Connection, in_role
+from emoney.ledger.base.postgres.logins import IMPORT_ROLE as IMPORT_ROLE
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -36,8 +37,6 @@ EXTERNAL_REF_MAX = REFERENCE_MAX
 CEILING_MAX = 10**18
 """The largest balance that a floor or a ceiling can name, in minor units."""
 METADATA_BYTES_MAX = 4096
-IMPORT_ROLE = "emoney_import"
-"""Who may open customers' accounts without limits."""
 
 _queries = queries_beside(__file__)
 NO_SUCH_PROFILE = "a limit profile is not in the ledger, or is of another currency than the account"

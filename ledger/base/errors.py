@@ -151,6 +151,10 @@ class Unavailable(EmoneyError):
     """The database could not be reached or gave way. A retry with the same transfer ids is safe."""
 
 
+class LockHeld(Unavailable):
+    """Work that one process does at a time, kept from its turn by another process. Nothing was done."""
+
+
 class ConnectionLost(Unavailable):
     """A connection that was there ended, before or in the commit."""
 

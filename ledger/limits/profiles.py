@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from emoney.ledger.base.errors import ConfigurationError, IntegrityViolation
 from emoney.ledger.base.ids import content_id
 from emoney.ledger.base.postgres.database import DEFAULT, Connection, in_role, sole_connection
+from emoney.ledger.base.postgres.logins import POLICY_ROLE as POLICY_ROLE
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.savepoints import all_or_nothing, savepoint
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -29,9 +30,6 @@ from emoney.ledger.limits.rules import (
 )
 from emoney.ledger.limits.usage import Layout
 from emoney.ledger.transfers.operations import Operation
-
-POLICY_ROLE = "emoney_policy"
-"""Whose members store profiles. The application's role puts accounts under those that stand."""
 
 
 class ProfilesDenied(ConfigurationError):

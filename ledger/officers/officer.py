@@ -22,6 +22,7 @@ from psycopg.conninfo import make_conninfo
 from emoney.ledger.base.errors import ConfigurationError, InvalidRequest
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import DEFAULT, Connection, connect, libpq_url
+from emoney.ledger.base.postgres.logins import as_owner, for_another
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -101,7 +102,7 @@ def login_of(name: str) -> str:
 
 def with_login(url: str, name: str, password: str | None = None) -> str:
     """`url` for the login of an officer. Without a password libpq looks for one in its password file."""
-    return make_conninfo(libpq_url(url), user=login_of(name), password=password)
+    return make_conninfo(for_another(libpq_url(url)), user=login_of(name), password=password)
 
 
 @reads_tuples
@@ -235,7 +236,7 @@ def _checked_key(key: bytes) -> bytes:
 
 @contextmanager
 def _owned(url: str, pool: PoolOptions) -> Iterator[Connection]:
-    with connect(url, options=pool) as connection:
+    with connect(as_owner(url), options=pool) as connection:
         try:
             yield connection
         except psycopg.errors.InsufficientPrivilege as error:

@@ -16,8 +16,10 @@ from datetime import UTC, datetime
 import psycopg
 from psycopg import sql
 
+from emoney.ledger.base import turns
 from emoney.ledger.base.errors import ConfigurationError, IdRetired, InvalidInput, Unavailable
 from emoney.ledger.base.postgres.database import DEFAULT, Connection, connect
+from emoney.ledger.base.postgres.logins import as_owner
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -62,7 +64,11 @@ def partitions(connection: Connection) -> list[Partition]:
 
 @reads_tuples
 def make(connection: Connection, first: datetime, months: int = 1) -> int:
-    """Make the partitions of `months` months, 1 to 36, from that of `first` on; how many were missing."""
+    """Make the partitions of `months` months, 1 to 36, from that of `first` on; how many were missing.
+
+    Raises LockHeld.
+    """
+    turns.take(connection, "ledger.make_partitions")
     row = connection.execute("SELECT ledger.make_partitions_v1(%s, %s)", (first, months)).fetchone()
     return row[0] if row else 0
 
@@ -77,7 +83,7 @@ def retire_claims(url: str, before: datetime, pool: PoolOptions = DEFAULT) -> li
     """
     if before.tzinfo is None:
         raise InvalidInput("claims are retired before a moment with a time zone, such as +00:00")
-    with connect(url, options=pool) as connection:
+    with connect(as_owner(url), options=pool) as connection:
         connection.autocommit = True
         try:
             for name, valid in connection.execute(

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from psycopg.rows import tuple_row
 
+from emoney.ledger.base import turns
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -64,8 +65,8 @@ class Block:
 
 @reads_tuples
 def lock(connection: Connection) -> None:
-    """Be the only sealer until the transaction ends."""
-    connection.execute(_queries.lock.sql)
+    """Be the only sealer until the transaction ends; what posts never waits for it. Raises LockHeld."""
+    turns.take(connection, "ledger.seal")
 
 
 @reads_tuples

@@ -1,7 +1,3 @@
--- name: lock!
--- One sealer at a time; released when the transaction ends. What posts never waits for it.
-SELECT pg_advisory_xact_lock(hashtext('ledger.seal'));
-
 -- name: horizon
 -- Every transaction below the first has ended: its rows are visible now or never. The second has not begun.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint;

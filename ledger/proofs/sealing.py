@@ -9,9 +9,11 @@ Locks: one advisory lock, held for a batch at a time; posting never waits. Memor
 Reading: a range of transactions per step, by the block-range index on xact.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from emoney.ledger.base import turns
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection, Database
@@ -23,15 +25,40 @@ from emoney.ledger.proofs.tree import Frontier
 
 BATCH_ROWS = 16_384
 SPAN_FIRST = 4
+PATIENCE_S = 5.0
+"""How long a transaction may go on that holds up sealing, before it is told: postings take milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """What a run did. `added`: leaves; `size`: of the log; `checkpoint`: its signed note, None when empty."""
+    """What a run did. `added`: leaves; `size`: of the log; `checkpoint`: its signed note, None when empty;
+    `behind`: what it could not seal, as a rule nothing.
+    """
 
     added: int
     size: int
     checkpoint: str | None
+    behind: "Behind | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Rows that are not sealed because a transaction older than theirs goes on: any login's, a reader's too.
+
+    `login`, `process`: whose it is, and its server process; None where it waits for a second phase.
+    """
+
+    rows: int
+    login: str | None
+    process: int | None
+
+    @property
+    def told(self) -> str:
+        """A line for who can end it."""
+        return (
+            f"{self.rows} rows are not sealed: a transaction of the login {self.login} (server process "
+            f"{self.process}) goes on before them. Have an administrator end it."
+        )
 
 
 def seal(
@@ -45,8 +72,8 @@ def seal(
     """Add what was written since the last run to the log, and sign where it stands.
 
     Each batch is committed on its own; `progress` is told the leaves added so far, and of how many. Raises
-    LogDamaged when the log does not lead to its last checkpoint, or the server's transactions lie below it:
-    nothing is added to such a log.
+    LockHeld, and LogDamaged when the log does not lead to its last checkpoint, or the server's transactions
+    lie below it: nothing is added to such a log.
     """
     if batch_rows < 1:
         raise InvalidInput(f"a batch has at least one row, not {batch_rows}")
@@ -87,7 +114,7 @@ def seal(
                 span = max(1, span // 2)
             elif len(rows) <= batch_rows // 4:  # even of batches of one row: transactions may have none
                 span *= 2
-    return _sign(database, key, added, clock)
+    return replace(_sign(database, key, added, clock), behind=_behind(database, until))
 
 
 def _checked_frontier(connection: Connection, end: log.Tail) -> Frontier:
@@ -99,6 +126,22 @@ def _checked_frontier(connection: Connection, end: log.Tail) -> Frontier:
             "added to it; `emoney proof verify` says what."
         )
     return log.Tiles(connection, end.size).frontier()
+
+
+def _behind(database: Database, until: int) -> Behind | None:
+    """What waits for the transaction `until`, when it goes on beyond what is told of."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        with database.connection() as connection:
+            oldest, next_ = log.horizon(connection)
+            if oldest > until or next_ == until:
+                return None
+            if time.monotonic() >= end:
+                rows = leaves.Rows(connection).count_after(log.tail(connection).place)
+                holder = turns.holder_of(connection, until)
+                login, process = holder or (None, None)
+                return Behind(rows, login, process) if rows else None
+        time.sleep(turns.PAUSE_S)
 
 
 def _sign(database: Database, key: SigningKey, added: int, clock: Clock) -> Sealed:

@@ -15,6 +15,7 @@ from emoney.ledger.base.errors import ConfigurationError, InvalidInput, InvalidR
 from emoney.ledger.base.ids import Id, as_id
 from emoney.ledger.base.names import REFERENCE_MAX, Actor, Reason, is_reference
 from emoney.ledger.base.postgres.database import DEFAULT, Connection, sole_connection
+from emoney.ledger.base.postgres.logins import RECEIPTS_ROLE as RECEIPTS_ROLE
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.receipts import policy as policies
@@ -26,7 +27,6 @@ from emoney.ledger.transfers.money import Amount, moved
 from emoney.ledger.two_persons import Request
 from emoney.ledger.two_persons import request as two_persons
 
-RECEIPTS_ROLE = "emoney_receipts"
 WITHDRAW = "withdraw_receipt"
 """The act that takes two persons."""
 

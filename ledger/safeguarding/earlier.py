@@ -13,12 +13,13 @@ from uuid import UUID
 import psycopg
 from psycopg.pq import TransactionStatus
 
+from emoney.ledger.base import turns
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 
-WAIT = "10min"
+WAIT_S = 600.0
 
 _queries = queries_beside(__file__)
 
@@ -30,15 +31,15 @@ reference and, of single entries, their day."""
 @reads_tuples
 def begin(connection: Connection) -> None:
     """Begin the connection's transaction, in which all is read from one snapshot: one that holds what every
-    reconciliation before it found. Waits for one that is under way, for WAIT at most.
+    reconciliation before it found. Waits for one that is under way, for WAIT_S at most.
 
-    Raises InvalidInput where the transaction had begun, or each statement is one of its own.
+    Raises InvalidInput where the transaction had begun, or each statement is one of its own; LockHeld.
     """
     if connection.autocommit or connection.info.transaction_status != TransactionStatus.IDLE:
         raise InvalidInput("a reconciliation is a transaction of its own: give it a connection in none")
     try:
-        connection.execute(f"SET LOCAL lock_timeout = '{WAIT}'")
-        connection.execute(_queries.wait_for_others.sql)
+        # held by the session: whoever waits in the transaction that reads, reads what was there before
+        turns.take(connection, "ledger.reconciliation", wait_s=WAIT_S, for_session=True)
         connection.commit()
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         connection.execute(_queries.hold_until_the_end.sql)

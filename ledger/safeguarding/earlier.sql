@@ -1,8 +1,3 @@
--- name: wait_for_others!
--- One reconciliation at a time, so that each knows what the one before it found. Held by the session: whoever waits
--- in the transaction that reads would read what was there before the wait.
-SELECT pg_advisory_lock(hashtextextended('ledger.reconciliation', 0));
-
 -- name: hold_until_the_end!
 -- The first statement of the transaction that reads: from here on it holds the lock in the session's place.
 SELECT pg_advisory_xact_lock(hashtextextended('ledger.reconciliation', 0)),

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from psycopg.errors import IntegrityConstraintViolation
 
+from emoney.ledger.base import turns
 from emoney.ledger.base.postgres.database import Database
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.progress import Progress, silent
@@ -42,6 +43,7 @@ def make(database: Database, *, progress: Progress = silent) -> DayTotal | None:
             (waiting,) = connection.execute(_queries.waiting.sql).fetchone() or (0,)
         progress("adding up", 0, waiting)
     with database.connection() as connection:
+        turns.take(connection, "ledger.day_total")
         try:
             (number,) = connection.execute(_queries.make.sql).fetchone() or (None,)
         except IntegrityConstraintViolation as error:

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlmodel import col, select
 
+from emoney.ledger.base import turns
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
@@ -78,7 +79,7 @@ def current(
     about = {"use": use.value, "month": month}
     if found := connection.execute(_queries.active_kek.sql, about).fetchone():
         return found[0], providers.named(found[1])
-    connection.execute(_queries.lock_keks.sql)
+    turns.take(connection, "privacy.kek")  # no provider is asked for a key that then goes unused
     if found := connection.execute(_queries.active_kek.sql, about).fetchone():
         return found[0], providers.named(found[1])
     kek = providers.now.first(use) if month is None else None
@@ -91,7 +92,7 @@ def current(
 @all_or_nothing
 def succeed(connection: Connection, providers: Providers, use: KeyUse, clock: Clock) -> list[str]:
     """Give every active key of this use a successor; returns the ids of the new ones."""
-    connection.execute(_queries.lock_keks.sql)
+    turns.take(connection, "privacy.kek")
     made = []
     active = select(KeyEncryptionKeyRow.id, col(KeyEncryptionKeyRow.expires_month)).where(
         KeyEncryptionKeyRow.use == use.value, KeyEncryptionKeyRow.state == "active"

@@ -3,10 +3,6 @@
 SELECT id, provider FROM privacy.kek
 WHERE use = :use AND expires_month IS NOT DISTINCT FROM :month::date AND state = 'active' FOR SHARE;
 
--- name: lock_keks!
--- One maker at a time, so that no provider is asked for a key that then goes unused.
-SELECT pg_advisory_xact_lock(hashtext('privacy.kek'));
-
 -- name: set_kek_state!
 UPDATE privacy.kek SET state = :state WHERE id = :kek;
 

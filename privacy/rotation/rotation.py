@@ -22,6 +22,7 @@ from uuid import UUID
 from sqlalchemy import MetaData
 from sqlmodel import col, select
 
+from emoney.ledger.base import turns
 from emoney.ledger.base.clock import Clock
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import checked_name
@@ -222,7 +223,7 @@ class Rotation:
         """The interrupted run of this kind, or a new one, begun together with `first`."""
         who = checked_name(actor)
         with self._database.connection() as connection:
-            connection.execute(_queries.lock_rotation.sql)
+            turns.take(connection, "privacy.rotation")
             unfinished = select(RotationRow).where(col(RotationRow.finished_at).is_(None))
             if found := read(connection, unfinished.where(RotationRow.kind == kind)):
                 [row] = found

@@ -1,6 +1,3 @@
--- name: lock_rotation!
-SELECT pg_advisory_xact_lock(hashtext('privacy.rotation'));
-
 -- name: count_work!
 UPDATE privacy.rotation SET keys = keys + :keys, fields = fields + :fields WHERE id = :id;
 

@@ -33,7 +33,8 @@ FILES = ("cp", "mkdir")
 _BLOCK = re.compile(r"(?:^<!-- file: (?P<file>\S+) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```$", re.M | re.S)
 _NAME = re.compile(r"<([A-Z]+)>")
 _ID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|local-[0-9a-f]{16}"
-_DATABASE = re.compile(rf"postgresql://\S+@{re.escape(SERVER)}/\w+")
+_DATABASE = re.compile(rf"postgresql://\S+@{re.escape(SERVER)}/\w+(\?\S+)?")
+_PASSWORD = re.compile(r"^CREATE ROLE (\w+) LOGIN PASSWORD '([^']+)'", re.M)
 
 
 class Block(NamedTuple):
@@ -58,6 +59,7 @@ class Run:
     folder: Path
     patch: pytest.MonkeyPatch
     names: dict[str, str] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
     space: dict[str, Any] = field(default_factory=lambda: {"__name__": "guide"})
 
     def page(self, page: str) -> None:
@@ -108,6 +110,7 @@ class Run:
 
     def sql(self, text: str) -> None:
         """Run SQL as the database's owner."""
+        self.passwords |= dict(_PASSWORD.findall(text))
         with psycopg.connect(self.owner_url) as connection:
             connection.execute(text.encode())
 
@@ -133,7 +136,9 @@ class Run:
         if not _DATABASE.fullmatch(value):
             return value
         user = urlsplit(value).username
-        return self.owner_url if user == "owner" else make_conninfo(self.owner_url, user=user)
+        if user == "owner":
+            return self.owner_url
+        return make_conninfo(self.owner_url, user=user, password=self.passwords[str(user)])
 
 
 def _commands(text: str) -> Iterator[tuple[str, list[str]]]:

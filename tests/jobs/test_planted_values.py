@@ -25,11 +25,11 @@ import psycopg
 import pytest
 from dumping import dumped
 from haystacks import Needles, files, forms, tables
+from passable import passable
 from sqlmodel import Session
 
 from emoney.jobs.cli import main
 from emoney.jobs.demo import run_demo
-from emoney.jobs.demo.home import stop_server
 from emoney.jobs.demo.population import personal_values, populate
 from emoney.jobs.demo.run import START
 from emoney.jobs.installation import Emoney
@@ -37,6 +37,7 @@ from emoney.kyc.persons import enrolment
 from emoney.kyc.persons.tables import PersonRow
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres import embedded
+from emoney.ledger.base.postgres.logins import as_superuser
 from emoney.privacy import ClearField, Place, Purpose, Sealed, SealedField
 
 Places = dict[str, list[tuple[str, bytes]]]
@@ -74,10 +75,14 @@ PLANTED = (
 
 INSERT = "INSERT INTO kyc.person (id, external_ref, kind, name, enrolled_at) VALUES (%s, %s, %s, %s, %s)"
 
-LOUD = (
-    "-c log_statement=all -c log_min_duration_statement=0 -c log_parameter_max_length=-1"
-    " -c log_parameter_max_length_on_error=-1 -c log_error_verbosity=verbose"
-)
+LOUD = {
+    "log_statement": "all",
+    "log_min_duration_statement": "0",
+    "log_parameter_max_length": "-1",
+    "log_parameter_max_length_on_error": "-1",
+    "log_error_verbosity": "verbose",
+    "wal_keep_size": "2GB",  # nothing is recycled before the search
+}
 """A server that logs all it is told: what an operator may have set, or a support case may ask for."""
 
 
@@ -114,13 +119,12 @@ class _Everything(logging.Handler):
 def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     """The values, planted everywhere, once for all tests of this module."""
     patch = pytest.MonkeyPatch()
-    base = tmp_path_factory.mktemp("planted")
+    base = passable(tmp_path_factory.mktemp("planted"))
     home, out = base / "home", base / "out"
     home.mkdir()
     out.mkdir()
     patch.setenv("EMONEY_HOME", str(home))
     patch.delenv("EMONEY_DATABASE_URL", raising=False)
-    patch.setenv("PGOPTIONS", LOUD)
     patch.setenv("COLUMNS", "200")
     patch.setenv("EMONEY_LOG_LEVEL", "debug")  # the commands' standard error is searched with what they print
     root = logging.getLogger()
@@ -128,9 +132,10 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     root.addHandler(handler)
     root.setLevel(logging.DEBUG)
     try:
-        url = embedded.start(home)
+        url = as_superuser(embedded.start(home))
         with psycopg.connect(url, autocommit=True) as owner:
-            owner.execute("ALTER SYSTEM SET wal_keep_size = '2GB'")  # nothing is recycled before the search
+            for name, value in LOUD.items():
+                owner.execute(f"ALTER SYSTEM SET {name} = '{value}'")
             owner.execute("SELECT pg_reload_conf()")
         left = Left(home, out, url)
         _plant_by_commands(left, patch)
@@ -143,7 +148,7 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Left]:
     finally:
         root.removeHandler(handler)
         root.setLevel(before)
-        stop_server(home)
+        embedded.stop(home)
         patch.undo()
 
 
@@ -424,7 +429,6 @@ def short() -> Iterator[Path]:
 
 def test_a_demo_leaves_no_personal_value_in_any_file(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EMONEY_DATABASE_URL", raising=False)
-    monkeypatch.setenv("PGOPTIONS", LOUD)
     people = populate(Random(7), 60, START.date())
     run_demo(short / "demo", seed=7, persons=60, days=7)
     left = list(files(short / "demo"))

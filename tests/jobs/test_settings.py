@@ -416,7 +416,7 @@ def documented() -> list[str]:
     for leaf in known().values():
         default = "" if leaf.default in (None, {}) else f"`{leaf.default}`"
         if leaf.name == "home":
-            default = "the platform's user data directory"
+            default = "the platform's user data directory; as root `/var/lib/emoney`"
         rows.append(f"| `{leaf.name}` | `{leaf.variable}` | {default} | {leaf.what} |")
     return rows
 

@@ -11,7 +11,8 @@ KEEPER = """
 import sys
 from pathlib import Path
 from emoney.ledger.base.postgres import embedded
-print(embedded.start(Path(sys.argv[1])), flush=True)
+from emoney.ledger.base.postgres.logins import as_superuser
+print(as_superuser(embedded.start(Path(sys.argv[1]))), flush=True)
 sys.stdin.read()
 """
 
@@ -28,7 +29,7 @@ class Server:
         """Start the server, or recover it."""
         self.keeper = run("-c", KEEPER, self.home)
         self.url = first_line(self.keeper)
-        assert self.url.startswith("postgresql://")
+        assert "host=" in self.url
 
     def kill(self) -> None:
         """SIGKILL to the server and everything it has started, as when the power goes."""

@@ -5,6 +5,7 @@
 `sole_connection(url)` is one connection without the pool, for a process that ends after a question: the pool
 is SQLAlchemy's, which takes longer to load than the answer to find, and is imported where it is needed.
 Every connection takes a role, `emoney_app` as a rule, which can neither alter nor delete what is append-only.
+On the embedded server its login is that role's own, which can be nothing else (`logins`).
 A forked process has connections of its own: it leaves its parent's alone, and makes others at need.
 """
 
@@ -20,13 +21,14 @@ from emoney.ledger.base import forks
 from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, OfficerRefused, Unavailable
 from emoney.ledger.base.postgres.binary_arrays import ADAPTERS
 from emoney.ledger.base.postgres.cursors import CachingConnection
+from emoney.ledger.base.postgres.logins import APPLICATION_ROLE as APPLICATION_ROLE
+from emoney.ledger.base.postgres.logins import for_role
 from emoney.ledger.base.postgres.pool import PoolOptions
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlmodel import Session
 
-APPLICATION_ROLE = "emoney_app"
 OLDEST_SERVER, NEWEST_SERVER = 150000, 190000
 _UNREADABLE_URL = (
     "EMONEY_DATABASE_URL cannot be read: write postgresql://user:password@host:port/database, "
@@ -206,12 +208,13 @@ def raw(session: "Session") -> Connection:
 def connect(url: str, *, role: str | None = None, options: PoolOptions = DEFAULT) -> Connection:
     """A connection of its own, outside any pool, with the timeouts and the name in `options`.
 
+    `role`: taken after logging in, by that role's own login where `url` is of the house's logins (`logins`).
     Raises Unavailable when the server does not answer, ConfigurationError when `url` cannot be read, when
     the server is of a version this library does not know, or when the role is missing.
     """
     try:
         connection = CachingConnection.connect(
-            libpq_url(url),
+            for_role(libpq_url(url), role),
             context=ADAPTERS,
             connect_timeout=options.connect_timeout_s,
             application_name=options.application_name,

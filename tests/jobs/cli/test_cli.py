@@ -19,6 +19,7 @@ from emoney.jobs.installation import Emoney
 from emoney.ledger import AccountKind, Database, Operation, Transfer
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.transfers import everyday as ops
+from emoney.testing import copy_of
 
 PERSON = {
     "external_ref": "ama",
@@ -256,14 +257,15 @@ def test_a_user_without_rights_is_told_so(
 ) -> None:
     name = f"stranger_{os.getpid()}"
     with psycopg.connect(owner_url, autocommit=True) as owner:
-        owner.execute(f"CREATE ROLE {name} LOGIN")
+        owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'stranger'")
+    stranger = {"user": name, "password": "stranger"}
     try:
-        monkeypatch.setenv("EMONEY_DATABASE_URL", make_conninfo(owner_url, user=name))
+        monkeypatch.setenv("EMONEY_DATABASE_URL", make_conninfo(owner_url, **stranger))
         code, _, err = run("trial-balance")
         assert (code, "not a member of the role emoney_app" in err) == (1, True)
-        empty = make_conninfo(owner_url, user=name, dbname="postgres")
-        monkeypatch.setenv("EMONEY_DATABASE_URL", empty)
-        code, _, err = run("init")
+        with copy_of(owner_url, "template1") as empty:
+            monkeypatch.setenv("EMONEY_DATABASE_URL", make_conninfo(empty, **stranger))
+            code, _, err = run("init")
         assert (code, "owner's URL" in err, "Traceback" in err) == (1, True, False)
     finally:
         with psycopg.connect(owner_url, autocommit=True) as owner:
@@ -309,6 +311,7 @@ def test_the_installed_command_reports_misuse() -> None:
 
 def test_a_terminated_command_leaves_no_server_running() -> None:
     home = Path(tempfile.mkdtemp(prefix="emoney-"))
+    home.chmod(0o711)
     postmaster = home / "postgres" / "postmaster.pid"
     environment = {name: value for name, value in os.environ.items() if name != "EMONEY_DATABASE_URL"}
     enrolling = subprocess.Popen(

@@ -15,10 +15,11 @@ from uuid import uuid4
 import psutil
 import pyarrow.parquet as pq
 import pytest
+from passable import passable
 from rich.console import Console
 
 from emoney.jobs.demo import DemoResult, OccupiedDirectory, render, run_demo
-from emoney.jobs.demo.home import MARKER, fresh_home, stop_server
+from emoney.jobs.demo.home import MARKER, fresh_home
 from emoney.jobs.demo.laundering import reporting_threshold
 from emoney.jobs.demo.population import LOOK_ALIKES, SCENARIO_OF, Population, Role, personal_values, populate
 from emoney.jobs.demo.run import START
@@ -45,7 +46,7 @@ class Ran:
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("demo") / "out"
+    return passable(tmp_path_factory.mktemp("demo")) / "out"
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +116,7 @@ def test_launderers_stay_under_the_limits(ran: Ran, people: Population, out: Pat
             (launderers,),
         ).fetchone()
     database.close()
-    assert stop_server(out / "home")
+    assert embedded.stop(out / "home")
     assert refused == (0,)
 
 
@@ -230,7 +231,7 @@ def test_numbers_out_of_range_are_refused_before_anything_is_made(
 
 
 def test_the_server_of_a_killed_demo_is_stopped_before_its_home_is_removed(tmp_path: Path) -> None:
-    home = fresh_home(tmp_path / "home")
+    home = fresh_home(passable(tmp_path) / "home")
     script = (
         "import pathlib, sys, time\nfrom emoney.ledger.base.postgres import embedded\n"
         "embedded.start(pathlib.Path(sys.argv[1]))\nprint('up', flush=True)\ntime.sleep(600)\n"

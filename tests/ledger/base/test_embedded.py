@@ -1,6 +1,6 @@
 """The embedded server, by processes that share it, are killed, or cannot have it."""
 
-import json
+import fcntl
 import os
 import shutil
 import signal
@@ -13,9 +13,12 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.postgres import embedded
+from emoney.ledger.base.postgres.embedded import programs, server
+from emoney.ledger.base.postgres.logins import as_owner, as_superuser
 
 START = "import sys; from pathlib import Path; from emoney.ledger.base.postgres import embedded; "
 ANNOUNCE = "print(embedded.start(Path(sys.argv[1])), flush=True); "
@@ -25,6 +28,7 @@ ANNOUNCE = "print(embedded.start(Path(sys.argv[1])), flush=True); "
 def place() -> Iterator[Path]:
     """A home with a short path that the server's own system user can reach."""
     made = Path(tempfile.mkdtemp(prefix="emoney-"))
+    made.chmod(0o711)
     yield made
     postmaster = made / "postgres" / "postmaster.pid"
     if postmaster.is_file():  # a test failed half-way
@@ -62,13 +66,15 @@ def test_starting_twice_is_joining(server_url: str, tmp_path_factory: pytest.Tem
     if not (home / "postgres" / "PG_VERSION").exists():
         pytest.skip("the server's socket is not in its data directory here")
     before = server_pid(home)
-    assert embedded.start(home) == server_url
+    assert conninfo_to_dict(as_superuser(embedded.start(home))) == conninfo_to_dict(server_url)
     assert server_pid(home) == before
-    assert os.getpid() in json.loads((home / "postgres" / ".handle_pids.json").read_text())
+    with (home / ".postgres-users").open() as users, pytest.raises(BlockingIOError):
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_the_server_stops_with_its_last_user_and_keeps_what_was_written(place: Path) -> None:
     twice = "embedded.start(Path(sys.argv[1])); url = embedded.start(Path(sys.argv[1])); "
+    twice += "from emoney.ledger.base.postgres.logins import as_owner; url = as_owner(url); "
     write = "import psycopg; c = psycopg.connect(url); c.execute('CREATE TABLE kept (n int)'); c.commit(); "
     first = user(place, twice + write + "c.close(); input()")
     pid = server_pid(place)
@@ -89,7 +95,6 @@ def test_a_killed_user_is_forgotten(place: Path) -> None:
     killed.communicate()
     assert server_pid(place) is not None
     last = user(place, "input()")
-    assert json.loads((place / "postgres" / ".handle_pids.json").read_text()) == [last.pid]
     finish(last)
     assert server_pid(place) is None
 
@@ -103,6 +108,7 @@ def test_a_home_where_no_server_can_be(tmp_path: Path) -> None:
 def test_a_damaged_data_directory(place: Path) -> None:
     (place / "postgres").mkdir()
     (place / "postgres" / "PG_VERSION").write_text("9.6\n")
+    (place / "logins").mkdir(mode=0o700)
     script = (
         "from emoney.ledger.base.errors import ConfigurationError\n"
         "try: embedded.start(Path(sys.argv[1]))\n"
@@ -132,37 +138,54 @@ def test_a_server_that_was_killed_is_left_without_a_word(place: Path) -> None:
 
 def test_the_socket_is_only_where_its_user_may_enter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = Path("/tmp/home/postgres")
-    assert embedded._socket_directory(short, tmp_path) == short
+    assert server._socket_directory(short) == short
     monkeypatch.setattr(tempfile, "tempdir", "/tmp")
     monkeypatch.setattr(os, "geteuid", lambda: 12345 if os.getuid() == 0 else os.getuid())
     monkeypatch.setattr(Path, "lstat", lambda path: _owned_by(os.geteuid(), path.stat().st_mode))
     for unfit in ("/home/ama/Application Support/postgres", f"/{'x' * 100}/postgres"):
-        made = embedded._socket_directory(Path(unfit), tmp_path)
+        made = server._socket_directory(Path(unfit))
         try:
             assert (made.stat().st_mode & 0o777, made.parent) == (0o700, Path("/tmp"))
-            assert embedded._socket_directory(Path(unfit), tmp_path) == made
+            assert server._socket_directory(Path(unfit)) == made
             made.chmod(0o711)
             with pytest.raises(ConfigurationError, match="this user's alone"):
-                embedded._socket_directory(Path(unfit), tmp_path)
+                server._socket_directory(Path(unfit))
         finally:
             made.rmdir()
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with pytest.raises(ConfigurationError, match="at most 80 bytes"):
-        embedded._socket_directory(Path(unfit), tmp_path)
+        server._socket_directory(Path(unfit))
 
 
 def _owned_by(user_id: int, mode: int) -> os.stat_result:
     return os.stat_result((mode, 0, 0, 1, user_id, 0, 0, 0, 0, 0))
 
 
-def test_roots_directories_are_opened_to_pass_and_not_to_read(tmp_path: Path) -> None:
-    private = tmp_path / "private"
+@pytest.mark.skipif(os.geteuid() != 0, reason="only as root the server is another user's")
+def test_directories_that_the_server_cannot_pass_are_named_and_left_as_they_are(place: Path) -> None:
+    private = place / "private"
     private.mkdir(mode=0o700)
-    below = private / "postgres"
-    below.mkdir(mode=0o700)
-    embedded._let_pass(below)
-    assert private.stat().st_mode & 0o777 == 0o711
-    assert below.stat().st_mode & 0o777 == 0o700
+    home = private / "home"
+    home.mkdir(mode=0o700)
+    with pytest.raises(ConfigurationError) as refused:
+        embedded.start(home)
+    assert f"`chmod o+x {private} {home}`" in str(refused.value)
+    assert [each.stat().st_mode & 0o777 for each in (private, home)] == [0o700, 0o700]
+    assert not (home / "postgres").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only as root the server is another user's")
+def test_programs_that_the_server_cannot_reach_are_named(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = place / "environment" / "bin"
+    closed.mkdir(parents=True, mode=0o700)
+    closed.parent.chmod(0o700)
+    (closed / "postgres").touch(mode=0o755)
+    monkeypatch.setattr(programs, "directory", lambda: closed)
+    with pytest.raises(ConfigurationError, match="PostgreSQL's programs") as refused:
+        embedded.start(place)
+    assert f"chmod o+x {closed.parent} {closed}" in str(refused.value)
 
 
 def test_a_path_that_a_shell_would_change_is_refused(tmp_path: Path) -> None:
@@ -170,20 +193,33 @@ def test_a_path_that_a_shell_would_change_is_refused(tmp_path: Path) -> None:
         embedded.start(tmp_path / "a$(id)")
 
 
-def test_a_list_of_users_that_cannot_be_read_is_no_obstacle(tmp_path: Path) -> None:
-    pids = tmp_path / "pids.json"
-    for content in ("", "{", "[1, 2"):
-        pids.write_text(content)
-        embedded._forget_dead_users(pids, keep_own=True)
-        assert pids.read_text() == content
-    embedded._forget_dead_users(tmp_path / "missing.json", keep_own=True)
+def test_a_server_is_stopped_by_none_but_its_last_user(place: Path) -> None:
+    other = user(place, "input()")
+    embedded.start(place)
+    assert not embedded.stop(place)
+    assert server_pid(place) is not None
+    finish(other)
+    assert server_pid(place) is None
+    assert embedded.stop(place)
 
 
-def test_only_living_users_are_kept(tmp_path: Path) -> None:
-    pids = tmp_path / "pids.json"
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    for keep_own, kept in ((True, [os.getpid(), os.getppid()]), (False, [os.getppid()])):
-        pids.write_text(json.dumps([ended.pid, os.getpid(), os.getppid()]))
-        embedded._forget_dead_users(pids, keep_own=keep_own)
-        assert json.loads(pids.read_text()) == kept
+def test_a_start_that_was_killed_is_made_anew(place: Path) -> None:
+    half = place / ".postgres-new"
+    half.mkdir()
+    (half / "PG_VERSION").write_text("18\n")
+    (place / ".postgres-password").write_text("half")
+    url = embedded.start(place)
+    try:
+        assert not half.exists()
+        assert not (place / ".postgres-password").exists()
+        with psycopg.connect(as_owner(url)) as owner:
+            assert owner.execute("SELECT session_user").fetchone() == ("emoney_owner",)
+    finally:
+        assert embedded.stop(place)
+
+
+def test_a_database_that_asked_for_no_password_is_not_started(place: Path) -> None:
+    (place / "postgres").mkdir()
+    (place / "postgres" / "PG_VERSION").write_text("18\n")
+    with pytest.raises(ConfigurationError, match=r"earlier version.*new directory"):
+        embedded.start(place)

@@ -133,10 +133,11 @@ import os, signal, sys, time
 from pathlib import Path
 import psycopg
 from emoney.ledger.base.postgres import embedded
+from emoney.ledger.base.postgres.logins import as_owner
 
 home = Path(sys.argv[1])
 signal.alarm(100)
-url = embedded.start(home)
+url = as_owner(embedded.start(home))
 
 def forked(work):
     child = os.fork()
@@ -166,6 +167,7 @@ os.read(reading, 1)
 
 def test_the_embedded_server_stops_with_its_users_and_not_with_their_children() -> None:
     with tempfile.TemporaryDirectory(prefix="emoney-") as short:
+        Path(short).chmod(0o711)
         done = subprocess.run(
             [sys.executable, "-c", EMBEDDED, short], capture_output=True, text=True, timeout=150
         )

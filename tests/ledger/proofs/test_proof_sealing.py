@@ -13,10 +13,11 @@ from books import Books, on_database
 from hypothesis import given
 from hypothesis import strategies as st
 from logs import DECLARED, EMPTY, Log
+from reader_logins import login_in
 
 from emoney.ledger import Database
 from emoney.ledger.base.errors import InvalidInput
-from emoney.ledger.proofs import SigningKey, checkpoints, proofs_of, seal, signing_key
+from emoney.ledger.proofs import SigningKey, checkpoints, proofs_of, seal, sealing, signing_key
 from emoney.ledger.proofs.errors import LogDamaged, SigningKeyMissing, SigningKeyWrong
 from emoney.ledger.proofs.log import Tiles
 from emoney.ledger.proofs.verifying import ProofInvalid, open_checkpoint, verify
@@ -175,7 +176,7 @@ def test_two_sealers_take_turns(log: Log) -> None:
 
 def test_posting_does_not_wait_for_a_sealer(log: Log) -> None:
     with psycopg.connect(log.books.owner_url) as sealing:
-        sealing.execute("SELECT pg_advisory_xact_lock(hashtext('ledger.seal'))")
+        sealing.execute("SELECT pg_advisory_xact_lock(hashtextextended('ledger.seal', 0))")
         log.post(1)
 
 
@@ -327,3 +328,27 @@ def test_a_proof_is_of_the_last_checkpoint(log: Log) -> None:
     log.seal()
     with log.books.database.connection() as connection:
         assert verify(proofs_of(connection, [one]).to_json(), log.key.public)["size"] == DECLARED + 602
+
+
+def test_what_a_readers_long_transaction_holds_up_is_told(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing, "PATIENCE_S", 0.0)
+    log.post(2)
+    assert log.seal().behind is None
+    with (
+        login_in(log.books.owner_url, "sleeper", ["emoney_analyst"]) as url,
+        psycopg.connect(url) as reader,
+    ):
+        reader.execute("SELECT pg_current_xact_id()")
+        assert log.seal().behind is None  # nothing waits
+        log.post(3)
+        sealed = log.seal()
+        assert (sealed.added, sealed.behind) == (
+            0,
+            sealing.Behind(3, reader.info.user, reader.info.backend_pid),
+        )
+        assert sealed.behind is not None
+        assert f"3 rows are not sealed: a transaction of the login {reader.info.user}" in sealed.behind.told
+        reader.rollback()
+        again = log.seal()
+        assert (again.added, again.behind) == (3, None)
+    log.check()

@@ -248,10 +248,10 @@ def test_who_may_post_may_not_record(
     with psycopg.connect(books.owner_url, autocommit=True) as owner:
         database = sql.Identifier(owner.info.dbname)
         owner.execute("DROP ROLE IF EXISTS clerk")
-        owner.execute("CREATE ROLE clerk LOGIN IN ROLE emoney_app")
+        owner.execute("CREATE ROLE clerk LOGIN PASSWORD 'clerk' IN ROLE emoney_app")
         try:
             owner.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO clerk").format(database))
-            url = psycopg.conninfo.make_conninfo(books.owner_url, user="clerk")
+            url = psycopg.conninfo.make_conninfo(books.owner_url, user="clerk", password="clerk")
             before = books.dump()
             with pytest.raises(ReceiptsDenied, match="emoney_receipts"):
                 act(Receipts(url), treasury.bank)
