@@ -23,7 +23,7 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.proofs import checkpoints, leaves, log
-from emoney.ledger.proofs.leaves import START, Place, Row, Rows
+from emoney.ledger.proofs.leaves import START, Place, Row, Rows, RowsInOrder
 from emoney.ledger.proofs.tree import Frontier
 from emoney.ledger.proofs.verifying import ProofInvalid, PublicKey, leaf_hash, open_checkpoint
 
@@ -100,6 +100,8 @@ class _Walk:
     """Rows without their leaf where it should be: the hash they have."""
     without: set[UUID] = field(default_factory=set)
     """Transfers without their entries."""
+    entries_of: int = -1
+    """The last transaction whose entries were looked at."""
 
 
 @reads_tuples
@@ -121,21 +123,17 @@ def audit(
     end = log.tail(connection)
     leaves.plan_for_ranges(connection)
     connection.execute(_queries.probe_entries.sql)
-    for page in log.blocks(connection, page=PAGE_BLOCKS):
-        inside = [block for block in page if block.next <= end.size]
-        if not inside:
-            break
-        with closing(walk.rows.stream(walk.place, max(block.last for block in inside))) as rows:
-            pending: Row | None = next(rows, None)
+    with closing(RowsInOrder(walk.rows)) as rows:
+        for page in log.blocks(connection, page=PAGE_BLOCKS):
+            inside = [block for block in page if block.next <= end.size]
+            if not inside:
+                break
+            high = max(block.last.xact for block in inside)
             for block in inside:
-                here: list[Row] = []
-                while pending is not None and pending[:3] <= block.last:
-                    here.append(pending)
-                    pending = next(rows, None)
-                _hold(walk, block, here)
-        _entries(walk, max(block.last.xact for block in inside))
-        walk.place = max(walk.place, *(block.last for block in inside))
-        progress("verifying", found.size, end.size)
+                _hold(walk, block, rows.up_to(block.last, high))
+            _entries(walk, high)
+            walk.place = max(walk.place, *(block.last for block in inside))
+            progress("verifying", found.size, end.size)
     _explain(walk)
     _amiss(walk)
     _end(walk)
@@ -195,8 +193,10 @@ def _hold(walk: _Walk, block: log.Block, rows: list[Row]) -> None:
 
 
 def _entries(walk: _Walk, high: int) -> None:
-    """Look for transfers of a page without their entries, which follow from them and are no leaves."""
-    asked = {"low": walk.place.xact, "high": high}
+    """Look for transfers without their entries, which follow from them and are no leaves, up to `high`."""
+    if high <= walk.entries_of:
+        return
+    asked, walk.entries_of = {"low": walk.entries_of + 1, "high": high}, high
     found = walk.connection.execute(_queries.transfers_without_their_entries.sql, asked)
     walk.without.update(row[0] for row in found.fetchmany(NAMED_MAX))
 

@@ -85,7 +85,8 @@ _COUNT = (
     "AND (xact, id, kind) > (%(after_xact)s, %(after_id)s, %(after_kind)s)"
 )
 _XACT_MAX = (1 << 63) - 1
-_LAST = (b"\xff" * 16, 32_767)
+LAST = (b"\xff" * 16, 32_767)
+"""Id and kind of a place after all rows of its transaction."""
 
 
 @lru_cache(maxsize=8)
@@ -113,18 +114,17 @@ class Rows:
         """Name and version of each kind of leaf."""
         self._range, self._count, self._named = _statements(tuple(sources))
 
-    def read(self, after: Place, *, low: int, high: int, rows: int) -> list[Row]:
-        """Up to `rows` rows after `after`, of transactions `low` to `high`, in order."""
-        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
-        about = _about(after, Place(high, *_LAST), low)
-        cursor.execute(self._range + b" LIMIT %(rows)s", {**about, "rows": rows})
-        return list(starmap(Row, cursor.fetchall()))
+    def stream(
+        self, after: Place, last: Place, *, low: int | None = None, page: int = STREAM_ROWS
+    ) -> Generator[Row, None, None]:
+        """The rows after `after` up to `last`, in order, read and sorted once; `page` at a time in memory.
 
-    def stream(self, after: Place, last: Place) -> Generator[Row, None, None]:
-        """The rows after `after` up to `last`, in order, a page at a time in memory."""
+        `low`: no row before `last` but after `after` is of an older transaction; by default that of `after`.
+        """
+        about = _about(after, last, after.xact if low is None else low)
         with self._connection.cursor(name="rows", binary=True, row_factory=tuple_row) as cursor:
-            cursor.itersize = STREAM_ROWS
-            cursor.execute(self._range, _about(after, last, after.xact))
+            cursor.itersize = page
+            cursor.execute(self._range, about)
             yield from starmap(Row, cursor)
 
     def of(self, ids: Sequence[UUID]) -> list[Row]:
@@ -135,14 +135,17 @@ class Rows:
 
     def count_after(self, after: Place) -> int:
         """How many rows come after `after`."""
-        about = _about(after, Place(_XACT_MAX, *_LAST), after.xact)
+        about = _about(after, Place(_XACT_MAX, *LAST), after.xact)
         row = self._connection.cursor(row_factory=tuple_row).execute(self._count, about).fetchone()
         assert row is not None
         return int(row[0])
 
     def ahead_of(self, xact: int, rows: int) -> list[Row]:
         """Up to `rows` rows that say a transaction from `xact` on wrote them."""
-        return self.read(Place(xact - 1, *_LAST), low=xact, high=_XACT_MAX, rows=rows)
+        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
+        about = _about(Place(xact - 1, *LAST), Place(_XACT_MAX, *LAST), xact)
+        cursor.execute(self._range + b" LIMIT %(rows)s", {**about, "rows": rows})
+        return list(starmap(Row, cursor.fetchall()))
 
     def name(self, kind: int, row_id: bytes) -> str:
         """How a leaf is called in messages."""
@@ -161,6 +164,35 @@ class Rows:
         }
         found = {"kind": kind, "version": version, "content": content}
         return found if row.content is None else {**found, "record": _record(row.content)}
+
+
+class RowsInOrder:
+    """The rows from the first on, each read once, by ranges of whole transactions, whatever their size."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._stream: Generator[Row, None, None] | None = None
+        self._next: Row | None = None
+        self._end = START
+
+    def up_to(self, last: Place, high: int) -> list[Row]:
+        """The rows up to `last` that were not given yet; `high`: which transactions to read ahead."""
+        given: list[Row] = []
+        while True:
+            while self._next is not None and self._next[:3] <= last:
+                given.append(self._next)
+                self._next = next(self._stream, None) if self._stream else None
+            if last <= self._end or self._next is not None:
+                return given
+            self.close()
+            begin, self._end = self._end, Place(max(high, last.xact), *LAST)
+            self._stream = self._rows.stream(begin, self._end)
+            self._next = next(self._stream, None)
+
+    def close(self) -> None:
+        """Give back what reading holds."""
+        if self._stream is not None:
+            self._stream.close()
 
 
 @reads_tuples
