@@ -22,7 +22,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
-from emoney.ledger.proofs import checkpoints, leaves, log
+from emoney.ledger.proofs import checkpoints, coverage, leaves, log
 from emoney.ledger.proofs.leaves import START, Place, Row, Rows, RowsInOrder
 from emoney.ledger.proofs.tree import Frontier
 from emoney.ledger.proofs.verifying import ProofInvalid, PublicKey, leaf_hash, open_checkpoint
@@ -49,8 +49,8 @@ class Finding:
 class Audit:
     """What an audit saw.
 
-    `kinds`: leaves by what they are of; `unsealed`: rows after the log's end; `unnamed`: findings beyond
-    NAMED_MAX.
+    `kinds`: leaves by what they are of; `unsealed`: rows after the log's end; `uncovered`: tables that record
+    acts or decisions and are no leaves, and of what; `unnamed`: findings beyond NAMED_MAX.
     """
 
     size: int = 0
@@ -59,6 +59,7 @@ class Audit:
     checkpoints: int = 0
     signed: int = 0
     unsealed: int = 0
+    uncovered: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unnamed: int = 0
 
@@ -342,6 +343,7 @@ def _end(walk: _Walk) -> None:
         if stored > walk.nodes:
             found.add("log", "the tree", f"{stored} nodes are stored where {walk.nodes} belong")
     found.unsealed = walk.rows.count_after(walk.place)
+    found.uncovered = coverage.uncovered(walk.connection)
     _, suspect_from = log.horizon(walk.connection)
     suspects = walk.rows.ahead_of(suspect_from, NAMED_MAX)
     _, unborn = log.horizon(walk.connection)

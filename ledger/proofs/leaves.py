@@ -67,10 +67,12 @@ class Row(NamedTuple):
         return Place(self.xact, self.id, self.kind)
 
 
-_OWN = [
-    sql.SQL("SELECT kind, id, xact, leaf, NULL::bytea AS content FROM ({}) AS own").format(sql.SQL(query.sql))
-    for query in (_queries.transfers, _queries.refusals)
-]
+_OWN = {
+    kind: sql.SQL("SELECT kind, id, xact, leaf, NULL::bytea AS content FROM ({}) AS own").format(
+        sql.SQL(query.sql)
+    )
+    for kind, query in ((1, _queries.transfers), (2, _queries.refusals))
+}
 _LEAF = "coalesce(leaf, ''::bytea)"  # a field that must not be empty was emptied: no leaf is so
 _RANGE = (
     f"SELECT xact, uuid_send(id), kind, {_LEAF} FROM ({{rows}}) AS r "  # noqa: S608  our own text, not input
@@ -89,19 +91,31 @@ LAST = (b"\xff" * 16, 32_767)
 """Id and kind of a place after all rows of its transaction."""
 
 
+_UNION = sql.SQL(" UNION ALL ")
+
+
 @lru_cache(maxsize=8)
 def _statements(sources: tuple[Source, ...]) -> tuple[bytes, bytes, bytes]:
-    """The statements of a range, of its count and of named rows: long to write, and the same for ever."""
-    union = sql.SQL(" UNION ALL ")
-    in_range = union.join([*_OWN, *(source.rows_in_range() for source in sources)])
-    named = union.join([*_OWN, *(source.rows() for source in sources)])
+    """The statements of a range, of its count and of ids' kinds: long to write, and the same for ever."""
+    in_range = _UNION.join([*_OWN.values(), *(source.rows_in_range() for source in sources)])
+    holding = _UNION.join([sql.SQL(_queries.holding.sql), *(source.holding() for source in sources)])
     composed = (
         sql.SQL(_RANGE).format(rows=in_range),
         sql.SQL(_COUNT).format(rows=in_range),
-        sql.SQL(_NAMED).format(rows=named),
+        sql.SQL("SELECT DISTINCT kind FROM ({}) AS r").format(holding),
     )
-    ranged, counted, by_id = (each.as_bytes(None) for each in composed)
-    return ranged, counted, by_id
+    ranged, counted, kinds = (each.as_bytes(None) for each in composed)
+    return ranged, counted, kinds
+
+
+@lru_cache(maxsize=64)
+def _of_kinds(sources: tuple[Source, ...], kinds: frozenset[int]) -> bytes:
+    """The statement of named rows of these kinds: all would take longer to begin than to read."""
+    rows = [
+        *(own for kind, own in _OWN.items() if kind in kinds),
+        *(source.rows() for source in sources if source.kind in kinds),
+    ]
+    return sql.SQL(_NAMED).format(rows=_UNION.join(rows)).as_bytes(None)
 
 
 class Rows:
@@ -109,10 +123,10 @@ class Rows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        sources = declared(connection)
+        self._sources = sources = declared(connection)
         self.kinds = OWN_KINDS | {source.kind: (source.relation, source.version) for source in sources}
         """Name and version of each kind of leaf."""
-        self._range, self._count, self._named = _statements(tuple(sources))
+        self._range, self._count, self._holding = _statements(sources)
 
     def stream(
         self, after: Place, last: Place, *, low: int | None = None, page: int = STREAM_ROWS
@@ -130,7 +144,11 @@ class Rows:
     def of(self, ids: Sequence[UUID]) -> list[Row]:
         """The rows of these ids with their content, in no order; ids without a row are left out."""
         cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
-        cursor.execute(self._named, {"ids": list(ids)})
+        asked = {"ids": list(ids)}
+        kinds = frozenset(kind for (kind,) in cursor.execute(self._holding, asked))
+        if not kinds:
+            return []
+        cursor.execute(_of_kinds(self._sources, kinds), asked)
         return list(starmap(Row, cursor.fetchall()))
 
     def count_after(self, after: Place) -> int:
