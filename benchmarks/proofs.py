@@ -1,6 +1,7 @@
 """The proof log: how fast it is sealed and verified, and what a proof costs as it grows.
 
-Baseline of sealing and verifying: reading the same rows out of the database, every column, by binary COPY.
+Baseline of sealing and verifying: reading the same rows out of the database, every column, by binary COPY; of
+a large transaction: a smaller one.
 """
 
 import random
@@ -12,11 +13,13 @@ from uuid import UUID
 from benchmarks import population as people
 from benchmarks.figures import Figure
 from benchmarks.scratch import scratch_database
-from emoney.ledger import Database, Ledger
-from emoney.ledger.proofs import audit, proofs_of, seal, signing_key, verify
+from emoney.ledger import Database, Ledger, Transfer
+from emoney.ledger.proofs import SigningKey, audit, proofs_of, seal, signing_key, verify
 
 WALLETS, BATCH = 2_000, 1_000
-SIZES, SIZES_SMOKE = (1_000, 10_000, 100_000), (1_000, 3_000)
+SIZES, SIZES_SMOKE = (1_000, 10_000, 100_000, 1_000_000), (1_000, 3_000)
+LARGE, LARGE_SMOKE = (20_000, 320_000), (1_000, 4_000)
+"""Transfers in one transaction."""
 PROOFS = 200
 
 
@@ -38,12 +41,14 @@ def measure(*, smoke: bool) -> list[Figure]:
                 posted += [transfer.id for transfer in batch]
             began = time.perf_counter()
             sealed = seal(database, key)
-            seconds = time.perf_counter() - began
+            seconds, added = time.perf_counter() - began, sealed.added
             figures.append(
                 Figure(
                     f"one proof in a log of {sealed.size:,}", _proof_ms(database, posted, chance) * 1000, "us"
                 )
             )
+        large = _large(database, ledger, key, lambda: people.batch(make, BATCH, chance), smoke=smoke)
+        sealed = seal(database, key)
         scanned = _timed(lambda: _scan(database))
         with database.connection() as connection:
             began = time.perf_counter()
@@ -62,9 +67,7 @@ def measure(*, smoke: bool) -> list[Figure]:
         checked = _timed(lambda: verify(made, key.public))
     assert row is not None
     return [
-        Figure(
-            "sealing", sealed.added / seconds, "rows/s", sealed.added / seconds / scan, "reading the rows"
-        ),
+        Figure("sealing", added / seconds, "rows/s", added / seconds / scan, "reading the rows"),
         Figure(
             "verifying the database",
             found.rows / audited,
@@ -76,7 +79,25 @@ def measure(*, smoke: bool) -> list[Figure]:
         Figure("verifying proofs offline", len(made["leaves"]) / checked, "proofs/s"),
         Figure("the log on disk", row[0] / sealed.size, "bytes/leaf"),
         *figures,
+        large,
     ]
+
+
+def _large(
+    database: Database, ledger: Ledger, key: SigningKey, batch: Callable[[], list[Transfer]], *, smoke: bool
+) -> Figure:
+    """Sealing the rows of one transaction of many, per row, beside one of fewer."""
+    rates = []
+    few, many = LARGE_SMOKE if smoke else LARGE
+    for count in (few, many):
+        with database.connection() as connection:
+            for _ in range(count // BATCH):
+                ledger.post_in(connection, batch())
+        began = time.perf_counter()
+        added = seal(database, key).added
+        rates.append(added / (time.perf_counter() - began))
+    told = f"sealing a transaction of {many:,}"
+    return Figure(told, rates[1], "rows/s", rates[1] / rates[0], f"one of {few:,}")
 
 
 def _proof_ms(database: Database, posted: list[UUID], chance: random.Random) -> float:

@@ -178,6 +178,8 @@ def _verify_database(key: str | None, kept: list[Path], as_json: bool) -> None:
             f"{found.unsealed:,} rows are not sealed yet",
             highlight=False,
         )
+        for relation, what in found.uncovered.items():
+            screen.print(f"not covered: {relation}: {what}", markup=False, highlight=False, soft_wrap=True)
         screen.print("[green]nothing was changed[/]" if found.sound else "[bold red]CHANGED[/]")
     if not found.sound:
         raise typer.Exit(1)

@@ -32,5 +32,5 @@ ALTER TABLE ledger.request_decision ENABLE TRIGGER removal;
 ALTER TABLE ledger.request ENABLE TRIGGER removal;
 
 ALTER TABLE ledger.leaf_source DISABLE TRIGGER append_only;
-DELETE FROM ledger.leaf_source WHERE relation IN ('kyc.tier_decision', 'kyc.wallet_features');
+DELETE FROM ledger.leaf_source WHERE starts_with(relation, 'kyc.');
 ALTER TABLE ledger.leaf_source ENABLE TRIGGER append_only;

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Text, Uuid
 from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import computed, timestamp_column
+from emoney.ledger.base.postgres.columns import computed, salt, timestamp_column, xact
 from emoney.ledger.base.postgres.table import Table
 
 
@@ -35,3 +35,5 @@ class PackAcceptanceRow(Table, table=True):
     approval_action: str = computed()
     approval_subject: UUID = computed(Uuid)
     approval_outcome: str = computed()
+    xact: int = xact()
+    salt: UUID = salt()

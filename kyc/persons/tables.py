@@ -10,7 +10,15 @@ from sqlmodel import Field
 
 from emoney.kyc.declarations import CONTACT, DUE_DILIGENCE, GOVERNMENT_ID, IDENTITY
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import computed, id_column, reference, text, timestamp_column
+from emoney.ledger.base.postgres.columns import (
+    computed,
+    id_column,
+    reference,
+    salt,
+    text,
+    timestamp_column,
+    xact,
+)
 from emoney.ledger.base.postgres.table import Table
 from emoney.privacy import Sealed, SealedText
 
@@ -160,6 +168,8 @@ class TermsRow(Table, table=True):
     effective_from: date = Field(sa_column=Column(Date, nullable=False))
     published_by: str = text()
     published_at: datetime = timestamp_column()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class ConsentRow(Table, table=True):

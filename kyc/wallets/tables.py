@@ -69,6 +69,8 @@ class TierOverrideRow(Table, table=True):
     made_at: datetime = timestamp_column()
     until: datetime = timestamp_column()
     approval_id: UUID = reference()
+    xact: int = xact()
+    salt: UUID = salt()
     approval_action: str = computed()
     approval_outcome: str = computed()
 
@@ -89,6 +91,8 @@ class RestrictionStepRow(Table, table=True):
     next_at: datetime | None = timestamp_column(nullable=True)
     source: str = text(info=NOT_PERSONAL)
     made_at: datetime = timestamp_column()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class WalletFeaturesRow(Table, table=True):

@@ -22,8 +22,8 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
-from emoney.ledger.proofs import checkpoints, leaves, log
-from emoney.ledger.proofs.leaves import START, Place, Row, Rows
+from emoney.ledger.proofs import checkpoints, coverage, leaves, log
+from emoney.ledger.proofs.leaves import START, Place, Row, Rows, RowsInOrder
 from emoney.ledger.proofs.tree import Frontier
 from emoney.ledger.proofs.verifying import ProofInvalid, PublicKey, leaf_hash, open_checkpoint
 
@@ -49,8 +49,8 @@ class Finding:
 class Audit:
     """What an audit saw.
 
-    `kinds`: leaves by what they are of; `unsealed`: rows after the log's end; `unnamed`: findings beyond
-    NAMED_MAX.
+    `kinds`: leaves by what they are of; `unsealed`: rows after the log's end; `uncovered`: tables that record
+    acts or decisions and are no leaves, and of what; `unnamed`: findings beyond NAMED_MAX.
     """
 
     size: int = 0
@@ -59,6 +59,7 @@ class Audit:
     checkpoints: int = 0
     signed: int = 0
     unsealed: int = 0
+    uncovered: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     unnamed: int = 0
 
@@ -100,6 +101,8 @@ class _Walk:
     """Rows without their leaf where it should be: the hash they have."""
     without: set[UUID] = field(default_factory=set)
     """Transfers without their entries."""
+    entries_of: int = -1
+    """The last transaction whose entries were looked at."""
 
 
 @reads_tuples
@@ -121,21 +124,17 @@ def audit(
     end = log.tail(connection)
     leaves.plan_for_ranges(connection)
     connection.execute(_queries.probe_entries.sql)
-    for page in log.blocks(connection, page=PAGE_BLOCKS):
-        inside = [block for block in page if block.next <= end.size]
-        if not inside:
-            break
-        with closing(walk.rows.stream(walk.place, max(block.last for block in inside))) as rows:
-            pending: Row | None = next(rows, None)
+    with closing(RowsInOrder(walk.rows)) as rows:
+        for page in log.blocks(connection, page=PAGE_BLOCKS):
+            inside = [block for block in page if block.next <= end.size]
+            if not inside:
+                break
+            high = max(block.last.xact for block in inside)
             for block in inside:
-                here: list[Row] = []
-                while pending is not None and pending[:3] <= block.last:
-                    here.append(pending)
-                    pending = next(rows, None)
-                _hold(walk, block, here)
-        _entries(walk, max(block.last.xact for block in inside))
-        walk.place = max(walk.place, *(block.last for block in inside))
-        progress("verifying", found.size, end.size)
+                _hold(walk, block, rows.up_to(block.last, high))
+            _entries(walk, high)
+            walk.place = max(walk.place, *(block.last for block in inside))
+            progress("verifying", found.size, end.size)
     _explain(walk)
     _amiss(walk)
     _end(walk)
@@ -195,8 +194,10 @@ def _hold(walk: _Walk, block: log.Block, rows: list[Row]) -> None:
 
 
 def _entries(walk: _Walk, high: int) -> None:
-    """Look for transfers of a page without their entries, which follow from them and are no leaves."""
-    asked = {"low": walk.place.xact, "high": high}
+    """Look for transfers without their entries, which follow from them and are no leaves, up to `high`."""
+    if high <= walk.entries_of:
+        return
+    asked, walk.entries_of = {"low": walk.entries_of + 1, "high": high}, high
     found = walk.connection.execute(_queries.transfers_without_their_entries.sql, asked)
     walk.without.update(row[0] for row in found.fetchmany(NAMED_MAX))
 
@@ -342,6 +343,7 @@ def _end(walk: _Walk) -> None:
         if stored > walk.nodes:
             found.add("log", "the tree", f"{stored} nodes are stored where {walk.nodes} belong")
     found.unsealed = walk.rows.count_after(walk.place)
+    found.uncovered = coverage.uncovered(walk.connection)
     _, suspect_from = log.horizon(walk.connection)
     suspects = walk.rows.ahead_of(suspect_from, NAMED_MAX)
     _, unborn = log.horizon(walk.connection)

@@ -67,10 +67,12 @@ class Row(NamedTuple):
         return Place(self.xact, self.id, self.kind)
 
 
-_OWN = [
-    sql.SQL("SELECT kind, id, xact, leaf, NULL::bytea AS content FROM ({}) AS own").format(sql.SQL(query.sql))
-    for query in (_queries.transfers, _queries.refusals)
-]
+_OWN = {
+    kind: sql.SQL("SELECT kind, id, xact, leaf, NULL::bytea AS content FROM ({}) AS own").format(
+        sql.SQL(query.sql)
+    )
+    for kind, query in ((1, _queries.transfers), (2, _queries.refusals))
+}
 _LEAF = "coalesce(leaf, ''::bytea)"  # a field that must not be empty was emptied: no leaf is so
 _RANGE = (
     f"SELECT xact, uuid_send(id), kind, {_LEAF} FROM ({{rows}}) AS r "  # noqa: S608  our own text, not input
@@ -85,22 +87,35 @@ _COUNT = (
     "AND (xact, id, kind) > (%(after_xact)s, %(after_id)s, %(after_kind)s)"
 )
 _XACT_MAX = (1 << 63) - 1
-_LAST = (b"\xff" * 16, 32_767)
+LAST = (b"\xff" * 16, 32_767)
+"""Id and kind of a place after all rows of its transaction."""
+
+
+_UNION = sql.SQL(" UNION ALL ")
 
 
 @lru_cache(maxsize=8)
 def _statements(sources: tuple[Source, ...]) -> tuple[bytes, bytes, bytes]:
-    """The statements of a range, of its count and of named rows: long to write, and the same for ever."""
-    union = sql.SQL(" UNION ALL ")
-    in_range = union.join([*_OWN, *(source.rows_in_range() for source in sources)])
-    named = union.join([*_OWN, *(source.rows() for source in sources)])
+    """The statements of a range, of its count and of ids' kinds: long to write, and the same for ever."""
+    in_range = _UNION.join([*_OWN.values(), *(source.rows_in_range() for source in sources)])
+    holding = _UNION.join([sql.SQL(_queries.holding.sql), *(source.holding() for source in sources)])
     composed = (
         sql.SQL(_RANGE).format(rows=in_range),
         sql.SQL(_COUNT).format(rows=in_range),
-        sql.SQL(_NAMED).format(rows=named),
+        sql.SQL("SELECT DISTINCT kind FROM ({}) AS r").format(holding),
     )
-    ranged, counted, by_id = (each.as_bytes(None) for each in composed)
-    return ranged, counted, by_id
+    ranged, counted, kinds = (each.as_bytes(None) for each in composed)
+    return ranged, counted, kinds
+
+
+@lru_cache(maxsize=64)
+def _of_kinds(sources: tuple[Source, ...], kinds: frozenset[int]) -> bytes:
+    """The statement of named rows of these kinds: all would take longer to begin than to read."""
+    rows = [
+        *(own for kind, own in _OWN.items() if kind in kinds),
+        *(source.rows() for source in sources if source.kind in kinds),
+    ]
+    return sql.SQL(_NAMED).format(rows=_UNION.join(rows)).as_bytes(None)
 
 
 class Rows:
@@ -108,41 +123,47 @@ class Rows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        sources = declared(connection)
+        self._sources = sources = declared(connection)
         self.kinds = OWN_KINDS | {source.kind: (source.relation, source.version) for source in sources}
         """Name and version of each kind of leaf."""
-        self._range, self._count, self._named = _statements(tuple(sources))
+        self._range, self._count, self._holding = _statements(sources)
 
-    def read(self, after: Place, *, low: int, high: int, rows: int) -> list[Row]:
-        """Up to `rows` rows after `after`, of transactions `low` to `high`, in order."""
-        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
-        about = _about(after, Place(high, *_LAST), low)
-        cursor.execute(self._range + b" LIMIT %(rows)s", {**about, "rows": rows})
-        return list(starmap(Row, cursor.fetchall()))
+    def stream(
+        self, after: Place, last: Place, *, low: int | None = None, page: int = STREAM_ROWS
+    ) -> Generator[Row, None, None]:
+        """The rows after `after` up to `last`, in order, read and sorted once; `page` at a time in memory.
 
-    def stream(self, after: Place, last: Place) -> Generator[Row, None, None]:
-        """The rows after `after` up to `last`, in order, a page at a time in memory."""
+        `low`: no row before `last` but after `after` is of an older transaction; by default that of `after`.
+        """
+        about = _about(after, last, after.xact if low is None else low)
         with self._connection.cursor(name="rows", binary=True, row_factory=tuple_row) as cursor:
-            cursor.itersize = STREAM_ROWS
-            cursor.execute(self._range, _about(after, last, after.xact))
+            cursor.itersize = page
+            cursor.execute(self._range, about)
             yield from starmap(Row, cursor)
 
     def of(self, ids: Sequence[UUID]) -> list[Row]:
         """The rows of these ids with their content, in no order; ids without a row are left out."""
         cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
-        cursor.execute(self._named, {"ids": list(ids)})
+        asked = {"ids": list(ids)}
+        kinds = frozenset(kind for (kind,) in cursor.execute(self._holding, asked))
+        if not kinds:
+            return []
+        cursor.execute(_of_kinds(self._sources, kinds), asked)
         return list(starmap(Row, cursor.fetchall()))
 
     def count_after(self, after: Place) -> int:
         """How many rows come after `after`."""
-        about = _about(after, Place(_XACT_MAX, *_LAST), after.xact)
+        about = _about(after, Place(_XACT_MAX, *LAST), after.xact)
         row = self._connection.cursor(row_factory=tuple_row).execute(self._count, about).fetchone()
         assert row is not None
         return int(row[0])
 
     def ahead_of(self, xact: int, rows: int) -> list[Row]:
         """Up to `rows` rows that say a transaction from `xact` on wrote them."""
-        return self.read(Place(xact - 1, *_LAST), low=xact, high=_XACT_MAX, rows=rows)
+        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
+        about = _about(Place(xact - 1, *LAST), Place(_XACT_MAX, *LAST), xact)
+        cursor.execute(self._range + b" LIMIT %(rows)s", {**about, "rows": rows})
+        return list(starmap(Row, cursor.fetchall()))
 
     def name(self, kind: int, row_id: bytes) -> str:
         """How a leaf is called in messages."""
@@ -161,6 +182,35 @@ class Rows:
         }
         found = {"kind": kind, "version": version, "content": content}
         return found if row.content is None else {**found, "record": _record(row.content)}
+
+
+class RowsInOrder:
+    """The rows from the first on, each read once, by ranges of whole transactions, whatever their size."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._stream: Generator[Row, None, None] | None = None
+        self._next: Row | None = None
+        self._end = START
+
+    def up_to(self, last: Place, high: int) -> list[Row]:
+        """The rows up to `last` that were not given yet; `high`: which transactions to read ahead."""
+        given: list[Row] = []
+        while True:
+            while self._next is not None and self._next[:3] <= last:
+                given.append(self._next)
+                self._next = next(self._stream, None) if self._stream else None
+            if last <= self._end or self._next is not None:
+                return given
+            self.close()
+            begin, self._end = self._end, Place(max(high, last.xact), *LAST)
+            self._stream = self._rows.stream(begin, self._end)
+            self._next = next(self._stream, None)
+
+    def close(self) -> None:
+        """Give back what reading holds."""
+        if self._stream is not None:
+            self._stream.close()
 
 
 @reads_tuples

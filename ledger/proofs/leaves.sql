@@ -47,6 +47,12 @@ SELECT
     || '\x00000008'::bytea || int8send(xact) AS leaf
 FROM ledger.refusal
 
+-- name: holding
+-- Of which kinds there are rows with one of these ids.
+SELECT 1::smallint AS kind FROM ledger.transfer WHERE id = ANY(:ids::uuid[])
+UNION ALL
+SELECT 2::smallint FROM ledger.refusal WHERE transfer_id = ANY(:ids::uuid[])
+
 -- name: plan_for_ranges
 -- For the rest of the transaction: sort a batch without a file, and find a range of transactions by index, also with
 -- a plan that was made when the ledger was small.

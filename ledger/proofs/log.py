@@ -7,6 +7,7 @@ between are computed. A proof in a log of n leaves reads at most two tiles for e
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -19,8 +20,8 @@ from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.proofs.errors import LogDamaged
 from emoney.ledger.proofs.leaves import START, Place, Row
-from emoney.ledger.proofs.tree import TILE, TILE_HEIGHT, Frontier, Node, peaks, root_of
-from emoney.ledger.proofs.verifying import HASH_BYTES, node_hash
+from emoney.ledger.proofs.tree import TILE, TILE_HEIGHT, Frontier, Node, inclusion_path, peaks, root_of
+from emoney.ledger.proofs.verifying import HASH_BYTES
 
 TILES_MAX = 1_024
 BLOCK = TILE // 5
@@ -59,8 +60,7 @@ class Block:
 
     def leaves(self) -> list[tuple[int, bytes, bytes]]:
         """Kind, row id and hash of each; as many as are whole, should the block be damaged."""
-        ids, hashes = _cut(self.row_ids, ID_BYTES), _cut(self.hashes, HASH_BYTES)
-        return list(zip(self.kinds, ids, hashes, strict=False))
+        return _leaves(self.kinds, self.row_ids, self.hashes)
 
 
 @reads_tuples
@@ -94,15 +94,27 @@ class Tiles:
 
     def perfect(self, height: int, position: int) -> bytes:
         """The hash of a perfect subtree. Raises LogDamaged when what it takes is not stored."""
-        level, up = divmod(height, TILE_HEIGHT)
-        within = TILE_HEIGHT - up
-        tile = self._tile(level * TILE_HEIGHT, position >> within)
+        level, number, up, within = _in_tile(height, position)
+        if (level, number) not in self._tiles:
+            self._read({(level, number)})
         try:
-            return tile[up][position & ((1 << within) - 1)]
+            return self._tiles[level, number][up][within]
         except IndexError:
             raise LogDamaged(
                 f"the log lacks what leaves {position << height} to {((position + 1) << height) - 1} need"
             ) from None
+
+    def path(self, index: int) -> list[bytes]:
+        """The inclusion path of a leaf, by at most one question to the database."""
+        wanted: set[tuple[int, int]] = set()
+
+        def note(height: int, position: int) -> bytes:
+            wanted.add(_in_tile(height, position)[:2])
+            return b""
+
+        inclusion_path(note, index, self._size)
+        self._read(wanted - self._tiles.keys())
+        return inclusion_path(self.perfect, index, self._size)
 
     def frontier(self) -> Frontier:
         """The right edge of the tree."""
@@ -112,33 +124,56 @@ class Tiles:
         """The root of the tree."""
         return root_of(self.perfect, 0, self._size)
 
-    def _tile(self, height: int, number: int) -> list[list[bytes]]:
-        found = self._tiles.get((height, number))
-        if found is None:
-            found = [self._row(height, number * TILE)]
-            for _ in range(TILE_HEIGHT - 1):
-                below = found[-1]
-                found.append([node_hash(a, b) for a, b in zip(below[::2], below[1::2], strict=False)])
+    def _read(self, tiles: set[tuple[int, int]]) -> None:
+        """Read these tiles: height of their lowest row, and number."""
+        if not tiles:
+            return
+        above = [
+            (height, number * TILE, min((number + 1) * TILE, self._size >> height))
+            for height, number in tiles
+            if height
+        ]
+        found: dict[tuple[int, int], list[bytes]] = {tile: [] for tile in tiles}
+        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
+        cursor.execute(
+            _queries.tiles.sql,
+            {
+                "leaves": [number * TILE for height, number in tiles if not height],
+                "heights": [height for height, _, _ in above],
+                "firsts": [first for _, first, _ in above],
+                "lasts": [last for _, _, last in above],
+            },
+        )
+        for height, first, many, raw in cursor:
+            row, hashes = found[height, first // TILE], _cut(raw, HASH_BYTES)
+            if first % TILE == len(row) and many == len(hashes):  # else it lacks what comes before
+                row += hashes
+        for (height, number), row in found.items():
+            del row[max(0, (self._size >> height) - number * TILE) :]
+            last = min((number + 1) * TILE, self._size >> height)
+            if len(row) < last - number * TILE:
+                raise LogDamaged(
+                    f"the log lacks hashes of height {height} between {number * TILE} and {last - 1}"
+                )
             if len(self._tiles) >= TILES_MAX:
                 del self._tiles[next(iter(self._tiles))]
-            self._tiles[height, number] = found
-        return found
+            self._tiles[height, number] = _rows_of(row)
 
-    def _row(self, height: int, first: int) -> list[bytes]:
-        last = min(first + TILE, self._size >> height)
-        cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
-        if height:
-            cursor.execute(_queries.nodes.sql, {"height": height, "first": first, "last": last})
-            stored = cursor.fetchall()
-        else:
-            cursor.execute(_queries.hashes.sql, {"first": first, "last": first + TILE})
-            stored = [
-                (begin + n, each) for begin, raw in cursor for n, each in enumerate(_cut(raw, HASH_BYTES))
-            ]
-        row = [each for _, each in stored[: last - first]]
-        if [at for at, _ in stored[: last - first]] != list(range(first, last)):
-            raise LogDamaged(f"the log lacks hashes of height {height} between {first} and {last - 1}")
-        return row
+
+def _rows_of(row: list[bytes]) -> list[list[bytes]]:
+    """A tile: its lowest row, and the rows above."""
+    rows = [row]
+    for _ in range(TILE_HEIGHT - 1):
+        below = rows[-1]
+        rows.append([sha256(b"\x01" + a + b).digest() for a, b in zip(below[::2], below[1::2], strict=False)])
+    return rows
+
+
+def _in_tile(height: int, position: int) -> tuple[int, int, int, int]:
+    """Where a perfect subtree is: its tile's height and number; how far up in it, and which there."""
+    level, up = divmod(height, TILE_HEIGHT)
+    within = TILE_HEIGHT - up
+    return level * TILE_HEIGHT, position >> within, up, position & ((1 << within) - 1)
 
 
 @reads_tuples
@@ -154,14 +189,9 @@ def find(connection: Connection, places: Sequence[Place]) -> list[Found | None]:
             "kinds": [place.kind for place in places],
         },
     )
-    wanted: dict[int, dict[tuple[int, bytes], int]] = {}
-    for number, first in cursor:
-        place = places[number - 1]
-        wanted.setdefault(first, {})[place.kind, place.id] = number - 1
-    for first, here in wanted.items():
-        row = cursor.execute(_queries.block.sql, {"first": first}).fetchone()
-        assert row is not None
-        for n, (kind, row_id, leaf) in enumerate(_block(*row).leaves()):
+    for numbers, first, kinds, row_ids, hashes in cursor:
+        here = {(places[n - 1].kind, places[n - 1].id): n - 1 for n in numbers}
+        for n, (kind, row_id, leaf) in enumerate(_leaves(kinds, row_ids, hashes)):
             if (asked := here.get((kind, row_id))) is not None:
                 found[asked] = Found(first + n, leaf)
     return found
@@ -244,6 +274,10 @@ def _block(
     first: int, stop: int, kinds: bytes, row_ids: bytes, hashes: bytes, xact: int, row_id: bytes, kind: int
 ) -> Block:
     return Block(first, stop, kinds, row_ids, hashes, Place(xact, row_id, kind))
+
+
+def _leaves(kinds: bytes, row_ids: bytes, hashes: bytes) -> list[tuple[int, bytes, bytes]]:
+    return list(zip(kinds, _cut(row_ids, ID_BYTES), _cut(hashes, HASH_BYTES), strict=False))
 
 
 def _cut(raw: bytes, width: int) -> list[bytes]:

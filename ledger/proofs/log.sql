@@ -6,9 +6,19 @@ SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(p
 -- The size of the log, and the place of its last leaf.
 SELECT next, last_xact, uuid_send(last_id), last_kind FROM ledger.leaf_block ORDER BY first DESC LIMIT 1;
 
--- name: hashes
--- Leaf hashes of a range that lies within one tile, block by block.
-SELECT first, hashes FROM ledger.leaf_block WHERE next > :first AND next <= :last ORDER BY next;
+-- name: tiles
+-- Rows of up to 256 neighbouring hashes: of each its height, its first position, how many there are without a gap,
+-- and the hashes. Those of leaves block by block.
+SELECT 0::smallint AS height, b.first, b.next - b.first AS many, b.hashes
+FROM unnest(:leaves::bigint[]) AS asked (first)
+JOIN ledger.leaf_block AS b ON b.next > asked.first AND b.next <= asked.first + 256
+UNION ALL
+SELECT asked.height, min(n.position), CASE WHEN max(n.position) - min(n.position) + 1 = count(*) THEN count(*) ELSE 0 END,
+       string_agg(n.hash, ''::bytea ORDER BY n.position)
+FROM unnest(:heights::smallint[], :firsts::bigint[], :lasts::bigint[]) AS asked (height, first, last)
+JOIN ledger.tree_node AS n ON n.height = asked.height AND n.position >= asked.first AND n.position < asked.last
+GROUP BY asked.height, asked.first
+ORDER BY 1, 2;
 
 -- name: nodes
 -- Hashes of neighbouring nodes of one height.
@@ -16,18 +26,19 @@ SELECT position, hash FROM ledger.tree_node
 WHERE height = :height AND position >= :first AND position < :last ORDER BY position;
 
 -- name: find
--- The block of each place asked for: the first one that ends there or after it.
-SELECT asked.number, b.first
-FROM unnest(:xacts::bigint[], :ids::uuid[], :kinds::smallint[]) WITH ORDINALITY AS asked (xact, id, kind, number)
-CROSS JOIN LATERAL (
-    SELECT first FROM ledger.leaf_block
-    WHERE (last_xact, last_id, last_kind) >= (asked.xact, asked.id, asked.kind)
-    ORDER BY last_xact, last_id, last_kind LIMIT 1
-) AS b;
-
--- name: block
-SELECT first, next, kinds, row_ids, hashes, last_xact, uuid_send(last_id), last_kind
-FROM ledger.leaf_block WHERE first = :first;
+-- The blocks of the places asked for, and which of these each is of: the first one that ends there or after it.
+SELECT hit.numbers, b.first, b.kinds, b.row_ids, b.hashes
+FROM (
+    SELECT place.first, array_agg(asked.number) AS numbers
+    FROM unnest(:xacts::bigint[], :ids::uuid[], :kinds::smallint[]) WITH ORDINALITY AS asked (xact, id, kind, number)
+    CROSS JOIN LATERAL (
+        SELECT first FROM ledger.leaf_block
+        WHERE (last_xact, last_id, last_kind) >= (asked.xact, asked.id, asked.kind)
+        ORDER BY last_xact, last_id, last_kind LIMIT 1
+    ) AS place
+    GROUP BY place.first
+) AS hit
+JOIN ledger.leaf_block AS b ON b.first = hit.first;
 
 -- name: blocks
 -- The next blocks of the log, whole.

@@ -11,7 +11,7 @@ from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.proofs import checkpoints, leaves, log
 from emoney.ledger.proofs.checkpoints import Stored
 from emoney.ledger.proofs.errors import LogDamaged, NotSealed
-from emoney.ledger.proofs.tree import consistency_path, inclusion_path
+from emoney.ledger.proofs.tree import consistency_path
 from emoney.ledger.proofs.verifying import CONSISTENCY, INCLUSION, leaf_hash
 
 
@@ -51,7 +51,6 @@ class Prover:
         self._connection = connection
         self._rows = leaves.Rows(connection)
         self._tiles = log.Tiles(connection, last.size)
-        self._end = log.tail(connection)
 
     def prove(self, ids: Sequence[UUID], *, only: str | None = None) -> Proofs:
         """Proofs of each row of these ids, in the order asked, or of those rows that are of the kind `only`.
@@ -70,9 +69,13 @@ class Prover:
         ordered = [row for each in ids for row in sorted(rows[each], key=lambda row: row.place)]
         places = [row.place for row in ordered]
         proved, unsealed = [], []
-        for row, found in zip(ordered, log.find(self._connection, places), strict=True):
+        located = log.find(self._connection, places)
+        if None in located:  # not sealed yet; what a sealer added meanwhile is found then, or never
+            end = log.tail(self._connection).place
+            located = log.find(self._connection, places)
+        for row, found in zip(ordered, located, strict=True):
             called = self._rows.name(row.kind, row.id)
-            if found is None and row.place <= self._end.place:
+            if found is None and row.place <= end:
                 raise LogDamaged(
                     f"{called} is older than the log's end and not in it: `emoney proof verify` says more"
                 )
@@ -81,7 +84,7 @@ class Prover:
                 continue
             if leaf_hash(row.leaf) != found.hash:
                 raise LogDamaged(f"{called} is not what was sealed as leaf {found.index}: it was altered")
-            path = inclusion_path(self._tiles.perfect, found.index, self._size)
+            path = self._tiles.path(found.index)
             proved.append(
                 {
                     **self._rows.decode(row),

@@ -3,15 +3,18 @@
 A batch takes rows in the order (xact, id, kind) from where the log ends, and only of transactions below the
 oldest one still running: what a transaction writes is then all there or never, so nothing is skipped and
 nothing comes later than its place. The log itself says where it ends: a sealer that was killed leaves whole
-batches, and the next one continues.
+batches, and the next one continues, within a transaction too.
 
 Locks: one advisory lock, held for a batch at a time; posting never waits. Memory: one batch of rows.
-Reading: a range of transactions per step, by the block-range index on xact.
+Reading: a range of transactions per step, by the block-range index on xact, each once, by a cursor on a
+connection of its own: a transaction of many batches is sorted once, and not for each of them.
 """
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import islice
 
 from emoney.ledger.base import turns
 from emoney.ledger.base.clock import Clock, system_clock
@@ -20,6 +23,7 @@ from emoney.ledger.base.postgres.database import Connection, Database
 from emoney.ledger.base.progress import Progress, silent
 from emoney.ledger.proofs import checkpoints, leaves, log
 from emoney.ledger.proofs.errors import LogDamaged
+from emoney.ledger.proofs.leaves import Place, Row
 from emoney.ledger.proofs.signing import SigningKey
 from emoney.ledger.proofs.tree import Frontier
 
@@ -71,9 +75,9 @@ def seal(
 ) -> Sealed:
     """Add what was written since the last run to the log, and sign where it stands.
 
-    Each batch is committed on its own; `progress` is told the leaves added so far, and of how many. Raises
-    LockHeld, and LogDamaged when the log does not lead to its last checkpoint, or the server's transactions
-    lie below it: nothing is added to such a log.
+    Each batch is committed on its own; `progress` is told the leaves added so far, and of how many. Takes two
+    connections. Raises LockHeld, and LogDamaged when the log does not lead to its last checkpoint, or the
+    server's transactions lie below it: nothing is added to such a log.
     """
     if batch_rows < 1:
         raise InvalidInput(f"a batch has at least one row, not {batch_rows}")
@@ -89,32 +93,65 @@ def seal(
             f"This server's transactions ({until}) lie below the log's end ({end.place.xact}): the database "
             "was restored from a dump. What is posted now would not be sealed; see docs/proofs.md."
         )
-    added, at, span = 0, end.place.xact, SPAN_FIRST
+    run = _Run(database, clock, batch_rows, progress, waiting, end.place, frontier)
+    at, span = end.place.xact, SPAN_FIRST
     while at < until:
         high = min(at + span, until) - 1
-        with database.connection() as connection:
+        found = run.take(at, high)
+        if found is None:
+            at = max(at, run.place.xact)
+            continue
+        at = high + 1
+        if found > batch_rows // 2:  # what is read at once is to be sorted in memory: stay well below
+            span = max(1, span // 2)
+        elif found <= batch_rows // 4:  # even of batches of one row: transactions may have none
+            span *= 2
+    return replace(_sign(database, key, run.added, clock), behind=_behind(database, until))
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run of sealing: where the log ended when it last looked, and what it added."""
+
+    database: Database
+    clock: Clock
+    batch_rows: int
+    progress: Progress
+    waiting: int
+    place: Place
+    frontier: Frontier
+    added: int = 0
+
+    def take(self, low: int, high: int) -> int | None:
+        """Seal the rows of the transactions `low` to `high`; how many, or None when another sealer cut in."""
+        found = 0
+        with self.database.connection() as reading:
+            leaves.plan_for_ranges(reading)
+            last = Place(high, *leaves.LAST)
+            with closing(
+                leaves.Rows(reading).stream(self.place, last, low=low, page=self.batch_rows)
+            ) as rows:
+                while batch := list(islice(rows, self.batch_rows)):
+                    if not self._append(batch):
+                        return None
+                    found += len(batch)
+                    self.added += len(batch)
+                    self.progress("sealing", self.added, max(self.added, self.waiting))
+        return found
+
+    def _append(self, rows: list[Row]) -> bool:
+        """Commit a batch, if the log still ends where it is to begin; else look where it ends now."""
+        with self.database.connection() as connection:
             log.lock(connection)
             end = log.tail(connection)
-            if end.size != frontier.size:  # another sealer was here
-                frontier = log.Tiles(connection, end.size).frontier()
-            leaves.plan_for_ranges(connection)
-            rows = leaves.Rows(connection).read(end.place, low=at, high=high, rows=batch_rows)
-            if rows:
-                hashes = [sha256(b"\x00" + row.leaf).digest() for row in rows]
-                log.append(connection, end.size, rows, hashes, clock())
-                log.append_nodes(connection, frontier.append(hashes))
-        added += len(rows)
-        if rows:
-            progress("sealing", added, max(added, waiting))
-        if len(rows) == batch_rows:
-            at, span = max(at, rows[-1].xact), max(1, span // 2)
-        else:
-            at = high + 1
-            if len(rows) > batch_rows // 2:  # a batch that is cut short is read twice: stay well below
-                span = max(1, span // 2)
-            elif len(rows) <= batch_rows // 4:  # even of batches of one row: transactions may have none
-                span *= 2
-    return replace(_sign(database, key, added, clock), behind=_behind(database, until))
+            if end.place != self.place:
+                self.place, self.frontier = end.place, log.Tiles(connection, end.size).frontier()
+                return False
+            hashes = [sha256(b"\x00" + row.leaf).digest() for row in rows]
+            log.append(connection, end.size, rows, hashes, self.clock())
+            log.append_nodes(connection, self.frontier.append(hashes))
+        self.place = rows[-1].place
+        return True
 
 
 def _checked_frontier(connection: Connection, end: log.Tail) -> Frontier:

@@ -66,6 +66,17 @@ class Source:
             within=self._within(),
         )
 
+    def holding(self) -> sql.Composed:
+        """The kind, for each row that has one of the ids %(ids)s."""
+        return sql.SQL(
+            "SELECT {kind}::smallint AS kind FROM {relation} WHERE {within} AND {id} = ANY(%(ids)s)"
+        ).format(
+            kind=sql.Literal(self.kind),
+            relation=sql.Identifier(*self.relation.split(".")),
+            within=self._within(),
+            id=sql.Identifier(self.id_column),
+        )
+
     @staticmethod
     def _in_range(since: sql.Composable) -> sql.Composed:
         """The condition that finds a range of places by the index on xact."""
@@ -114,17 +125,30 @@ DECLARATIONS = Source(
 """The source of the declarations themselves."""
 
 
+_KNOWN_MAX = 8
+_known: dict[bytes, tuple[Source, ...]] = {}
+"""What was declared, by a digest of all of it."""
+
+
 @reads_tuples
-def declared(connection: Connection) -> list[Source]:
+def declared(connection: Connection) -> tuple[Source, ...]:
     """Every source of this database, that of the declarations first."""
-    found = connection.execute(_queries.declared.sql).fetchall()
-    return [
-        DECLARATIONS,
-        *(
-            Source(kind, relation, version, id_column, tuple(map(_field, fields)), since, until, first)
-            for kind, relation, version, id_column, fields, since, until, first in found
-        ),
-    ]
+    row = connection.execute(_queries.known_by.sql).fetchone()
+    assert row is not None
+    sources = _known.get(row[0])
+    if sources is None:
+        found = connection.execute(_queries.declared.sql).fetchall()
+        sources = (
+            DECLARATIONS,
+            *(
+                Source(kind, relation, version, id_column, tuple(map(_field, fields)), since, until, first)
+                for kind, relation, version, id_column, fields, since, until, first in found
+            ),
+        )
+        while len(_known) >= _KNOWN_MAX:
+            _known.pop(next(iter(_known)), None)
+        _known[row[0]] = sources
+    return sources
 
 
 def _field(declared_: str) -> tuple[str, str]:

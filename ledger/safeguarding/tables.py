@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Date, LargeBinary, Text, Uuid
 from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import timestamp_column
+from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
 from emoney.ledger.base.postgres.table import Table
 
 SAFEGUARDING = declare(
@@ -38,6 +38,8 @@ class BankStatementRow(Table, table=True):
     entries: int = Field(sa_column=Column(BigInteger, nullable=False))
     content_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     imported_at: datetime = timestamp_column()
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class BankEntryRow(Table, table=True):
@@ -67,6 +69,8 @@ class ReconciliationRow(Table, table=True):
     made_at: datetime = timestamp_column()
     transit_days_max: int = Field(sa_column=Column(BigInteger, nullable=False))
     clean: bool
+    xact: int = xact()
+    salt: UUID = salt()
 
 
 class ReconciliationTotalRow(Table, table=True):
@@ -134,3 +138,5 @@ class SafeguardingEventRow(Table, table=True):
     since: date | None = Field(sa_column=Column(Date))
     age_days: int | None = Field(sa_column=Column(BigInteger))
     reference: str | None = Field(sa_column=Column(Text))
+    xact: int = xact()
+    salt: UUID = salt()

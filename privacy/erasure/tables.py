@@ -25,6 +25,7 @@ class DestructionRow(Table, table=True):
     request_id: UUID
     at: datetime = timestamp_column()
     xact: int = xact()
+    salt: UUID = salt()
 
 
 class DestructionCertificateRow(Table, table=True):

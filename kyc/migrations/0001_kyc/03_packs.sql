@@ -15,12 +15,18 @@ CREATE TABLE kyc.pack_acceptance (
     approval_action text NOT NULL GENERATED ALWAYS AS ('pack_acceptance') STORED,
     approval_subject uuid NOT NULL GENERATED ALWAYS AS (left(content_hash, 32)::uuid) STORED,
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid(),
     CONSTRAINT pack_acceptance_approved
         FOREIGN KEY (approval_id, approval_action, approval_subject, approval_outcome)
         REFERENCES ledger.request_decision (request_id, action, subject, outcome)
 );
+CREATE INDEX pack_acceptance_xact ON kyc.pack_acceptance
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX pack_acceptance_content ON kyc.pack_acceptance (pack_id, content_hash);
-GRANT SELECT, INSERT ON kyc.pack_acceptance TO emoney_app;
+GRANT SELECT ON kyc.pack_acceptance TO emoney_app;
+GRANT INSERT (id, pack_id, content_hash, accepted_by, accepted_at, note, approval_id)
+    ON kyc.pack_acceptance TO emoney_app;
 -- In production a pack's limits are stored as two accepted it, by the policy's right.
 GRANT USAGE ON SCHEMA kyc TO emoney_policy;
 GRANT SELECT ON kyc.pack_acceptance TO emoney_policy;

@@ -70,11 +70,17 @@ CREATE TABLE kyc.tier_override (
     approval_id uuid NOT NULL UNIQUE,
     approval_action text NOT NULL GENERATED ALWAYS AS ('tier_override') STORED,
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid(),
     FOREIGN KEY (approval_id, approval_action, account_id, approval_outcome)
         REFERENCES ledger.request_decision (request_id, action, subject, outcome)
 );
+CREATE INDEX tier_override_xact ON kyc.tier_override
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX tier_override_account ON kyc.tier_override (account_id);
-GRANT SELECT, INSERT ON kyc.tier_override TO emoney_app;
+GRANT SELECT ON kyc.tier_override TO emoney_app;
+GRANT INSERT (id, account_id, pack_id, tier, made_at, until, approval_id)
+    ON kyc.tier_override TO emoney_app;
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.tier_override
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

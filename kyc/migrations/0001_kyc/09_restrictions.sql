@@ -11,10 +11,16 @@ CREATE TABLE kyc.restriction_step (
     cap bigint,
     next_at timestamptz,
     source text NOT NULL CHECK (length(source) BETWEEN 1 AND 500),
-    made_at timestamptz NOT NULL
+    made_at timestamptz NOT NULL,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid()
 );
+CREATE INDEX restriction_step_xact ON kyc.restriction_step
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX restriction_step_account ON kyc.restriction_step (account_id);
-GRANT SELECT, INSERT ON kyc.restriction_step TO emoney_app;
+GRANT SELECT ON kyc.restriction_step TO emoney_app;
+GRANT INSERT (id, account_id, step, cause, profile_id, balance, cap, next_at, source, made_at)
+    ON kyc.restriction_step TO emoney_app;
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.restriction_step
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

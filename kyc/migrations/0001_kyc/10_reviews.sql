@@ -65,9 +65,15 @@ CREATE TABLE kyc.terms (
     effective_from date NOT NULL,
     published_by ledger.actor NOT NULL,
     published_at timestamptz NOT NULL,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid(),
     UNIQUE (kind, version, locale)
 );
-GRANT SELECT, INSERT ON kyc.terms TO emoney_app;
+CREATE INDEX terms_xact ON kyc.terms
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
+GRANT SELECT ON kyc.terms TO emoney_app;
+GRANT INSERT (id, kind, version, locale, sha256, effective_from, published_by, published_at)
+    ON kyc.terms TO emoney_app;
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.terms
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

@@ -23,10 +23,16 @@ CREATE TABLE kyc.dormancy_step (
     reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
     made_by ledger.actor NOT NULL,
     made_at timestamptz NOT NULL,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid(),
     CHECK ((transfer_id IS NOT NULL) = (amount > 0))
 );
+CREATE INDEX dormancy_step_xact ON kyc.dormancy_step
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 CREATE INDEX dormancy_step_account ON kyc.dormancy_step (account_id);
-GRANT SELECT, INSERT ON kyc.dormancy_step TO emoney_app;
+GRANT SELECT ON kyc.dormancy_step TO emoney_app;
+GRANT INSERT (id, account_id, stage, transfer_id, amount, source, reason, made_by, made_at)
+    ON kyc.dormancy_step TO emoney_app;
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.dormancy_step
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

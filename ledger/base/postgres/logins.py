@@ -101,9 +101,8 @@ def for_another(url: str) -> str:
     """`url` without the password file of the house's login: for a person's, who has one of their own."""
     if _directory(url, LOGINS) is None:
         return url
-    return make_conninfo(
-        **{name: value for name, value in conninfo_to_dict(url).items() if name != "passfile"}
-    )
+    parts = conninfo_to_dict(url)
+    return make_conninfo(**{name: str(value) for name, value in parts.items() if name != "passfile"})
 
 
 def _directory(url: str, known: Sequence[str]) -> Path | None:

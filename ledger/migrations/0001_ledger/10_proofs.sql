@@ -16,7 +16,7 @@ CREATE TABLE ledger.leaf_source (
     version integer NOT NULL CHECK (version > 0),
     id_column text NOT NULL CHECK (id_column ~ '^[a-z_]{1,63}$'),
     fields text[] NOT NULL
-        CHECK (array_to_string(fields, ',') ~ '^([a-z_]{1,63} (uuid|text|integer|time|json|bytes)(,|$))+$'),
+        CHECK (array_to_string(fields, ',') ~ '^([a-z_][a-z0-9_]{0,62} (uuid|text|integer|time|json|bytes)(,|$))+$'),
     xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     UNIQUE (relation, version)
 );

@@ -17,9 +17,13 @@ CREATE TABLE ledger.bank_statement (
     entries bigint NOT NULL CHECK (entries >= 0),
     content_hash bytea NOT NULL CHECK (octet_length(content_hash) = 32),
     imported_at timestamptz NOT NULL,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid(),
     UNIQUE (account_id, statement_ref),
     CHECK (opening_on <= closing_on)
 );
+CREATE INDEX bank_statement_xact ON ledger.bank_statement
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE INDEX bank_statement_closing ON ledger.bank_statement (account_id, closing_on);
 
@@ -84,8 +88,12 @@ CREATE TABLE ledger.reconciliation (
     as_of timestamptz NOT NULL,
     made_at timestamptz NOT NULL,
     transit_days_max bigint NOT NULL CHECK (transit_days_max >= 0),
-    clean boolean NOT NULL
+    clean boolean NOT NULL,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid()
 );
+CREATE INDEX reconciliation_xact ON ledger.reconciliation
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE INDEX reconciliation_day ON ledger.reconciliation (day);
 
@@ -140,8 +148,12 @@ CREATE TABLE ledger.safeguarding_event (
     amount bigint NOT NULL,
     since date,
     age_days bigint,
-    reference text
+    reference text,
+    xact bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt uuid NOT NULL DEFAULT gen_random_uuid()
 );
+CREATE INDEX safeguarding_event_xact ON ledger.safeguarding_event
+    USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE INDEX safeguarding_event_reconciliation ON ledger.safeguarding_event (reconciliation_id);
 
@@ -159,3 +171,15 @@ CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.reconci
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.safeguarding_event
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALUES
+    (26, 'ledger.bank_statement', 1, 'id', ARRAY[
+        'salt uuid', 'account_id uuid', 'statement_ref text', 'format text', 'bank_account text', 'currency text',
+        'sequence integer', 'opening_on json', 'closing_on json', 'opening_balance integer', 'closing_balance integer',
+        'entries integer', 'content_hash bytes', 'imported_at time']),
+    (27, 'ledger.reconciliation', 1, 'id', ARRAY[
+        'salt uuid', 'day json', 'time_zone text', 'as_of time', 'made_at time', 'transit_days_max integer',
+        'clean json']),
+    (28, 'ledger.safeguarding_event', 1, 'id', ARRAY[
+        'salt uuid', 'reconciliation_id uuid', 'at time', 'kind text', 'currency text', 'account_id uuid',
+        'amount integer', 'since json', 'age_days integer', 'reference text']);

@@ -57,8 +57,14 @@ GRANT INSERT ON ledger.dead_letter, ledger.redelivery TO emoney_app;
 
 -- Proofs, and what banks say. Only who may change the schema declares what is a leaf.
 GRANT INSERT ON ledger.leaf_block, ledger.tree_node, ledger.checkpoint TO emoney_app;
-GRANT INSERT ON ledger.bank_statement, ledger.bank_entry, ledger.reconciliation, ledger.reconciliation_total,
-    ledger.reconciliation_account, ledger.reconciliation_item, ledger.safeguarding_event TO emoney_app;
+GRANT INSERT (id, account_id, statement_ref, format, bank_account, currency, sequence, opening_on, closing_on, opening_balance, closing_balance, entries, content_hash, imported_at)
+    ON ledger.bank_statement TO emoney_app;
+GRANT INSERT (id, day, time_zone, as_of, made_at, transit_days_max, clean)
+    ON ledger.reconciliation TO emoney_app;
+GRANT INSERT (id, reconciliation_id, at, kind, currency, account_id, amount, since, age_days, reference)
+    ON ledger.safeguarding_event TO emoney_app;
+GRANT INSERT ON ledger.bank_entry, ledger.reconciliation_total, ledger.reconciliation_account,
+    ledger.reconciliation_item TO emoney_app;
 
 -- What takes two persons. Rows go by a function, when a person they are about is erased; a trigger demands that.
 GRANT INSERT (id, action, subject, target, details, actor, reason, requested_at, expires_at, signature)

@@ -7,7 +7,8 @@ CREATE TABLE privacy.destruction (
     subject    uuid        PRIMARY KEY,
     request_id uuid        NOT NULL REFERENCES privacy.data_request (id),
     at         timestamptz NOT NULL,
-    xact       bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)
+    xact       bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
+    salt       uuid        NOT NULL DEFAULT gen_random_uuid()
 );
 COMMENT ON TABLE privacy.destruction IS
     'A subject that is erased. Only in the transaction that wrote its row may rows about the subject be removed, and '

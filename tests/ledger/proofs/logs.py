@@ -54,7 +54,11 @@ TABLES = {
     33: ("privacy.opening", "id"),
     34: ("privacy.purpose_list", "id"),
     35: ("privacy.opening_refusal", "id"),
+    26: ("ledger.bank_statement", "id"),
+    27: ("ledger.reconciliation", "id"),
+    28: ("ledger.safeguarding_event", "id"),
     36: ("privacy.key_event", "id"),
+    58: ("privacy.destruction", "subject"),
     64: ("kyc.tier_decision", "id"),
 }
 

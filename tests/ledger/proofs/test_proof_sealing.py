@@ -5,6 +5,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -19,6 +20,7 @@ from emoney.ledger import Database
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.proofs import SigningKey, checkpoints, proofs_of, seal, sealing, signing_key
 from emoney.ledger.proofs.errors import LogDamaged, SigningKeyMissing, SigningKeyWrong
+from emoney.ledger.proofs.leaves import Place, Row, Rows
 from emoney.ledger.proofs.log import Tiles
 from emoney.ledger.proofs.verifying import ProofInvalid, open_checkpoint, verify
 
@@ -62,6 +64,55 @@ def test_the_log_grows_across_tiles_and_each_checkpoint_still_holds(log: Log) ->
 def test_a_transaction_larger_than_a_batch_is_sealed_whole(log: Log) -> None:
     log.post(700, batch=700)
     log.seal(batch_rows=64)
+    log.check()
+
+
+def test_a_sealer_killed_within_a_transaction_is_continued(log: Log) -> None:
+    """Blocks end within a transaction: a sealer killed there is continued there."""
+    before = log.post(40, batch=10)
+    large = log.post(600, batch=600)
+    log.post(5)
+    process = multiprocessing.get_context("spawn").Process(
+        target=_killed_after, args=(log.books.owner_url, log.home, DECLARED + 1 + len(before) + 200)
+    )
+    process.start()
+    process.join(240)
+    assert process.exitcode == -signal.SIGKILL
+    sealed = {row for _, _, row in log.sequence()}
+    assert 0 < sum(each in sealed for each in large) < len(large)
+    assert log.audit().findings == []  # of a log that ends within a transaction
+    log.seal(batch_rows=64)
+    log.check()
+
+
+def test_a_transaction_is_read_once_however_many_batches_it_takes(
+    log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.seal()
+    log.post(400, batch=400)
+    asked: list[Place] = []
+    stream = Rows.stream
+
+    def counting(self: Rows, after: Place, last: Place, **how: int) -> Iterator[Row]:
+        asked.append(after)
+        return stream(self, after, last, **how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Rows, "stream", counting)
+    log.seal(batch_rows=20)
+    sealing = len(asked)
+    log.audit()
+    assert sealing < 10  # of twenty batches
+    assert len(asked) - sealing == 1
+    log.check()
+
+
+def test_sealers_meet_within_a_transaction(log: Log) -> None:
+    log.post(500, batch=500)
+    sealers = [threading.Thread(target=log.seal, kwargs={"batch_rows": 15}) for _ in range(3)]
+    for sealer in sealers:
+        sealer.start()
+    for sealer in sealers:
+        sealer.join()
     log.check()
 
 
