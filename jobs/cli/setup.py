@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 from emoney.jobs import installation as emoney
-from emoney.jobs.cli.output import AsJson, json_of, named, print_json, progress, screen
+from emoney.jobs.cli.output import AsJson, fail, json_of, named, print_json, progress, screen
+
+FIRST_OFFICERS = 2
 
 
 def register(app: typer.Typer) -> None:
@@ -15,13 +17,66 @@ def register(app: typer.Typer) -> None:
     app.command("demo")(demo)
 
 
-def init() -> None:
+def init(
+    officer: Annotated[
+        list[str] | None,
+        typer.Option(help="The first officers, each with every role: give two. See `emoney officers`."),
+    ] = None,
+    password_file: Annotated[
+        list[Path] | None,
+        typer.Option(help="Where their passwords stand, in the same order; else they are asked for."),
+    ] = None,
+) -> None:
     """Make the database ready, or bring it up to date.
 
     Uses the database of EMONEY_DATABASE_URL, as its owner, or else the embedded one under EMONEY_HOME.
     """
+    passwords = _passwords(officer or [], password_file or [])
     changed = emoney.init()
     screen.print("The database is ready." if changed else "The database is up to date already.")
+    if passwords:
+        _hire(passwords)
+        screen.print(f"Officers: {', '.join(passwords)}. They act with `emoney --officer NAME …`.")
+
+
+def _passwords(names: list[str], files: list[Path]) -> dict[str, str]:
+    """The first officers and their passwords, complete before anything is done."""
+    if not names:
+        return {}
+    from emoney.jobs.cli.terminal.passwords import prompted, read_password
+    from emoney.ledger.officers import checked_password, login_of
+
+    if len(set(map(login_of, names))) < len(names) or len(names) < FIRST_OFFICERS:
+        fail("give --officer at least twice, with a name each: what takes two persons takes two", 2)
+    if files and len(files) != len(names):
+        fail("give a --password-file for each --officer, in the same order, or none", 2)
+    found: dict[str, str] = {}
+    for place, name in enumerate(names):
+        password = read_password(files[place]) if files else prompted(f"Password of {name}", confirm=True)
+        if password is None:
+            fail("give the officers' passwords with --password-file, or at a terminal", 2)
+        found[name] = checked_password(password)
+    return found
+
+
+def _hire(passwords: dict[str, str]) -> None:
+    from emoney.jobs.cli.terminal.opened import opened
+    from emoney.ledger import officers
+
+    with opened() as house:
+        with house.sole_connection() as connection:
+            there = {each.name for each in officers.listed(connection)}
+        for name, password in passwords.items():
+            if name not in there:
+                officers.add(
+                    house.url,
+                    name,
+                    officers.OfficerRole,
+                    password,
+                    actor="init",
+                    reason="the first officers",
+                    pool=house.settings.database.pool,
+                )
 
 
 def demo(

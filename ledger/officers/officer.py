@@ -100,6 +100,13 @@ def login_of(name: str) -> str:
     return LOGIN + name
 
 
+def checked_password(password: str) -> str:
+    """`password`, when an officer may have it. Raises InvalidRequest, which does not quote it."""
+    if not isinstance(password, str) or not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
+        raise InvalidRequest(f"a password has {PASSWORD_MIN} to {PASSWORD_MAX} characters")
+    return password
+
+
 def with_login(url: str, name: str, password: str | None = None) -> str:
     """`url` for the login of an officer. Without a password libpq looks for one in its password file."""
     return make_conninfo(for_another(libpq_url(url)), user=login_of(name), password=password)
@@ -144,8 +151,7 @@ def add(
     and for an officer that is there; ConfigurationError for a login that may not make officers.
     """
     login = login_of(name)
-    if not isinstance(password, str) or not PASSWORD_MIN <= len(password) <= PASSWORD_MAX:
-        raise InvalidRequest(f"a password has {PASSWORD_MIN} to {PASSWORD_MAX} characters")
+    checked_password(password)
     chosen = _chosen(roles)
     with _owned(url, pool) as connection:
         if _found(connection, name) is not None:

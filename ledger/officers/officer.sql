@@ -26,7 +26,8 @@ SELECT ledger.register_key_v1(:key, :reason);
 SELECT key FROM ledger.officer_change WHERE officer = lower(:name COLLATE "C") AND key IS NOT NULL ORDER BY number DESC;
 
 -- name: demand_signatures!
-INSERT INTO ledger.signature_rule (demanded, actor, reason) VALUES (:demanded, :actor, :reason);
+INSERT INTO ledger.signature_rule (number, demanded, actor, reason)
+SELECT coalesce(max(number), 0) + 1, :demanded, :actor, :reason FROM ledger.signature_rule;
 
 -- name: signatures_demanded
 SELECT demanded FROM ledger.signature_rule ORDER BY number DESC LIMIT 1;

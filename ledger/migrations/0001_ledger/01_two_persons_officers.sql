@@ -28,7 +28,7 @@ CREATE TABLE ledger.officer_change (
 );
 -- Whether all that takes two persons is signed, also by officers who have not registered a key. The last row counts.
 CREATE TABLE ledger.signature_rule (
-    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number integer PRIMARY KEY CHECK (number > 0),
     id uuid NOT NULL UNIQUE DEFAULT gen_random_uuid(),
     demanded boolean NOT NULL,
     actor ledger.actor NOT NULL,

@@ -54,7 +54,8 @@ def test_what_takes_two_persons_takes_two_logins(command: Command, passwords: di
     as_kofi = ("--officer", KOFI, "--officer-password-file", passwords[KOFI])
     request = asked(command, *as_ama, *lift)["request"]
     decide = ("kyc", "approvals", "approve", request, "--reason", "seen")
-    assert command(*as_ama, *decide).code == 1
+    for wrong in (as_ama, ("--officer", KOFI, "--officer-password-file", passwords[AMA])):
+        assert command(*wrong, *decide).code == 1
     assert command(*as_kofi, *decide, "--actor", AMA).code == 1
     done = asked(command, *as_kofi, *decide)
     assert (done["requested_by"], done["decided_by"]) == (AMA, KOFI)
@@ -112,3 +113,18 @@ def test_an_officer_signs_with_a_key_of_its_own(
     asked(command, *as_ama, *signing, *lift)
     assert command("officers", "signatures", "--demand", *SET_UP).code == 0
     assert command("officers", "register-key", "no key", "--reason", "x").code == 2
+
+
+def test_the_first_two_are_made_with_the_installation(command: Command, passwords: dict[str, str]) -> None:
+    two = ("--officer", AMA, "--officer", KOFI)
+    files = ("--password-file", passwords[AMA], "--password-file", passwords[KOFI])
+    assert command("init", "--officer", AMA, "--password-file", passwords[AMA]).code == 2
+    assert command("init", *two, "--password-file", passwords[AMA]).code == 2
+    assert asked(command, "officers", "list") == []
+    for _ in range(2):
+        assert f"Officers: {AMA}, {KOFI}" in command("init", *two, *files).out
+    assert [(each["name"], len(each["roles"])) for each in asked(command, "officers", "list")] == [
+        (AMA, 13),
+        (KOFI, 13),
+    ]
+    assert command("--officer", AMA, "--officer-password-file", passwords[AMA], "officers", "list").code == 0
