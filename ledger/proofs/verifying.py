@@ -59,6 +59,10 @@ FORMS = frozenset({"uuid", "text", "integer", "time", "json", "bytes"})
 """What the fields can be that a record commits to. `json`: its text as PostgreSQL writes jsonb."""
 
 
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+_KEY_NAME = re.compile(r"[^\s+]+")
+
+
 class ProofInvalid(ValueError):
     """The proof does not prove what it says. Not an EmoneyError, to need nothing but this file."""
 
@@ -274,6 +278,8 @@ def open_note(note: str, key: PublicKey) -> str:
     text, blank, signatures = note.rpartition("\n\n")
     if not blank or not signatures.endswith("\n"):
         raise ProofInvalid("the checkpoint is not a signed note: text, an empty line, signatures")
+    if _CONTROL.search(note):
+        raise ProofInvalid("a signed note has no control characters but line ends")
     text += "\n"
     ours = [
         signed
@@ -293,7 +299,7 @@ def open_note(note: str, key: PublicKey) -> str:
 def _signature(line: str) -> tuple[str, bytes]:
     mark, _, rest = line.partition(" ")
     name, _, encoded = rest.partition(" ")
-    if mark != "\u2014" or not name:
+    if mark != "\u2014" or not _KEY_NAME.fullmatch(name):
         raise ProofInvalid("a signature line of the checkpoint is malformed")
     return name, _base64(encoded, "a signature")
 
@@ -307,10 +313,14 @@ def parse_checkpoint(text: str) -> Checkpoint:
         lines[1].isascii() and lines[1].isdigit() and len(lines[1]) < 20 and lines[1] == str(int(lines[1]))
     ):
         raise ProofInvalid("the checkpoint's size is not a plain decimal number")
-    root = _base64(lines[2], "the checkpoint's root")
+    root, size = _base64(lines[2], "the checkpoint's root"), int(lines[1])
     if len(root) != HASH_BYTES:
         raise ProofInvalid("the checkpoint's root is not a SHA-256 hash")
-    return Checkpoint(lines[0], int(lines[1]), root)
+    if size == 0 and root != hashlib.sha256().digest():
+        raise ProofInvalid("the checkpoint of a log without leaves has the root of another one")
+    if not all(lines[3:-1]):
+        raise ProofInvalid("an extension line of a checkpoint is not empty")
+    return Checkpoint(lines[0], size, root)
 
 
 # Proofs as JSON
