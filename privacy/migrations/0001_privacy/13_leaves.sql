@@ -47,4 +47,7 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
         'generalised json', 'content_hash bytes', 'released_by text', 'released_at time']),
     (57, 'privacy.key_event', 3, 'id', ARRAY[
         'salt uuid', 'kind text', 'subject uuid', 'index_name text', 'domain text', 'version integer', 'kek text',
-        'event text', 'actor text', 'reason text', 'happened_at time']);
+        'event text', 'actor text', 'reason text', 'happened_at time']),
+    (58, 'privacy.key_event', 4, 'id', ARRAY[
+        'salt uuid', 'kind text', 'subject uuid', 'index_name text', 'domain text', 'version integer', 'kek text',
+        'event text', 'actor text', 'reason text', 'by_login text', 'happened_at time']);
