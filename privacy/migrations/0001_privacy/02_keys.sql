@@ -150,9 +150,17 @@ BEGIN
             RAISE EXCEPTION 'two persons must agree before a key is destroyed'
                 USING ERRCODE = 'integrity_constraint_violation';
         END IF;
-        -- whose month's key is gone at its provider already is held too late
         IF (alone OR above.expires_month IS NULL) AND privacy.held(NEW.subject) THEN
             RAISE EXCEPTION 'the key of a subject under a legal hold is not destroyed'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        -- with the key of a month end those who are erased, and those held too late
+        IF NOT alone AND above.expires_month IS NOT NULL AND NOT privacy.being_erased(NEW.subject)
+            AND (NOT privacy.held(NEW.subject)
+                OR (privacy.retained_until_v1(ARRAY[NEW.subject]) > clock_timestamp()
+                    AND (ledger.clock_policy_v1()).behind_s IS NOT NULL))
+        THEN
+            RAISE EXCEPTION 'with the key of a month, those of others than are erased end by themselves only'
                 USING ERRCODE = 'integrity_constraint_violation';
         END IF;
         IF NOT alone AND above.expires_month + interval '1 month' > clock_timestamp() AT TIME ZONE 'UTC'

@@ -27,7 +27,7 @@ CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON privacy.former_wrapping
 
 -- Refuse to wrap a key under another key-encryption key, unless that is active, of the same use and not about to end, and
 -- a rotation runs; or the key goes to a month, of an erasure that waits for it or of a legal hold, or leaves one. Back to
--- what it was a key may go at any time.
+-- what it was a key goes without a rotation.
 CREATE FUNCTION privacy.admit_wrapping_v1(
     of_kind text, of_subject uuid, of_name text, of_version integer, was_under text, goes_under text, becomes bytea
 ) RETURNS void
@@ -37,23 +37,22 @@ AS $$
 DECLARE
     former privacy.kek;
     above privacy.kek;
+    back boolean;
     may boolean;
 BEGIN
     SELECT * INTO former FROM privacy.kek WHERE id = was_under;
     SELECT * INTO above FROM privacy.kek WHERE id = goes_under;
-    IF above.state <> 'destroyed' AND EXISTS (
+    back := above.state <> 'destroyed' AND EXISTS (
         SELECT FROM privacy.former_wrapping AS f
         WHERE f.kind = of_kind AND f.version = of_version AND f.kek = goes_under AND f.wrapped = becomes
           AND f.subject IS NOT DISTINCT FROM of_subject AND f.name IS NOT DISTINCT FROM of_name
-    ) THEN
-        RETURN;
-    END IF;
-    IF above.state IS DISTINCT FROM 'active' OR above.use <> 'wrap ' || of_kind || 's' THEN
+    );
+    IF back IS NOT TRUE AND (above.state IS DISTINCT FROM 'active' OR above.use <> 'wrap ' || of_kind || 's') THEN
         RAISE EXCEPTION 'keys are wrapped under an active key-encryption key of their use'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     IF above.expires_month IS NOT DISTINCT FROM former.expires_month THEN
-        may := EXISTS (SELECT FROM privacy.rotation WHERE kind = 'rewrap' AND finished_at IS NULL);
+        may := back OR EXISTS (SELECT FROM privacy.rotation WHERE kind = 'rewrap' AND finished_at IS NULL);
     ELSIF above.expires_month IS NULL THEN
         may := true;
     ELSIF above.expires_month = '9999-12-01' THEN
