@@ -50,4 +50,7 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
         'event text', 'actor text', 'reason text', 'happened_at time']),
     (58, 'privacy.key_event', 4, 'id', ARRAY[
         'salt uuid', 'kind text', 'subject uuid', 'index_name text', 'domain text', 'version integer', 'kek text',
-        'event text', 'actor text', 'reason text', 'by_login text', 'happened_at time']);
+        'event text', 'actor text', 'reason text', 'by_login text', 'happened_at time']),
+    (59, 'privacy.legal_hold', 2, 'id', ARRAY[
+        'salt uuid', 'hold_id uuid', 'number integer', 'subject uuid', 'reference text', 'request_id uuid', 'actor text',
+        'at time']);

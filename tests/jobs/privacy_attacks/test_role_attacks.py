@@ -15,8 +15,8 @@ from attempts import (
 from emoney.ledger import (
     Database,
 )
+from emoney.ledger.base.errors import OfficerRefused
 from emoney.ledger.base.ids import new_id
-from emoney.ledger.base.names import Actor
 from emoney.ledger.base.postgres.database import connect
 from emoney.privacy.rights import requests as rights
 
@@ -50,18 +50,27 @@ def _tried(url: str, statement: str, match: str) -> None:
         connection.rollback()
 
 
-def test_a_hold_is_released_by_an_officer_with_the_role_for_it(
+def test_a_hold_is_released_by_two_officers_the_second_with_the_role_for_it(
     app: Connected, database: Database, held: UUID, hired: Callable[..., str]
 ) -> None:
-    maker, legal = hired("maker", "maker"), hired("legal", "legal")
+    maker, checker, legal = hired("maker", "maker"), hired("checker", "checker"), hired("legal", "legal")
     for actor in ("clerk-1", name_of("legal")):
-        refused(app, RELEASE.format(actor, "now()"), match="officer")
-    _tried(maker, RELEASE.format(name_of("maker"), "now()"), "legal, compliance_officer, dpo")
+        refused(app, RELEASE.format(actor, "now()"), match="two persons|officer")
+    now = datetime.now(UTC)
     with database.connection() as connection:
-        assert rights.held(connection, [held]) == {held}
         [hold] = rights.holds(connection)
+    with connect(maker, role="emoney_app") as connection:
+        rights.ask_release(connection, hold.id, actor=name_of("maker"), reason="lifted", at=now)
+    with database.connection() as connection, pytest.raises(OfficerRefused):
+        rights.release_hold(connection, hold.id, actor="legal-2", at=datetime.now(UTC))
+    _tried(maker, RELEASE.format(name_of("maker"), "now()"), "two persons")
+    with connect(checker, role="emoney_app") as connection:
+        with pytest.raises(OfficerRefused, match="legal, compliance_officer, dpo"):
+            rights.release_hold(connection, hold.id, actor=name_of("checker"), at=datetime.now(UTC))
+        connection.rollback()
+        assert rights.held(connection, [held]) == {held}
     with connect(legal, role="emoney_app") as connection:
-        rights.release_hold(connection, hold.id, actor=Actor(name_of("legal")), at=datetime.now(UTC))
+        rights.release_hold(connection, hold.id, actor=name_of("legal"), at=datetime.now(UTC))
         assert rights.held(connection, [held]) == set()
 
 
