@@ -9,6 +9,8 @@ clock:
 | the time is ahead of the database's                         | 5 s            | ClockSkew    |
 | it is behind                                                | 30 s           | ClockSkew    |
 | a transfer counts (`effective_at`) before it is posted      | 15 min         | WrongTime    |
+| what is recorded beside the books, such as a closing, a     | 15 min behind, | ClockSkew    |
+| legal hold or a person's request, is said to be at          | 5 s ahead      |              |
 
 Lateness may be another of some operations, such as those of agents who work offline. What is late counts in
 the day and the windows that it names, and passes only what the limits of those it arrives in leave, too.

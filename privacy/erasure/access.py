@@ -32,6 +32,7 @@ ROWS_MAX = 100_000
 
 _LEFT_OUT = frozenset(
     {
+        "privacy.former_wrapping",
         "privacy.legal_hold",
         "privacy.index_entry",
         "privacy.pseudonym_token",  # whom one stands for is disclosed by two only

@@ -32,10 +32,9 @@ from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.privacy.erasure.tables import DestructionCertificateRow
 from emoney.privacy.errors import KeptByLaw, KeyGone
-from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys import keks
 from emoney.privacy.keys.control import DESTROY
-from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
+from emoney.privacy.keys.events import KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.subject_keys import subject_context
 from emoney.privacy.keys.tables import KeyEncryptionKeyRow, SubjectKeyRow
@@ -117,10 +116,6 @@ def move_keys(
             "kek": kek,
         }
         connection.execute(_queries.rewrap.sql, fresh)
-        moved = [
-            KeyEvent(KeyKind.SUBJECT_KEY, kek, KeyEventKind.REWRAPPED, row[0], None, row[1]) for row in rows
-        ]
-        key_events.record(connection, moved, clock())
     return len(found)
 
 
@@ -173,7 +168,7 @@ def execute(connection: Connection, vault: Vault, month: date, remove: Remove, *
     for request in requests:
         subjects = list(request.subjects)
         marks = _marks(connection, subjects)
-        about = {"subjects": subjects, "request": request.id, "at": now}
+        about = {"subjects": subjects, "request": request.id, "at": vault.clock()}
         connection.execute(_queries.insert_destruction.sql, about)
         removed = remove(connection, subjects)
         removed["privacy.pseudonym_token"] = sum(pseudonyms.forget(connection, each) for each in subjects)
@@ -182,7 +177,7 @@ def execute(connection: Connection, vault: Vault, month: date, remove: Remove, *
         vault.control.record_end(connection, asked.request_id)
         for asked in ask(connection, vault, month, actor=actor)
     ]
-    erased = [_certify(connection, *each, actor=actor, now=now) for each in found]
+    erased = [_certify(connection, *each, actor=actor, now=vault.clock()) for each in found]
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # what a commit would refuse is refused now
     fresh = [vault.control.end_at_provider(each) for each in ended]
     return [replace(each, resumed=not all(fresh)) for each in erased]

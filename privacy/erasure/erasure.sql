@@ -11,12 +11,14 @@ FROM unnest(:subjects::uuid[], :versions::integer[], :wrapped::bytea[]) AS fresh
 WHERE (k.subject, k.version) = (fresh.subject, fresh.version);
 
 -- name: expired
--- Erasures that were put off until a day before this one, and whose subjects are not under a legal hold.
+-- Erasures that were put off until a day before this one, and whose subjects are not under a legal hold, nor kept by the
+-- database for longer, as where an account is open again.
 SELECT r.id FROM privacy.data_request AS r
 CROSS JOIN LATERAL (SELECT state, keep_until FROM privacy.data_request_step
                     WHERE request_id = r.id ORDER BY number DESC LIMIT 1) AS s
 WHERE r.kind = 'erasure' AND s.state = 'kept' AND s.keep_until < :day
   AND NOT EXISTS (SELECT FROM unnest(r.subjects) AS each (subject) WHERE privacy.held(each.subject))
+  AND (privacy.retained_until_v1(r.subjects) AT TIME ZONE 'UTC')::date < :day
 ORDER BY s.keep_until, r.id LIMIT :most;
 
 -- name: insert_destruction!

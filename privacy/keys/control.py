@@ -135,13 +135,10 @@ class KeyControl:
         kind, target = KeyKind(found.details["kind"]), str(found.about)
         about = {"target": target}
         provider: tuple[str] | None = None
-        events = self._events(connection, kind, target, KeyEventKind.DESTROYED)
+        keys = len(self._events(connection, kind, target, KeyEventKind.DESTROYED))
         if kind is KeyKind.KEK:
             self._demand_nothing_below(connection, target, found.details.get("shred") is True)
-            events += [
-                KeyEvent(KeyKind.SUBJECT_KEY, target, KeyEventKind.DESTROYED, subject, None, version)
-                for subject, version in connection.execute(_queries.destroy_below.sql, about).fetchall()
-            ]
+            keys += connection.execute(_queries.destroy_below.sql, about).rowcount
             provider = connection.execute(_queries.destroy_kek.sql, about).fetchone()
             if provider is None:
                 raise InvalidInput(f"There is no living key-encryption key {target}.")
@@ -151,10 +148,8 @@ class KeyControl:
             connection.execute(_queries.destroy_epoch_key.sql, about | {"now": now})
         else:
             connection.execute(_queries.destroy_index_key.sql, about)
-        named = [event._replace(actor=found.decided_by, reason=found.reason) for event in events]
-        key_events.record(connection, named, now)
         two_persons.done(connection, request, at=now)
-        return Ended(len(events), target, provider[0] if provider else None)
+        return Ended(keys, target, provider[0] if provider else None)
 
     @staticmethod
     def _demand_nothing_below(connection: Connection, kek: str, shred: bool) -> None:

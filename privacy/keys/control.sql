@@ -19,10 +19,9 @@ SELECT (SELECT count(*) FROM privacy.subject_key WHERE kek = :target AND state <
        (SELECT count(*) FROM privacy.index_key WHERE kek = :target AND state <> 'destroyed')
        + (SELECT count(*) FROM privacy.pseudonym_epoch WHERE kek = :target);
 
--- name: destroy_below
+-- name: destroy_below!
 UPDATE privacy.subject_key SET state = 'destroyed', wrapped = NULL
-WHERE kek = :target AND state <> 'destroyed'
-RETURNING subject, version;
+WHERE kek = :target AND state <> 'destroyed';
 
 -- name: destroy_kek
 UPDATE privacy.kek SET state = 'destroyed' WHERE id = :target AND state <> 'destroyed' RETURNING provider;

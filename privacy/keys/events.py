@@ -1,4 +1,8 @@
-"""The log of what happened to keys: the one place that writes `privacy.key_event`."""
+"""The log of what happened to keys, `privacy.key_event`.
+
+That a key was wrapped anew or destroyed, the database writes itself (`privacy.record_wrapping_v1`), with the
+login of whoever did it; everything else is written here.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -7,7 +7,7 @@ from sqlalchemy import Column, Date, LargeBinary
 from sqlmodel import Field
 
 from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
-from emoney.ledger.base.postgres.columns import salt, timestamp_column, xact
+from emoney.ledger.base.postgres.columns import computed, salt, timestamp_column, xact
 from emoney.ledger.base.postgres.table import Table
 from emoney.privacy.declarations import KEY_RETENTION, WRAPPED
 
@@ -64,8 +64,34 @@ class KeyEventRow(Table, table=True):
     actor: str | None = None
     reason: str | None = None
     happened_at: datetime = timestamp_column()
+    by_login: str = computed()
     xact: int = xact()
     salt: UUID = salt()
+
+
+class FormerWrappingRow(Table, table=True):
+    """What a key was wrapped as before it moved under another key-encryption key. The database writes it."""
+
+    __tablename__ = "former_wrapping"
+    __table_args__ = {
+        "schema": "privacy",
+        "info": declare(
+            Category.PSEUDONYMOUS,
+            "putting a key back that was written over",
+            Basis.LEGAL_OBLIGATION,
+            "30 days, or until the key is destroyed",
+        ),
+    }
+
+    id: UUID = Field(primary_key=True)
+    kind: str
+    subject: UUID | None = None
+    name: str | None = None
+    version: int
+    kek: str
+    wrapped: bytes = Field(repr=False, sa_type=LargeBinary, sa_column_kwargs={"info": WRAPPED})
+    by_login: str
+    at: datetime = timestamp_column()
 
 
 class KeyEncryptionKeyRow(Table, table=True):

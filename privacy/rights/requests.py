@@ -23,6 +23,7 @@ from sqlalchemy import and_, func
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
+from emoney.ledger import two_persons
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, checked_name
 from emoney.ledger.base.postgres.database import Connection
@@ -31,11 +32,13 @@ from emoney.ledger.base.postgres.savepoints import all_or_nothing, attempt
 from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.limits.windows import months_later
-from emoney.ledger.two_persons import SamePerson
+from emoney.ledger.two_persons import NotApproved, SamePerson
 from emoney.privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest
 from emoney.privacy.rights.tables import DataRequestRow, DataRequestStepRow, LegalHoldRow
 from emoney.privacy.vault.purposes import Purpose, known
 
+RELEASE = "lifting_hold"
+"""The action by which two persons release a legal hold."""
 LISTED_MAX = 10_000
 GROUND_LENGTH_MAX = 500
 REFERENCE_LENGTH_MAX = 200
@@ -282,20 +285,37 @@ def place_hold(connection: Connection, subject: UUID, *, reference: str, actor: 
 
 
 @all_or_nothing
-def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime) -> UUID:
-    """End a hold; returns its subject. Another person than placed it does.
+def ask_release(connection: Connection, hold: UUID, *, actor: str, reason: str, at: datetime) -> UUID:
+    """Ask that a hold be released, which another person does (`release_hold`); returns the request's id.
 
-    Raises SamePerson, InvalidRequest, InvalidDataRequest when there is no such hold, or it was released.
+    Raises InvalidRequest, InvalidDataRequest as `release_hold` does.
     """
-    who = Actor(actor)
-    placed = read(
-        connection, select(LegalHoldRow).where(LegalHoldRow.hold_id == hold, LegalHoldRow.number == 1)
-    )
-    if not placed:
-        raise InvalidDataRequest("There is no legal hold of that id.")
-    [row] = placed
+    _standing(connection, hold)
+    return two_persons.ask(connection, RELEASE, str(hold), {}, actor=actor, reason=reason, at=at)
+
+
+@all_or_nothing
+def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime) -> UUID:
+    """End a hold, which another person asked for, and another placed; returns its subject.
+
+    Raises SamePerson, NotApproved when nobody asked for it, InvalidRequest, InvalidDataRequest when there is
+    no such hold, or it was released.
+    """
+    who, row = Actor(actor), _standing(connection, hold)
+    asked = two_persons.pending(connection, RELEASE, str(hold), {}, at)
+    if asked is None:
+        raise NotApproved("To release a legal hold takes two: nobody has asked for it.")
+    if asked.outcome is None:
+        two_persons.approve(connection, asked.id, [RELEASE], actor=who, reason="agreed", at=at)
     released = LegalHoldRow(
-        id=new_id(), hold_id=hold, number=2, subject=row.subject, reference=row.reference, actor=who, at=at
+        id=new_id(),
+        hold_id=hold,
+        number=2,
+        subject=row.subject,
+        reference=row.reference,
+        request_id=asked.id,
+        actor=who,
+        at=at,
     )
     try:
         with attempt(connection):
@@ -304,7 +324,20 @@ def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime
         raise InvalidDataRequest("That hold was released already.") from None
     except psycopg.errors.IntegrityConstraintViolation:
         raise SamePerson("A legal hold is released by another person than placed it.") from None
+    two_persons.done(connection, asked.id, at=at)
     return row.subject
+
+
+def _standing(connection: Connection, hold: UUID) -> LegalHoldRow:
+    rows = read(
+        connection,
+        select(LegalHoldRow).where(LegalHoldRow.hold_id == hold).order_by(col(LegalHoldRow.number)),
+    )
+    if not rows:
+        raise InvalidDataRequest("There is no legal hold of that id.")
+    if len(rows) > 1:
+        raise InvalidDataRequest("That hold was released already.")
+    return rows[0]
 
 
 def holds(connection: Connection) -> list[LegalHold]:

@@ -79,6 +79,7 @@ class LegalHoldRow(Table, table=True):
     number: int
     subject: UUID
     reference: str
+    request_id: UUID | None = None
     actor: str
     at: datetime = timestamp_column()
     xact: int = xact()

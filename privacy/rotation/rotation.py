@@ -34,9 +34,7 @@ from emoney.ledger.base.postgres.sessions import add, read
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.base.progress import Progress, silent
 from emoney.privacy.errors import RotationUnfinished
-from emoney.privacy.keys import events as key_events
 from emoney.privacy.keys import keks
-from emoney.privacy.keys.events import KeyEvent, KeyEventKind, KeyKind
 from emoney.privacy.keys.providers.protocol import KeyUse, Wrapped
 from emoney.privacy.keys.subject_keys import subject_context
 from emoney.privacy.keys.tables import KeyEncryptionKeyRow
@@ -252,8 +250,6 @@ class Rotation:
             again = holder.wrap(key, kek=target, context=context)
             row = {"index": name, "version": version, "wrapped": again, "kek": target}
             connection.execute(_queries.rewrap_index_key.sql, row)
-            event = KeyEvent(KeyKind.INDEX_KEY, target, KeyEventKind.REWRAPPED, None, name, version)
-            key_events.record(connection, [event], self._clock())
         return len(found)
 
     def _rewrap_step(self, connection: Connection) -> int:
@@ -282,11 +278,6 @@ class Rotation:
                         "kek": target,
                     },
                 )
-                events = [
-                    KeyEvent(KeyKind.SUBJECT_KEY, target, KeyEventKind.REWRAPPED, row[0], None, row[1])
-                    for row, _ in mine
-                ]
-                key_events.record(connection, events, self._clock())
         return len(fresh)
 
     def _about(self, run: _Run) -> dict[str, object]:

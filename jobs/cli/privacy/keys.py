@@ -14,6 +14,7 @@ from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
 from emoney.privacy.keys import algorithms, keks
 from emoney.privacy.keys import inventory as key_inventory
+from emoney.privacy.rotation import rewrapping
 from emoney.privacy.search import leakage
 from emoney.privacy.vault import purposes
 
@@ -112,6 +113,34 @@ def inventory(context: typer.Context, as_json: AsJson = False) -> None:
         state = "approved" if request.decided_by else "waits for a second person"
         what = f"{request.action.replace('_', ' ')}: {request.details['kind']} {request.about}"
         screen.print(f"{request.id}  {what}: {state}", highlight=False)
+
+
+@keys.command("verify")
+def verify(
+    every: Annotated[
+        bool, typer.Option("--all", help="Compare keys at once, and not only those about to be let go of.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare keys that were wrapped anew with what they were, and put back what was written over.
+
+    For every day: lets go of former wrappings that are 30 days old and compared. Exit code 1 when a key was
+    put back, or could not be compared.
+    """
+    with opened_connection() as (emoney, connection):
+        found = rewrapping.verify(connection, emoney.vault.providers, every=every)
+    if as_json:
+        print_json(found)
+    else:
+        screen.print(
+            f"keys compared: {found.keys:,}; former wrappings let go: {found.dropped:,}", highlight=False
+        )
+        for told in found.put_back:
+            screen.print(f"put back: {told}", highlight=False, soft_wrap=True)
+        for told in found.unknown:
+            screen.print(f"not compared: {told}", highlight=False, soft_wrap=True)
+    if found.put_back or found.unknown:
+        raise typer.Exit(1)
 
 
 def algorithms_(as_json: AsJson = False) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 import typer
 
 from emoney.jobs.cli.kyc.approvals import tell_request
-from emoney.jobs.cli.options import Actor
+from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import AsJson, print_json, screen, table, utc
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened_connection
@@ -231,11 +231,28 @@ def place(
         screen.print("\n".join(f"hold {each}" for each in placed), highlight=False)
 
 
+@holds.command("ask")
+def ask(
+    hold: Annotated[UUID, typer.Argument(help="The hold, as `list` names it.")],
+    actor: Actor,
+    reason: Reason,
+    as_json: AsJson = False,
+) -> None:
+    """Ask that a hold be released. Another person does so, within seven days."""
+    with opened_connection() as (emoney, connection):
+        asked = rights.ask_release(connection, hold, actor=actor, reason=reason, at=emoney.clock())
+    if as_json:
+        print_json({"request": asked})
+        return
+    screen.print("another person, who did not place it, releases it:", highlight=False)
+    screen.print(f"  emoney privacy hold release {hold}", highlight=False, soft_wrap=True)
+
+
 @holds.command("release")
 def release(
     hold: Annotated[UUID, typer.Argument(help="The hold, as `list` names it.")], actor: Actor
 ) -> None:
-    """Release a hold. Another person does so than placed it."""
+    """Release a hold. Another person does so than placed it, and than asked for it."""
     with opened_connection() as (emoney, connection):
         rights.release_hold(connection, hold, actor=actor, at=emoney.clock())
     screen.print("released", highlight=False)

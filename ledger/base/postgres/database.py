@@ -18,7 +18,13 @@ from psycopg import sql
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from emoney.ledger.base import forks
-from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, OfficerRefused, Unavailable
+from emoney.ledger.base.errors import (
+    ClockSkew,
+    ConfigurationError,
+    ConnectionLost,
+    OfficerRefused,
+    Unavailable,
+)
 from emoney.ledger.base.postgres.binary_arrays import ADAPTERS
 from emoney.ledger.base.postgres.cursors import CachingConnection
 from emoney.ledger.base.postgres.logins import APPLICATION_ROLE as APPLICATION_ROLE
@@ -42,6 +48,7 @@ ENDED_BY_CLOCK = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors
 """Errors by which the server ended a transaction, whose commit did not come to it."""
 
 _GAVE_WAY = (psycopg.OperationalError, *ENDED_BY_CLOCK)
+_REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation)
 _OFFICER = "officer_"  # how the refusals of `ledger.refuse_officer_v1` are named
 _LOST = ("08", "57P")  # classes of SQLSTATE: the connection failed, the server shuts down or has crashed
 
@@ -107,7 +114,7 @@ class Database:
         except _GAVE_WAY as error:
             pooled.invalidate()
             raise _said(error) from error
-        except psycopg.errors.InsufficientPrivilege as error:
+        except _REFUSED as error:
             raise as_refused(error) from error
         finally:
             pooled.close()
@@ -150,14 +157,17 @@ def sole_connection(
         connection.commit()
     except _GAVE_WAY as error:
         raise _said(error) from error
-    except psycopg.errors.InsufficientPrivilege as error:
+    except _REFUSED as error:
         raise as_refused(error) from error
     finally:
         connection.close()
 
 
-def as_refused(error: psycopg.errors.InsufficientPrivilege) -> Exception:
-    """OfficerRefused where the database says that an officer may not, or none does; any other as it is."""
+def as_refused(error: psycopg.Error) -> Exception:
+    """OfficerRefused where the database says that an officer may not, or none does, ClockSkew where it
+    refuses the time of what is recorded; any other as it is."""
+    if error.diag.constraint_name == "clock_skew":
+        return ClockSkew(f"{error.diag.message_primary}: nothing was written.")
     if not (error.diag.constraint_name or "").startswith(_OFFICER):
         return error
     return OfficerRefused((error.diag.message_primary or "").removeprefix("ledger: "))

@@ -158,6 +158,25 @@ BEGIN
 END
 $$;
 
+-- For acts that take a role and no request: from the first officer on, an officer does them who has one of the roles.
+CREATE FUNCTION ledger.demand_role_v1(what text, wanted text[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    acting ledger.officer_now;
+BEGIN
+    IF EXISTS (SELECT FROM ledger.officer) THEN
+        acting := ledger.acting_officer_v1();
+        IF acting.name IS NULL OR NOT acting.roles && wanted THEN
+            PERFORM ledger.refuse_officer_v1(
+                format('%s takes the login of an officer with one of the roles %s', what, array_to_string(wanted, ', ')),
+                'officer_role');
+        END IF;
+    END IF;
+END
+$$;
+
 -- Every table that says who acted is put under the comparison; of_columns: as schema.table.column.
 CREATE FUNCTION ledger.compare_actors_v1(of_columns text[]) RETURNS void
 LANGUAGE plpgsql
@@ -172,4 +191,4 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.refuse_officer_v1, ledger.acting_officer_v1, ledger.compare_actor_v1, ledger.demand_officer_v1,
-    ledger.register_key_v1, ledger.compare_actors_v1 FROM PUBLIC;
+    ledger.register_key_v1, ledger.demand_role_v1, ledger.compare_actors_v1 FROM PUBLIC;

@@ -199,5 +199,34 @@ END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.check_moment_v1 FROM PUBLIC;
 
+-- The time of what is recorded beside the books: when a person asked, an account was closed, a hold was placed. Such a row
+-- comes as late as a transfer may count, at most, so that no login writes a past of its own.
+CREATE FUNCTION ledger.check_recorded_v1(at timestamptz) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    policy ledger.clock_policy := ledger.clock_policy_v1();
+BEGIN
+    policy.behind_s := CASE WHEN policy.behind_s IS NOT NULL AND policy.late_s IS NOT NULL
+                            THEN greatest(policy.behind_s, policy.late_s) END;
+    PERFORM ledger.check_clock_v1(at, policy);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.check_recorded_v1 FROM PUBLIC;
+
+-- The same of a row. Argument: the column with its time.
+CREATE FUNCTION ledger.guard_recorded_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM ledger.check_recorded_v1((to_jsonb(NEW) ->> TG_ARGV[0])::timestamptz);
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.guard_recorded_v1() FROM PUBLIC;
+CREATE TRIGGER clock BEFORE INSERT ON ledger.account_change
+    FOR EACH ROW WHEN (NEW.kind = 'close') EXECUTE FUNCTION ledger.guard_recorded_v1('at');
+
 GRANT SELECT ON ledger.clock_policy TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.clock_policy_v1 TO emoney_app;

@@ -20,14 +20,23 @@ INSERT INTO ledger.request_action (name, deciders) VALUES
     ('destroy_key', '{key_custodian}'), ('export_root', '{key_custodian}'), ('reidentification', '{dpo, compliance_officer}')
 ON CONFLICT (name) DO NOTHING;
 
-CREATE FUNCTION privacy.destruction_agreed(of_kind text, of_target text) RETURNS boolean
+-- Who agreed that a key ends, and why it was asked for; none: nobody. What was agreed is done once, and lapses, by this
+-- database's clock where clocks are bounded. shred: a key-encryption key, with the keys under it.
+CREATE FUNCTION privacy.destruction_agreed_v1(of_kind text, of_target text, shred boolean)
+RETURNS TABLE (actor text, reason text)
 LANGUAGE sql STABLE
-RETURN EXISTS (
-    SELECT FROM ledger.request AS asked
+BEGIN ATOMIC
+    SELECT decided.actor::text, asked.reason::text
+    FROM ledger.request AS asked
+    JOIN ledger.request_action AS known ON known.name = asked.action
     JOIN ledger.request_decision AS decided ON decided.request_id = asked.id AND decided.outcome = 'approved'
     WHERE asked.action = 'destroy_key' AND asked.target = of_target AND asked.details ->> 'kind' = of_kind
+      AND (NOT shred OR asked.details ->> 'shred' = 'true')
       AND NOT EXISTS (SELECT FROM ledger.request_done AS done WHERE done.request_id = asked.id)
-);
+      AND ((ledger.clock_policy_v1()).behind_s IS NULL OR decided.decided_at + known.open_at_most > clock_timestamp())
+    ORDER BY decided.decided_at DESC LIMIT 1;
+END;
+REVOKE EXECUTE ON FUNCTION privacy.destruction_agreed_v1 FROM PUBLIC;
 
 -- Key-encryption keys -----------------------------------------------------------------------------
 
@@ -48,7 +57,9 @@ COMMENT ON TABLE privacy.kek IS
 CREATE UNIQUE INDEX kek_one_active ON privacy.kek (use, expires_month) NULLS NOT DISTINCT WHERE state = 'active';
 GRANT SELECT, INSERT, UPDATE (state) ON privacy.kek TO emoney_app;
 
-CREATE FUNCTION privacy.guard_kek() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION privacy.guard_kek() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
     IF NOT privacy.key_may_become(OLD.state, NEW.state)
         OR (NEW.id, NEW.provider, NEW.use, NEW.created_at, NEW.seal_until, NEW.open_until)
@@ -58,13 +69,23 @@ BEGIN
         RAISE EXCEPTION 'a key-encryption key does not become % from %', NEW.state, OLD.state
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    IF NEW.state = 'destroyed' AND NOT privacy.destruction_agreed('kek', NEW.id) THEN
-        RAISE EXCEPTION 'two persons must agree before a key is destroyed'
-            USING ERRCODE = 'integrity_constraint_violation';
+    IF NEW.state = 'destroyed' THEN
+        IF NOT EXISTS (SELECT FROM privacy.destruction_agreed_v1('kek', NEW.id, false)) THEN
+            RAISE EXCEPTION 'two persons must agree before a key is destroyed'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF EXISTS (SELECT FROM privacy.subject_key WHERE kek = NEW.id AND wrapped IS NOT NULL)
+            OR EXISTS (SELECT FROM privacy.index_key WHERE kek = NEW.id AND wrapped IS NOT NULL)
+            OR EXISTS (SELECT FROM privacy.pseudonym_epoch WHERE kek = NEW.id)
+        THEN
+            RAISE EXCEPTION 'a key-encryption key is destroyed once nothing that lives is under it'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
     RETURN NEW;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION privacy.guard_kek() FROM PUBLIC;
 CREATE TRIGGER kek_guard BEFORE UPDATE ON privacy.kek FOR EACH ROW EXECUTE FUNCTION privacy.guard_kek();
 CREATE TRIGGER kek_keep BEFORE DELETE OR TRUNCATE ON privacy.kek
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
@@ -93,8 +114,13 @@ CREATE UNIQUE INDEX subject_key_one_active ON privacy.subject_key (subject) WHER
 CREATE INDEX subject_key_kek ON privacy.subject_key (kek);
 GRANT SELECT, INSERT, UPDATE (state, wrapped, kek) ON privacy.subject_key TO emoney_app;
 
--- A wrapped key may move to another key-encryption key of the same use; otherwise only its state may change.
-CREATE FUNCTION privacy.guard_subject_key() RETURNS trigger LANGUAGE plpgsql AS $$
+-- A wrapped key may move to another key-encryption key (privacy.admit_wrapping_v1); otherwise only its state may change.
+CREATE FUNCTION privacy.guard_subject_key() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    above privacy.kek;
+    alone boolean;
 BEGIN
     IF (NEW.subject, NEW.version, NEW.created_at, NEW.seal_until, NEW.open_until)
         <> (OLD.subject, OLD.version, OLD.created_at, OLD.seal_until, OLD.open_until)
@@ -108,6 +134,7 @@ BEGIN
             RAISE EXCEPTION 'a subject key is wrapped anew under another key-encryption key only'
                 USING ERRCODE = 'integrity_constraint_violation';
         END IF;
+        PERFORM privacy.admit_wrapping_v1('subject key', NEW.subject, NULL, NEW.version, OLD.kek, NEW.kek, NEW.wrapped);
         RETURN NEW;
     END IF;
     IF NOT privacy.key_may_become(OLD.state, NEW.state) OR NEW.kek <> OLD.kek
@@ -116,25 +143,52 @@ BEGIN
         RAISE EXCEPTION 'a subject key does not become % from %', NEW.state, OLD.state
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
-    IF NEW.state = 'destroyed'
-        AND NOT privacy.destruction_agreed('subject key', NEW.subject::text)
-        AND NOT privacy.destruction_agreed('kek', NEW.kek)
-    THEN
-        RAISE EXCEPTION 'two persons must agree before a key is destroyed'
-            USING ERRCODE = 'integrity_constraint_violation';
+    IF NEW.state = 'destroyed' THEN
+        SELECT * INTO above FROM privacy.kek WHERE id = NEW.kek;
+        alone := EXISTS (SELECT FROM privacy.destruction_agreed_v1('subject key', NEW.subject::text, false));
+        IF NOT alone AND NOT EXISTS (SELECT FROM privacy.destruction_agreed_v1('kek', NEW.kek, true)) THEN
+            RAISE EXCEPTION 'two persons must agree before a key is destroyed'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF (alone OR above.expires_month IS NULL) AND privacy.held(NEW.subject) THEN
+            RAISE EXCEPTION 'the key of a subject under a legal hold is not destroyed'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        -- with the key of a month end those who are erased, and those held too late
+        IF NOT alone AND above.expires_month IS NOT NULL AND NOT privacy.being_erased(NEW.subject)
+            AND (NOT privacy.held(NEW.subject)
+                OR (privacy.retained_until_v1(ARRAY[NEW.subject]) > clock_timestamp()
+                    AND (ledger.clock_policy_v1()).behind_s IS NOT NULL))
+        THEN
+            RAISE EXCEPTION 'with the key of a month, those of others than are erased end by themselves only'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF NOT alone AND above.expires_month + interval '1 month' > clock_timestamp() AT TIME ZONE 'UTC'
+            AND (ledger.clock_policy_v1()).behind_s IS NOT NULL
+        THEN
+            RAISE EXCEPTION 'the keys of a month are destroyed once it is over'
+                USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
     END IF;
     RETURN NEW;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION privacy.guard_subject_key() FROM PUBLIC;
 
 CREATE TRIGGER subject_key_guard BEFORE UPDATE ON privacy.subject_key
     FOR EACH ROW EXECUTE FUNCTION privacy.guard_subject_key();
 CREATE TRIGGER subject_key_keep BEFORE DELETE OR TRUNCATE ON privacy.subject_key
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
--- One key, one use: what a subject key is wrapped under wraps subject keys, and may still take new ones.
-CREATE FUNCTION privacy.guard_wrapping() RETURNS trigger LANGUAGE plpgsql AS $$
+-- One key, one use: what a subject key is wrapped under wraps subject keys, and may still take new ones. A key is as old as it
+-- says, since what is kept of a person without accounts is counted from it.
+CREATE FUNCTION privacy.guard_wrapping() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
+    PERFORM ledger.check_recorded_v1(each.at) FROM (
+        SELECT min(created_at) FROM written UNION ALL SELECT max(created_at) FROM written
+    ) AS each (at) WHERE each.at IS NOT NULL;
     IF EXISTS (
         SELECT FROM (SELECT DISTINCT kek FROM written) AS under
         LEFT JOIN privacy.kek ON kek.id = under.kek AND kek.use = TG_ARGV[0] AND kek.state = 'active'
@@ -146,21 +200,7 @@ BEGIN
     RETURN NULL;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION privacy.guard_wrapping() FROM PUBLIC;
 CREATE TRIGGER subject_key_wrapping AFTER INSERT ON privacy.subject_key
     REFERENCING NEW TABLE AS written
     FOR EACH STATEMENT EXECUTE FUNCTION privacy.guard_wrapping('wrap subject keys');
-
-CREATE FUNCTION privacy.guard_rewrapping() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF EXISTS (
-        SELECT FROM privacy.kek WHERE id = NEW.kek AND use = TG_ARGV[0] AND state = 'active'
-    ) THEN
-        RETURN NEW;
-    END IF;
-    RAISE EXCEPTION 'keys are wrapped under an active key-encryption key of their use'
-        USING ERRCODE = 'integrity_constraint_violation';
-END
-$$;
-CREATE TRIGGER subject_key_rewrapping BEFORE UPDATE OF kek ON privacy.subject_key
-    FOR EACH ROW WHEN (NEW.kek <> OLD.kek)
-    EXECUTE FUNCTION privacy.guard_rewrapping('wrap subject keys');

@@ -14,6 +14,7 @@ CREATE TABLE privacy.key_event (
     actor       text                CHECK (length(actor) BETWEEN 1 AND 200),
     reason      text                CHECK (length(reason) BETWEEN 1 AND 500),
     happened_at timestamptz         NOT NULL,
+    by_login    text                NOT NULL DEFAULT session_user,
     xact        bigint              NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt        uuid                NOT NULL DEFAULT gen_random_uuid(),
     CONSTRAINT key_event_accountable
@@ -23,7 +24,8 @@ CREATE TABLE privacy.key_event (
                AND (kind = 'pseudonym key') = (domain IS NOT NULL))
 );
 COMMENT ON TABLE privacy.key_event IS
-    'Append-only. What happened to keys. Those made and rotated by program have no actor; the other events have one, and a reason.';
+    'Append-only. What happened to keys. Those made and rotated by program have no actor; the other events have one, and a '
+    'reason. by_login: whose session it was, as the database knows it.';
 CREATE UNIQUE INDEX key_event_once ON privacy.key_event (subject, version, event)
     WHERE event IN ('created', 'destroyed');
 CREATE INDEX key_event_xact ON privacy.key_event USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);

@@ -17,15 +17,19 @@ CREATE INDEX sealed_row_subject ON privacy.sealed_row (subject);
 
 GRANT SELECT, INSERT, UPDATE (versions), DELETE ON privacy.sealed_row TO emoney_app;
 
-CREATE FUNCTION privacy.guard_sealed_row() RETURNS trigger LANGUAGE plpgsql AS $$
+-- One more at a time, and no column goes: neither is an older value taken again, nor is the number used up.
+CREATE FUNCTION privacy.guard_sealed_row() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
     IF (NEW.row_id, NEW.table_name, NEW.subject) IS DISTINCT FROM (OLD.row_id, OLD.table_name, OLD.subject)
         OR EXISTS (
-            SELECT FROM jsonb_each_text(OLD.versions) AS was (name, version)
-            WHERE coalesce((NEW.versions ->> was.name)::integer, 0) < was.version::integer
+            SELECT FROM jsonb_object_keys(OLD.versions || NEW.versions) AS name
+            WHERE (NEW.versions ->> name)::numeric - coalesce(OLD.versions ->> name, '0')::numeric
+                NOT IN (CASE WHEN OLD.versions ? name THEN 0 ELSE 1 END, 1) IS NOT FALSE
         )
     THEN
-        RAISE EXCEPTION 'the version of a sealed field only grows'
+        RAISE EXCEPTION 'the version of a sealed field only grows, by one'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN NEW;
@@ -34,11 +38,29 @@ $$;
 CREATE TRIGGER sealed_row_guard BEFORE UPDATE ON privacy.sealed_row
     FOR EACH ROW EXECUTE FUNCTION privacy.guard_sealed_row();
 
--- A row may go once nothing of its subject can be opened any more.
-CREATE FUNCTION privacy.guard_sealed_row_end() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION privacy.guard_sealed_row_start_v1() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
-    IF EXISTS (SELECT FROM privacy.subject_key WHERE subject = OLD.subject AND state <> 'destroyed') THEN
-        RAISE EXCEPTION 'the versions of sealed fields are kept until the subject''s keys are destroyed'
+    IF EXISTS (SELECT FROM written CROSS JOIN LATERAL jsonb_each(versions) AS first (name, version) WHERE version <> '1') THEN
+        RAISE EXCEPTION 'the first version of a sealed field is 1' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER sealed_row_start AFTER INSERT ON privacy.sealed_row
+    REFERENCING NEW TABLE AS written
+    FOR EACH STATEMENT EXECUTE FUNCTION privacy.guard_sealed_row_start_v1();
+
+-- A row goes when its subject is erased, and nothing of that can be opened any more.
+CREATE FUNCTION privacy.guard_sealed_row_end() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT privacy.being_erased(OLD.subject)
+        OR EXISTS (SELECT FROM privacy.subject_key WHERE subject = OLD.subject AND state <> 'destroyed')
+    THEN
+        RAISE EXCEPTION 'the versions of sealed fields are kept until their subject is erased'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     RETURN OLD;
@@ -74,6 +96,25 @@ CREATE INDEX purpose_list_xact ON privacy.purpose_list
 GRANT SELECT, INSERT (id, assessment, purposes, approved_by, approved_at) ON privacy.purpose_list TO emoney_app;
 CREATE TRIGGER purpose_list_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.purpose_list
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER clock BEFORE INSERT ON privacy.purpose_list
+    FOR EACH ROW EXECUTE FUNCTION ledger.guard_recorded_v1('approved_at');
+
+-- What fields are opened for says whoever answers for it; a list is never older than the one that it replaces.
+CREATE FUNCTION privacy.guard_purpose_list_v1() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM ledger.demand_role_v1('approving purposes', '{dpo, compliance_officer}');
+    PERFORM pg_advisory_xact_lock(hashtextextended('privacy.purpose_list', 0));
+    IF EXISTS (SELECT FROM privacy.purpose_list WHERE approved_at > NEW.approved_at) THEN
+        RAISE EXCEPTION 'a newer list of purposes is in force' USING ERRCODE = 'integrity_constraint_violation';
+    END IF;
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION privacy.guard_purpose_list_v1() FROM PUBLIC;
+CREATE TRIGGER guard BEFORE INSERT ON privacy.purpose_list
+    FOR EACH ROW EXECUTE FUNCTION privacy.guard_purpose_list_v1();
 
 -- Openings ----------------------------------------------------------------------------------------
 

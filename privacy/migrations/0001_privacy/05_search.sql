@@ -18,7 +18,9 @@ COMMENT ON TABLE privacy.index_key IS 'The keys of blind indexes, each index its
 CREATE UNIQUE INDEX index_key_one_active ON privacy.index_key (index_name) WHERE state = 'active';
 GRANT SELECT, INSERT, UPDATE (state, wrapped, kek) ON privacy.index_key TO emoney_app;
 
-CREATE FUNCTION privacy.guard_index_key() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION privacy.guard_index_key() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
     IF (NEW.index_name, NEW.version, NEW.created_at, NEW.seal_until, NEW.open_until)
         <> (OLD.index_name, OLD.version, OLD.created_at, OLD.seal_until, OLD.open_until)
@@ -32,14 +34,19 @@ BEGIN
         RAISE EXCEPTION 'an index key does not change so' USING ERRCODE = 'integrity_constraint_violation';
     END IF;
     IF NEW.state = 'destroyed' AND OLD.state <> 'destroyed'
-        AND NOT privacy.destruction_agreed('index key', NEW.index_name || '/' || NEW.version)
+        AND NOT EXISTS (
+            SELECT FROM privacy.destruction_agreed_v1('index key', NEW.index_name || '/' || NEW.version, false))
     THEN
         RAISE EXCEPTION 'two persons must agree before a key is destroyed'
             USING ERRCODE = 'integrity_constraint_violation';
     END IF;
+    IF NEW.kek <> OLD.kek THEN
+        PERFORM privacy.admit_wrapping_v1('index key', NULL, NEW.index_name, NEW.version, OLD.kek, NEW.kek, NEW.wrapped);
+    END IF;
     RETURN NEW;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION privacy.guard_index_key() FROM PUBLIC;
 CREATE TRIGGER index_key_guard BEFORE UPDATE ON privacy.index_key
     FOR EACH ROW EXECUTE FUNCTION privacy.guard_index_key();
 CREATE TRIGGER index_key_keep BEFORE DELETE OR TRUNCATE ON privacy.index_key
@@ -47,9 +54,12 @@ CREATE TRIGGER index_key_keep BEFORE DELETE OR TRUNCATE ON privacy.index_key
 CREATE TRIGGER index_key_wrapping AFTER INSERT ON privacy.index_key
     REFERENCING NEW TABLE AS written
     FOR EACH STATEMENT EXECUTE FUNCTION privacy.guard_wrapping('wrap index keys');
-CREATE TRIGGER index_key_rewrapping BEFORE UPDATE OF kek ON privacy.index_key
-    FOR EACH ROW WHEN (NEW.kek <> OLD.kek)
-    EXECUTE FUNCTION privacy.guard_rewrapping('wrap index keys');
+CREATE CONSTRAINT TRIGGER index_key_compromised AFTER UPDATE ON privacy.index_key
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.state = 'compromised' AND OLD.state <> 'compromised')
+    EXECUTE FUNCTION privacy.demand_compromise_event_v1('index key');
+CREATE TRIGGER index_key_wrapped AFTER UPDATE ON privacy.index_key
+    FOR EACH ROW WHEN (NEW.wrapped IS DISTINCT FROM OLD.wrapped)
+    EXECUTE FUNCTION privacy.record_wrapping_v1('index key');
 
 -- Entries ------------------------------------------------------------------------------------------
 

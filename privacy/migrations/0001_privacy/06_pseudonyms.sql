@@ -44,7 +44,9 @@ GRANT SELECT, INSERT (id, domain, epoch, reversible, wrapped, kek, started_by, s
 CREATE TRIGGER keep BEFORE DELETE OR TRUNCATE ON privacy.pseudonym_epoch
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
-CREATE FUNCTION privacy.guard_pseudonym_epoch() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION privacy.guard_pseudonym_epoch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
 BEGIN
     IF (NEW.id, NEW.domain, NEW.epoch, NEW.reversible, NEW.started_by, NEW.started_at, NEW.xact, NEW.salt)
         <> (OLD.id, OLD.domain, OLD.epoch, OLD.reversible, OLD.started_by, OLD.started_at, OLD.xact, OLD.salt)
@@ -60,16 +62,24 @@ BEGIN
             RAISE EXCEPTION 'the newest epoch of a domain keeps its key'
                 USING ERRCODE = 'integrity_constraint_violation';
         END IF;
-        IF NOT privacy.destruction_agreed('pseudonym key', NEW.domain || '/' || NEW.epoch) THEN
+        IF NOT EXISTS (
+            SELECT FROM privacy.destruction_agreed_v1('pseudonym key', NEW.domain || '/' || NEW.epoch, false)
+        ) THEN
             RAISE EXCEPTION 'two persons must agree before a key is destroyed'
                 USING ERRCODE = 'integrity_constraint_violation';
         END IF;
+    ELSE
+        PERFORM privacy.admit_wrapping_v1('pseudonym key', NULL, NEW.domain, NEW.epoch, OLD.kek, NEW.kek, NEW.wrapped);
     END IF;
     RETURN NEW;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION privacy.guard_pseudonym_epoch() FROM PUBLIC;
 CREATE TRIGGER guard BEFORE UPDATE ON privacy.pseudonym_epoch
     FOR EACH ROW EXECUTE FUNCTION privacy.guard_pseudonym_epoch();
+CREATE TRIGGER wrapped AFTER UPDATE ON privacy.pseudonym_epoch
+    FOR EACH ROW WHEN (NEW.wrapped IS DISTINCT FROM OLD.wrapped)
+    EXECUTE FUNCTION privacy.record_wrapping_v1('pseudonym key');
 
 -- Tokens. The application can neither read nor write them: functions below do, for it -------------
 

@@ -20,11 +20,14 @@ CREATE TABLE privacy.data_request (
 COMMENT ON TABLE privacy.data_request IS
     'What a person asked for (GDPR art. 15 to 21). subject: the record that stands for the person; subjects: all records.';
 CREATE INDEX data_request_subject ON privacy.data_request (subject);
+CREATE INDEX data_request_subjects ON privacy.data_request USING gin (subjects);
 CREATE INDEX data_request_xact ON privacy.data_request
     USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
 GRANT SELECT, INSERT (id, subject, subjects, kind, received_at, due_on, recorded_by) ON privacy.data_request TO emoney_app;
 CREATE TRIGGER data_request_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.data_request
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER clock BEFORE INSERT ON privacy.data_request
+    FOR EACH ROW EXECUTE FUNCTION ledger.guard_recorded_v1('received_at');
 
 CREATE TABLE privacy.data_request_step (
     id         uuid        PRIMARY KEY,
@@ -52,6 +55,8 @@ GRANT SELECT, INSERT (id, request_id, number, state, ground, source, keep_until,
     ON privacy.data_request_step TO emoney_app;
 CREATE TRIGGER data_request_step_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.data_request_step
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER clock BEFORE INSERT ON privacy.data_request_step
+    FOR EACH ROW EXECUTE FUNCTION ledger.guard_recorded_v1('at');
 
 CREATE FUNCTION privacy.guard_request_step_v1() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -112,6 +117,8 @@ CREATE INDEX restriction_xact ON privacy.restriction
 GRANT SELECT, INSERT (id, subject, number, purposes, ground, request_id, actor, at) ON privacy.restriction TO emoney_app;
 CREATE TRIGGER restriction_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.restriction
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER clock BEFORE INSERT ON privacy.restriction
+    FOR EACH ROW EXECUTE FUNCTION ledger.guard_recorded_v1('at');
 
 CREATE FUNCTION privacy.restricted_v1() RETURNS TABLE (subject uuid, purposes text[])
 LANGUAGE sql STABLE
@@ -147,46 +154,66 @@ CREATE TRIGGER opening_restricted AFTER INSERT ON privacy.opening
 
 -- Legal holds -------------------------------------------------------------------------------------
 
+-- To lift one takes two persons: the request's target is the hold.
+INSERT INTO ledger.request_action (name, deciders) VALUES ('lifting_hold', '{legal, compliance_officer, dpo}')
+ON CONFLICT (name) DO NOTHING;
+
 CREATE TABLE privacy.legal_hold (
     id        uuid        PRIMARY KEY,
     hold_id   uuid        NOT NULL,
     number    integer     NOT NULL CHECK (number IN (1, 2)),
     subject   uuid        NOT NULL,
     reference text        NOT NULL CHECK (length(reference) BETWEEN 1 AND 200),
+    request_id uuid       UNIQUE REFERENCES ledger.request_decision (request_id),
     actor     ledger.actor NOT NULL,
     at        timestamptz NOT NULL,
     xact      bigint      NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
     salt      uuid        NOT NULL DEFAULT gen_random_uuid(),
-    UNIQUE (hold_id, number)
+    UNIQUE (hold_id, number),
+    CHECK ((number = 2) = (request_id IS NOT NULL))
 );
 COMMENT ON TABLE privacy.legal_hold IS
-    'A court''s or an authority''s order to keep what is held of a subject. Row 1 places it, row 2, by another person, releases it.';
+    'A court''s or an authority''s order to keep what is held of a subject. Row 1 places it, row 2, to which two persons '
+    'agreed, releases it.';
 CREATE INDEX legal_hold_subject ON privacy.legal_hold (subject);
 CREATE INDEX legal_hold_xact ON privacy.legal_hold
     USING brin (xact) WITH (pages_per_range = 32, autosummarize = on);
-GRANT SELECT, INSERT (id, hold_id, number, subject, reference, actor, at) ON privacy.legal_hold TO emoney_app;
+GRANT SELECT, INSERT (id, hold_id, number, subject, reference, request_id, actor, at) ON privacy.legal_hold TO emoney_app;
 CREATE TRIGGER legal_hold_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.legal_hold
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER clock BEFORE INSERT ON privacy.legal_hold
+    FOR EACH ROW EXECUTE FUNCTION ledger.guard_recorded_v1('at');
 
-CREATE FUNCTION privacy.guard_legal_hold_v1() RETURNS trigger LANGUAGE plpgsql
+-- Whoever places a hold keeps something; to release one takes two, of whom the second, with the role for it, did not place it.
+CREATE FUNCTION privacy.guard_legal_hold_v1() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     placed privacy.legal_hold;
+    agreed_by text;
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtextextended('privacy.legal_hold ' || NEW.subject::text, 0));
     IF NEW.number = 2 THEN
         SELECT * INTO placed FROM privacy.legal_hold WHERE hold_id = NEW.hold_id AND number = 1;
+        SELECT decided.actor INTO agreed_by
+        FROM ledger.request AS asked JOIN ledger.request_decision AS decided ON decided.request_id = asked.id
+        WHERE asked.id = NEW.request_id AND asked.action = 'lifting_hold' AND asked.target = NEW.hold_id::text
+          AND asked.requested_at >= placed.at AND decided.outcome = 'approved';
         IF placed.id IS NULL OR placed.subject <> NEW.subject OR placed.reference <> NEW.reference
-            OR ledger.same_person(placed.actor, NEW.actor)
+            OR placed.at > NEW.at OR ledger.same_person(placed.actor, NEW.actor)
+            OR ledger.same_person(placed.actor, agreed_by)
         THEN
             RAISE EXCEPTION 'a legal hold is released by another person than placed it'
                 USING ERRCODE = 'integrity_constraint_violation';
+        END IF;
+        IF agreed_by IS NULL THEN
+            RAISE EXCEPTION 'to release a legal hold takes two persons' USING ERRCODE = 'integrity_constraint_violation';
         END IF;
     END IF;
     RETURN NEW;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION privacy.guard_legal_hold_v1() FROM PUBLIC;
 CREATE TRIGGER legal_hold_guard BEFORE INSERT ON privacy.legal_hold
     FOR EACH ROW EXECUTE FUNCTION privacy.guard_legal_hold_v1();
 

@@ -18,8 +18,26 @@ CREATE INDEX destruction_xact ON privacy.destruction
 GRANT SELECT, INSERT (subject, request_id, at) ON privacy.destruction TO emoney_app;
 CREATE TRIGGER destruction_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.destruction
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER clock BEFORE INSERT ON privacy.destruction
+    FOR EACH ROW EXECUTE FUNCTION ledger.guard_recorded_v1('at');
 
-CREATE FUNCTION privacy.guard_destruction_v1() RETURNS trigger LANGUAGE plpgsql
+-- Until when subjects are kept at least, whatever a request says: five years from the day their last account was closed,
+-- without end while one is open; of subjects without accounts, from the day they got their first key. No rule of
+-- data/retention.yaml is shorter (FATF Recommendation 11).
+CREATE FUNCTION privacy.retained_until_v1(of_subjects uuid[]) RETURNS timestamptz
+LANGUAGE sql STABLE
+RETURN (
+    SELECT coalesce(
+        CASE WHEN bool_or(a.closed_at IS NULL) THEN 'infinity' ELSE max(a.closed_at) END,
+        (SELECT min(k.created_at) FROM privacy.subject_key AS k WHERE k.subject = ANY (of_subjects)),
+        '-infinity'::timestamptz
+    ) + interval '5 years'
+    FROM ledger.account AS a WHERE a.holder = ANY (of_subjects)
+);
+REVOKE EXECUTE ON FUNCTION privacy.retained_until_v1 FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION privacy.retained_until_v1 TO emoney_app;
+
+CREATE FUNCTION privacy.guard_destruction_v1() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -32,6 +50,7 @@ BEGIN
     WHERE request_id = NEW.request_id ORDER BY number DESC LIMIT 1;
     IF asked.kind IS DISTINCT FROM 'erasure' OR NOT NEW.subject = ANY (asked.subjects)
         OR newest.state <> 'kept' OR newest.keep_until IS NULL OR newest.keep_until > (NEW.at AT TIME ZONE 'UTC')::date
+        OR privacy.retained_until_v1(asked.subjects) > NEW.at
     THEN
         RAISE EXCEPTION 'the subject may not be erased: no request, or it is to be kept for longer'
             USING ERRCODE = 'integrity_constraint_violation';
@@ -43,6 +62,7 @@ BEGIN
     RETURN NEW;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION privacy.guard_destruction_v1() FROM PUBLIC;
 CREATE TRIGGER destruction_guard BEFORE INSERT ON privacy.destruction
     FOR EACH ROW EXECUTE FUNCTION privacy.guard_destruction_v1();
 
@@ -131,3 +151,5 @@ CREATE INDEX destruction_certificate_xact ON privacy.destruction_certificate
 GRANT SELECT, INSERT (id, request_id, content, issued_at) ON privacy.destruction_certificate TO emoney_app;
 CREATE TRIGGER destruction_certificate_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON privacy.destruction_certificate
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER clock BEFORE INSERT ON privacy.destruction_certificate
+    FOR EACH ROW EXECUTE FUNCTION ledger.guard_recorded_v1('issued_at');

@@ -48,4 +48,10 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
     (57, 'privacy.key_event', 3, 'id', ARRAY[
         'salt uuid', 'kind text', 'subject uuid', 'index_name text', 'domain text', 'version integer', 'kek text',
         'event text', 'actor text', 'reason text', 'happened_at time']),
-    (58, 'privacy.destruction', 1, 'subject', ARRAY['salt uuid', 'request_id uuid', 'at time']);
+    (58, 'privacy.destruction', 1, 'subject', ARRAY['salt uuid', 'request_id uuid', 'at time']),
+    (59, 'privacy.key_event', 4, 'id', ARRAY[
+        'salt uuid', 'kind text', 'subject uuid', 'index_name text', 'domain text', 'version integer', 'kek text',
+        'event text', 'actor text', 'reason text', 'by_login text', 'happened_at time']),
+    (60, 'privacy.legal_hold', 2, 'id', ARRAY[
+        'salt uuid', 'hold_id uuid', 'number integer', 'subject uuid', 'reference text', 'request_id uuid', 'actor text',
+        'at time']);

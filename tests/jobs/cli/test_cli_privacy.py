@@ -201,3 +201,19 @@ def test_purposes_in_force(run: Command, owner_url: str) -> None:
         purposes.approve(owner, [Purpose.SCREENING], assessment="a" * 64, actor="dpo-1")
     assert json.loads(run("purposes", "--json")[1])["purposes"] == ["screening"]
     assert "approved by dpo-1" in run("purposes")[1]
+
+
+def test_keys_that_were_written_over_are_put_back(run: Command, owner_url: str) -> None:
+    run("rotate", "--actor", "ops-1")
+    code, out, _ = run("keys", "verify", "--all", "--json")
+    assert (code, json.loads(out)) == (0, {"keys": 4, "put_back": [], "unknown": [], "dropped": 0})
+    with psycopg.connect(owner_url) as owner:
+        owner.execute("SET session_replication_role = replica")
+        owner.execute(
+            "UPDATE privacy.index_key SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)"
+        )
+    code, out, _ = run("keys", "verify", "--all")
+    assert code == 1
+    assert out.count("put back: index key kyc.person.") == 3
+    assert run("keys", "verify", "--all")[0] == 0
+    assert "let go: 0" in run("keys", "verify")[1]

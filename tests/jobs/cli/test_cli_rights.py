@@ -183,6 +183,8 @@ def test_the_rules_and_the_holds_are_listed(run: Command, ama: None) -> None:
     [hold] = json.loads(run("privacy", "hold", "place", "ama", "--reference", "court 17", "--json")[1])[
         "holds"
     ]
+    asked = run("privacy", "hold", "ask", hold, "--reason", "lifted", "--actor", "legal-1")
+    assert (asked[0], hold in asked[1]) == (0, True)
     assert run("privacy", "hold", "release", hold)[0] == 1
     assert run("privacy", "hold", "release", hold, "--actor", "legal-2")[0] == 0
     assert json.loads(run("privacy", "hold", "list", "--json")[1]) == []

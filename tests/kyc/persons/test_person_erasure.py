@@ -119,6 +119,10 @@ class Office:
         with self.database.connection() as connection:
             return erasure.execute(connection, self.vault, month, erasing.remove, actor="retention")
 
+    def ask_release(self, hold: UUID) -> None:
+        with self.database.connection() as connection:
+            rights.ask_release(connection, hold, actor="legal-0", reason="lifted", at=self.clock())
+
     def kill(self) -> None:
         """An erasure that ends between what the provider does and the commit."""
 
@@ -465,6 +469,7 @@ def test_a_legal_hold_blocks_it_until_another_person_releases_it(office: Office)
         office.agree()
     with pytest.raises(KeptByLaw):
         office.execute()
+    office.ask_release(hold)
     with (
         office.database.connection() as connection,
         pytest.raises(SamePerson, match="another person"),
@@ -516,6 +521,7 @@ def test_whoever_is_held_after_a_killed_run_does_not_stand_in_the_others_way(off
     assert (erased.request_id, erased.resumed, office.state(held)) == (other.id, True, RequestState.KEPT)
     with pytest.raises(KeyDestroyed):  # what is held is there; the key was gone before the hold came
         office.name("P-1", Purpose.AUTHORITY_REQUEST)
+    office.ask_release(hold)
     with office.database.connection() as connection:
         rights.release_hold(connection, hold, actor="legal-2", at=office.clock())
     assert [each.request_id for each in office.execute()] == [held.id]
@@ -533,6 +539,7 @@ def test_whoever_is_released_after_a_killed_run_gets_another_key_that_two_agree_
     office.clock.now = AFTER
     office.agree()
     office.kill()
+    office.ask_release(hold)
     with office.database.connection() as connection:
         rights.release_hold(connection, hold, actor="legal-2", at=office.clock())
     with pytest.raises(NotApproved):

@@ -324,6 +324,11 @@ def test_a_key_moves_to_another_key_encryption_key_and_the_pseudonyms_stay(
         assert rewrap(connection, providers, system_clock) == 0
         [former] = connection.execute("SELECT DISTINCT kek FROM privacy.pseudonym_epoch WHERE NOT reversible")
         keks.succeed(connection, providers, KeyUse.PSEUDONYM_KEYS, system_clock)
+        connection.execute(
+            "INSERT INTO privacy.rotation (id, kind, actor, started_at)"
+            " VALUES (%s, 'rewrap', 'ops-1', now())",
+            (new_id(),),
+        )
         assert rewrap(connection, providers, system_clock) == 2
         assert rewrap(connection, providers, system_clock) == 0
         [now] = connection.execute("SELECT DISTINCT kek FROM privacy.pseudonym_epoch WHERE NOT reversible")

@@ -14,7 +14,7 @@ from psycopg.errors import (
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
-from emoney.ledger.two_persons import SamePerson
+from emoney.ledger.two_persons import NotApproved, SamePerson
 from emoney.privacy import Place, Purpose, SealedField, Vault
 from emoney.privacy.errors import InvalidDataRequest, ProcessingRestricted, UnknownDataRequest, UnknownPurpose
 from emoney.privacy.rights import requests as rights
@@ -172,6 +172,9 @@ def test_a_hold_is_released_once_by_another(database: Database, subject: UUID) -
     with database.connection() as connection:
         hold = rights.place_hold(connection, subject, reference="court 17", actor="legal-1", at=NOW)
         assert rights.held(connection, [subject, new_id()]) == {subject}
+        with pytest.raises(NotApproved, match="nobody has asked"):
+            rights.release_hold(connection, hold, actor="legal-2", at=NOW)
+        rights.ask_release(connection, hold, actor="legal-0", reason="lifted", at=NOW)
     for actor, refusal in (
         ("legal-1", "another person"),
         ("LEGAL-1", "another person"),
@@ -192,6 +195,7 @@ def test_a_release_is_rolled_back_with_its_caller(database: Database, subject: U
     with database.connection() as connection:
         hold = rights.place_hold(connection, subject, reference="court 17", actor="legal-1", at=NOW)
     with database.connection() as connection:
+        rights.ask_release(connection, hold, actor="legal-0", reason="lifted", at=NOW)
         rights.release_hold(connection, hold, actor="legal-2", at=NOW)
         connection.rollback()
         assert [each.id for each in rights.holds(connection)] == [hold]
@@ -201,6 +205,7 @@ def test_one_of_two_holds_is_enough(database: Database, subject: UUID) -> None:
     with database.connection() as connection:
         first = rights.place_hold(connection, subject, reference="a", actor="legal-1", at=NOW)
         rights.place_hold(connection, subject, reference="b", actor="legal-1", at=NOW)
+        rights.ask_release(connection, first, actor="legal-0", reason="lifted", at=NOW)
         rights.release_hold(connection, first, actor="legal-2", at=NOW)
         assert rights.held(connection, [subject]) == {subject}
 
