@@ -8,7 +8,7 @@ from sqlmodel import Field
 
 from emoney.kyc.declarations import DUE_DILIGENCE
 from emoney.ledger.base.declarations import NOT_PERSONAL
-from emoney.ledger.base.postgres.columns import computed, id_column, reference, text, timestamp_column
+from emoney.ledger.base.postgres.columns import computed, id_column, reference, text, timestamp_column, xact
 from emoney.ledger.base.postgres.table import Table
 
 
@@ -41,6 +41,7 @@ class DormancyStepRow(Table, table=True):
     reason: str = text()
     made_by: str = text()
     made_at: datetime = timestamp_column()
+    xact: int = xact()
 
 
 class DormancyExemptionRow(Table, table=True):

@@ -89,6 +89,7 @@ class RestrictionStepRow(Table, table=True):
     next_at: datetime | None = timestamp_column(nullable=True)
     source: str = text(info=NOT_PERSONAL)
     made_at: datetime = timestamp_column()
+    xact: int = xact()
 
 
 class WalletFeaturesRow(Table, table=True):

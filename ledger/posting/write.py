@@ -17,7 +17,7 @@ from psycopg.types.json import Jsonb
 from emoney.ledger.base.errors import ClockSkew, IntegrityViolation, InvalidInput
 from emoney.ledger.base.postgres.binary_arrays import packing
 from emoney.ledger.base.postgres.binary_rows import DECIDED, Rows, decided_row, text
-from emoney.ledger.base.postgres.database import Connection
+from emoney.ledger.base.postgres.database import Connection, as_refused
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 from emoney.ledger.posting import closed_periods as watermark
@@ -124,11 +124,9 @@ def as_ledger_errors(now: datetime) -> Iterator[None]:
 
 def raise_if_skewed(error: psycopg.Error) -> None:
     """Raise ClockSkew where the database refused a time that is too far from its own."""
-    if error.diag.constraint_name == "clock_skew":
-        raise ClockSkew(
-            f"{error.diag.message_primary}: nothing was written. Set this machine's clock by a time service; "
-            "a retry with the same ids is safe"
-        ) from error
+    told = as_refused(error)
+    if isinstance(told, ClockSkew):
+        raise told from error
 
 
 def refusals(decisions: Sequence[Decision]) -> list[dict[str, Any]]:

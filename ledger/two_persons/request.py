@@ -246,7 +246,9 @@ def _decide(
             connection.execute(_queries.decide.sql, row)
     except UniqueViolation:
         raise RequestClosed(f"request {request_id} was decided at the same moment by another one") from None
-    except CheckViolation:
+    except CheckViolation as error:
+        if error.diag.constraint_name != "in_time":
+            raise
         raise RequestClosed(
             f"request {request_id} is of {wanted.requested_at}, which {at} is before"
         ) from None

@@ -17,7 +17,13 @@ from psycopg import sql
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from emoney.ledger.base import forks
-from emoney.ledger.base.errors import ConfigurationError, ConnectionLost, OfficerRefused, Unavailable
+from emoney.ledger.base.errors import (
+    ClockSkew,
+    ConfigurationError,
+    ConnectionLost,
+    OfficerRefused,
+    Unavailable,
+)
 from emoney.ledger.base.postgres.binary_arrays import ADAPTERS
 from emoney.ledger.base.postgres.cursors import CachingConnection
 from emoney.ledger.base.postgres.pool import PoolOptions
@@ -154,8 +160,14 @@ def sole_connection(
         connection.close()
 
 
-def as_refused(error: psycopg.errors.InsufficientPrivilege) -> Exception:
-    """OfficerRefused where the database says that an officer may not, or none does; any other as it is."""
+def as_refused(error: psycopg.Error) -> Exception:
+    """What a refusal by the database says: OfficerRefused where an officer may not, or none does; ClockSkew
+    where a time is too far from its own; any other error as it is."""
+    if error.diag.constraint_name == "clock_skew":
+        return ClockSkew(
+            f"{error.diag.message_primary}: nothing was written. Set this machine's clock by a time service; "
+            "a retry with the same ids is safe"
+        )
     if not (error.diag.constraint_name or "").startswith(_OFFICER):
         return error
     return OfficerRefused((error.diag.message_primary or "").removeprefix("ledger: "))

@@ -39,8 +39,11 @@ def savepoint(connection: Connection, *, own: bool = False) -> Iterator[None]:
     try:
         with _savepoint(connection):
             yield
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise as_refused(error) from error
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation) as error:
+        told = as_refused(error)
+        if told is error:
+            raise
+        raise told from error
 
 
 @contextmanager
