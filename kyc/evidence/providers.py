@@ -75,8 +75,9 @@ def register(
         raise InvalidEvidence(f"a method is named in 1 to {METHOD_MAX} printable characters")
     if login is not None and (not 1 <= len(login) <= LOGIN_MAX or not login.isprintable()):
         raise InvalidEvidence(f"a login of the database is named in 1 to {LOGIN_MAX} printable characters")
+    known = Actor(name).lower()
     row = {
-        "name": Actor(name).lower(),
+        "name": known,
         "gives": states,
         "methods": None if methods is None else sorted(methods),
         "assurance": Assurance(assurance).value,
@@ -86,7 +87,7 @@ def register(
     }
     with _owned(url, pool) as connection:
         connection.execute(_queries.register.sql, row)
-        return _demanded(connection, row["name"])
+        return _demanded(connection, known)
 
 
 def withdraw(url: str, name: str, *, actor: str, reason: str, pool: PoolOptions = DEFAULT) -> Provider:

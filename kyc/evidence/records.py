@@ -228,7 +228,7 @@ def change(
     try:
         connection.execute(_queries.change.sql, about | how)
     except CheckViolation as error:
-        raise _unregistered(error, how["provider"]) from None
+        raise _unregistered(error, provider or before.provider) from None
     return before
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,10 @@ class Attacker:
         """What the server says to these statements in one transaction, of which nothing was written."""
         before = self._written()
         try:
-            with psycopg.connect(self.url) as connection:
+            with closing(psycopg.connect(self.url)) as connection:
                 for statement, about in steps:
                     connection.execute(statement, about)  # type: ignore[arg-type]
+                connection.commit()  # what is asked at the end, too
         except kind as error:
             assert self._written() == before
             return error.diag.constraint_name or str(error)

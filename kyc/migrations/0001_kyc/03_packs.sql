@@ -11,7 +11,8 @@ CREATE TABLE kyc.pack_acceptance (
     accepted_by text NOT NULL CHECK (length(accepted_by) BETWEEN 1 AND 100),
     accepted_at timestamptz NOT NULL,
     note text NOT NULL CHECK (length(note) <= 2000),
-    approval_id uuid UNIQUE,
+    -- deferrable, so that a use for another content is refused as that first
+    approval_id uuid UNIQUE DEFERRABLE INITIALLY IMMEDIATE,
     approval_action text NOT NULL GENERATED ALWAYS AS ('pack_acceptance') STORED,
     approval_subject uuid NOT NULL GENERATED ALWAYS AS (left(content_hash, 32)::uuid) STORED,
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,

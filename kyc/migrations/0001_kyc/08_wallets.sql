@@ -115,7 +115,8 @@ AS $$
 BEGIN
     IF EXISTS (SELECT FROM kyc.wallet WHERE account_id = NEW.account_id) AND NOT EXISTS (
         SELECT FROM kyc.tier_decision
-        WHERE account_id = NEW.account_id AND profile_id = NEW.profile_id AND xact = NEW.xact
+        WHERE account_id = NEW.account_id AND profile_id = NEW.profile_id
+          AND xact = pg_current_xact_id()::text::bigint
     ) THEN
         RAISE EXCEPTION 'kyc: the limits of wallet % change by a decision on it', NEW.account_id
             USING ERRCODE = 'check_violation', CONSTRAINT = 'wallet_profile_decided';

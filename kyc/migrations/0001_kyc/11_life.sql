@@ -34,26 +34,34 @@ GRANT INSERT (id, account_id, stage, transfer_id, amount, source, reason, made_b
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.dormancy_step
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
--- A wallet goes on, or back, together with the step that says so; what was blocked comes free of it for a holder of whom
--- something is verified.
+-- A wallet goes on, or back, together with the step that says so, and holds for the holder what a transfer took out; what was
+-- blocked comes free for a holder of whom something is verified.
 CREATE FUNCTION kyc.demand_dormancy_step_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    before constant text := CASE TG_OP WHEN 'UPDATE' THEN OLD.stage ELSE 'ended' END;
+    before kyc.dormancy := OLD;
     ways constant text[] := ARRAY['ended', 'notified', 'blocked', 'told', 'terminated', 'escheated'];
+    step kyc.dormancy_step;
 BEGIN
-    IF NEW.stage = 'ended' AND before IN ('blocked', 'told', 'terminated') AND NOT EXISTS (
+    before.stage := coalesce(before.stage, 'ended');
+    SELECT s.* INTO step FROM kyc.dormancy_step AS s
+    WHERE s.account_id = NEW.account_id AND s.stage = NEW.stage AND s.xact = pg_current_xact_id()::text::bigint LIMIT 1;
+    IF step.id IS NULL
+        OR NEW.stage = 'ended' AND before.stage IN ('ended', 'escheated')
+        OR NEW.stage <> 'ended' AND array_position(ways, NEW.stage) <> array_position(ways, before.stage) + 1
+        OR NEW.amount IS DISTINCT FROM (CASE NEW.stage WHEN 'terminated' THEN step.amount WHEN 'escheated' THEN before.amount
+                                        ELSE 0 END)
+        OR NEW.stage = 'terminated' AND NEW.amount > 0 AND NOT EXISTS (
+            SELECT FROM ledger.transfer AS t
+            WHERE t.id = step.transfer_id AND t.debit_account = NEW.account_id AND t.amount = NEW.amount
+              AND t.operation = 'dormancy')
+        OR NEW.stage = 'ended' AND before.stage IN ('blocked', 'told', 'terminated') AND NOT EXISTS (
             SELECT FROM kyc.wallet AS w JOIN kyc.evidence AS e ON e.person_id = w.person_id
             WHERE w.account_id = NEW.account_id AND e.state IN ('verified', 'registry_verified'))
-        OR NEW.stage = 'ended' AND before IN ('ended', 'escheated')
-        OR NEW.stage <> 'ended' AND array_position(ways, NEW.stage) <> array_position(ways, before) + 1
-        OR NOT EXISTS (
-            SELECT FROM kyc.dormancy_step AS s
-            WHERE s.account_id = NEW.account_id AND s.stage = NEW.stage AND s.xact = pg_current_xact_id()::text::bigint)
     THEN
-        RAISE EXCEPTION 'kyc: wallet % does not go from % to % by itself', NEW.account_id, before, NEW.stage
+        RAISE EXCEPTION 'kyc: wallet % does not go from % to % by itself', NEW.account_id, before.stage, NEW.stage
             USING ERRCODE = 'check_violation', CONSTRAINT = 'dormancy_follows_step';
     END IF;
     RETURN NULL;

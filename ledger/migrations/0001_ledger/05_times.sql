@@ -202,20 +202,23 @@ REVOKE EXECUTE ON FUNCTION ledger.check_moment_v1 FROM PUBLIC;
 GRANT SELECT ON ledger.clock_policy TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.clock_policy_v1 TO emoney_app;
 
--- A time that a row of another table says something happened at now. Argument: its column. A row that is written later in a
--- transaction may bear the time at which that began, so that a large batch is one moment, however long it takes.
+-- A time that a row of another table says something happened at now. Arguments: its column, and for how long a run of a job
+-- may give all of its rows the moment at which it began. A row that is written later in a transaction may bear the time at
+-- which that began, so that a large batch is one moment, however long it takes.
 CREATE FUNCTION ledger.bound_time_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    at constant timestamptz := to_jsonb(NEW) ->> TG_ARGV[0];
 BEGIN
-    PERFORM ledger.check_moment_v1((to_jsonb(NEW) ->> TG_ARGV[0])::timestamptz);
+    PERFORM ledger.check_moment_v1(greatest(at, least(at + TG_ARGV[1]::interval, clock_timestamp())));
     RETURN NEW;
 END
 $$;
 
--- of_columns: as schema.table.column. By a clock that is right, a row costs two comparisons.
-CREATE FUNCTION ledger.bound_times_v1(of_columns text[]) RETURNS void
+-- of_columns: as schema.table.column; of_rows: a condition on NEW. By a clock that is right, a row costs two comparisons.
+CREATE FUNCTION ledger.bound_times_v1(of_columns text[], a_run interval DEFAULT '0', of_rows text DEFAULT 'true') RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -223,9 +226,10 @@ DECLARE
 BEGIN
     FOR each IN SELECT parse_ident(name) FROM unnest(of_columns) AS name LOOP
         EXECUTE format('CREATE TRIGGER %4$I BEFORE INSERT OR UPDATE OF %1$I ON %2$I.%3$I FOR EACH ROW
-            WHEN (NEW.%1$I > transaction_timestamp() + interval ''1 second''
-                  OR NEW.%1$I < transaction_timestamp() - interval ''1 second'')
-            EXECUTE FUNCTION ledger.bound_time_v1(%1$L)', each[3], each[1], each[2], each[3] || '_bounded');
+            WHEN ((NEW.%1$I > transaction_timestamp() + interval ''1 second''
+                   OR NEW.%1$I < transaction_timestamp() - interval ''1 second'') AND %6$s)
+            EXECUTE FUNCTION ledger.bound_time_v1(%1$L, %5$L)', each[3], each[1], each[2],
+            each[3] || '_bounded' || CASE WHEN a_run > interval '0' THEN '_in_a_run' ELSE '' END, a_run, of_rows);
     END LOOP;
 END
 $$;

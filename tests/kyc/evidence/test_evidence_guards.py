@@ -239,6 +239,23 @@ def test_times_are_the_databases(owner_url: str, person: UUID) -> None:
             assert mine.execute(INSERT, new(person, at=datetime.now(UTC))).rowcount == 1
 
 
+def test_evidence_expires_at_the_moment_at_which_the_run_began(
+    attacker: Attacker, owner_url: str, person: UUID
+) -> None:
+    now = datetime.now(UTC)
+    passed = new(person, at=now - timedelta(days=9))
+    with psycopg.connect(attacker.url) as mine:
+        mine.execute(INSERT, passed)
+    clock_policy.set_policy(owner_url, ClockPolicy(), **OWNER)
+    end = "UPDATE kyc.evidence SET number = 2, state = %(state)s, recorded_at = %(at)s WHERE id = %(id)s"
+    began = {"id": passed["id"], "at": now - timedelta(hours=2)}
+    assert attacker.refused((end, began | {"state": "rejected"})) == "clock_skew"
+    two_days = {"state": "expired", "at": now - timedelta(days=2)}
+    assert attacker.refused((end, began | two_days)) == "clock_skew"
+    with psycopg.connect(attacker.url) as mine:
+        assert mine.execute(end, began | {"state": "expired"}).rowcount == 1
+
+
 def test_a_request_is_neither_asked_for_nor_decided_on_another_day(
     owner_url: str, database: Database, selfie: UUID
 ) -> None:

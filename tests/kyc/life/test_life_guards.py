@@ -103,6 +103,19 @@ def test_a_dormant_wallet_comes_free_with_its_step_and_for_who_is_identified(
     assert attacker.refused((go, about("ended"))) == follows
     assert attacker.refused((go, about("ended")), (DORMANT, about("ended"))) == follows
     assert attacker.refused((go, about("terminated")), (DORMANT, about("terminated"))) == follows
+    more = (go.replace("SET", "SET amount = 1000000,"), about("told"))
+    assert attacker.refused(more, (DORMANT, about("told"))) == follows
+    with psycopg.connect(attacker.url) as mine:
+        mine.execute(go, about("told"))
+        mine.execute(DORMANT, about("told"))
+    invented = about("terminated") | {"transfer": new_id()}
+    paid = (
+        DORMANT.replace("amount,", "transfer_id, amount,").replace(" 0,", " %(transfer)s, 1000000,"),
+        invented,
+    )
+    more = (go.replace("SET", "SET amount = 1000000,"), invented)
+    assert attacker.refused(more, paid) == follows
+    assert attacker.refused((go, invented), paid) == follows
     attacker.refused(("DELETE FROM kyc.dormancy", {}), kind=psycopg.errors.InsufficientPrivilege)
     with database.connection() as connection:
         assert freezing.held_by_others(connection, account) == (False, False)

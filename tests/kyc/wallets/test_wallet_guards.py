@@ -99,6 +99,13 @@ def test_limits_come_with_a_decision(
     ours, theirs = profile("medium"), profile("enhanced")
     assert attacker.refused(put(wallet, theirs)) == "wallet_profile_decided"
     assert attacker.refused(put(wallet, theirs), decided(wallet, ours, "medium")) == "wallet_profile_decided"
+    since = put(wallet, theirs)  # nor with a decision of another transaction
+    with psycopg.connect(attacker.url) as mine:
+        for statement, about in (moved(wallet), decided(wallet, theirs), since):
+            mine.execute(statement, about)
+        for statement, about in (moved(wallet, "medium"), decided(wallet, ours, "medium"), put(wallet, ours)):
+            mine.execute(statement, about)
+    assert attacker.refused(since) == "wallet_profile_decided"
     direct = ("UPDATE ledger.account SET profile_id = %(p)s WHERE id = %(a)s", {"p": theirs, "a": wallet})
     attacker.refused(direct, kind=psycopg.errors.InsufficientPrivilege)
 
@@ -117,19 +124,16 @@ def test_a_wallet_is_opened_with_its_decision_and_for_its_holder(
     )
     limits, account = profile("medium"), new_id()
     opened = (
-        "INSERT INTO ledger.account (id, kind, currency, sign, external_ref, holder, profile_id, opened_at)"
-        " VALUES (%(id)s, 'customer', 'GHS', -1, 'W-9', %(holder)s, %(profile)s, %(at)s)",
+        "INSERT INTO ledger.account"
+        " (id, kind, currency, sign, floor, external_ref, holder, profile_id, opened_at)"
+        " VALUES (%(id)s, 'customer', 'GHS', -1, 0, 'W-9', %(holder)s, %(profile)s, %(at)s)",
         {"id": account, "holder": other.person_id, "profile": limits, "at": NOW},
     )
     with database.connection() as connection:
         row = connection.execute(
-            "SELECT w.person_id, a.sign FROM kyc.wallet AS w JOIN ledger.account AS a ON a.id = w.account_id"
-            " WHERE w.account_id = %s",
-            (wallet,),
+            "SELECT person_id FROM kyc.wallet WHERE account_id = %s", (wallet,)
         ).fetchone()
     assert row is not None
-    opened[1]["sign"] = row[1]
-    opened = (opened[0].replace("-1", "%(sign)s"), opened[1])
 
     def of(person: UUID) -> Step:
         return (
@@ -268,3 +272,23 @@ def test_a_pack_is_accepted_just_as_two_approved_and_once(
     with psycopg.connect(attacker.url) as mine:
         mine.execute(insert, about)
     assert attacker.refused((insert, about)) == "pack_acceptance_approval_id_key"
+
+
+def test_a_decision_is_not_dated_back_further_than_a_run_of_a_job(
+    attacker: Attacker, owner_url: str, wallet: UUID, profile: Callable[[str], UUID]
+) -> None:
+    """All wallets of a run are decided at the moment at which it began, however long it takes."""
+    theirs = profile("enhanced")
+    clock_policy.set_policy(owner_url, ClockPolicy(), actor="owner", reason="as in production")
+    now = datetime.now(UTC)
+    for at in (now - timedelta(days=2), now + timedelta(minutes=1)):
+        assert attacker.refused(moved(wallet, at=at)) == "clock_skew"
+        assert attacker.refused(decided(wallet, theirs, "medium", at=at)) == "clock_skew"
+    began = now - timedelta(hours=2)
+    with psycopg.connect(attacker.url) as mine:
+        for statement, about in (
+            moved(wallet, at=began),
+            decided(wallet, theirs, at=began),
+            put(wallet, theirs),
+        ):
+            mine.execute(statement, about)
