@@ -204,7 +204,8 @@ GRANT EXECUTE ON FUNCTION ledger.clock_policy_v1 TO emoney_app;
 
 -- A time that a row of another table says something happened at now. Arguments: its column, and for how long a run of a job
 -- may give all of its rows the moment at which it began. A row that is written later in a transaction may bear the time at
--- which that began, so that a large batch is one moment, however long it takes.
+-- which that began, or up to half a minute before, when its batch was looked through: a large one is one moment, however
+-- long it takes.
 CREATE FUNCTION ledger.bound_time_v1() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -227,7 +228,7 @@ BEGIN
     FOR each IN SELECT parse_ident(name) FROM unnest(of_columns) AS name LOOP
         EXECUTE format('CREATE TRIGGER %4$I BEFORE INSERT OR UPDATE OF %1$I ON %2$I.%3$I FOR EACH ROW
             WHEN ((NEW.%1$I > transaction_timestamp() + interval ''1 second''
-                   OR NEW.%1$I < transaction_timestamp() - interval ''1 second'') AND %6$s)
+                   OR NEW.%1$I < transaction_timestamp() - interval ''30 seconds'') AND %6$s)
             EXECUTE FUNCTION ledger.bound_time_v1(%1$L, %5$L)', each[3], each[1], each[2],
             each[3] || '_bounded' || CASE WHEN a_run > interval '0' THEN '_in_a_run' ELSE '' END, a_run, of_rows);
     END LOOP;
