@@ -92,6 +92,10 @@ class InvalidEvidence(InvalidInput):
     """Evidence, or a change of its state, that cannot be: the message names kinds and states, no values."""
 
 
+class UnregisteredProvider(InvalidInput):
+    """A provider that is not registered, or not for this state, method, assurance or login."""
+
+
 class UnknownEvidence(InvalidInput):
     """An id under which no evidence is recorded."""
 

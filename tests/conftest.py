@@ -8,6 +8,7 @@ from commands import Command, commands
 from event_schema import checked_payloads
 from hypothesis import HealthCheck, settings
 
+from emoney.kyc.evidence import providers
 from emoney.ledger.base.postgres.database import Database
 from emoney.testing import Template, copy_of, server
 
@@ -33,8 +34,11 @@ def server_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(server_url: str) -> str:
-    """The URL of a migrated, empty database that is copied for each test."""
-    return Template(server_url).url
+    """The URL of a migrated, empty database that is copied for each test; providers are registered in it."""
+    url = Template(server_url).url
+    for name in ("registry", "desk", "acme-id"):
+        providers.register(url, name, actor="owner", reason="of the tests")
+    return url
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@
 |-------------------|-----------------------------------------------------------------------------------|
 | declared          | the person's word                                                                 |
 | captured          | a document or a value that was taken in and looks right                           |
-| verified          | two persons of the operator (`ledger.two_persons`), or another provider           |
-| registry_verified | the register that issued it, asked by a provider                                  |
+| verified          | two persons of the operator (`ledger.two_persons`), or a registered provider      |
+| registry_verified | the register that issued it, asked by a registered provider                       |
 | rejected, expired | nobody any more; both are final, and new evidence is a new record                 |
 
 States only ever rise or end. The database keeps each of them in `kyc.evidence_state` by itself and refuses
-any other course. Evidence counts through the last day it is valid on, whether or not the job that expires it
-has run.
+any other course, and any provider that is not registered for it (`kyc.evidence.providers`). Evidence counts
+through the last day it is valid on, whether or not the job that expires it has run.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,11 +21,12 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from psycopg.errors import ForeignKeyViolation
+from psycopg.errors import CheckViolation, ForeignKeyViolation
 from sqlmodel import col, select
 
-from emoney.kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson
+from emoney.kyc.errors import InvalidEvidence, UnknownEvidence, UnknownPerson, UnregisteredProvider
 from emoney.kyc.evidence.tables import EvidenceStateRow
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
 from emoney.ledger.base.postgres.database import Connection
@@ -131,7 +132,8 @@ def record(
 ) -> list[UUID]:
     """Record evidence; returns the ids. `provider`: who verified it, for states that take one; not `actor`.
 
-    Tiers do not follow here: see `kyc.wallets.retiering`. Raises InvalidEvidence, InvalidRequest.
+    Tiers do not follow here: see `kyc.wallets.retiering`. Raises InvalidEvidence, UnregisteredProvider,
+    InvalidRequest.
     """
     who = Actor(actor)
     for each in new:
@@ -166,6 +168,8 @@ def record(
         )
     except ForeignKeyViolation:
         raise UnknownPerson("evidence is of an enrolled person; one of these is not enrolled") from None
+    except CheckViolation as error:
+        raise _unregistered(error, provider) from None
     return ids
 
 
@@ -183,11 +187,13 @@ def change(
     expires_on: date | None = None,
     provider: str | None = None,
     approval: UUID | None = None,
+    number: int | None = None,
 ) -> Evidence:
     """Bring evidence into a better state, or end it; gives what it was before.
 
     `verified` takes an approval or a provider, `registry_verified` a provider; that is another one than
-    `actor`. What is not given stays as it was. Raises UnknownEvidence, InvalidEvidence.
+    `actor`. What is not given stays as it was. `number`: of the state that an approval was asked for. Raises
+    UnknownEvidence, InvalidEvidence, UnregisteredProvider, InvalidRequest when it has another number.
     """
     row = connection.execute(_queries.lock_one.sql, {"id": evidence_id}).fetchone()
     if row is None:
@@ -208,6 +214,8 @@ def change(
         raise InvalidEvidence(
             f"{before.kind} is {before.state} since {before.recorded_at}: {at} is before that"
         )
+    if number is not None and number != before.number:
+        raise InvalidRequest(f"evidence {before.id} has changed since this was asked for: ask anew")
     about = {"id": evidence_id, "number": before.number, "state": state.value, "at": at, "approval": approval}
     how = {
         "method": _demand_method(method or before.method),
@@ -217,7 +225,10 @@ def change(
         "actor": who,
         "reason": Reason(reason),
     }
-    connection.execute(_queries.change.sql, about | how)
+    try:
+        connection.execute(_queries.change.sql, about | how)
+    except CheckViolation as error:
+        raise _unregistered(error, provider or before.provider) from None
     return before
 
 
@@ -286,6 +297,16 @@ def expire(connection: Connection, person_id: UUID, at: datetime) -> int:
     """Expire a person's evidence that is past its last day; returns how many pieces."""
     about = {"today": at.astimezone(UTC).date(), "person": person_id, "at": at}
     return connection.execute(_queries.expire.sql, about).rowcount
+
+
+def _unregistered(error: CheckViolation, provider: str | None) -> Exception:
+    """What a refusal by the database says, where it is about the provider."""
+    if error.diag.constraint_name != "evidence_provider":
+        return error
+    return UnregisteredProvider(
+        f"no provider {provider} is registered that gives this state by this method with this assurance "
+        "under this login: the owner of the database registers one, `emoney kyc providers register`"
+    )
 
 
 def _demand_other(provider: str | None, actor: Actor) -> None:

@@ -34,6 +34,6 @@ WITH due AS (
     ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE kyc.evidence AS e
-SET number = number + 1, state = 'expired', recorded_by = 'evidence-expiry',
+SET number = number + 1, state = 'expired', approval_id = NULL, recorded_by = 'evidence-expiry',
     reason = 'past its last day, ' || expires_on, recorded_at = greatest(:at, recorded_at)
 FROM due WHERE e.id = due.id;

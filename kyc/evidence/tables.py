@@ -8,9 +8,36 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
 from emoney.kyc.declarations import DUE_DILIGENCE
-from emoney.ledger.base.declarations import NOT_PERSONAL
+from emoney.ledger.base.declarations import NOT_PERSONAL, Basis, Category, declare
 from emoney.ledger.base.postgres.columns import computed, id_column, reference, text, timestamp_column
 from emoney.ledger.base.postgres.table import Table
+
+
+class ProviderRow(Table, table=True):
+    """Whose word evidence may rest on from then on, for what; who registered it."""
+
+    __tablename__ = "provider"
+    __table_args__ = {
+        "schema": "kyc",
+        "info": declare(
+            Category.PSEUDONYMOUS,
+            "showing whose word evidence rests on, and who let it",
+            Basis.LEGAL_OBLIGATION,
+            "as long as the evidence",
+        ),
+    }
+
+    name: str = Field(sa_column=Column(Text, primary_key=True))
+    number: int = Field(sa_column=Column(Integer, primary_key=True))
+    state: str = text()
+    gives: list[str] = Field(sa_column=Column(ARRAY(Text), nullable=False))
+    methods: list[str] | None = Field(sa_column=Column(ARRAY(Text)))
+    assurance: str = text()
+    login: str | None = text(nullable=True)
+    actor: str = text()
+    reason: str = text()
+    by_login: str = text()
+    at: datetime = timestamp_column()
 
 
 class EvidenceRow(Table, table=True):

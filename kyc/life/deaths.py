@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -24,7 +25,7 @@ from emoney.kyc.evidence import records as evidence_records
 from emoney.kyc.life.tables import DeathStepRow
 from emoney.kyc.limits.compile import compile_profile
 from emoney.kyc.packs.library import PackLibrary
-from emoney.kyc.wallets import freezing, restrictions
+from emoney.kyc.wallets import assignment, freezing, restrictions
 from emoney.kyc.wallets.tables import WalletRow
 from emoney.ledger import outbox, profile_changes, two_persons
 from emoney.ledger.accounts import account as accounts
@@ -145,13 +146,10 @@ def release(
             policy,
             verified=True,
         )
-        profile_changes.put_under(
-            connection,
-            {account_id: profiles.store(connection, open_to_redeem)},
-            actor=approval.decided_by,
-            reason=f"approved in request {approval.id}",
-            at=approval.decided_at,
-        )
+        profile, why = profiles.store(connection, open_to_redeem), f"approved in request {approval.id}"
+        put: dict[str, Any] = {"reason": why, "at": approval.decided_at}
+        profile_changes.put_under(connection, {account_id: profile}, actor=approval.decided_by, **put)
+        assignment.record_rebinding(connection, [account_id], [profile], **put)
         freezing.open_for_a_moment(
             connection,
             account_id,
@@ -245,8 +243,7 @@ def _step(
     evidence: UUID | None = None,
     approval: UUID | None = None,
 ) -> None:
-    """The step, the stage it leads to, and the event that tells it."""
-    connection.execute(_queries.put.sql, {"person": person_id, "stage": stage.value})
+    """The step, which leads to its stage in the database, and the event that tells it."""
     add(
         connection,
         DeathStepRow(

@@ -19,7 +19,14 @@ from emoney.kyc.limits.features import ORDINARY, Features
 from emoney.kyc.packs.evidence import KINDS_MAX
 from emoney.kyc.packs.schema import Pack
 from emoney.kyc.wallets import stated_features as wallet_features
-from emoney.kyc.wallets.assignment import AUTOMATIC, assign, limits_at, lock, profile_id
+from emoney.kyc.wallets.assignment import (
+    AUTOMATIC,
+    assign,
+    limits_at,
+    lock,
+    profile_id,
+    record_rebinding,
+)
 from emoney.kyc.wallets.restrictions import Cause, DowngradePolicy, Restriction
 from emoney.kyc.wallets.tables import TierDecisionRow, WalletRow
 from emoney.ledger import profile_changes
@@ -261,6 +268,8 @@ def review_restriction(
     )
     if under.profile_id != account.profile_id or under.restriction != wallet.restriction:
         said = "restriction reviewed" if under.restriction else "restriction lifted"
+        if under.profile_id != account.profile_id:
+            record_rebinding(connection, [account_id], [under.profile_id], reason=said, at=at)
         assign(connection, wallet, account, under, actor=AUTOMATIC, reason=said, at=at)
     return under.restriction
 

@@ -268,6 +268,8 @@ def _decide(
         raise RequestClosed(f"request {request_id} was decided at the same moment by another one") from None
     except CheckViolation as error:
         raise_if_skewed(error)
+        if error.diag.constraint_name != "in_time":
+            raise
         raise RequestClosed(
             f"request {request_id} is of {wanted.requested_at}, which {at} is before"
         ) from None

@@ -23,6 +23,7 @@ NOT_COMPARED = {
     ("ledger.officer", "name"): "whom it is about",
     ("ledger.account_freeze", "actor"): "repeats the change that made it, in a trigger of that",
     ("kyc.evidence", "provider"): "who vouches for evidence, and not who acts",
+    ("kyc.provider", "name"): "whom it is about",
     ("kyc.pack_acceptance", "accepted_by"): "who asked, as its approval says",
 }
 

@@ -1,7 +1,7 @@
 """An enrolment desk with a clock that stands still, and money to move."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from attacks import Attacker, attacking
 from shipped import PACKS
 
 from emoney.kyc import Enrolment, NewWallet, Pack, open_wallets
@@ -57,6 +58,13 @@ def vault(database: Database, home: Path) -> Vault:
 @pytest.fixture
 def desk(database: Database, vault: Vault) -> Enrolment:
     return Enrolment(database, vault, lambda: NOW, packs=PACKS)
+
+
+@pytest.fixture
+def attacker(owner_url: str) -> Iterator[Attacker]:
+    """A login that is a member of the application's role."""
+    with attacking(owner_url) as found:
+        yield found
 
 
 Counted = Callable[[str], int]

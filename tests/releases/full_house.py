@@ -11,8 +11,8 @@ from emoney.aml import extract, load_scenarios
 from emoney.aml import run as monitor
 from emoney.kyc import approved_actions
 from emoney.kyc.evidence import person as persons
+from emoney.kyc.evidence import providers, refresh
 from emoney.kyc.evidence import records as evidence_records
-from emoney.kyc.evidence import refresh
 from emoney.kyc.evidence.records import EvidenceState, NewEvidence
 from emoney.kyc.evidence.risk_rating import risk_policy
 from emoney.kyc.life import deaths, dormancy
@@ -189,6 +189,7 @@ class FullHouse:
         said: dict[str, Any] = SAID | {"at": self.clock()}
         agreed: dict[str, Any] = AGREED | {"at": self.clock(), "packs": self.emoney.packs}
         one, other = self.people["w-1"], self.people["w-2"]
+        providers.register(self.emoney.url, "registry", **SAID)
         with self.emoney.database.connection() as connection:
             captured = [NewEvidence(one, "passport", EvidenceState.REGISTRY_VERIFIED)]
             evidence_records.record(connection, captured, provider="registry", **said)

@@ -47,6 +47,9 @@ PARTS: dict[str, dict[str, str]] = {
     "kyc.deaths": {
         "death": "The death of a holder: report, verify, release, withdraw.",
     },
+    "kyc.providers": {
+        "providers": "Whose word evidence may rest on, other than that of two of your staff.",
+    },
     "kyc.terms": {
         "terms": "Terms and consent, by version.",
     },

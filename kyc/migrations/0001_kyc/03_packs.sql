@@ -11,7 +11,8 @@ CREATE TABLE kyc.pack_acceptance (
     accepted_by text NOT NULL CHECK (length(accepted_by) BETWEEN 1 AND 100),
     accepted_at timestamptz NOT NULL,
     note text NOT NULL CHECK (length(note) <= 2000),
-    approval_id uuid,
+    -- deferrable, so that a use for another content is refused as that first
+    approval_id uuid UNIQUE DEFERRABLE INITIALLY IMMEDIATE,
     approval_action text NOT NULL GENERATED ALWAYS AS ('pack_acceptance') STORED,
     approval_subject uuid NOT NULL GENERATED ALWAYS AS (left(content_hash, 32)::uuid) STORED,
     approval_outcome text NOT NULL GENERATED ALWAYS AS ('approved') STORED,
@@ -33,3 +34,23 @@ GRANT SELECT ON kyc.pack_acceptance TO emoney_policy;
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.pack_acceptance
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+-- The foreign key holds it to the first half of the content's hash; here to the whole, the pack and who asked.
+CREATE FUNCTION kyc.demand_accepted_pack_v1() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM ledger.request AS asked
+        WHERE asked.id = NEW.approval_id AND asked.actor = NEW.accepted_by
+          AND asked.details = jsonb_build_object('pack', NEW.pack_id, 'content', NEW.content_hash)
+    ) THEN
+        RAISE EXCEPTION 'kyc: pack % is not accepted as two have approved it', NEW.pack_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'pack_as_approved';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER as_approved AFTER INSERT ON kyc.pack_acceptance
+    FOR EACH ROW WHEN (NEW.approval_id IS NOT NULL) EXECUTE FUNCTION kyc.demand_accepted_pack_v1();

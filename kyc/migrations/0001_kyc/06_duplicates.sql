@@ -38,6 +38,27 @@ CREATE TRIGGER append_only BEFORE UPDATE OR TRUNCATE ON kyc.duplicate_decision
 CREATE TRIGGER removal BEFORE DELETE ON kyc.duplicate_decision
     FOR EACH ROW EXECUTE FUNCTION privacy.guard_removal_v1('person_a', 'person_b');
 
+-- That two are one person is asked for by a request to link just these two.
+CREATE FUNCTION kyc.demand_link_request_v1() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM ledger.request AS asked
+        WHERE asked.id = NEW.request_id AND asked.action = 'linking_persons'
+          AND asked.subject IN (NEW.person_a, NEW.person_b)
+          AND asked.details ->> 'into' IN (NEW.person_a::text, NEW.person_b::text)
+    ) THEN
+        RAISE EXCEPTION 'kyc: decision % asks for another link', NEW.id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'duplicate_request';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER asks_for_link AFTER INSERT ON kyc.duplicate_decision
+    FOR EACH ROW WHEN (NEW.request_id IS NOT NULL) EXECUTE FUNCTION kyc.demand_link_request_v1();
+
 -- into_id: the record that person_id is one with; the person itself where a link is taken back.
 CREATE TABLE kyc.person_link (
     id uuid PRIMARY KEY,

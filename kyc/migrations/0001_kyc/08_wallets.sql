@@ -22,7 +22,7 @@ CREATE INDEX wallet_person ON kyc.wallet (person_id) WHERE person_id IS NOT NULL
 CREATE INDEX wallet_pack ON kyc.wallet (pack_id, account_id);
 CREATE INDEX wallet_restricted ON kyc.wallet (account_id) WHERE restriction IS NOT NULL;
 CREATE INDEX wallet_override ON kyc.wallet (override_until) WHERE override_until IS NOT NULL;
-GRANT SELECT, INSERT ON kyc.wallet TO emoney_app;
+GRANT SELECT, INSERT (account_id, person_id, pack_id, tier, tier_since) ON kyc.wallet TO emoney_app;
 GRANT UPDATE (person_id, pack_id, tier, tier_since, restriction, restriction_cause, restriction_next_at,
     override_until) ON kyc.wallet TO emoney_app;
 
@@ -59,6 +59,76 @@ INSERT INTO ledger.leaf_source (kind, relation, version, id_column, fields) VALU
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.tier_decision
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+-- What is decided stands in the wallet already: no decision says of a wallet what it is not.
+CREATE FUNCTION kyc.demand_decision_in_force_v1() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM decided AS d JOIN kyc.wallet AS w ON w.account_id = d.account_id
+               WHERE (w.pack_id, w.tier) <> (d.pack_id, d.tier)) THEN
+        RAISE EXCEPTION 'kyc: a decision names a tier that its wallet is not at'
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'decision_in_force';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER in_force AFTER INSERT ON kyc.tier_decision REFERENCING NEW TABLE AS decided
+    FOR EACH STATEMENT EXECUTE FUNCTION kyc.demand_decision_in_force_v1();
+
+-- A wallet comes to a tier together with the decision on it, in one transaction, and its account under a profile that was
+-- decided there; a wallet is of the holder that its account is of. Asked at the end, of what stands then.
+CREATE FUNCTION kyc.demand_decided_tier_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    at_tier boolean;
+    under_profile boolean;
+    of_holder boolean;
+BEGIN
+    SELECT bool_or((d.pack_id, d.tier, d.decided_at) = (w.pack_id, w.tier, w.tier_since)),
+           bool_or(d.profile_id = a.profile_id OR a.closed_at IS NOT NULL),
+           bool_and(w.person_id IS NULL OR a.holder = (SELECT coalesce(p.holder_id, p.id) FROM kyc.person AS p
+                                                       WHERE p.id = w.person_id))
+    INTO at_tier, under_profile, of_holder
+    FROM kyc.tier_decision AS d
+    JOIN kyc.wallet AS w ON w.account_id = d.account_id
+    JOIN ledger.account AS a ON a.id = d.account_id
+    WHERE d.account_id = NEW.account_id AND d.xact = pg_current_xact_id()::text::bigint;
+    IF (at_tier AND under_profile AND of_holder) IS NOT TRUE THEN
+        RAISE EXCEPTION 'kyc: wallet % comes to a tier by a decision, and under its limits', NEW.account_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'wallet_decided';
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION kyc.demand_decided_tier_v1() FROM PUBLIC;
+CREATE CONSTRAINT TRIGGER decided AFTER INSERT OR UPDATE OF pack_id, tier, tier_since ON kyc.wallet
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION kyc.demand_decided_tier_v1();
+
+-- The limits of a wallet's account change together with a decision on the wallet, or by the word of two.
+CREATE FUNCTION kyc.demand_decided_profile_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM kyc.wallet WHERE account_id = NEW.account_id) AND NOT EXISTS (
+        SELECT FROM kyc.tier_decision
+        WHERE account_id = NEW.account_id AND profile_id = NEW.profile_id
+          AND xact = pg_current_xact_id()::text::bigint
+    ) THEN
+        RAISE EXCEPTION 'kyc: the limits of wallet % change by a decision on it', NEW.account_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'wallet_profile_decided';
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION kyc.demand_decided_profile_v1() FROM PUBLIC;
+CREATE CONSTRAINT TRIGGER decided AFTER INSERT ON ledger.account_change
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.kind = 'profile' AND NEW.approval_id IS NULL)
+    EXECUTE FUNCTION kyc.demand_decided_profile_v1();
+
 -- A tier that evidence does not reach, for a time, by the word of two persons.
 CREATE TABLE kyc.tier_override (
     id uuid PRIMARY KEY,
@@ -84,6 +154,46 @@ GRANT INSERT (id, account_id, pack_id, tier, made_at, until, approval_id)
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.tier_override
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+
+CREATE FUNCTION kyc.demand_agreed_override_v1() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM ledger.request AS asked JOIN ledger.request_decision AS decided ON decided.request_id = asked.id
+        WHERE asked.id = NEW.approval_id AND decided.decided_at = NEW.made_at
+          AND asked.details ->> 'pack' = NEW.pack_id AND asked.details ->> 'tier' = NEW.tier
+          AND (asked.details ->> 'until')::timestamptz = NEW.until
+    ) THEN
+        RAISE EXCEPTION 'kyc: the tier of wallet % is not overridden as two have approved it', NEW.account_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'override_as_approved';
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER as_approved AFTER INSERT ON kyc.tier_override
+    FOR EACH ROW EXECUTE FUNCTION kyc.demand_agreed_override_v1();
+
+-- A wallet keeps its tier for as long as the last override of it says, and no shorter.
+CREATE FUNCTION kyc.demand_override_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (CASE WHEN NEW.override_until IS NULL THEN ledger.has_come_v1(OLD.override_until)
+            ELSE NEW.override_until = (SELECT o.until FROM kyc.tier_override AS o WHERE o.account_id = NEW.account_id
+                                       ORDER BY o.made_at DESC, o.id DESC LIMIT 1) END) IS NOT TRUE THEN
+        RAISE EXCEPTION 'kyc: wallet % is overridden for as long as two have approved', NEW.account_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'wallet_override';
+    END IF;
+    RETURN NEW;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION kyc.demand_override_v1() FROM PUBLIC;
+CREATE TRIGGER override BEFORE UPDATE OF override_until ON kyc.wallet
+    FOR EACH ROW WHEN (NEW.override_until IS DISTINCT FROM OLD.override_until)
+    EXECUTE FUNCTION kyc.demand_override_v1();
 
 -- What a wallet is, as far as rules depend on it: each statement in place of the one before it, none edited.
 -- A wallet without a row is an ordinary one. Null: nothing is said. Statements are leaves of the proof log, too.

@@ -25,6 +25,32 @@ GRANT INSERT (id, account_id, step, cause, profile_id, balance, cap, next_at, so
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON kyc.restriction_step
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 
+-- A wallet is restricted, or let go, together with the step that says so and with the limits that this names.
+CREATE FUNCTION kyc.demand_restriction_step_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM kyc.restriction_step AS s
+        JOIN kyc.wallet AS w ON w.account_id = s.account_id
+        JOIN ledger.account AS a ON a.id = s.account_id
+        WHERE s.account_id = NEW.account_id AND s.xact = pg_current_xact_id()::text::bigint
+          AND s.step = coalesce(w.restriction, 'lifted') AND s.cause = coalesce(w.restriction_cause, s.cause)
+          AND s.next_at IS NOT DISTINCT FROM w.restriction_next_at
+          AND (s.profile_id = a.profile_id OR a.closed_at IS NOT NULL)
+    ) THEN
+        RAISE EXCEPTION 'kyc: wallet % is restricted and let go by a step that says so', NEW.account_id
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'wallet_restriction_step';
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION kyc.demand_restriction_step_v1() FROM PUBLIC;
+CREATE CONSTRAINT TRIGGER restriction_step
+    AFTER UPDATE OF restriction, restriction_cause, restriction_next_at ON kyc.wallet
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION kyc.demand_restriction_step_v1();
+
 -- Which days were dealt with, and which wallets ended one of them above a cap that is measured when the day ends.
 CREATE TABLE kyc.end_of_day_run (
     pack_id text NOT NULL CHECK (length(pack_id) BETWEEN 1 AND 40),

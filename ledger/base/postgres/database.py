@@ -18,8 +18,8 @@ from psycopg import sql
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from emoney.ledger.base import forks
+from emoney.ledger.base.clock import as_skew
 from emoney.ledger.base.errors import (
-    ClockSkew,
     ConfigurationError,
     ConnectionLost,
     OfficerRefused,
@@ -164,10 +164,11 @@ def sole_connection(
 
 
 def as_refused(error: psycopg.Error) -> Exception:
-    """OfficerRefused where the database says that an officer may not, or none does, ClockSkew where it
-    refuses the time of what is recorded; any other as it is."""
-    if error.diag.constraint_name == "clock_skew":
-        return ClockSkew(f"{error.diag.message_primary}: nothing was written.")
+    """What a refusal by the database says: OfficerRefused where an officer may not, or none does; ClockSkew
+    where a time is too far from its own; any other error as it is.
+    """
+    if (skew := as_skew(error)) is not None:
+        return skew
     if not (error.diag.constraint_name or "").startswith(_OFFICER):
         return error
     return OfficerRefused((error.diag.message_primary or "").removeprefix("ledger: "))

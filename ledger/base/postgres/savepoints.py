@@ -14,7 +14,6 @@ from weakref import WeakSet
 import psycopg
 from psycopg.pq import TransactionStatus
 
-from emoney.ledger.base.clock import raise_if_skewed
 from emoney.ledger.base.errors import TransactionFailed
 from emoney.ledger.base.postgres.database import Connection, as_refused
 from emoney.ledger.base.postgres.tuples import place_of_connection, tuples
@@ -41,11 +40,11 @@ def savepoint(connection: Connection, *, own: bool = False) -> Iterator[None]:
     try:
         with _savepoint(connection):
             yield
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise as_refused(error) from error
-    except psycopg.errors.CheckViolation as error:
-        raise_if_skewed(error)
-        raise
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation) as error:
+        told = as_refused(error)
+        if told is error:
+            raise
+        raise told from error
 
 
 @contextmanager

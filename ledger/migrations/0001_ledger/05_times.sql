@@ -225,8 +225,50 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION ledger.guard_recorded_v1() FROM PUBLIC;
-CREATE TRIGGER clock BEFORE INSERT ON ledger.account_change
-    FOR EACH ROW WHEN (NEW.kind = 'close') EXECUTE FUNCTION ledger.guard_recorded_v1('at');
 
 GRANT SELECT ON ledger.clock_policy TO emoney_app;
 GRANT EXECUTE ON FUNCTION ledger.clock_policy_v1 TO emoney_app;
+
+-- A time that a row of another table says something happened at now. Arguments: its column, and for how long a run of a job
+-- may give all of its rows the moment at which it began. A row that is written later in a transaction may bear the time at
+-- which that began, or up to half a minute before, when its batch was looked through: a large one is one moment, however
+-- long it takes.
+CREATE FUNCTION ledger.bound_time_v1() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    at constant timestamptz := to_jsonb(NEW) ->> TG_ARGV[0];
+BEGIN
+    PERFORM ledger.check_moment_v1(greatest(at, least(at + TG_ARGV[1]::interval, clock_timestamp())));
+    RETURN NEW;
+END
+$$;
+
+-- of_columns: as schema.table.column; of_rows: a condition on NEW. By a clock that is right, a row costs two comparisons.
+CREATE FUNCTION ledger.bound_times_v1(of_columns text[], a_run interval DEFAULT '0', of_rows text DEFAULT 'true') RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    each text[];
+BEGIN
+    FOR each IN SELECT parse_ident(name) FROM unnest(of_columns) AS name LOOP
+        EXECUTE format('CREATE TRIGGER %4$I BEFORE INSERT OR UPDATE OF %1$I ON %2$I.%3$I FOR EACH ROW
+            WHEN ((NEW.%1$I > transaction_timestamp() + interval ''1 second''
+                   OR NEW.%1$I < transaction_timestamp() - interval ''30 seconds'') AND %6$s)
+            EXECUTE FUNCTION ledger.bound_time_v1(%1$L, %5$L)', each[3], each[1], each[2],
+            each[3] || '_bounded' || CASE WHEN a_run > interval '0' THEN '_in_a_run' ELSE '' END, a_run, of_rows);
+    END LOOP;
+END
+$$;
+
+-- Whether a moment has come, by the clock of this database and as far as others may be ahead of it; true where that is
+-- not bounded.
+CREATE FUNCTION ledger.has_come_v1(at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN coalesce(at <= clock_timestamp() + make_interval(secs => (ledger.clock_policy_v1()).ahead_s), true);
+END
+$$;
+REVOKE EXECUTE ON FUNCTION ledger.bound_time_v1, ledger.bound_times_v1, ledger.has_come_v1 FROM PUBLIC;
