@@ -113,7 +113,7 @@ ACTS: dict[str, Callable[[Town], Any]] = {
     "disputed": Town.dispute,
     "refunded": lambda town: reversals.refund(town.ledger, town.paid, new_id(), reason="x"),
 }
-CHOOSES = ("moved", "upheld", "disputed", "refunded")
+CHOOSES = ("moved", "upheld", "rejected", "disputed", "refunded")
 """What happens after its accounts were last posted to, whatever a clock behind says."""
 CLOSED = {"approved": (RequestClosed,)}
 """What is refused for its own reason first, where a clock is far off."""

@@ -7,8 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
+from reader_logins import login_in
 from shipped import PACKS
 
 from emoney.kyc import Enrolment, NewWallet, PackLibrary, open_wallets
@@ -33,13 +32,10 @@ Open = Callable[[str], Any]
 @pytest.fixture
 def application(owner_url: str) -> Iterator[Database]:
     """The database by a login that may post, and nothing else."""
-    with psycopg.connect(owner_url, autocommit=True) as owner:
-        owner.execute("DROP ROLE IF EXISTS backend")
-        owner.execute("CREATE ROLE backend LOGIN IN ROLE emoney_app")
-        opened = Database(make_conninfo(owner_url, user="backend"))
+    with login_in(owner_url, "backend", ["emoney_app"]) as url:
+        opened = Database(url)
         yield opened
         opened.close()
-        owner.execute(sql.SQL("DROP ROLE backend"))
 
 
 def store(owner_url: str, pack_id: str, packs: PackLibrary = PACKS) -> foreseen.Foreseen:

@@ -40,13 +40,13 @@ def decided(account: UUID, profile: UUID, tier: str = "enhanced", at: datetime =
     return statement, {"id": new_id(), "account": account, "profile": profile, "tier": tier, "at": at}
 
 
-def put(account: UUID, profile: UUID) -> Step:
+def put(account: UUID, profile: UUID, *, at: datetime = NOW) -> Step:
     statement = (
         "INSERT INTO ledger.account_change (account_id, number, kind, profile_id, actor, reason, at)"
         " SELECT %(account)s, 1 + count(*), 'profile', %(profile)s, 'clerk-1', 'x', %(at)s"
         " FROM ledger.account_change WHERE account_id = %(account)s"
     )
-    return statement, {"account": account, "profile": profile, "at": NOW}
+    return statement, {"account": account, "profile": profile, "at": at}
 
 
 @pytest.fixture
@@ -289,6 +289,6 @@ def test_a_decision_is_not_dated_back_further_than_a_run_of_a_job(
         for statement, about in (
             moved(wallet, at=began),
             decided(wallet, theirs, at=began),
-            put(wallet, theirs),
+            put(wallet, theirs, at=now),
         ):
             mine.execute(statement, about)
