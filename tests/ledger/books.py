@@ -1,6 +1,7 @@
 """A small ledger to test on: accounts by a word, a clock that is set, and every table in one dump."""
 
 import time
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -112,14 +113,17 @@ class Books(testing.Books):
         account_changes.close(self.ledger, account_id, actor="ops-1", reason="holder left")
 
     def dump(self, *, without: Sequence[str] = ()) -> Dump:
-        """Every row of every ledger table, in order."""
+        """Every row of every ledger table, in order; `without` some, whose partitions are left out, too."""
         with psycopg.connect(self.owner_url) as connection:
             found = connection.execute(
                 "SELECT table_name FROM information_schema.tables WHERE table_schema = 'ledger'"
             ).fetchall()
             names = {name for (name,) in found}
             assert set(TABLES) <= names
-            dump: Dump = {name: [] for name in sorted(names) if name not in without}
+            left_out = re.compile(
+                rf"({'|'.join(without)})(_\d{{4}}_\d\d|_ahead|_other|_before)?" if without else "!"
+            )
+            dump: Dump = {name: [] for name in sorted(names) if not left_out.fullmatch(name)}
             # in one statement, which takes half the time of one for each table
             rows = " UNION ALL ".join(f"SELECT '{name}', t::text FROM ledger.{name} AS t" for name in dump)
             for name, row in connection.execute(f"SELECT * FROM ({rows}) AS every (name, row) ORDER BY 1, 2"):

@@ -434,11 +434,12 @@ GRANT USAGE ON SCHEMA ledger, emoney_migrations TO emoney_receipts;
 GRANT SELECT ON emoney_migrations.alembic_version TO emoney_receipts;
 GRANT SELECT ON ledger.receipt, ledger.receipt_match, ledger.receipt_withdrawal, ledger.receipt_issue,
     ledger.receipt_return, ledger.receipt_state, ledger.receipt_fund, ledger.receipt_policy, ledger.account, ledger.bank_statement,
-    ledger.bank_entry, ledger.request_action, ledger.request, ledger.request_decision, ledger.request_done
+    ledger.bank_entry, ledger.request_action, ledger.request, ledger.request_decision, ledger.request_done,
+    ledger.officer, ledger.officer_change, ledger.officer_now
     TO emoney_receipts;
-GRANT INSERT (id, action, subject, target, details, actor, reason, requested_at, expires_at) ON ledger.request
+GRANT INSERT (id, action, subject, target, details, actor, reason, requested_at, expires_at, signature) ON ledger.request
     TO emoney_receipts;
-GRANT INSERT (request_id, action, subject, asked_by, requested_at, expires_at, kept, outcome, actor, reason, decided_at)
+GRANT INSERT (request_id, action, subject, asked_by, requested_at, expires_at, kept, outcome, actor, reason, decided_at, signature)
     ON ledger.request_decision TO emoney_receipts;
 -- Of what takes two persons, this act alone; in force as soon as the rows of these tables are held back from others
 -- (kyc/migrations/0001_kyc/12_row_security.sql).
