@@ -20,7 +20,10 @@ import psycopg
 import pytest
 from commands import Command
 
+from emoney.jobs import schedule
 from emoney.jobs.cosigning import Address, cosign
+from emoney.jobs.installation import Emoney
+from emoney.jobs.settings import Settings
 from emoney.jobs.witness_server import WitnessServer
 from emoney.ledger import Database
 from emoney.ledger.base.clock import system_clock
@@ -274,6 +277,28 @@ def test_an_address_has_no_query() -> None:
     with pytest.raises(InvalidInput):
         Address.parse("https://w.example/?a=1")
     assert Address.parse(" https://w.example/log/ ").url == "https://w.example/log"
+
+
+def test_the_schedule_asks_the_witnesses_that_are_set(
+    owner_url: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = schedule.find("cosign")
+    with Emoney.open(owner_url, home) as emoney:
+        assert not job.wanted(emoney.settings)
+        with emoney.database.connection() as connection:
+            key = signing_key(connection, home, ORIGIN)
+        more(emoney.database, owner_url, key)
+    witness = Witness.open(tmp_path / "witness", [key.public])
+    with served(witness) as url:
+        monkeypatch.setenv("EMONEY_PROOF_WITNESSES", f"{url} {witness.public}, {url}/no")
+        with Emoney.open(owner_url, home) as emoney:
+            assert job.wanted(emoney.settings)
+            assert job.run(emoney, lambda *_: None) == {"cosigned": 1, "witnesses failed": 1}
+            assert cosigned(newest(emoney.database).cosigned, [witness.public])
+    for wrong in ("http://w.example", f"{url} no-key", f"{url}?a=1"):
+        monkeypatch.setenv("EMONEY_PROOF_WITNESSES", wrong)
+        with pytest.raises(ConfigurationError, match=r"proof\.witnesses"):
+            Settings()
 
 
 # The server
