@@ -421,7 +421,7 @@ def test_a_process_killed_leaves_a_whole_file_and_no_lock(witness: Witness, tmp_
         target=_killed_in_the_middle, args=(tmp_path / "w",)
     )
     process.start()
-    process.join(60)
+    process.join(300)
     assert process.exitcode == -9
     assert witness.last(LOG.origin) == open_checkpoint(Tree(5).note, LOG.public)
     add(witness, 5, Tree(9))
@@ -458,9 +458,9 @@ def test_two_at_once_on_one_size_end_with_one_root(witness: Witness, tmp_path: P
         ]
     for run in runs:
         run.start()
-    found = [results.get(timeout=60) for _ in runs]  # type: ignore[attr-defined]
+    found = [results.get(timeout=300) for _ in runs]  # type: ignore[attr-defined]
     for run in runs:
-        run.join(60)
+        run.join(300)
     (cosigned_note,) = [note for _, note in found if note is not None]
     (told,) = [size for size, note in found if note is None]
     assert told == 9
