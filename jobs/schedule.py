@@ -14,8 +14,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from emoney.jobs import cosigning, webhooks
 from emoney.jobs import reconciliation as reconciling
-from emoney.jobs import webhooks
 from emoney.jobs.installation import Emoney
 from emoney.jobs.settings.sections import OFF
 from emoney.jobs.settings.settings import Settings
@@ -142,6 +142,13 @@ def _seal(emoney: Emoney, progress: Progress) -> dict[str, Any]:
         _log.warning("%s", behind.told)
     waiting = behind.rows if behind else 0
     return {"leaves added": sealed.added, "log size": sealed.size, "rows held up": waiting}
+
+
+def _cosign(emoney: Emoney, progress: Progress) -> dict[str, Any]:
+    done = cosigning.cosign(emoney.database, emoney.settings.proof.addresses, clock=emoney.clock)
+    progress("cosigning", len(done), len(done))
+    failed = sum(each.failure is not None for each in done)
+    return {"cosigned": len(done) - failed, "witnesses failed": failed}
 
 
 def _day_totals(emoney: Emoney, progress: Progress) -> dict[str, Any]:
@@ -282,6 +289,14 @@ JOBS = {
             "* * * * *",
             _seal,
             alarms=("rows held up",),
+        ),
+        Job(
+            "cosign",
+            "Have witnesses cosign the newest checkpoint",
+            "*/5 * * * *",
+            _cosign,
+            needed=lambda settings: bool(settings.proof.witnesses),
+            alarms=("witnesses failed",),
         ),
         Job("day-totals", "Total the day that is over, for what is checked later", "10 0 * * *", _day_totals),
         Job("partitions", "Prepare the ledger for the months to come", "30 2 * * *", _partitions),

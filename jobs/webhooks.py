@@ -5,25 +5,19 @@ delivered out of order, and a receiver that is down costs one event's attempts, 
 the time of the next are kept with the consumer's place, so a sender that was killed goes on counting.
 After `attempts_max` the event goes to the list of dead letters and the next one's turn comes.
 
-Bounds: connecting and each wait for bytes `timeout_s`, a whole exchange `exchange_s` from the connection on,
-64 KiB of an answer. Redirects are not followed, proxies of the environment not used, certificates checked.
+Bounds of an attempt: see `exchanges`.
 """
 
 import http.client
-import ipaddress
 import logging
 import random
-import re
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 from uuid import UUID
 
+from emoney.jobs.exchanges import connect, demand_url, exchange, path_of, reason
 from emoney.jobs.signatures import HEADER, sign
 from emoney.ledger.base.clock import Clock, system_clock
 from emoney.ledger.base.errors import ConfigurationError, InvalidInput
@@ -33,7 +27,6 @@ from emoney.ledger.outbox.dead_letters import dead_letter, note_redelivery
 
 CONSUMER = "webhook"
 SECRET_BYTES_MIN = 32
-ANSWER_BYTES_MAX = 65_536
 PAGE = 100
 
 _log = logging.getLogger(__name__)
@@ -51,19 +44,7 @@ class Webhook:
     secrets: tuple[bytes, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-            host, _ = parts.hostname, parts.port
-        except ValueError:
-            host = None
-        if host is None or re.search(r"[^!-~]", self.url) or parts.scheme not in ("http", "https"):
-            raise ConfigurationError("The webhook's URL is not of the form https://host/path.")
-        if parts.username is not None or parts.fragment:
-            raise ConfigurationError("The webhook's URL may hold neither a user's name nor a fragment.")
-        if parts.scheme == "http" and not _is_loopback(host):
-            raise ConfigurationError(
-                f"The webhook's URL must be https: {host} is not this machine, and events are confidential."
-            )
+        demand_url(self.url, "The webhook's URL", "events are confidential")
         if not 1 <= len(self.secrets) <= 2 or min(map(len, self.secrets)) < SECRET_BYTES_MIN:
             raise ConfigurationError(
                 f"A webhook needs one secret of at least {SECRET_BYTES_MIN} characters, or two while one "
@@ -137,62 +118,26 @@ class Line:
                 return Failure(f"the connection was dropped ({type(error).__name__})")
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            return Failure(_reason(error))
+            return Failure(reason(error))
         try:  # a connection kept too long: that is not the receiver's failure
             return self._exchange(body, headers)
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            return Failure(_reason(error))
+            return Failure(reason(error))
 
     def _exchange(self, body: bytes, headers: dict[str, str]) -> Failure | None:
         if self._connection is None:
-            self._connection = self._connect()
-        connection = self._connection
-        assert connection.sock is not None
-        over = threading.Event()
-        alarm = threading.Timer(self._policy.exchange_s, _hang_up, (connection.sock, over))
-        alarm.daemon = True
-        alarm.start()
-        try:
-            connection.request("POST", self._path(), body, headers)
-            answer = connection.getresponse()
-            status = answer.status
-            answer.read(ANSWER_BYTES_MAX)
-            if over.is_set():  # to http.client a connection hung up looks like the end of an answer
-                raise TimeoutError
-            if not answer.isclosed() or answer.will_close:
-                self.close()
-        except (OSError, http.client.HTTPException):
-            if over.is_set():
-                raise TimeoutError from None
-            raise
-        finally:
-            alarm.cancel()
+            self._connection = connect(self._webhook.url, self._policy.timeout_s)
+        path = path_of(self._webhook.url)
+        answer = exchange(self._connection, "POST", path, body, headers, self._policy.exchange_s)
+        if not answer.reusable:
+            self.close()
+        status = answer.status
         if 200 <= status < 300:
             return None
         if 300 <= status < 400:
             return Failure(f"answered {status}: redirects are not followed", refused=False)
         return Failure(f"answered {status}", refused=status in _REFUSING)
-
-    def _connect(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self._webhook.url)
-        assert parts.hostname is not None
-        connection = (
-            http.client.HTTPSConnection(
-                parts.hostname,
-                parts.port,
-                timeout=self._policy.timeout_s,
-                context=ssl.create_default_context(),
-            )
-            if parts.scheme == "https"
-            else http.client.HTTPConnection(parts.hostname, parts.port, timeout=self._policy.timeout_s)
-        )
-        connection.connect()
-        return connection
-
-    def _path(self) -> str:
-        parts = urlsplit(self._webhook.url)
-        return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
 
     def close(self) -> None:
         """Hang up; the next event opens a new connection."""
@@ -294,28 +239,3 @@ def redeliver(
         with database.connection() as connection:
             note_redelivery(connection, letter_id, clock())
     return failure
-
-
-def _hang_up(sock: socket.socket, over: threading.Event) -> None:
-    over.set()
-    try:
-        sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return  # it was closed already
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _reason(error: OSError | http.client.HTTPException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the receiver's certificate does not hold: {error.verify_message}"
-    if isinstance(error, http.client.HTTPException):
-        return f"the answer was not HTTP ({type(error).__name__})"
-    return f"could not connect or stay connected ({type(error).__name__})"

@@ -9,12 +9,19 @@ import typer
 from emoney.jobs.cli.output import AsJson, amount, fail, json_of, notices, print_json, progress, screen, table
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
+from emoney.jobs.cli.witness import text_of
 from emoney.ledger import proofs
-from emoney.ledger.proofs import ProofInvalid, PublicKey, SigningKey, checkpoints
+from emoney.ledger.proofs import ProofInvalid, PublicKey, SigningKey, WitnessKey, checkpoints
 
 PROOF_BYTES_MAX = 256 << 20
 
-app = group("Proofs that nothing was changed: a signed log of all that happened.")
+PARTS: dict[str, dict[str, str]] = {
+    "witness": {
+        "witness": "A witness of others' logs: cosign what continues the last checkpoint, and nothing else.",
+    },
+}
+
+app = group("Proofs that nothing was changed: a signed log of all that happened.", parts=PARTS)
 
 
 @app.command()
@@ -81,10 +88,22 @@ def verify(
     checkpoint: Annotated[
         list[Path] | None, typer.Option(help="A checkpoint kept elsewhere, which must hold too; repeatable.")
     ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(help="A witness's public key, or a file that holds it; repeatable."),
+    ] = None,
+    quorum: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many of the witnesses must have cosigned; by default all."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Verify a proof offline, or every sealed row of the database. Exit code 1 when anything is wrong."""
+    if quorum is not None and quorum > len(witness or []):
+        fail("--quorum is at most the number of witnesses that --witness names", 2)
     if file is None:
+        if witness:
+            fail("--witness is for verifying a proof", 2)
         _verify_database(key, checkpoint or [], as_json)
         return
     if key is None:
@@ -92,7 +111,9 @@ def verify(
     if checkpoint:
         fail("--checkpoint is for verifying the database", 2)
     try:
-        proved = proofs.verify(json.loads(_read(file)), _public_key(key))
+        witnesses = [WitnessKey.parse(text_of(each)) for each in witness or []]
+        enough = len(witnesses) if quorum is None else quorum
+        proved = proofs.verify(json.loads(_read(file)), _public_key(key), witnesses, enough)
     except (ProofInvalid, json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         what = error if isinstance(error, ProofInvalid) else f"{file} is not JSON"
         if as_json:
@@ -113,6 +134,9 @@ def verify(
             f"{proved['old_size']:,}",
             highlight=False,
         )
+    if not as_json:
+        for name, at in proved.get("cosigned", {}).items():
+            screen.print(f"cosigned by {name} at {at}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _told(proved: dict[str, Any]) -> str:
@@ -197,12 +221,39 @@ def consistency(
 
 @app.command()
 def checkpoint() -> None:
-    """The last checkpoint, to be kept where nobody who runs the ledger can change it."""
+    """The last checkpoint, cosigned, to be kept where nobody who runs the ledger can change it."""
     with opened_connection() as (_, connection):
         last = checkpoints.latest(connection)
     if last is None:
         fail("nothing is sealed yet: run `emoney proof seal`")
-    typer.echo(last.note, nl=False)
+    typer.echo(last.cosigned, nl=False)
+
+
+@app.command()
+def cosign(
+    witness: Annotated[
+        list[str],
+        typer.Option(help="A witness's URL, or its URL and its key in one: 'URL KEY'; repeatable."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Have witnesses cosign the last checkpoint, and keep what they say. Exit code 1 if one fails."""
+    from emoney.jobs import cosigning
+
+    try:
+        addresses = [cosigning.Address.parse(each) for each in witness]
+    except ProofInvalid as error:
+        fail(str(error), 2)
+    with opened() as emoney:
+        done = cosigning.cosign(emoney.database, addresses, clock=emoney.clock)
+    if as_json:
+        print_json(done)
+    else:
+        for each in done:
+            said = f"failed: {each.failure}" if each.failure else f"cosigned {each.size:,} leaves"
+            screen.print(f"{each.witness or each.url}: {said}", markup=False, highlight=False, soft_wrap=True)
+    if any(each.failure for each in done):
+        raise typer.Exit(1)
 
 
 @app.command("key")
@@ -214,12 +265,7 @@ def key_() -> None:
 
 
 def _public_key(given: str) -> PublicKey:
-    path = Path(given)
-    try:
-        text = path.read_text(encoding="utf-8") if path.is_file() else given
-    except (OSError, UnicodeDecodeError):
-        fail(f"the public key in {given} cannot be read", 2)
-    return PublicKey.parse(text)
+    return PublicKey.parse(text_of(given))
 
 
 def _read(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from emoney.ledger.base.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from emoney.jobs.cosigning import Address
     from emoney.jobs.webhooks import Policy, Webhook
     from emoney.ledger.base.postgres.pool import PoolOptions
     from emoney.privacy.keys.options import KeyOptions
@@ -23,6 +24,7 @@ Provider = Literal["local", "aws-kms", "gcp-kms", "vault", "pkcs11"]
 JobName = Literal[
     "expire-holds",
     "seal",
+    "cosign",
     "day-totals",
     "partitions",
     "evidence-expiry",
@@ -307,6 +309,30 @@ class SafeguardingSettings(Section):
         """Once a day, in `time_zone`."""
         hour, minute = self.at.split(":")
         return f"{int(minute)} {int(hour)} * * *"
+
+
+class ProofSettings(Section):
+    """Who cosigns the proof log's checkpoints; docs/proofs.md."""
+
+    witnesses: str | None = setting(
+        None, "The witnesses that the job `cosign` asks: `URL` or `URL KEY` each, parted by commas"
+    )
+
+    @field_validator("witnesses")
+    @classmethod
+    def _sound(cls, witnesses: str | None) -> str | None:
+        try:
+            cls.model_construct(witnesses=witnesses).addresses  # noqa: B018
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return witnesses
+
+    @property
+    def addresses(self) -> "list[Address]":
+        """Where they are asked. Raises ConfigurationError or ValueError for what is no address."""
+        from emoney.jobs.cosigning import Address
+
+        return [Address.parse(each) for each in (self.witnesses or "").split(",") if each.strip()]
 
 
 class ScheduleSettings(Section):

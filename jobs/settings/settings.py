@@ -20,6 +20,7 @@ from emoney.jobs.settings.sections import (
     DatabaseSettings,
     KeySettings,
     PackSettings,
+    ProofSettings,
     SafeguardingSettings,
     ScheduleSettings,
     WebhookSettings,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     keys: KeySettings = KeySettings()
     webhook: WebhookSettings = WebhookSettings()
     safeguarding: SafeguardingSettings = SafeguardingSettings()
+    proof: ProofSettings = ProofSettings()
     schedule: ScheduleSettings = ScheduleSettings()
 
     _sources: dict[str, Source] = PrivateAttr(default_factory=dict)

@@ -6,7 +6,8 @@ from emoney.ledger.proofs.proving import Proofs, Prover, consistency, ids_of, pr
 from emoney.ledger.proofs.sealing import Sealed, seal
 from emoney.ledger.proofs.signing import SigningKey
 from emoney.ledger.proofs.statement import write_proved
-from emoney.ledger.proofs.verifying import ProofInvalid, PublicKey, verify
+from emoney.ledger.proofs.verifying import ProofInvalid, PublicKey, WitnessKey, cosigned, verify
+from emoney.ledger.proofs.witnesses import Witness
 
 __all__ = [
     "seal",
@@ -24,5 +25,8 @@ __all__ = [
     "Finding",
     "verify",
     "PublicKey",
+    "WitnessKey",
+    "cosigned",
+    "Witness",
     "ProofInvalid",
 ]

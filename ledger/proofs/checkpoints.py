@@ -18,11 +18,20 @@ _queries = queries_beside(__file__)
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A checkpoint as it is stored. `note`: the signed note, which alone counts for others."""
+    """A checkpoint as it is stored. `note`: the signed note, which alone counts for others.
+
+    `cosignatures`: the lines of its witnesses.
+    """
 
     size: int
     root: bytes
     note: str
+    cosignatures: str = ""
+
+    @property
+    def cosigned(self) -> str:
+        """The note with what its witnesses said of it."""
+        return self.note + self.cosignatures
 
 
 @reads_tuples

@@ -46,7 +46,7 @@ class Prover:
 
     def __init__(self, connection: Connection) -> None:
         last = _latest(connection)
-        self.checkpoint = last.note
+        self.checkpoint = last.cosigned
         self._size = last.size
         self._connection = connection
         self._rows = leaves.Rows(connection)
@@ -135,8 +135,8 @@ def consistency(connection: Connection, old: int, new: int | None = None) -> dic
     path = consistency_path(log.Tiles(connection, later.size).perfect, earlier.size, later.size)
     return {
         "format": CONSISTENCY,
-        "old": earlier.note,
-        "new": later.note,
+        "old": earlier.cosigned,
+        "new": later.cosigned,
         "path": [_text(each) for each in path],
     }
 

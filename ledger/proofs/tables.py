@@ -66,3 +66,15 @@ class CheckpointRow(Table, table=True):
     root: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
     note: str = Field(sa_column=Column(Text, nullable=False))
     signed_at: datetime = timestamp_column()
+
+
+class CosignatureRow(Table, table=True):
+    """What a witness said of a checkpoint: its signature line."""
+
+    __tablename__ = "cosignature"
+    __table_args__ = {"schema": "ledger", "info": NOT_PERSONAL}
+
+    size: int = Field(sa_column=Column(BigInteger, primary_key=True))
+    witness: str = Field(sa_column=Column(Text, primary_key=True))
+    line: str = Field(sa_column=Column(Text, nullable=False))
+    at: datetime = timestamp_column()

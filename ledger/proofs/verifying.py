@@ -2,10 +2,11 @@
 
 Hand it, a proof and the public key to whoever should be able to check:
 
-    python verifying.py PROOF.json PUBLIC_KEY
+    python verifying.py PROOF.json PUBLIC_KEY [QUORUM WITNESS_KEY...]
 
 Formats: Merkle tree hashing and its proofs by RFC 9162, sections 2.1.1, 2.1.3.2 and 2.1.4.2, over SHA-256;
-checkpoints by C2SP tlog-checkpoint, signed by C2SP signed-note with Ed25519. It imports nothing else of this
+checkpoints by C2SP tlog-checkpoint, signed by C2SP signed-note with Ed25519, and by witnesses as C2SP
+tlog-cosignature has it. It imports nothing else of this
 library, so that it can be read, audited and reimplemented apart from it; docs/proofs.md has every byte.
 """
 
@@ -20,19 +21,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 INCLUSION, CONSISTENCY, STATEMENT = "emoney-inclusion/1", "emoney-consistency/1", "emoney-statement/1"
-ED25519 = b"\x01"
+ED25519, COSIGNATURE = b"\x01", b"\x04"
+"""What kind of key it is, in its first byte: one that signs notes, one that cosigns them with a time."""
 HASH_BYTES = 32
 NOTE_CHARACTERS_MAX = 65_536
 PATH_MAX = 64
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """Times in a leaf are microseconds since this moment."""
+POSIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""Times of cosignatures are seconds since this one."""
 
 _REQUEST = (
     "id uuid, debit_account uuid, credit_account uuid, amount integer, currency text, operation text, "
@@ -77,35 +81,65 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class PublicKey:
-    """The log's public key, as `NAME+HASH+BASE64` (C2SP signed-note)."""
+class _Key:
+    """A public key, written `NAME+HASH+BASE64` (C2SP signed-note)."""
 
     name: str
     key: bytes
 
+    KIND: ClassVar[bytes]
+    CALLED: ClassVar[str]
+    PRINTED_BY: ClassVar[str]
+
     @property
     def hash(self) -> bytes:
         """The 4 bytes by which a signature line names its key."""
-        return hashlib.sha256(self.name.encode() + b"\n" + ED25519 + self.key).digest()[:4]
+        return hashlib.sha256(self.name.encode() + b"\n" + self.KIND + self.key).digest()[:4]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.hash.hex()}+{base64.b64encode(ED25519 + self.key).decode()}"
+        return f"{self.name}+{self.hash.hex()}+{base64.b64encode(self.KIND + self.key).decode()}"
 
     @classmethod
-    def parse(cls, text: str) -> "PublicKey":
+    def parse(cls, text: str) -> Self:
         """The key that `text` writes. Raises ProofInvalid."""
         parts = text.strip().split("+", 2)
         if len(parts) != 3 or not parts[0] or any(c.isspace() for c in parts[0]):
-            raise ProofInvalid("a public key is written NAME+HASH+BASE64; `emoney proof key` prints it")
-        raw = _base64(parts[2], "the public key")
-        if len(raw) != 33 or raw[:1] != ED25519:
-            raise ProofInvalid("the public key is not an Ed25519 key")
+            raise ProofInvalid(f"a {cls.CALLED} is written NAME+HASH+BASE64; `{cls.PRINTED_BY}` prints it")
+        raw = _base64(parts[2], f"the {cls.CALLED}")
+        if len(raw) != 33 or raw[:1] != cls.KIND:
+            raise ProofInvalid(f"the {cls.CALLED} is not an Ed25519 key of its kind, {cls.KIND[0]}")
         found = cls(parts[0], raw[1:])
         if found.hash.hex() != parts[1]:
             raise ProofInvalid(
-                f"the public key's hash is {found.hash.hex()}, but it says {parts[1]}: a typo?"
+                f"the {cls.CALLED}'s hash is {found.hash.hex()}, but it says {parts[1]}: a typo?"
             )
         return found
+
+    def signed(self, signatures: list[tuple[str, bytes]]) -> list[bytes]:
+        """What this key is said to have signed with, without the bytes that name it."""
+        return [raw[4:] for name, raw in signatures if name == self.name and raw[:4] == self.hash]
+
+    def holds(self, signature: bytes, message: bytes) -> bool:
+        """Whether the signature is by this key over the message."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.key).verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey(_Key):
+    """The log's public key."""
+
+    KIND, CALLED, PRINTED_BY = ED25519, "public key", "emoney proof key"
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessKey(_Key):
+    """A witness's public key (C2SP tlog-cosignature)."""
+
+    KIND, CALLED, PRINTED_BY = COSIGNATURE, "witness's key", "emoney proof witness key"
 
 
 # Leaves
@@ -263,16 +297,73 @@ def check_consistency(old: Checkpoint, new: Checkpoint, path: Sequence[bytes]) -
 # Checkpoints
 
 
-def open_checkpoint(note: str, key: PublicKey) -> Checkpoint:
-    """The checkpoint that a signed note holds, if `key` signed it. Raises ProofInvalid."""
+def open_checkpoint(
+    note: str, key: PublicKey, witnesses: Sequence[WitnessKey] = (), quorum: int = 0
+) -> Checkpoint:
+    """The checkpoint that a signed note holds, if `key` signed it and `quorum` of the witnesses cosigned it.
+
+    Witnesses are told apart by their keys, so one under two names counts once, and the log's own never.
+    Raises ProofInvalid, also for a cosignature of one of them that is not over this text.
+    """
     found = parse_checkpoint(open_note(note, key))
     if found.origin != key.name:
         raise ProofInvalid(f"the checkpoint is of the log {found.origin}, the key of {key.name}")
+    cosigners = {witness.key for witness, _ in _cosignatures(note, witnesses)} - {key.key}
+    if len(cosigners) < quorum:
+        raise ProofInvalid(
+            f"the checkpoint of {found.size} leaves is cosigned by {len(cosigners)} of the witnesses, "
+            f"and {quorum} are demanded"
+        )
     return found
 
 
 def open_note(note: str, key: PublicKey) -> str:
     """The text of a signed note (C2SP signed-note), if `key` signed it. Raises ProofInvalid."""
+    text, signatures = parted(note)
+    ours = key.signed(signatures)
+    if not ours:
+        raise ProofInvalid(f"the checkpoint is not signed by the key {key.name}+{key.hash.hex()}")
+    if not all(key.holds(signature, text.encode()) for signature in ours):
+        raise ProofInvalid("the checkpoint's signature is not by this key over this text")
+    return text
+
+
+def cosigned(note: str, witnesses: Sequence[WitnessKey]) -> dict[str, datetime]:
+    """Which of the witnesses cosigned the note, and when they say they did, the last time of each.
+
+    That the log signed it, `open_note` says. Raises ProofInvalid for a cosignature of one of them that is not
+    over this text at its time.
+    """
+    found: dict[str, datetime] = {}
+    for witness, at in _cosignatures(note, witnesses):
+        found[witness.name] = max(at, found.get(witness.name, at))
+    return found
+
+
+def cosigned_text(text: str, seconds: int) -> bytes:
+    """What a witness signs: a note's text with a time, POSIX seconds, before it."""
+    return f"cosignature/v1\ntime {seconds}\n{text}".encode()
+
+
+def _cosignatures(note: str, witnesses: Sequence[WitnessKey]) -> list[tuple[WitnessKey, datetime]]:
+    text, signatures = parted(note)
+    found = []
+    for witness in witnesses:
+        for raw in witness.signed(signatures):
+            seconds = int.from_bytes(raw[:8], "big")
+            if len(raw) != 72 or not 0 < seconds < 1 << 63:
+                raise ProofInvalid(f"the cosignature of {witness.name} is malformed")
+            if not witness.holds(raw[8:], cosigned_text(text, seconds)):
+                raise ProofInvalid(f"the cosignature of {witness.name} is not over this text at its time")
+            try:
+                found.append((witness, POSIX_EPOCH + timedelta(seconds=seconds)))
+            except OverflowError:
+                raise ProofInvalid(f"the cosignature of {witness.name} is of no time there is") from None
+    return found
+
+
+def parted(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """A signed note's text, and of each signature the name and the bytes, unverified. Raises ProofInvalid."""
     if not isinstance(note, str) or len(note) > NOTE_CHARACTERS_MAX:
         raise ProofInvalid("the checkpoint is not a signed note")
     text, blank, signatures = note.rpartition("\n\n")
@@ -280,20 +371,7 @@ def open_note(note: str, key: PublicKey) -> str:
         raise ProofInvalid("the checkpoint is not a signed note: text, an empty line, signatures")
     if _CONTROL.search(note):
         raise ProofInvalid("a signed note has no control characters but line ends")
-    text += "\n"
-    ours = [
-        signed
-        for signed in (_signature(line) for line in signatures[:-1].split("\n"))
-        if signed[0] == key.name and signed[1][:4] == key.hash
-    ]
-    if not ours:
-        raise ProofInvalid(f"the checkpoint is not signed by the key {key.name}+{key.hash.hex()}")
-    for _, signature in ours:
-        try:
-            Ed25519PublicKey.from_public_bytes(key.key).verify(signature[4:], text.encode())
-        except (InvalidSignature, ValueError):
-            raise ProofInvalid("the checkpoint's signature is not by this key over this text") from None
-    return text
+    return text + "\n", [_signature(line) for line in signatures[:-1].split("\n")]
 
 
 def _signature(line: str) -> tuple[str, bytes]:
@@ -326,25 +404,34 @@ def parse_checkpoint(text: str) -> Checkpoint:
 # Proofs as JSON
 
 
-def verify(proof: Any, key: PublicKey) -> dict[str, Any]:
+def verify(
+    proof: Any, key: PublicKey, witnesses: Sequence[WitnessKey] = (), quorum: int = 0
+) -> dict[str, Any]:
     """Check a proof, as parsed from JSON, against the log's public key; returns what it proves.
 
-    Raises ProofInvalid when it does not hold.
+    `quorum`: how many of the witnesses must have cosigned its checkpoint, of a consistency proof the new one,
+    which the old one's leaves are part of. Where witnesses are given, `cosigned` tells which of them did, and
+    when by their clocks. Raises ProofInvalid when it does not hold.
     """
     if not isinstance(proof, dict):
         raise ProofInvalid("a proof is a JSON object")
     form = proof.get("format")
     if form in (INCLUSION, STATEMENT):
-        return _verify_inclusion(proof, key)
-    if form == CONSISTENCY:
-        old, new = open_checkpoint(_get(proof, "old"), key), open_checkpoint(_get(proof, "new"), key)
+        note = _get(proof, "checkpoint")
+        found = _verify_inclusion(proof, open_checkpoint(note, key, witnesses, quorum))
+    elif form == CONSISTENCY:
+        note = _get(proof, "new")
+        old, new = open_checkpoint(_get(proof, "old"), key), open_checkpoint(note, key, witnesses, quorum)
         check_consistency(old, new, _path(proof))
-        return {"format": form, "origin": new.origin, "old_size": old.size, "new_size": new.size}
-    raise ProofInvalid(f"a proof's format is {INCLUSION}, {CONSISTENCY} or {STATEMENT}, not {form!r}")
+        found = {"format": form, "origin": new.origin, "old_size": old.size, "new_size": new.size}
+    else:
+        raise ProofInvalid(f"a proof's format is {INCLUSION}, {CONSISTENCY} or {STATEMENT}, not {form!r}")
+    if witnesses:
+        found["cosigned"] = {name: at.isoformat() for name, at in cosigned(note, witnesses).items()}
+    return found
 
 
-def _verify_inclusion(proof: dict[str, Any], key: PublicKey) -> dict[str, Any]:
-    checkpoint = open_checkpoint(_get(proof, "checkpoint"), key)
+def _verify_inclusion(proof: dict[str, Any], checkpoint: Checkpoint) -> dict[str, Any]:
     leaves, form = _get(proof, "leaves"), proof["format"]
     if not isinstance(leaves, list) or not (leaves or form == STATEMENT):
         raise ProofInvalid("the proof has no leaves")
@@ -492,18 +579,27 @@ def _base64(text: Any, what: str) -> bytes:
 
 
 def main() -> int:
-    """Verify the file named first by the key named second (the key itself or a file that holds it)."""
-    if len(sys.argv) != 3:
-        print("usage: python verifying.py PROOF.json PUBLIC_KEY", file=sys.stderr)
+    """Verify the file named first by the key named second, and by so many of the witnesses that follow.
+
+    A key is given itself or as a file that holds it.
+    """
+    if len(sys.argv) not in (3, *range(5, 1_000)) or (len(sys.argv) > 3 and not sys.argv[3].isdecimal()):
+        print("usage: python verifying.py PROOF.json PUBLIC_KEY [QUORUM WITNESS_KEY...]", file=sys.stderr)
         return 2
     try:
-        given = Path(sys.argv[2])
-        key = PublicKey.parse(given.read_text(encoding="utf-8") if given.is_file() else sys.argv[2])
-        print(json.dumps(verify(json.loads(Path(sys.argv[1]).read_bytes()), key), indent=2))
+        key = PublicKey.parse(_given(sys.argv[2]))
+        witnesses = [WitnessKey.parse(_given(each)) for each in sys.argv[4:]]
+        quorum = int(sys.argv[3]) if witnesses else 0
+        found = verify(json.loads(Path(sys.argv[1]).read_bytes()), key, witnesses, quorum)
+        print(json.dumps(found, indent=2))
     except (OSError, ValueError, RecursionError) as error:
         print(f"NOT proved: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _given(key: str) -> str:
+    return Path(key).read_text(encoding="utf-8") if Path(key).is_file() else key
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def test_nothing_is_said_until_somebody_listens(home: Path, owner_url: str) -> N
     script = f"""
 import logging
 from emoney import Emoney
-with Emoney.open({owner_url!r}, settings={{"environment": "production"}}) as emoney:
+with Emoney.open({owner_url!r}, settings={{"environment": "development"}}) as emoney:
     logging.getLogger("emoney.ledger").error("nobody hears")
 root = logging.getLogger()
 assert (root.handlers, root.level) == ([], logging.WARNING)

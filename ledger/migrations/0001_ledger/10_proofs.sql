@@ -112,9 +112,24 @@ CREATE TABLE ledger.checkpoint (
     signed_at timestamptz NOT NULL
 );
 
+-- What witnesses said of a checkpoint: a signature line each, to stand under its note (C2SP tlog-cosignature, 76 bytes).
+CREATE TABLE ledger.cosignature (
+    size bigint REFERENCES ledger.checkpoint,
+    witness text CHECK (witness ~ '^[^[:space:][:cntrl:]+]{1,255}$'),
+    line text NOT NULL,
+    at timestamptz NOT NULL,
+    PRIMARY KEY (size, witness),
+    CONSTRAINT cosignature_line CHECK (
+        starts_with(line, U&'\2014 ' || witness || ' ')
+        AND substring(line FROM length(witness) + 4) ~ '^[A-Za-z0-9+/]{101}[AQgw]==\n$'
+    )
+);
+
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.leaf_block
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.tree_node
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.checkpoint
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.cosignature
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();

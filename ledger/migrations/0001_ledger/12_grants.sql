@@ -19,7 +19,7 @@ GRANT SELECT ON
     ledger.officer, ledger.officer_change, ledger.officer_now, ledger.signature_rule,
     ledger.closed_period, ledger.period_sum, ledger.period_total,
     ledger.event, ledger.consumer, ledger.dead_letter, ledger.redelivery,
-    ledger.leaf_source, ledger.leaf_block, ledger.leaf, ledger.tree_node, ledger.checkpoint,
+    ledger.leaf_source, ledger.leaf_block, ledger.leaf, ledger.tree_node, ledger.checkpoint, ledger.cosignature,
     ledger.bank_statement, ledger.bank_entry, ledger.reconciliation, ledger.reconciliation_total,
     ledger.reconciliation_account, ledger.reconciliation_item, ledger.safeguarding_event
 TO emoney_app;
@@ -56,7 +56,7 @@ GRANT INSERT (name, done, created_at),
 GRANT INSERT ON ledger.dead_letter, ledger.redelivery TO emoney_app;
 
 -- Proofs, and what banks say. Only who may change the schema declares what is a leaf.
-GRANT INSERT ON ledger.leaf_block, ledger.tree_node, ledger.checkpoint TO emoney_app;
+GRANT INSERT ON ledger.leaf_block, ledger.tree_node, ledger.checkpoint, ledger.cosignature TO emoney_app;
 GRANT INSERT (id, account_id, statement_ref, format, bank_account, currency, sequence, opening_on, closing_on, opening_balance, closing_balance, entries, content_hash, imported_at)
     ON ledger.bank_statement TO emoney_app;
 GRANT INSERT (id, day, time_zone, as_of, made_at, transit_days_max, clean)
