@@ -1,7 +1,7 @@
 """A small ledger to test on: accounts by a word, a clock that is set, and every table in one dump."""
 
-import time
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
