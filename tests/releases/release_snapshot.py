@@ -80,7 +80,8 @@ class Snapshot:
         """Bring the empty database at `url`, and `home`, to where the snapshot was taken."""
         facts = self.facts
         with psycopg.connect(url, autocommit=True) as owner:
-            for role in (APPLICATION_ROLE, "emoney_import", "emoney_officer", "emoney_receipts", *Reader):
+            own = (f"emoney_{name}" for name in ("import", "officer", "policy", "receipts"))
+            for role in (APPLICATION_ROLE, *own, *Reader):
                 if not owner.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,)).fetchone():
                     owner.execute(f"CREATE ROLE {role} NOLOGIN".encode())
         restore(url, gzip.decompress((self.folder / "database.sql.gz").read_bytes()))

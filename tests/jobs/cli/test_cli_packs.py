@@ -330,6 +330,7 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
     command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "production")
+    monkeypatch.setenv("EMONEY_KEYRING_PASSPHRASE", "of the keys of this test")
     with Emoney.open(clock=lambda: NOW) as emoney:
         with pytest.raises(PackNotAccepted, match="emoney kyc pack accept gh-bog-2024 --actor NAME"):
             emoney.kyc.enrol(PERSON)
@@ -342,6 +343,7 @@ def test_production_demands_that_a_pack_is_accepted_as_it_is(
     assert accepted["still_missing"] == []
     assert accepted["note"].startswith("emoney/kyc/pack-acceptance/v1\n")
     monkeypatch.setenv(ENVIRONMENT, "production")
+    monkeypatch.setenv("EMONEY_KEYRING_PASSPHRASE", "of the keys of this test")
     with Emoney.open(clock=lambda: NOW) as emoney, pytest.raises(PackNotAccepted):
         emoney.kyc.enrol(PERSON)  # one person's word
     code, out, err = command("kyc", "pack", "accept", "gh-bog-2024", "--actor", "efua", "--json")
@@ -381,6 +383,7 @@ def test_an_approval_accepts_the_content_it_was_asked_for_and_no_other(
     command: Command, home: Path, owner_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(ENVIRONMENT, "production")
+    monkeypatch.setenv("EMONEY_KEYRING_PASSPHRASE", "of the keys of this test")
     pack = PackLibrary.of(in_production=True).pack("gh-bog-2024")
     text = (data.folder("policies") / "gh-bog-2024.yaml").read_text(encoding="utf-8")
     (tmp_path / "gh-bog-2024.yaml").write_text(text.replace("legal: ", "legal: Another text, after "))
