@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from uuid import UUID
 
 import psycopg
 import pytest
 from books import Books, profile, rule
-from psycopg import errors, sql
-from psycopg.conninfo import make_conninfo
+from psycopg import errors
+from reader_logins import login_in
 
 from emoney.ledger import POLICY_ROLE, AccountKind, Database, Ledger, profile_changes
 from emoney.ledger.base.errors import ConfigurationError
@@ -27,18 +28,8 @@ STORING = "SELECT ledger.store_profile_v1(%(made)s, 'made', 'EUR', 'UTC', '[]', 
 def logins(books: Books) -> Iterator[dict[str, str]]:
     """The URLs of logins that are members of one role each."""
     roles = ("emoney_app", "emoney_import", "emoney_receipts", POLICY_ROLE)
-    urls = {}
-    with psycopg.connect(books.owner_url, autocommit=True) as owner:
-        for role in roles:
-            login = f"only_{role}"
-            owner.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(login)))
-            owner.execute(
-                sql.SQL("CREATE ROLE {} LOGIN IN ROLE {}").format(sql.Identifier(login), sql.Identifier(role))
-            )
-            urls[role] = make_conninfo(books.owner_url, user=login)
-        yield urls
-        for role in roles:
-            owner.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(f"only_{role}")))
+    with ExitStack() as made:
+        yield {role: made.enter_context(login_in(books.owner_url, f"only_{role}", [role])) for role in roles}
 
 
 @pytest.fixture
