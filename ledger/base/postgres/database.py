@@ -260,8 +260,8 @@ def connect(url: str, *, role: str | None = None, options: PoolOptions = DEFAULT
         except psycopg.Error as error:
             connection.close()
             raise ConfigurationError(
-                f"The role {role} is missing or this user is not a member of it: "
-                "run `emoney init` with an owner's URL first."
+                f"The role {role} is missing or this user is not a member of it: run `emoney init` with an "
+                f"owner's URL first, then GRANT {role} TO this user."
             ) from error
     return connection
 
