@@ -501,7 +501,6 @@ class Town:
             rule(Metric.COUNT, 5, Direction.OUT, Window.DAY),
             rule(Metric.FLOW, 400, Direction.OUT, Window.CALENDAR_MONTH),
             name="twins",
-            counted_per_payee=frozenset({(Direction.OUT, Window.DAY)}),
         )
         full = profile(rule(Metric.BALANCE, 120, None), name="full")
         of_a_person = profile(

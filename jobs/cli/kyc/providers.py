@@ -12,7 +12,7 @@ from emoney.kyc.evidence import providers
 from emoney.kyc.evidence.providers import Provider
 from emoney.kyc.evidence.records import VERIFIED, Assurance, EvidenceState
 
-app = group("Providers: whose word evidence may rest on, other than that of two of your staff.")
+app = group("Whose word evidence may rest on, other than that of two of your staff.")
 
 
 def register(kyc: typer.Typer) -> None:

@@ -4,7 +4,7 @@
 -- name: of the index, or the domain. A former wrapping goes with its key, and with the key-encryption key that it is under;
 -- otherwise after thirty days.
 CREATE TABLE privacy.former_wrapping (
-    id       uuid        PRIMARY KEY DEFAULT uuidv7(),
+    id       uuid        PRIMARY KEY DEFAULT gen_random_uuid(),
     kind     text        NOT NULL CHECK (kind IN ('subject key', 'index key', 'pseudonym key')),
     subject  uuid,
     name     text,
@@ -109,7 +109,7 @@ BEGIN
         ) AS each LIMIT 1;
     END IF;
     INSERT INTO privacy.key_event (id, kind, subject, index_name, domain, version, kek, event, actor, reason, happened_at)
-    VALUES (uuidv7(), of_kind, of_subject, was ->> 'index_name', was ->> 'domain', of_version,
+    VALUES (gen_random_uuid(), of_kind, of_subject, was ->> 'index_name', was ->> 'domain', of_version,
             coalesce(NEW.kek, OLD.kek), CASE WHEN NEW.wrapped IS NULL THEN 'destroyed' ELSE 'rewrapped' END,
             agreed_by, why, clock_timestamp());
     RETURN NULL;
@@ -127,7 +127,7 @@ AS $$
 BEGIN
     DELETE FROM privacy.former_wrapping WHERE kek = NEW.id;
     INSERT INTO privacy.key_event (id, kind, kek, event, actor, reason, happened_at)
-    SELECT uuidv7(), 'kek', NEW.id, 'destroyed', agreed.actor, agreed.reason, clock_timestamp()
+    SELECT gen_random_uuid(), 'kek', NEW.id, 'destroyed', agreed.actor, agreed.reason, clock_timestamp()
     FROM privacy.destruction_agreed_v1('kek', NEW.id, false) AS agreed;
     RETURN NULL;
 END

@@ -1,19 +1,22 @@
 """Since when a shortfall or a break has been there, and how often it is told."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import date, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import psycopg
 import pytest
 from bank import Entry
-from books import Books, until
+from books import Books
 from looks import DAY, ONE, Bank, load, run
 
 from emoney.ledger import AccountKind, Operation
+from emoney.ledger.base import turns
 from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.postgres.database import Connection
 from emoney.ledger.outbox import Consumer
@@ -224,11 +227,18 @@ def test_two_looks_at_once_tell_once(
         store(connection, found)
 
     monkeypatch.setattr(reconciliation, "_store", slowly)
+    waits, pause = threading.Event(), time.sleep
+
+    def waiting(seconds: float) -> None:
+        waits.set()
+        pause(seconds)
+
+    monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=time.monotonic, sleep=waiting))
     with ThreadPoolExecutor(2) as threads:
         looks = [threads.submit(run, books)]
         assert within.wait(120)
         looks.append(threads.submit(run, books))
-        until(lambda: books.waiting_for_locks() == 1)
+        assert waits.wait(120)
         go_on.set()
         first, second = (look.result() for look in looks)
     assert first.events == second.events
