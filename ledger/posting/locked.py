@@ -148,6 +148,7 @@ def check(transfers: Sequence[Transfer]) -> list[Transfer]:
     return list(unique.values())
 
 
+@reads_tuples
 def earlier_outcomes(
     connection: Connection, unique: Sequence[Transfer], fresh: AbstractSet[UUID]
 ) -> dict[UUID, Outcome]:

@@ -119,7 +119,7 @@ def rows(url: str) -> dict[str, list[str]]:
     with psycopg.connect(url) as connection:
         names = connection.execute(
             "SELECT tablename FROM pg_tables"
-            " WHERE schemaname = 'ledger' AND tablename NOT IN ('claim', 'refusal')"
+            " WHERE schemaname = 'ledger' AND tablename !~ '^(claim($|_)|refusal$)'"
         ).fetchall()
         return {
             name: connection.execute(
