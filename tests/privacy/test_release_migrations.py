@@ -6,6 +6,7 @@ from pathlib import Path
 import psycopg
 
 from emoney.jobs.migrate import downgrade, is_current, upgrade
+from emoney.jobs.testing.set_clocks import free_clock
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.postgres.database import Database
 from emoney.privacy import Purpose, open_keyring
@@ -77,5 +78,6 @@ def test_down_and_up_again_with_rows(database: Database, owner_url: str, home: P
     assert upgrade(owner_url)
     assert is_current(owner_url)
     assert filled(owner_url) == set()
+    free_clock(owner_url)
     use(database, home)
     assert filled(owner_url) == set(TABLES)
