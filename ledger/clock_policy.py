@@ -26,13 +26,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-import psycopg
-
 from emoney.ledger.base.clock import Clock, system_clock
-from emoney.ledger.base.errors import ConfigurationError, InvalidInput
+from emoney.ledger.base.errors import InvalidInput
 from emoney.ledger.base.names import Actor, Reason
-from emoney.ledger.base.postgres.database import DEFAULT, Connection, connect
-from emoney.ledger.base.postgres.logins import as_owner
+from emoney.ledger.base.postgres.database import DEFAULT, Connection, owners_connection
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -136,13 +133,9 @@ def set_policy(
         "reason": Reason(reason),
         "at": clock(),
     }
-    with connect(as_owner(url), options=pool) as connection:
-        try:
-            connection.execute(_queries.set_policy.sql, row)
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise ConfigurationError(
-                "This login may not set the policy on clocks: it takes the URL of the database's owner."
-            ) from error
+    denied = "This login may not set the policy on clocks: it takes the URL of the database's owner."
+    with owners_connection(url, denied, pool) as connection:
+        connection.execute(_queries.set_policy.sql, row)
         return history(connection)
 
 

@@ -5,19 +5,16 @@ sure these make it at most, and the only login that records its evidence, where 
 refuses verified evidence by any other; what was recorded before a withdrawal stands.
 """
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
-
 from emoney.kyc.errors import InvalidEvidence, UnregisteredProvider
 from emoney.kyc.evidence.records import METHOD_MAX, VERIFIED, Assurance, EvidenceState
-from emoney.ledger.base.errors import ConfigurationError
 from emoney.ledger.base.names import Actor, Reason
-from emoney.ledger.base.postgres.database import DEFAULT, Connection, connect
+from emoney.ledger.base.postgres.database import DEFAULT, Connection, owners_connection
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
@@ -99,15 +96,10 @@ def withdraw(url: str, name: str, *, actor: str, reason: str, pool: PoolOptions 
         return _demanded(connection, row["name"])
 
 
-@contextmanager
-def _owned(url: str, pool: PoolOptions) -> Iterator[Connection]:
-    with connect(url, options=pool) as connection:
-        try:
-            yield connection
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise ConfigurationError(
-                "This login may not register providers: it takes the URL of the database's owner."
-            ) from error
+def _owned(url: str, pool: PoolOptions) -> AbstractContextManager[Connection]:
+    return owners_connection(
+        url, "This login may not register providers: it takes the URL of the database's owner.", pool
+    )
 
 
 def _demanded(connection: Connection, name: str) -> Provider:

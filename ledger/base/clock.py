@@ -26,17 +26,10 @@ def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
-def as_skew(error: "psycopg.Error") -> ClockSkew | None:
-    """ClockSkew where the database refused a time that is too far from its own; None for any other error."""
-    if error.diag.constraint_name != "clock_skew":
-        return None
-    return ClockSkew(
-        f"{error.diag.message_primary}: nothing was written. Set this machine's clock by a time service; "
-        "a retry with the same ids is safe. What lies in the past comes in by the import's right"
-    )
-
-
 def raise_if_skewed(error: "psycopg.Error") -> None:
-    """Raise ClockSkew where the database refused a time for that."""
-    if (skew := as_skew(error)) is not None:
-        raise skew from error
+    """Raise ClockSkew where the database refused a time that is too far from its own."""
+    if error.diag.constraint_name == "clock_skew":
+        raise ClockSkew(
+            f"{error.diag.message_primary}: nothing was written. Set this machine's clock by a time service; "
+            "a retry with the same ids is safe. What lies in the past comes in by the import's right"
+        ) from error

@@ -8,21 +8,20 @@ who has lost a colleague or a password is helped by the owner, and everybody see
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from emoney.ledger.base.errors import ConfigurationError, InvalidRequest
+from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.names import Actor, Reason
-from emoney.ledger.base.postgres.database import DEFAULT, Connection, connect, libpq_url
-from emoney.ledger.base.postgres.logins import as_owner, for_another
+from emoney.ledger.base.postgres.database import DEFAULT, Connection, libpq_url, owners_connection
+from emoney.ledger.base.postgres.logins import for_another
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.savepoints import all_or_nothing
@@ -240,16 +239,13 @@ def _checked_key(key: bytes) -> bytes:
     return key
 
 
-@contextmanager
-def _owned(url: str, pool: PoolOptions) -> Iterator[Connection]:
-    with connect(as_owner(url), options=pool) as connection:
-        try:
-            yield connection
-        except psycopg.errors.InsufficientPrivilege as error:
-            raise ConfigurationError(
-                "This login may not make or change officers: it takes the URL of the database's owner, "
-                "with the right to make roles."
-            ) from error
+def _owned(url: str, pool: PoolOptions) -> AbstractContextManager[Connection]:
+    return owners_connection(
+        url,
+        "This login may not make or change officers: it takes the URL of the database's owner, "
+        "with the right to make roles.",
+        pool,
+    )
 
 
 def _make_login(connection: Connection, login: str, password: str) -> None:

@@ -17,16 +17,13 @@ import psycopg
 from psycopg import sql
 
 from emoney.ledger.base import turns
-from emoney.ledger.base.errors import ConfigurationError, IdRetired, InvalidInput, Unavailable
-from emoney.ledger.base.postgres.database import DEFAULT, Connection, connect
-from emoney.ledger.base.postgres.logins import as_owner
+from emoney.ledger.base.errors import IdRetired, InvalidInput, Unavailable
+from emoney.ledger.base.postgres.database import DEFAULT, Connection, owners_connection
 from emoney.ledger.base.postgres.pool import PoolOptions
 from emoney.ledger.base.postgres.queries import queries_beside
 from emoney.ledger.base.postgres.tuples import reads_tuples
 
 MONTHS_AHEAD = 3
-MONTHS_KEPT = 3
-"""Of so many whole months before this one, claims stay."""
 
 _MISSING = "no partition of relation"
 _RETIRED = "claim_retired"
@@ -83,7 +80,8 @@ def retire_claims(url: str, before: datetime, pool: PoolOptions = DEFAULT) -> li
     """
     if before.tzinfo is None:
         raise InvalidInput("claims are retired before a moment with a time zone, such as +00:00")
-    with connect(as_owner(url), options=pool) as connection:
+    denied = "claims are retired by the owner of the database alone"
+    with owners_connection(url, denied, pool) as connection:
         connection.autocommit = True
         try:
             for name, valid in connection.execute(
@@ -91,8 +89,6 @@ def retire_claims(url: str, before: datetime, pool: PoolOptions = DEFAULT) -> li
             ).fetchall():
                 _index_kept(connection, name, valid=valid)
             return [row[0] for row in connection.execute(_queries.retire_claims.sql, {"before": before})]
-        except psycopg.errors.InsufficientPrivilege:
-            raise ConfigurationError("claims are retired by the owner of the database alone") from None
         except psycopg.errors.InvalidParameterValue as error:
             raise InvalidInput(f"{error.diag.message_primary}; nothing was retired") from error
         except psycopg.errors.LockNotAvailable as error:

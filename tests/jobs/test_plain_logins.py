@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +16,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from emoney import Emoney
 from emoney.jobs.importing import run_import
 from emoney.jobs.installation import init
-from emoney.ledger import AccountKind, Database, clock_policy
-from emoney.ledger.base.errors import Unavailable
+from emoney.kyc.evidence import providers
+from emoney.ledger import AccountKind, Database, clock_policy, officers
+from emoney.ledger.base.errors import OfficerRefused, Unavailable
 from emoney.ledger.base.postgres import embedded
 from emoney.ledger.base.postgres.logins import (
     ALSO,
@@ -34,6 +35,7 @@ from emoney.ledger.base.postgres.logins import (
     for_role,
     login_of,
 )
+from emoney.ledger.posting import partitions
 from emoney.privacy.privileges import Reader
 
 SECRET = "a-passphrase-that-nobody-reads"
@@ -278,6 +280,19 @@ def test_a_table_of_the_applications_own_is_made_by_the_owner(house: House) -> N
             )
         with opened.database.connection() as connection:
             connection.execute("INSERT INTO shop_order VALUES ('1')")
+
+
+def test_what_the_owner_sets_is_set_by_its_own_login(house: House) -> None:
+    """Whatever takes the owner logs in as it, from the application's URL."""
+    why = {"actor": "owner-1", "reason": "set up"}
+    with Emoney.open(home=house.home) as opened:
+        assert providers.register(opened.url, "acme-id", **why).active
+        assert not providers.withdraw(opened.url, "acme-id", **why).active
+        ama = officers.add(opened.url, "ama", ["checker"], "as long as it takes", **why)
+        assert officers.suspend(opened.url, ama.name, **why).state == "suspended"
+        with pytest.raises(OfficerRefused, match="only the login of ama"):
+            officers.reinstate(opened.url, ama.name, actor="ama", reason="it is me")
+        assert partitions.retire_claims(opened.url, datetime(2020, 1, 1, tzinfo=UTC)) == []
 
 
 def test_a_url_of_another_kind_stands_as_it_is() -> None:

@@ -11,14 +11,14 @@ A forked process has connections of its own: it leaves its parent's alone, and m
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import psycopg
 from psycopg import sql
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from emoney.ledger.base import forks
-from emoney.ledger.base.clock import as_skew
+from emoney.ledger.base.clock import raise_if_skewed
 from emoney.ledger.base.errors import (
     ConfigurationError,
     ConnectionLost,
@@ -28,7 +28,7 @@ from emoney.ledger.base.errors import (
 from emoney.ledger.base.postgres.binary_arrays import ADAPTERS
 from emoney.ledger.base.postgres.cursors import CachingConnection
 from emoney.ledger.base.postgres.logins import APPLICATION_ROLE as APPLICATION_ROLE
-from emoney.ledger.base.postgres.logins import for_role
+from emoney.ledger.base.postgres.logins import as_owner, for_role
 from emoney.ledger.base.postgres.pool import PoolOptions
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ ENDED_BY_CLOCK = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors
 """Errors by which the server ended a transaction, whose commit did not come to it."""
 
 _GAVE_WAY = (psycopg.OperationalError, *ENDED_BY_CLOCK)
-_REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation)
+REFUSED = (psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation)
+"""Errors by which the database refuses what is done, for who does it or when."""
 _OFFICER = "officer_"  # how the refusals of `ledger.refuse_officer_v1` are named
 _LOST = ("08", "57P")  # classes of SQLSTATE: the connection failed, the server shuts down or has crashed
 
@@ -114,8 +115,8 @@ class Database:
         except _GAVE_WAY as error:
             pooled.invalidate()
             raise _said(error) from error
-        except _REFUSED as error:
-            raise as_refused(error) from error
+        except REFUSED as error:
+            raise_as_told(error)
         finally:
             pooled.close()
 
@@ -157,21 +158,41 @@ def sole_connection(
         connection.commit()
     except _GAVE_WAY as error:
         raise _said(error) from error
-    except _REFUSED as error:
-        raise as_refused(error) from error
+    except REFUSED as error:
+        raise_as_told(error)
     finally:
         connection.close()
 
 
-def as_refused(error: psycopg.Error) -> Exception:
-    """What a refusal by the database says: OfficerRefused where an officer may not, or none does; ClockSkew
-    where a time is too far from its own; any other error as it is.
+@contextmanager
+def owners_connection(url: str, denied: str, options: PoolOptions = DEFAULT) -> Iterator[Connection]:
+    """One transaction by the owner of the database at `url`, who on the embedded server logs in for it.
+
+    Raises ConfigurationError, which says `denied`, for a login that may not do what is done in it, and
+    OfficerRefused, ClockSkew where the database refuses that.
     """
-    if (skew := as_skew(error)) is not None:
-        return skew
-    if not (error.diag.constraint_name or "").startswith(_OFFICER):
-        return error
-    return OfficerRefused((error.diag.message_primary or "").removeprefix("ledger: "))
+    with connect(as_owner(url), options=options) as connection:
+        try:
+            yield connection
+        except REFUSED as error:
+            if isinstance(error, psycopg.errors.InsufficientPrivilege) and not _is_officers(error):
+                raise ConfigurationError(denied) from error
+            raise_as_told(error)
+
+
+def raise_as_told(error: psycopg.Error) -> NoReturn:
+    """Raise what a refusal by the database says: OfficerRefused where an officer may not, or none does;
+    ClockSkew where a time is too far from its own; any other error as it is.
+    """
+    raise_if_skewed(error)
+    if _is_officers(error):
+        told = (error.diag.message_primary or "").removeprefix("ledger: ")
+        raise OfficerRefused(told) from error
+    raise error
+
+
+def _is_officers(error: psycopg.Error) -> bool:
+    return (error.diag.constraint_name or "").startswith(_OFFICER)
 
 
 def _said(error: psycopg.Error) -> Unavailable:

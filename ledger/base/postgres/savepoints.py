@@ -15,7 +15,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from emoney.ledger.base.errors import TransactionFailed
-from emoney.ledger.base.postgres.database import Connection, as_refused
+from emoney.ledger.base.postgres.database import REFUSED, Connection, raise_as_told
 from emoney.ledger.base.postgres.tuples import place_of_connection, tuples
 
 Given = ParamSpec("Given")
@@ -40,11 +40,8 @@ def savepoint(connection: Connection, *, own: bool = False) -> Iterator[None]:
     try:
         with _savepoint(connection):
             yield
-    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation) as error:
-        told = as_refused(error)
-        if told is error:
-            raise
-        raise told from error
+    except REFUSED as error:
+        raise_as_told(error)
 
 
 @contextmanager
