@@ -10,7 +10,6 @@ What an action does is its package's matter; here it is a word that the package 
 `ledger.request_action`. Every caller says which actions it knows, and finds no request for another.
 """
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +20,6 @@ from psycopg.errors import CheckViolation, ForeignKeyViolation, UniqueViolation
 from psycopg.types.json import Jsonb
 
 from emoney.ledger import officers
-from emoney.ledger.base.clock import raise_if_skewed
 from emoney.ledger.base.errors import InvalidRequest
 from emoney.ledger.base.ids import new_id
 from emoney.ledger.base.names import Actor, Reason
@@ -98,10 +96,7 @@ def ask(
         raise InvalidRequest(f"what a request is about is named in 1 to {TARGET_MAX} printable characters")
     request_id = new_id()
     who, why, expires_at = Actor(actor), Reason(reason), at + open_for
-    message = request_bytes(request_id, str(action), about, _plain(details), who, why, at, expires_at)
-    signature = signed(message)
-    if signature is not None:
-        _demand_signature(request_id, who, message, signature, officers.keys(connection, who)[:1])
+    message = request_bytes(request_id, str(action), about, details, who, why, at, expires_at)
     row = {
         "id": request_id,
         "action": str(action),
@@ -112,7 +107,7 @@ def ask(
         "actor": who,
         "at": at,
         "expires_at": expires_at,
-        "signature": signature,
+        "signature": _signature(connection, request_id, who, message),
     }
     try:
         connection.execute(_queries.ask.sql, row)
@@ -251,15 +246,15 @@ def _decide(
         raise RequestClosed(f"request {request_id} was {wanted.outcome} by {wanted.decided_by} already")
     if at >= wanted.expires_at:
         raise RequestClosed(f"request {request_id} expired at {wanted.expires_at}: ask anew")
+    demand_signatures(connection, wanted)
     message = decision_bytes(_asked_bytes(wanted), outcome, who, why, at)
-    signature = signed(message)
     row = {
         "id": request_id,
         "outcome": outcome,
         "actor": who,
         "reason": why,
         "at": at,
-        "signature": signature,
+        "signature": _signature(connection, request_id, who, message),
     }
     try:
         with attempt(connection):
@@ -267,16 +262,12 @@ def _decide(
     except UniqueViolation:
         raise RequestClosed(f"request {request_id} was decided at the same moment by another one") from None
     except CheckViolation as error:
-        raise_if_skewed(error)
         if error.diag.constraint_name != "in_time":
             raise
         raise RequestClosed(
             f"request {request_id} is of {wanted.requested_at}, which {at} is before"
         ) from None
-    decided = find(connection, request_id, [wanted.action])
-    demand_signatures(connection, decided)
-    _demand_signature(request_id, who, message, signature, officers.keys(connection, who)[:1])
-    return decided
+    return find(connection, request_id, [wanted.action])
 
 
 @reads_tuples
@@ -284,28 +275,34 @@ def demand_signatures(connection: Connection, request: Request) -> None:
     """Raises WrongSignature unless what stands beside a request and its decision are those officers' own
     signatures over them, with a key that they had. What was not signed passes: the database says who had to.
     """
-    asked_signature, decided_signature = _signatures(connection, request.id)
-    known = officers.keys(connection, request.requested_by)
-    _demand_signature(request.id, request.requested_by, _asked_bytes(request), asked_signature, known)
-    if request.decided_by is not None:
+    row = connection.execute(_queries.signatures.sql, {"id": request.id}).fetchone()
+    assert row is not None
+    asked, decided = row
+    if asked is not None:
+        known = officers.keys(connection, request.requested_by)
+        _demand_signature(request.id, request.requested_by, _asked_bytes(request), asked, known)
+    if decided is not None:
+        assert request.decided_by is not None
         known = officers.keys(connection, request.decided_by)
-        _demand_signature(request.id, request.decided_by, _decided_bytes(request), decided_signature, known)
+        _demand_signature(request.id, request.decided_by, _decided_bytes(request), decided, known)
+
+
+def _signature(connection: Connection, request_id: UUID, officer: str, message: bytes) -> bytes | None:
+    """The officer's over `message`, with the key that it has now; None where nobody signs here."""
+    signature = signed(message)
+    if signature is not None:
+        _demand_signature(request_id, officer, message, signature, officers.keys(connection, officer)[:1])
+    return signature
 
 
 def _demand_signature(
-    request_id: UUID, officer: str, message: bytes, signature: bytes | None, known: list[bytes]
+    request_id: UUID, officer: str, message: bytes, signature: bytes, known: list[bytes]
 ) -> None:
-    if signature is not None and not is_signed(message, signature, known):
+    if not is_signed(message, signature, known):
         raise WrongSignature(
             f"what stands beside request {request_id} is no signature of {officer} over it: "
             "it was changed, or signed with another key than the registered one"
         )
-
-
-def _signatures(connection: Connection, request_id: UUID) -> tuple[bytes | None, bytes | None]:
-    row = connection.execute(_queries.signatures.sql, {"id": request_id}).fetchone()
-    assert row is not None
-    return row[0], row[1]
 
 
 def _asked_bytes(request: Request) -> bytes:
@@ -333,12 +330,6 @@ def _decided_bytes(request: Request) -> bytes:
         request.decision_reason,
         request.decided_at,
     )
-
-
-def _plain(details: dict[str, Any]) -> dict[str, Any]:
-    """As the database gives them back."""
-    plain: dict[str, Any] = json.loads(json.dumps(details))
-    return plain
 
 
 def _demand_zone(at: datetime) -> None:

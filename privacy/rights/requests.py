@@ -307,6 +307,8 @@ def release_hold(connection: Connection, hold: UUID, *, actor: str, at: datetime
         raise NotApproved("To release a legal hold takes two: nobody has asked for it.")
     if asked.outcome is None:
         two_persons.approve(connection, asked.id, [RELEASE], actor=who, reason="agreed", at=at)
+    else:
+        two_persons.agreed(connection, asked.id, RELEASE, at=at)
     released = LegalHoldRow(
         id=new_id(),
         hold_id=hold,
