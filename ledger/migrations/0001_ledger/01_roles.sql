@@ -1,62 +1,36 @@
--- The schema, the roles of the application, of an import and of the policy, and the functions by which tables refuse changes.
+-- The schema, the roles, and the functions by which tables refuse changes.
 
 CREATE SCHEMA ledger;
 
--- The application's role belongs to the server, not to one database, and may be there already.
--- An owner who is no superuser joins it, to run the application as well.
+-- Roles belong to the server, not to one database, and may be there already. emoney_app: the application. emoney_import: who
+-- carries an operator's history over: may what the application may, and open customers' accounts without limits.
+-- emoney_policy: who puts policy packs in force: may store limit profiles, and post nothing; the application puts accounts
+-- under those that stand. emoney_receipts: who records what arrived at the bank (13_receipts.sql). emoney_officer: officers,
+-- each with a login of its own (01_two_persons_officers.sql), may what the application may, under their own names.
+-- An owner who is no superuser joins them, to run the application as well; but for officers'.
 DO $$
+DECLARE
+    role text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_app') THEN
-        CREATE ROLE emoney_app NOLOGIN;
-    END IF;
-EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL;
-END
-$$;
--- Who carries an operator's history over: may what the application may, and open customers' accounts without limits.
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_import') THEN
-        CREATE ROLE emoney_import NOLOGIN;
-    END IF;
-    IF NOT pg_has_role('emoney_import', 'emoney_app', 'USAGE') THEN
-        GRANT emoney_app TO emoney_import;
-    END IF;
-EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL;
-END
-$$;
--- Who puts policy packs in force: may store limit profiles, and post nothing. The application puts accounts under those
--- that stand.
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_policy') THEN
-        CREATE ROLE emoney_policy NOLOGIN;
-    END IF;
-EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL;
-END
-$$;
--- Officers, each with a login of its own (01_two_persons_officers.sql): may what the application may, under its own name.
-DO $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'emoney_officer') THEN
-        CREATE ROLE emoney_officer NOLOGIN;
-    END IF;
-    IF NOT pg_has_role('emoney_officer', 'emoney_app', 'USAGE') THEN
-        GRANT emoney_app TO emoney_officer;
-    END IF;
-EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL;
-END
-$$;
-DO $$
-BEGIN
-    IF NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
-        GRANT emoney_app, emoney_import, emoney_policy TO CURRENT_USER;
-    END IF;
-EXCEPTION
-    WHEN insufficient_privilege THEN NULL;
+    FOREACH role IN ARRAY ARRAY['emoney_app', 'emoney_import', 'emoney_policy', 'emoney_receipts', 'emoney_officer'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role) THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+            END IF;
+            IF role IN ('emoney_import', 'emoney_officer') AND NOT pg_has_role(role, 'emoney_app', 'USAGE') THEN
+                EXECUTE format('GRANT emoney_app TO %I', role);
+            END IF;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+        BEGIN
+            IF role <> 'emoney_officer' AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) THEN
+                EXECUTE format('GRANT %I TO CURRENT_USER', role);
+            END IF;
+        EXCEPTION
+            WHEN insufficient_privilege THEN NULL;
+        END;
+    END LOOP;
 END
 $$;
 
