@@ -1,5 +1,6 @@
 """`emoney init` and `emoney demo`."""
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -43,7 +44,7 @@ def _passwords(names: list[str], files: list[Path]) -> dict[str, str]:
     """The first officers and their passwords, complete before anything is done."""
     if not names:
         return {}
-    from emoney.jobs.cli.terminal.passwords import prompted, read_password
+    from emoney.jobs.cli.terminal.passwords import password
     from emoney.ledger.officers import checked_password, login_of
 
     if len(set(map(login_of, names))) < len(names) or len(names) < FIRST_OFFICERS:
@@ -51,11 +52,11 @@ def _passwords(names: list[str], files: list[Path]) -> dict[str, str]:
     if files and len(files) != len(names):
         fail("give a --password-file for each --officer, in the same order, or none", 2)
     found: dict[str, str] = {}
-    for place, name in enumerate(names):
-        password = read_password(files[place]) if files else prompted(f"Password of {name}", confirm=True)
-        if password is None:
+    for name, file in zip_longest(names, files):
+        chosen = password(f"Password of {name}", file, confirm=True)
+        if chosen is None:
             fail("give the officers' passwords with --password-file, or at a terminal", 2)
-        found[name] = checked_password(password)
+        found[name] = checked_password(chosen)
     return found
 
 

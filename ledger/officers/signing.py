@@ -7,7 +7,6 @@ database nor the operator to check one (docs/control.md).
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -63,31 +62,25 @@ class KeyFile:
 
     @classmethod
     def make(cls, path: Path, passphrase: str) -> "KeyFile":
-        """A new key in a new file of mode 0600. Raises InvalidRequest, ConfigurationError."""
+        """A new key in a new file of mode 0600; the directory has 0700, and is made where it is missing.
+
+        Raises InvalidRequest, ConfigurationError.
+        """
         if not isinstance(passphrase, str) or len(passphrase) < PASSPHRASE_MIN:
             raise InvalidRequest(f"a passphrase has {PASSPHRASE_MIN} characters, or more")
         key = Ed25519PrivateKey.generate()
         encryption = BestAvailableEncryption(passphrase.encode())
         written = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
-        try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        except FileExistsError:
-            raise ConfigurationError(f"{path} is there already, and is not replaced.") from None
-        with os.fdopen(file, "wb") as opened:
-            opened.write(written)
-            opened.flush()
-            os.fsync(opened.fileno())
+        file = _file(path)
+        file.write_once(written)
+        if file.read() != written:
+            raise ConfigurationError(f"{path} is there already, and is not replaced.")
         return cls(key)
 
     @classmethod
     def load(cls, path: Path, passphrase: str | None) -> "KeyFile":
         """The key in a file of mode 0600. Raises ConfigurationError, which quotes nothing of it."""
-        written = SecretFile(
-            path.absolute(),
-            FILE_BYTES_MAX,
-            lambda missing: ConfigurationError(f"There is no key {missing}."),
-            ConfigurationError,
-        ).read()
+        written = _file(path).read()
         try:
             key = load_pem_private_key(written, None if passphrase is None else passphrase.encode())
         except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -95,6 +88,15 @@ class KeyFile:
         if not isinstance(key, Ed25519PrivateKey):
             raise ConfigurationError(f"{path} holds no Ed25519 key, or not one of this passphrase.")
         return cls(key)
+
+
+def _file(path: Path) -> SecretFile:
+    return SecretFile(
+        path.absolute(),
+        FILE_BYTES_MAX,
+        lambda missing: ConfigurationError(f"There is no key {missing}."),
+        ConfigurationError,
+    )
 
 
 _signer: ContextVar[Signer | None] = ContextVar("signer", default=None)

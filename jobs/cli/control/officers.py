@@ -10,7 +10,7 @@ from emoney.jobs.cli.options import Actor, Reason
 from emoney.jobs.cli.output import AsJson, fail, json_of, listing, print_json, screen, utc
 from emoney.jobs.cli.terminal.groups import group
 from emoney.jobs.cli.terminal.opened import opened, opened_connection
-from emoney.jobs.cli.terminal.passwords import passphrase, prompted, read_password
+from emoney.jobs.cli.terminal.passwords import password
 from emoney.ledger import officers
 from emoney.ledger.officers import Officer, OfficerRole
 
@@ -85,16 +85,12 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Make an officer, who logs in with a password; as the owner of the database."""
-    password = (
-        prompted(f"Password of {name}", confirm=True)
-        if password_file is None
-        else read_password(password_file)
-    )
-    if password is None:
+    chosen = password(f"Password of {name}", password_file, confirm=True)
+    if chosen is None:
         fail("give the officer's password with --password-file, or at a terminal", 2)
     with opened() as emoney:
         made = officers.add(
-            emoney.url, name, role, password, actor=actor, reason=reason, pool=emoney.settings.database.pool
+            emoney.url, name, role, chosen, actor=actor, reason=reason, pool=emoney.settings.database.pool
         )
         with emoney.sole_connection() as connection:
             alone = len(officers.listed(connection)) == 1
@@ -131,7 +127,7 @@ def roles(name: Name, role: Roles, actor: Actor, reason: Reason, as_json: AsJson
 @app.command("make-key")
 def make_key(file: KeyPath, passphrase_file: PassphraseFile = None) -> None:
     """Make a key to sign with, in a new file, and print what is public of it."""
-    secret = passphrase(file, passphrase_file, confirm=True)
+    secret = password(f"Passphrase of {file.name}", passphrase_file, confirm=True)
     if secret is None:
         fail("give the key's passphrase with --passphrase-file, or at a terminal", 2)
     made = officers.KeyFile.make(file, secret)

@@ -67,18 +67,17 @@ def opened_connection() -> Iterator[tuple["Emoney", "Connection"]]:
 
 def _password(acting: Acting) -> str | None:
     """None: libpq looks for one in its password file."""
-    from emoney.jobs.cli.terminal.passwords import prompted, read_password
+    from emoney.jobs.cli.terminal.passwords import password
 
-    if acting.password_file is not None:
-        return read_password(acting.password_file)
-    return prompted(f"Password of {acting.officer} (none: the one in .pgpass)")
+    return password(f"Password of {acting.officer} (none: the one in .pgpass)", acting.password_file)
 
 
 def _signing(acting: Acting) -> AbstractContextManager[None]:
     """Within this the command signs, where it was given a key."""
     if acting.key_file is None:
         return nullcontext()
-    from emoney.jobs.cli.terminal.passwords import passphrase
+    from emoney.jobs.cli.terminal.passwords import password
     from emoney.ledger.officers import KeyFile, signing_with
 
-    return signing_with(KeyFile.load(acting.key_file, passphrase(acting.key_file, acting.passphrase_file)))
+    passphrase = password(f"Passphrase of {acting.key_file.name}", acting.passphrase_file)
+    return signing_with(KeyFile.load(acting.key_file, passphrase))

@@ -11,7 +11,7 @@ from emoney.ledger.base.secret_file import SecretFile
 BYTES_MAX = 1_024
 
 
-def read_password(path: Path) -> str:
+def _read(path: Path) -> str:
     """The password in a file of mode 0600. Raises ConfigurationError, which tells what is wrong with it."""
     stored = SecretFile(
         path.absolute(),
@@ -25,7 +25,7 @@ def read_password(path: Path) -> str:
         raise ConfigurationError(f"{path} is no text: it has to hold a password, and nothing else.") from None
 
 
-def prompted(text: str, *, confirm: bool = False) -> str | None:
+def _prompted(text: str, *, confirm: bool) -> str | None:
     """What is typed, unseen; None where nobody sits there, or nothing is typed."""
     if not sys.stdin.isatty():
         return None
@@ -35,8 +35,8 @@ def prompted(text: str, *, confirm: bool = False) -> str | None:
     return given or None
 
 
-def passphrase(key: Path, file: Path | None, *, confirm: bool = False) -> str | None:
-    """The passphrase of the key in a file: what another file says, or whoever sits at the terminal."""
+def password(asked: str, file: Path | None, *, confirm: bool = False) -> str | None:
+    """What a file says, where there is one, else whoever sits at the terminal; None: neither."""
     if file is not None:
-        return read_password(file)
-    return prompted(f"Passphrase of {key.name}", confirm=confirm)
+        return _read(file)
+    return _prompted(asked, confirm=confirm)
